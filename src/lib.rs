@@ -1,0 +1,1 @@
+//! Quarterdeck: one terminal for a whole fleet of Kubernetes clusters.

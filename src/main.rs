@@ -1,0 +1,2 @@
+//! `qd`: parse, run, exit code.
+fn main() {}
