@@ -1,0 +1,1 @@
+//! Configuration: layers that remember their source. Pure, but for reading the files.

@@ -1,0 +1,1 @@
+//! The simulated fleet: real API servers on loopback, seeded.

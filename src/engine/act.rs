@@ -1,0 +1,1 @@
+//! Runs effects with timeouts; outcomes return as observations.

@@ -1,0 +1,142 @@
+//! The port: what the engine needs of a cluster. `engine/k8s` is the adapter for real API servers;
+//! the simulated world of the tests is another.
+
+use crate::model::cell::Column;
+use crate::model::cluster::{ClusterEntry, ClusterName};
+use crate::model::document::Aspect;
+use crate::model::kind::{Catalog, Kind};
+use crate::model::object::{ObjectKey, Row};
+use crate::model::text::Text;
+use crate::model::time::UnixSeconds;
+use crate::protocol::TailSource;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a cluster did not answer as asked. Texts are one line, harmless, and hold no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClusterError {
+    /// No connection: refused, no route, name not found, TLS broken, deadline passed.
+    #[error("{0}")]
+    Unreachable(Text),
+    /// 401, or a credential plugin failed: what to do about it.
+    #[error("{0}")]
+    AuthNeeded(Text),
+    /// 403: the server's own sentence.
+    #[error("{0}")]
+    Denied(Text),
+    /// 404 on a kind (not served), or on an object.
+    #[error("{0}")]
+    NotFound(Text),
+    /// 410: the resourceVersion or the continue token is too old; list again.
+    #[error("resource version expired")]
+    Expired,
+    /// 429 or 503 with the server's wish for a pause.
+    #[error("{what}")]
+    Throttled { what: Text, retry_after: Option<Duration> },
+    /// Any other status, or an answer that is not Kubernetes'.
+    #[error("{0}")]
+    Failed(Text),
+}
+
+/// What a successful probe learnt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe {
+    pub latency: Duration,
+    /// `gitVersion`; asked when not yet known or after a reconnect.
+    pub version: Option<Text>,
+    /// The first credential or certificate to end, and which one it is.
+    pub expiry: Option<(UnixSeconds, Text)>,
+}
+
+/// Who a cluster says it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Identity {
+    /// The uid of `kube-system`; empty where it may not be read.
+    pub uid: Text,
+    pub properties: BTreeMap<Text, Text>,
+}
+
+/// One list and watch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WatchSpec {
+    pub kind: Kind,
+    /// A label selector; empty for none.
+    pub selector: Text,
+    /// A field selector (`type=Warning`); empty for none.
+    pub fields: Text,
+    /// Only these; `None` is all namespaces in one list.
+    pub namespaces: Option<Arc<[Text]>>,
+}
+
+/// What a watch brings. After an error the stream goes on when polled again: the caller waits first.
+#[derive(Debug, Clone)]
+pub enum WatchItem {
+    /// A (re)list begins; what follows until `Listed` replaces all rows.
+    Started {
+        columns: Arc<[Column]>,
+        expected: Option<u32>,
+    },
+    /// One object of the list, or a change after it. Bytes are those of its text on the wire.
+    Applied {
+        row: Box<Row>,
+        bytes: u32,
+    },
+    /// The list is complete.
+    Listed,
+    Deleted {
+        namespace: Text,
+        name: Text,
+    },
+}
+
+/// A connected cluster.
+pub trait Cluster: Send + Sync + Debug {
+    /// `/readyz`, then `/version` where that is not allowed or not yet known.
+    fn probe(&self) -> BoxFuture<'_, Result<Probe, ClusterError>>;
+
+    fn identify(&self) -> BoxFuture<'_, Result<Identity, ClusterError>>;
+
+    /// All kinds it serves.
+    fn discover(&self) -> BoxFuture<'_, Result<Catalog, ClusterError>>;
+
+    /// Lists and watches until dropped. Never ends by itself.
+    fn watch(&self, spec: WatchSpec) -> BoxStream<'static, Result<WatchItem, ClusterError>>;
+
+    /// The lines of a document, secrets masked.
+    fn open(&self, object: ObjectKey, kind: Kind, aspect: Aspect) -> BoxFuture<'_, Result<Vec<Text>, ClusterError>>;
+
+    /// A Secret's YAML with its values decoded.
+    fn reveal(&self, object: ObjectKey, kind: Kind) -> BoxFuture<'_, Result<String, ClusterError>>;
+
+    /// Names of a pod's containers: init, then regular, then ephemeral.
+    fn containers(&self, pod: ObjectKey) -> BoxFuture<'_, Result<Vec<Text>, ClusterError>>;
+
+    /// Log lines until the container ends or the stream is dropped.
+    fn tail(&self, source: TailSource) -> BoxStream<'static, Result<Text, ClusterError>>;
+}
+
+/// Makes clusters out of inventory entries.
+pub trait Connector: Send + Sync + Debug {
+    /// Prepares credentials and a client; contacts the API server only as far as that needs.
+    fn connect(&self, entry: Arc<ClusterEntry>) -> BoxFuture<'_, Result<Arc<dyn Cluster>, ClusterError>>;
+}
+
+/// A source of inventory: the whole list whenever it changes, and what could not be read.
+pub trait Inventory: Send + Sync + Debug {
+    /// Streams the merged inventory: at once from cache or files, again on each change.
+    fn entries(&self, refresh: bool) -> BoxStream<'static, Listing>;
+}
+
+/// One state of the inventory.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Listing {
+    pub entries: Vec<Arc<ClusterEntry>>,
+    /// Sources that failed: which, why, and the next step.
+    pub warnings: Vec<Text>,
+    /// The current context's cluster.
+    pub current: Option<ClusterName>,
+}

@@ -1,0 +1,1 @@
+//! Folds watch items into rows; knows which shards are dirty.

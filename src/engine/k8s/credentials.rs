@@ -1,0 +1,1 @@
+//! Credentials: tokens, certificates and exec plugins, run once for all who ask.

@@ -1,0 +1,105 @@
+//! Where a cluster is and who we are there: what the inventory hands to the connector.
+//! Stays inside `engine/k8s`: nothing of it enters a snapshot, a log or a `Debug`.
+
+use crate::model::cluster::ClusterName;
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A value that never shows itself.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// Material that stands in the kubeconfig itself or in a file beside it. Files are read when
+/// needed, so that a rotated one is seen.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Material {
+    Inline(Secret),
+    /// An absolute path.
+    File(PathBuf),
+}
+
+/// How a credential plugin may use the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Interactive {
+    Never,
+    #[default]
+    IfAvailable,
+    Always,
+}
+
+/// An exec credential plugin (`client.authentication.k8s.io`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ExecPlugin {
+    pub api_version: String,
+    pub command: String,
+    pub args: Vec<String>,
+    pub env: Vec<(String, Secret)>,
+    pub interactive: Interactive,
+    pub provide_cluster_info: bool,
+    pub install_hint: Option<String>,
+    /// JSON for `spec.cluster.config`, from the cluster's extension `client.authentication.k8s.io/exec`.
+    pub cluster_config: Option<String>,
+}
+
+/// Who to act as, when not oneself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Impersonate {
+    pub user: Option<String>,
+    pub groups: Vec<String>,
+    pub uid: Option<String>,
+    pub extra: BTreeMap<String, Vec<String>>,
+}
+
+/// Who we are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct User {
+    pub token: Option<Material>,
+    /// PEM.
+    pub client_certificate: Option<Material>,
+    /// PEM.
+    pub client_key: Option<Material>,
+    pub basic: Option<(String, Secret)>,
+    pub exec: Option<ExecPlugin>,
+    pub impersonate: Impersonate,
+}
+
+/// One API server and one identity at it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// `https://host:port[/path]`.
+    pub server: String,
+    pub tls_server_name: Option<String>,
+    pub insecure: bool,
+    /// PEM; `None` is the system's roots.
+    pub ca: Option<Material>,
+    /// `http://`, `https://` or `socks5://`, as the source names it; the environment's proxy is applied by the client.
+    pub proxy_url: Option<String>,
+    pub disable_compression: bool,
+    pub user: User,
+    /// Deadline of one request, seconds.
+    pub timeout_s: u32,
+    /// `as` we speak of it: the context, or the hub object.
+    pub label: String,
+}
+
+/// The endpoints of the present inventory, by cluster. Written by the inventory, read by the connector.
+#[derive(Debug, Clone, Default)]
+pub struct Endpoints(Arc<RwLock<BTreeMap<ClusterName, Arc<Endpoint>>>>);
+
+impl Endpoints {
+    pub fn replace(&self, endpoints: BTreeMap<ClusterName, Arc<Endpoint>>) {
+        *self.0.write() = endpoints;
+    }
+
+    pub fn get(&self, cluster: &ClusterName) -> Option<Arc<Endpoint>> {
+        self.0.read().get(cluster).map(Arc::clone)
+    }
+}

@@ -1,0 +1,1 @@
+//! Which clusters are there: kubeconfig, in-cluster, hub, mapping file.

@@ -1,0 +1,1 @@
+//! Objects into rows while they are read: typed columns, printer columns, health.

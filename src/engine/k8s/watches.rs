@@ -1,0 +1,1 @@
+//! List and watch, discovery, documents and logs.

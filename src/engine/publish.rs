@@ -1,0 +1,1 @@
+//! Dirty shards to snapshots, paced.

@@ -1,0 +1,10 @@
+//! The nouns: plain values and their laws. No IO, no clock, no task.
+
+pub mod cell;
+pub mod cluster;
+pub mod document;
+pub mod health;
+pub mod kind;
+pub mod object;
+pub mod text;
+pub mod time;

@@ -1,0 +1,126 @@
+//! Text that came from a cluster: made harmless, measured and fitted to a cell.
+
+use std::borrow::Cow;
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::UnicodeWidthStr as _;
+
+/// A short string; up to 24 bytes are kept without an allocation.
+pub type Text = compact_str::CompactString;
+
+/// The longest text one cell keeps, in characters. Real names end at 253; a longer text is hostile
+/// or a message, and messages are read in the detail view, not in a table.
+pub const CELL_CHARS_MAX: usize = 512;
+
+/// Says whether a character may reach the terminal: no control characters, no bidirectional
+/// overrides, nothing of zero width that hides or reorders what follows.
+fn is_harmless(c: char) -> bool {
+    !(c.is_control()
+        || matches!(c,
+            '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200C}' | '\u{200E}'..='\u{200F}'
+            | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}'))
+}
+
+/// Makes cluster text safe for one line: harmful characters become a space (line breaks, tabs) or
+/// go, and what is longer than [`CELL_CHARS_MAX`] is cut with an ellipsis.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if text.len() <= CELL_CHARS_MAX && text.chars().all(is_harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len().min(CELL_CHARS_MAX * 4));
+    for (count, c) in text.chars().enumerate() {
+        if count == CELL_CHARS_MAX {
+            out.push('…');
+            break;
+        }
+        match c {
+            '\n' | '\r' | '\t' => out.push(' '),
+            c if is_harmless(c) => out.push(c),
+            _ => {}
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// As [`clean`], for documents and logs: keeps line breaks and tabs, has no length limit.
+pub fn clean_lines(text: &str) -> Cow<'_, str> {
+    let kept = |c: char| c == '\n' || c == '\t' || is_harmless(c);
+    if text.chars().all(kept) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().filter(|c| kept(*c)).collect())
+}
+
+/// The number of terminal columns the text takes.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// Fits the text into `columns`. What is too long is cut in the **middle**, because names tell
+/// themselves apart at their ends; a grapheme is never split.
+pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
+    if text.width() <= columns {
+        return Cow::Borrowed(text);
+    }
+    if columns == 0 {
+        return Cow::Borrowed("");
+    }
+    let room = columns - 1;
+    let tail_room = room / 2;
+    let head_room = room - tail_room;
+    let head = take(text.graphemes(true), head_room);
+    let tail: Vec<&str> = take_rev(text, tail_room);
+    let mut out = String::with_capacity(text.len());
+    out.extend(head);
+    out.push('…');
+    out.extend(tail);
+    Cow::Owned(out)
+}
+
+fn take<'a>(graphemes: impl Iterator<Item = &'a str>, room: usize) -> Vec<&'a str> {
+    let mut used = 0;
+    graphemes
+        .take_while(|g| {
+            used += g.width();
+            used <= room
+        })
+        .collect()
+}
+
+fn take_rev(text: &str, room: usize) -> Vec<&str> {
+    let mut tail = take(text.graphemes(true).rev(), room);
+    tail.reverse();
+    tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_overrides_and_line_breaks_do_not_reach_a_cell() {
+        assert_eq!(clean("a\u{1b}[31mb\u{202e}c\nd"), "a[31mbc d");
+        assert_eq!(clean("plain"), "plain");
+        assert!(clean(&"x".repeat(9000)).chars().count() == CELL_CHARS_MAX + 1);
+    }
+
+    #[test]
+    fn a_long_name_keeps_the_end_that_tells_it_apart() {
+        assert_eq!(fit("api-7d9f8c6b5d-x2x4z", 11), "api-7…x2x4z");
+        assert_eq!(fit("short", 11), "short");
+        assert_eq!(fit("abc", 1), "…");
+        assert_eq!(fit("abc", 0), "");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_fitted_text_is_never_wider_than_its_cell(text in "\\PC{0,40}", columns in 0_usize..30) {
+            assert!(width(&fit(&clean(&text), columns)) <= columns);
+        }
+
+        #[test]
+        fn a_cleaned_text_has_no_control_character(text in ".{0,60}") {
+            assert!(!clean(&text).chars().any(char::is_control));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Printing: snapshots and answers as tables, JSON and YAML.

@@ -1,0 +1,1 @@
+//! Terminal set-up, input and frame pacing.
