@@ -93,6 +93,56 @@ pub enum WatchItem {
     },
 }
 
+/// One question for a script: read once, print, forget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    pub kind: Kind,
+    /// `None` is all namespaces; ignored for cluster-scoped kinds.
+    pub namespace: Option<Text>,
+    /// One object by name; `None` lists.
+    pub name: Option<Text>,
+    /// A label selector; empty for none.
+    pub selector: Text,
+    /// A field selector; empty for none.
+    pub fields: Text,
+    pub form: Form,
+}
+
+/// How the answer comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The server's own Table; with the whole object beside each row where asked (to sort by its fields).
+    Table { with_objects: bool },
+    /// Whole objects.
+    Objects,
+}
+
+/// What a [`Query`] brings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    Table(Table),
+    /// Each with its `apiVersion` and `kind`.
+    Objects(Vec<serde_json::Value>),
+}
+
+/// A server's Table: cells as text, harmless; null is empty.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Table {
+    /// The first is the name.
+    pub columns: Vec<Column>,
+    pub rows: Vec<TableRow>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TableRow {
+    pub cells: Vec<Text>,
+    pub namespace: Text,
+    pub name: Text,
+    pub labels: BTreeMap<Text, Text>,
+    /// Where asked for.
+    pub object: Option<serde_json::Value>,
+}
+
 /// A connected cluster.
 pub trait Cluster: Send + Sync + Debug {
     /// `/readyz`, then `/version` where that is not allowed or not yet known.
@@ -114,6 +164,9 @@ pub trait Cluster: Send + Sync + Debug {
 
     /// Names of a pod's containers: init, then regular, then ephemeral.
     fn containers(&self, pod: ObjectKey) -> BoxFuture<'_, Result<Vec<Text>, ClusterError>>;
+
+    /// Answers once, in pages of 500 behind the scenes; an expired page token starts over without pages.
+    fn query(&self, query: Query) -> BoxFuture<'_, Result<Answer, ClusterError>>;
 
     /// Log lines until the container ends or the stream is dropped.
     fn tail(&self, source: TailSource) -> BoxStream<'static, Result<Text, ClusterError>>;
