@@ -5,4 +5,5 @@ pub mod credentials;
 pub mod endpoint;
 pub mod inventory;
 pub mod projection;
+pub mod query;
 pub mod watches;
