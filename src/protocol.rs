@@ -73,17 +73,19 @@ pub struct Shard {
 }
 
 /// Names one live view of one screen. A screen chooses its own; a headless run uses 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ViewId(pub u32);
 
 /// What a view looks at. The engine resolves the typed name in each cluster on its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Interest {
     /// As typed: `po`, `deploy`, `certificates.cert-manager.io`, `all`.
     pub resource: Text,
     pub clusters: Arc<[ClusterName]>,
     /// A label selector for the servers; empty for none.
     pub selector: Text,
+    /// The namespaces the view shows, empty for all: what to fall back to where listing all of them is denied.
+    pub namespaces: Arc<[Text]>,
 }
 
 /// What became of an [`Interest`] in one cluster.
@@ -100,7 +102,7 @@ pub enum Resolution {
 }
 
 /// Names an operation, a document or a tail; chosen by the screen, unique in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct RequestId(pub u64);
 
 /// A running or finished piece of work that somebody asked for.
@@ -143,7 +145,7 @@ pub struct Notice {
 pub const TAIL_LINES_MAX: usize = 5_000;
 
 /// Where the logs come from and how much of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TailSource {
     /// The pod.
     pub pod: ObjectKey,
@@ -229,7 +231,7 @@ impl std::fmt::Debug for Reveal {
 pub const REQUESTS_MAX: usize = 64;
 
 /// What a screen asks of the engine. Sent with `try_send`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub enum Request {
     /// Replaces all that the view looks at; an empty list ends its watches after a while.
     Subscribe {
@@ -255,6 +257,7 @@ pub enum Request {
     RevealSecret {
         id: RequestId,
         object: ObjectKey,
+        #[serde(skip)]
         reveal: Reveal,
     },
     Tail {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a cluster did not answer as asked. Texts are one line, harmless, and hold no secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 pub enum ClusterError {
     /// No connection: refused, no route, name not found, TLS broken, deadline passed.
     #[error("{0}")]
@@ -43,7 +43,7 @@ pub enum ClusterError {
 }
 
 /// What a successful probe learnt.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Probe {
     pub latency: Duration,
     /// `gitVersion`; asked when not yet known or after a reconnect.
@@ -53,7 +53,7 @@ pub struct Probe {
 }
 
 /// Who a cluster says it is.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Identity {
     /// The uid of `kube-system`; empty where it may not be read.
     pub uid: Text,
@@ -73,7 +73,7 @@ pub struct WatchSpec {
 }
 
 /// What a watch brings. After an error the stream goes on when polled again: the caller waits first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub enum WatchItem {
     /// A (re)list begins; what follows until `Listed` replaces all rows.
     Started {
@@ -185,7 +185,7 @@ pub trait Inventory: Send + Sync + Debug {
 }
 
 /// One state of the inventory.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Listing {
     pub entries: Vec<Arc<ClusterEntry>>,
     /// Sources that failed: which, why, and the next step.

@@ -5,7 +5,7 @@ use super::time::{UnixSeconds, human};
 use std::cmp::Ordering;
 
 /// A typed value of one column. Its text equals what the API server's own Table prints.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum Cell {
     /// Nothing known: prints as nothing.
     #[default]
@@ -147,7 +147,7 @@ fn digits(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// How a column is aligned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum Align {
     #[default]
     Left,
@@ -155,7 +155,7 @@ pub enum Align {
 }
 
 /// One column of a kind's table, after NAMESPACE, NAME and CLUSTER, which every row has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Column {
     /// The heading, in capitals, as kubectl prints it.
     pub name: Text,

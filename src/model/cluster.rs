@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The short, unique name a cluster is shown and addressed by, over all sources.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ClusterName(Arc<str>);
 
 impl ClusterName {
@@ -41,7 +41,7 @@ pub enum Access {
 }
 
 /// Where a cluster was found.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Source {
     /// A context of a kubeconfig file.
     Kubeconfig { file: Text, context: Text },
@@ -66,7 +66,7 @@ impl std::fmt::Display for Source {
 }
 
 /// A hub's claim about a member: three-valued, with its age.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Claim {
     /// `None` is "unknown", never "unhealthy".
     pub ready: Option<bool>,
@@ -75,7 +75,7 @@ pub struct Claim {
 }
 
 /// One cluster of the inventory: all that is known before it is contacted. Holds no secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ClusterEntry {
     pub name: ClusterName,
     /// The kubeconfig context, where there is one: what `kubectl --context` takes.
@@ -102,6 +102,9 @@ pub struct ClusterEntry {
     /// It is the current context.
     pub current: bool,
     pub claim: Option<Claim>,
+    /// A fingerprint of the endpoint and the identity behind the name (no secret can be told from
+    /// it): the engine reconnects when it differs.
+    pub endpoint: u64,
     /// Why it cannot be connected as it stands ("context names no cluster"), with the next step.
     pub defect: Option<Text>,
 }

@@ -5,7 +5,7 @@ use super::text::Text;
 use std::sync::Arc;
 
 /// What of an object is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Aspect {
     /// The object as YAML, Secret values masked.
     Yaml,

@@ -3,7 +3,7 @@
 use super::text::Text;
 
 /// The verdict of a kind's health rule. The order is by how much it should worry.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
 pub enum Health {
     /// The kind has no rule, or the object says nothing yet.
     #[default]

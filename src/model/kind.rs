@@ -4,7 +4,7 @@ use super::text::Text;
 use std::sync::Arc;
 
 /// A kind apart from its version: `Deployment` of `apps`. The core group is the empty text.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct KindId {
     pub group: Text,
     pub kind: Text,
@@ -23,7 +23,7 @@ impl std::fmt::Display for KindId {
 }
 
 /// One resource as one cluster serves it, from its discovery.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Kind {
     pub id: KindId,
     /// The version the server prefers (`v1`, `v1beta1`).
@@ -63,7 +63,7 @@ impl Kind {
 
 /// All that one cluster serves, in the order of its discovery (core first, then groups by the
 /// server's own preference).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Catalog {
     pub kinds: Arc<[Kind]>,
     /// Groups whose discovery failed or is stale, with the reason: an aggregated API that is away.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Which object: (cluster, group, kind, namespace, name, uid). Every action, log line, copy and
 /// confirmation names all of it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ObjectKey {
     pub cluster: ClusterName,
     pub kind: KindId,
@@ -22,7 +22,7 @@ pub struct ObjectKey {
 }
 
 /// The controller, or else the first owner, of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Owner {
     pub kind: KindId,
     pub name: Text,
@@ -30,7 +30,7 @@ pub struct Owner {
 }
 
 /// What is kept of one object: enough to draw, sort, filter and judge it; some 300 bytes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Row {
     pub cluster: ClusterName,
     pub namespace: Text,
