@@ -1,1 +1,5 @@
 //! Configuration: layers that remember their source. Pure, but for reading the files.
+
+pub mod environment;
+
+pub use environment::Environment;

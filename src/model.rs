@@ -3,6 +3,7 @@
 pub mod cell;
 pub mod cluster;
 pub mod document;
+pub mod glob;
 pub mod health;
 pub mod kind;
 pub mod object;
