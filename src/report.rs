@@ -1,1 +1,64 @@
-//! Printing: snapshots and answers as tables, JSON and YAML.
+//! Printing for people and scripts: merged tables, the multi-cluster envelope, errors as kubectl words them.
+//!
+//! Pure: answers in, text out. stdout and stderr belong to `cli`.
+
+pub mod document;
+pub mod sort;
+pub mod table;
+
+use crate::engine::cluster::{Answer, ClusterError};
+use crate::model::cluster::ClusterName;
+use crate::model::kind::Kind;
+
+/// What one cluster said to one question.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub cluster: ClusterName,
+    /// What was asked, as the cluster serves it.
+    pub kind: Kind,
+    pub answer: Answer,
+}
+
+/// A cluster that did not do what was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    pub cluster: ClusterName,
+    pub error: ClusterError,
+}
+
+impl Failure {
+    /// One line, in kubectl's words, with the cluster named.
+    pub fn line(&self) -> String {
+        format!("{}: {}", self.cluster, worded(&self.error))
+    }
+}
+
+/// The error as kubectl prints it.
+pub fn worded(error: &ClusterError) -> String {
+    match error {
+        ClusterError::NotFound(what) => format!("Error from server (NotFound): {what}"),
+        ClusterError::Denied(what) => format!("Error from server (Forbidden): {what}"),
+        ClusterError::AuthNeeded(hint) => format!("error: You must be logged in to the server ({hint})"),
+        ClusterError::Expired => {
+            "Error from server (Expired): the list changed too fast to be read; try again".to_owned()
+        }
+        ClusterError::Throttled { what, .. } => format!("Error from server (TooManyRequests): {what}"),
+        ClusterError::Unreachable(why) => format!("error: unable to reach the server: {why}"),
+        ClusterError::Failed(what) => format!("error: {what}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::text::Text;
+
+    #[test]
+    fn errors_read_as_kubectls_and_name_the_cluster() {
+        let failure = Failure {
+            cluster: ClusterName::new("eu-west"),
+            error: ClusterError::NotFound(Text::const_new("pods \"missing\" not found")),
+        };
+        assert_eq!(failure.line(), "eu-west: Error from server (NotFound): pods \"missing\" not found");
+    }
+}
