@@ -73,10 +73,16 @@ pub struct WatchSpec {
 }
 
 /// What a watch brings. After an error the stream goes on when polled again: the caller waits first.
+///
+/// A watch of several namespaces is several lists in one stream, each with its own `Started` and
+/// `Listed`; they come interleaved, and one may start again while the others go on.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub enum WatchItem {
-    /// A (re)list begins; what follows until `Listed` replaces all rows.
+    /// A (re)list begins. What follows until `Listed` of the same `namespace` replaces the rows of
+    /// that namespace, or all rows where it is `None` (one list of everything the spec names).
+    /// Columns that differ from those before hold for all rows; every namespace starts again then.
     Started {
+        namespace: Option<Text>,
         columns: Arc<[Column]>,
         expected: Option<u32>,
     },
@@ -85,8 +91,10 @@ pub enum WatchItem {
         row: Box<Row>,
         bytes: u32,
     },
-    /// The list is complete.
-    Listed,
+    /// The list of this namespace (`None`: the one list) is complete.
+    Listed {
+        namespace: Option<Text>,
+    },
     Deleted {
         namespace: Text,
         name: Text,
