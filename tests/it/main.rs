@@ -1,1 +1,4 @@
+//! The one integration binary.
+#![expect(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 
+mod architecture;

@@ -1,0 +1,264 @@
+//! Who may import what: the table of `docs/architecture.md` as data, checked on every path in `src/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use syn::visit::Visit;
+
+/// Crates that only some modules may name. All others (serde, jiff, text) are free.
+const GOVERNED: &[&str] = &[
+    "clap",
+    "clap_complete",
+    "crossterm",
+    "dirs",
+    "http",
+    "http_body_util",
+    "hyper",
+    "hyper_util",
+    "k8s_openapi",
+    "kube",
+    "notify",
+    "nucleo_matcher",
+    "ratatui",
+    "rcgen",
+    "rustls",
+    "terminal_colorsaurus",
+    "tokio",
+    "tokio_rustls",
+    "tokio_util",
+    "tracing_appender",
+    "tracing_subscriber",
+    "tui_input",
+    "x509_parser",
+];
+
+struct Rule {
+    /// The module, without `crate::`; the longest that fits a file decides.
+    module: &'static str,
+    /// Modules of ours it may name; itself it always may.
+    ours: &'static [&'static str],
+    /// Governed crates it may name.
+    crates: &'static [&'static str],
+}
+
+const RULES: &[Rule] = &[
+    Rule { module: "", ours: &["*"], crates: &["clap", "tokio"] },
+    Rule { module: "model", ours: &[], crates: &[] },
+    Rule { module: "error", ours: &["model"], crates: &[] },
+    Rule { module: "protocol", ours: &["model", "error"], crates: &[] },
+    Rule { module: "config", ours: &["model", "error"], crates: &["dirs"] },
+    Rule { module: "engine", ours: &["model", "protocol", "error", "engine"], crates: &["tokio", "tokio_util"] },
+    Rule { module: "engine::fleet", ours: CORE, crates: &[] },
+    Rule { module: "engine::index", ours: CORE, crates: &[] },
+    Rule { module: "engine::plan", ours: CORE, crates: &[] },
+    Rule { module: "engine::observation", ours: CORE, crates: &[] },
+    Rule { module: "engine::backoff", ours: &["model"], crates: &[] },
+    Rule { module: "engine::clock", ours: &["model"], crates: &["tokio"] },
+    Rule { module: "engine::record", ours: CORE, crates: &["tokio"] },
+    Rule { module: "engine::cluster", ours: &["model", "protocol"], crates: &[] },
+    Rule {
+        module: "engine::k8s",
+        ours: &["model", "protocol", "error", "config", "engine::cluster", "engine::clock", "engine::backoff"],
+        crates: &[
+            "http",
+            "http_body_util",
+            "hyper",
+            "hyper_util",
+            "k8s_openapi",
+            "kube",
+            "notify",
+            "rustls",
+            "tokio",
+            "tokio_rustls",
+            "tokio_util",
+            "x509_parser",
+        ],
+    },
+    Rule { module: "engine::k8s::projection", ours: &["model", "engine::cluster"], crates: &[] },
+    Rule { module: "report", ours: &["model", "protocol", "error", "engine::cluster"], crates: &[] },
+    Rule {
+        module: "views",
+        ours: &["model", "protocol", "error"],
+        crates: &["nucleo_matcher", "ratatui", "tui_input"],
+    },
+    Rule {
+        module: "tui",
+        ours: &["views", "protocol", "model", "error", "engine::clock"],
+        crates: &["crossterm", "ratatui", "terminal_colorsaurus", "tokio", "tokio_util"],
+    },
+    Rule {
+        module: "demo",
+        ours: &["model", "error", "engine::clock", "engine::k8s::projection"],
+        crates: &[
+            "http",
+            "http_body_util",
+            "hyper",
+            "hyper_util",
+            "rcgen",
+            "rustls",
+            "tokio",
+            "tokio_rustls",
+            "tokio_util",
+        ],
+    },
+    Rule {
+        module: "cli",
+        ours: &["*"],
+        crates: &["clap", "clap_complete", "tokio", "tokio_util", "tracing_appender", "tracing_subscriber"],
+    },
+];
+
+/// What the pure core may name.
+const CORE: &[&str] = &[
+    "model",
+    "protocol",
+    "error",
+    "engine::cluster",
+    "engine::observation",
+    "engine::index",
+    "engine::plan",
+    "engine::backoff",
+    "engine::fleet",
+];
+
+/// All paths a file names, each from its first segment, test modules left out.
+#[derive(Default)]
+struct Paths(Vec<Vec<String>>);
+
+impl<'ast> Visit<'ast> for Paths {
+    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+        if !is_test(&module.attrs) {
+            syn::visit::visit_item_mod(self, module);
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.flatten(&item.tree, &mut Vec::new());
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let names: Vec<String> = path.segments.iter().map(|s| s.ident.to_string()).collect();
+        if names.len() > 1 {
+            self.0.push(names);
+        }
+        syn::visit::visit_path(self, path);
+    }
+}
+
+impl Paths {
+    fn flatten(&mut self, tree: &syn::UseTree, prefix: &mut Vec<String>) {
+        match tree {
+            syn::UseTree::Path(path) => {
+                prefix.push(path.ident.to_string());
+                self.flatten(&path.tree, prefix);
+                prefix.pop();
+            }
+            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.flatten(tree, prefix)),
+            syn::UseTree::Name(name) => self.leaf(prefix, &name.ident),
+            syn::UseTree::Rename(rename) => self.leaf(prefix, &rename.ident),
+            syn::UseTree::Glob(_) => self.0.push(prefix.clone()),
+        }
+    }
+
+    fn leaf(&mut self, prefix: &[String], name: &syn::Ident) {
+        let mut path = prefix.to_vec();
+        path.push(name.to_string());
+        self.0.push(path);
+    }
+}
+
+fn is_test(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().any(|a| a.path().is_ident("cfg") && a.parse_args::<syn::Ident>().is_ok_and(|i| i == "test"))
+}
+
+/// `src/engine/k8s.rs` is `engine::k8s`.
+fn module_of(file: &Path) -> Vec<String> {
+    let relative = file.strip_prefix("src").unwrap_or(file).with_extension("");
+    let names: Vec<String> = relative.iter().map(|n| n.to_string_lossy().into_owned()).collect();
+    if names == ["main"] || names == ["lib"] { Vec::new() } else { names }
+}
+
+/// The path from the crate's root, if it stays in the crate.
+fn absolute(path: &[String], module: &[String]) -> Option<Vec<String>> {
+    let mut base = match path.first()?.as_str() {
+        "crate" | "quarterdeck" => Vec::new(),
+        "self" => module.to_vec(),
+        "super" => module.split_last()?.1.to_vec(),
+        _ => return None,
+    };
+    let mut rest = path.get(1..)?;
+    while let Some(("super", tail)) = rest.split_first().map(|(head, tail)| (head.as_str(), tail)) {
+        base.pop();
+        rest = tail;
+    }
+    base.extend(rest.iter().cloned());
+    Some(base)
+}
+
+fn within(path: &str, module: &str) -> bool {
+    module == "*" || path == module || path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::"))
+}
+
+/// What is wrong with the paths of one file.
+fn complaints(file: &Path, source: &str) -> Vec<String> {
+    let module = module_of(file);
+    let name = module.join("::");
+    let rule = RULES
+        .iter()
+        .filter(|rule| rule.module.is_empty() || within(&name, rule.module))
+        .max_by_key(|rule| rule.module.len())
+        .expect("the empty module fits every file");
+    let mut paths = Paths::default();
+    paths.visit_file(&syn::parse_file(source).expect("a file of ours parses"));
+    let mut wrong = Vec::new();
+    for path in &paths.0 {
+        let first = path.first().map_or("", String::as_str);
+        if GOVERNED.contains(&first) && !rule.crates.contains(&first) {
+            wrong.push(format!("{}: `{name}` may not name the crate `{first}`", file.display()));
+        }
+        let Some(target) = absolute(path, &module).map(|p| p.join("::")) else { continue };
+        let own = rule.module.is_empty() || within(&target, rule.module);
+        // A module file may name its own children and the items beside them.
+        let known = target.is_empty() || own || rule.ours.iter().any(|allowed| within(&target, allowed));
+        if !known {
+            wrong.push(format!("{}: `{name}` may not name `crate::{target}`", file.display()));
+        }
+    }
+    wrong.sort();
+    wrong.dedup();
+    wrong
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("src can be read") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_module_names_only_what_the_table_allows() {
+    let mut files = Vec::new();
+    sources(Path::new("src"), &mut files);
+    assert!(files.len() > 20, "the sources were not found");
+    let wrong: Vec<String> = files
+        .iter()
+        .flat_map(|file| complaints(file, &fs::read_to_string(file).expect("a source can be read")))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_forbidden_import_is_seen_wherever_it_hides() {
+    let seen = |file: &str, source: &str| complaints(Path::new(file), source).len();
+    assert_eq!(seen("src/views/fleet.rs", "fn f() { let _ = kube::Client::try_default; }"), 1);
+    assert_eq!(seen("src/engine/fleet.rs", "use tokio::time::{self, Instant};"), 1);
+    assert_eq!(seen("src/model/row.rs", "use super::super::protocol::Snapshot;"), 1);
+    assert_eq!(seen("src/model/row.rs", "use super::cell::Cell;"), 0);
+    assert_eq!(seen("src/model/row.rs", "#[cfg(test)] mod tests { use tokio::time; }"), 0);
+    assert_eq!(seen("src/report/table.rs", "type T = crate::engine::fleet::Fleet;"), 1);
+    assert_eq!(seen("src/report/table.rs", "type T = crate::engine::cluster::Table;"), 0);
+}
