@@ -1,1 +1,4 @@
 //! The screen: state, update and drawing.
+
+pub mod keymap;
+pub mod suggest;
