@@ -1,1 +1,331 @@
-//! The command line: clap types, and one file per command's printing.
+//! The command line: clap types here, and one file per command's work and printing below.
+
+pub mod describe;
+pub mod events;
+pub mod fan_out;
+pub mod get;
+pub mod inspect;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// One terminal for a whole fleet of Kubernetes clusters.
+///
+/// Without a command, opens the console over every cluster of your kubeconfig. With one, prints what
+/// the console would show, for scripts: data on stdout, everything else on stderr.
+#[derive(Debug, Parser)]
+#[command(name = "qd", version, about, long_about, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub fleet: FleetArgs,
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Which clusters, and how they are found.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Fleet")]
+pub struct FleetArgs {
+    /// A kubeconfig file instead of KUBECONFIG or ~/.kube/config
+    #[arg(long, global = true, value_name = "PATH")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context to treat as current
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The configuration file instead of ~/.config/quarterdeck/config.yaml
+    #[arg(long, global = true, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// A context whose cluster is a hub that lists others; may be given several times
+    #[arg(long, global = true, value_name = "CONTEXT")]
+    pub hub: Vec<String>,
+    /// The provider file that says how to log in to clusters a hub lists
+    #[arg(long, global = true, value_name = "PATH")]
+    pub clusterprofile_provider_file: Option<PathBuf>,
+    /// Only clusters whose name, context or alias matches one of these globs (comma-separated)
+    #[arg(long, global = true, value_name = "GLOBS", value_delimiter = ',')]
+    pub clusters: Vec<String>,
+    /// Leave out clusters that match one of these globs (comma-separated)
+    #[arg(long, global = true, value_name = "GLOBS", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+    /// Only clusters of this group
+    #[arg(long, global = true, value_name = "NAME")]
+    pub group: Option<String>,
+    /// Ask hubs again instead of using the cached inventory
+    #[arg(long, global = true)]
+    pub refresh: bool,
+    /// Send nothing but GET to any cluster
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Say more on stderr; twice for debugging
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// How the console starts.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Console")]
+pub struct ScreenArgs {
+    /// Open the console on a simulated fleet; needs no cluster
+    #[arg(long)]
+    pub demo: bool,
+    /// Start with this command, as typed in the console (':pods -A')
+    #[arg(short = 'c', long = "command", value_name = "COMMAND")]
+    pub start: Option<String>,
+    /// The theme: a name from themes/, or `auto`
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Start fresh instead of where the last session ended
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the clusters of the inventory, each with its state
+    Clusters(ClustersArgs),
+    /// Print objects of one or more kinds from many clusters
+    #[command(visible_alias = "g")]
+    Get(GetArgs),
+    /// Describe objects, with their events, conditions and owners
+    Describe(DescribeArgs),
+    /// Print events of many clusters, warnings first
+    Events(EventsArgs),
+    /// Check each cluster: connection, credentials, latency, discovery
+    Doctor(DoctorArgs),
+    /// Show the configuration
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print a completion script
+    Completion { shell: clap_complete::Shell },
+    /// The simulated fleet: open it, or serve it to other programs
+    Demo {
+        #[command(subcommand)]
+        command: Option<DemoCommand>,
+    },
+    /// Run a credential plugin in a session of its own, away from the terminal
+    #[command(hide = true, name = "run-detached")]
+    RunDetached {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<std::ffi::OsString>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every value in force and the layer it came from
+    Effective,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DemoCommand {
+    /// Serve simulated API servers on loopback until interrupted
+    Serve(DemoServeArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DemoServeArgs {
+    /// Clusters
+    #[arg(long, default_value_t = 6)]
+    pub count: u32,
+    /// Pods in each cluster
+    #[arg(long, default_value_t = 200)]
+    pub pods: u32,
+    /// Changes a second, over all clusters
+    #[arg(long, default_value_t = 20)]
+    pub changes_per_second: u32,
+    /// The same seed makes the same fleet
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Clusters that do not answer, half refusing and half silent
+    #[arg(long, default_value_t = 0)]
+    pub dead: u32,
+    /// Where to write the kubeconfig; refused if a file is there that this command did not write
+    #[arg(long, value_name = "PATH")]
+    pub write_kubeconfig: PathBuf,
+}
+
+/// How a failed cluster counts in the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum FailOn {
+    /// 1 when any cluster failed
+    #[default]
+    Any,
+    /// 1 only when all failed
+    All,
+    /// 0 even then; failures are still reported on stderr
+    None,
+}
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Output {
+    #[default]
+    Table,
+    Wide,
+    Json,
+    Yaml,
+    Name,
+}
+
+/// How many clusters at once, for how long, and what a failure means.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Fan-out")]
+pub struct FanOutArgs {
+    /// Clusters asked at the same time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub concurrency: Option<u32>,
+    /// Deadline for one cluster (`30s`, `2m`, or seconds)
+    #[arg(long, value_name = "DURATION", value_parser = parse_seconds)]
+    pub timeout: Option<u32>,
+    /// When failed clusters make the exit code 1
+    #[arg(long, value_enum, default_value_t)]
+    pub fail_on: FailOn,
+}
+
+/// Which objects.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Objects")]
+pub struct ObjectArgs {
+    /// TYPE[,TYPE] [NAME...], or TYPE/NAME...
+    #[arg(required = true, value_name = "TYPE[,TYPE] [NAME]...|TYPE/NAME")]
+    pub what: Vec<String>,
+    /// The namespace; each context's own if not given
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+    /// All namespaces
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// Label selector, for the servers
+    #[arg(short = 'l', long)]
+    pub selector: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
+pub struct GetArgs {
+    #[command(flatten)]
+    pub objects: ObjectArgs,
+    /// Field selector, for the servers
+    #[arg(long)]
+    pub field_selector: Option<String>,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Leave the heading out
+    #[arg(long)]
+    pub no_headers: bool,
+    /// Sort by a JSONPath of the object ('{.metadata.creationTimestamp}'), over all clusters
+    #[arg(long, value_name = "JSONPATH")]
+    pub sort_by: Option<String>,
+    /// Labels as columns (comma-separated)
+    #[arg(short = 'L', long, value_delimiter = ',', value_name = "LABELS")]
+    pub label_columns: Vec<String>,
+    /// All labels as the last column
+    #[arg(long)]
+    pub show_labels: bool,
+    /// With -o json or yaml: one v1 List, each item annotated with its cluster
+    #[arg(long)]
+    pub flat: bool,
+    /// Print each cluster as it answers instead of all together
+    #[arg(long)]
+    pub stream: bool,
+    /// Not finding a named object is no error
+    #[arg(long)]
+    pub ignore_not_found: bool,
+    #[command(flatten)]
+    pub fan_out: FanOutArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DescribeArgs {
+    #[command(flatten)]
+    pub objects: ObjectArgs,
+    #[command(flatten)]
+    pub fan_out: FanOutArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct EventsArgs {
+    /// The namespace; each context's own if not given
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+    /// All namespaces
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// Only events of this object (TYPE/NAME)
+    #[arg(long = "for", value_name = "TYPE/NAME")]
+    pub about: Option<String>,
+    /// Only these types (Normal, Warning)
+    #[arg(long, value_delimiter = ',')]
+    pub types: Vec<String>,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Leave the heading out
+    #[arg(long)]
+    pub no_headers: bool,
+    #[command(flatten)]
+    pub fan_out: FanOutArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ClustersArgs {
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Leave the heading out
+    #[arg(long)]
+    pub no_headers: bool,
+    /// Only list; contact no cluster
+    #[arg(long)]
+    pub offline: bool,
+    #[command(flatten)]
+    pub fan_out: FanOutArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+    #[command(flatten)]
+    pub fan_out: FanOutArgs,
+}
+
+/// Reads `30`, `30s`, `2m`, `1h` as whole seconds, at least one.
+fn parse_seconds(text: &str) -> Result<u32, String> {
+    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(format!("`{unit}` is not a unit of time; use s, m or h")),
+    };
+    let number: u32 = digits.parse().map_err(|_| "expected a number, as in 30s".to_owned())?;
+    match number.checked_mul(factor) {
+        Some(0) | None => Err("expected between 1s and 1193046h".to_owned()),
+        Some(seconds) => Ok(seconds),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn deadlines_read_as_kubectl_writes_them() {
+        assert_eq!(parse_seconds("30"), Ok(30));
+        assert_eq!(parse_seconds("2m"), Ok(120));
+        assert!(parse_seconds("0").is_err());
+        assert!(parse_seconds("5d").is_err());
+    }
+}

@@ -1,0 +1,195 @@
+//! `qd events`: merged over clusters, warnings first, the newest first among equals.
+
+use super::fan_out::{Fleet, Target};
+use super::get::{Streams, write};
+use super::{EventsArgs, Output};
+use crate::engine::cluster::{Answer, ClusterError, Form, Query};
+use crate::error::{ErrorKind, UserError};
+use crate::model::cluster::ClusterName;
+use crate::model::text::{Text, clean};
+use crate::model::time::{UnixSeconds, human};
+use crate::report::table::{Grid, layout};
+use crate::report::{Failure, Reply, document};
+use futures::StreamExt as _;
+use serde_json::Value;
+
+/// One event, its repetitions counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Event {
+    cluster: ClusterName,
+    namespace: Text,
+    last_seen: Option<UnixSeconds>,
+    form: Text,
+    reason: Text,
+    object: Text,
+    count: u64,
+    message: Text,
+}
+
+impl Event {
+    fn read(cluster: &ClusterName, object: &Value) -> Self {
+        let text = |pointer: &str| {
+            object.pointer(pointer).and_then(Value::as_str).map(|s| Text::new(clean(s))).unwrap_or_default()
+        };
+        let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_u64);
+        let seen = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/metadata/creationTimestamp"];
+        let kind = text("/involvedObject/kind").to_lowercase();
+        Self {
+            cluster: cluster.clone(),
+            namespace: text("/metadata/namespace"),
+            last_seen: seen.iter().find_map(|p| UnixSeconds::parse(object.pointer(p)?.as_str()?)),
+            form: text("/type"),
+            reason: text("/reason"),
+            object: compact_str::format_compact!("{kind}/{}", text("/involvedObject/name")),
+            count: number("/series/count").or_else(|| number("/count")).unwrap_or(1).max(1),
+            message: text("/message"),
+        }
+    }
+
+    fn same_as(&self, other: &Self) -> bool {
+        self.cluster == other.cluster
+            && self.namespace == other.namespace
+            && self.object == other.object
+            && self.reason == other.reason
+            && self.message == other.message
+            && self.form == other.form
+    }
+}
+
+/// Joins what says the same of the same object, then puts warnings first and the newest first.
+fn merged(mut events: Vec<Event>) -> Vec<Event> {
+    let key = |e: &Event| {
+        (e.cluster.clone(), e.namespace.clone(), e.object.clone(), e.reason.clone(), e.message.clone(), e.form.clone())
+    };
+    events.sort_by_cached_key(key);
+    let mut out: Vec<Event> = Vec::with_capacity(events.len());
+    for event in events {
+        match out.last_mut().filter(|last| last.same_as(&event)) {
+            Some(last) => {
+                last.count += event.count;
+                last.last_seen = last.last_seen.max(event.last_seen);
+            }
+            None => out.push(event),
+        }
+    }
+    out.sort_by(|a, b| (a.form != "Warning").cmp(&(b.form != "Warning")).then_with(|| b.last_seen.cmp(&a.last_seen)));
+    out
+}
+
+async fn read(target: Target, args: &EventsArgs) -> Result<Vec<Reply>, ClusterError> {
+    let catalog = target.cluster.discover().await?;
+    let kind = catalog
+        .find("events")
+        .cloned()
+        .ok_or_else(|| ClusterError::NotFound(Text::const_new("events are not served")))?;
+    let mut fields = Vec::new();
+    if let [form] = args.types.as_slice() {
+        fields.push(format!("type={form}"));
+    }
+    if let Some((kind_name, name)) = args.about.as_deref().and_then(|about| about.split_once('/')) {
+        let about = catalog.find(kind_name).map_or(kind_name, |kind| kind.id.kind.as_str());
+        fields.push(format!("involvedObject.kind={about}"));
+        fields.push(format!("involvedObject.name={name}"));
+    }
+    let own = if target.entry.namespace.is_empty() { "default" } else { target.entry.namespace.as_str() };
+    let namespace = args.namespace.as_deref().unwrap_or(own);
+    let query = Query {
+        kind: kind.clone(),
+        namespace: (!args.all_namespaces).then(|| Text::new(namespace)),
+        name: None,
+        selector: Text::default(),
+        fields: Text::from(fields.join(",")),
+        form: Form::Objects,
+    };
+    let answer = target.cluster.query(query).await?;
+    Ok(vec![Reply { cluster: target.entry.name.clone(), kind, answer }])
+}
+
+/// Runs the command.
+pub async fn run(args: &EventsArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Result<u8, UserError> {
+    if args.about.as_deref().is_some_and(|about| !about.contains('/')) {
+        return Err(UserError::new(ErrorKind::Usage, "--for takes TYPE/NAME").hint("for example: --for pod/api-0"));
+    }
+    let question = |target: Target| -> futures::future::BoxFuture<'_, Result<Vec<Reply>, ClusterError>> {
+        Box::pin(read(target, args))
+    };
+    let answers: Vec<(ClusterName, Result<Vec<Reply>, Failure>)> = fleet.ask(question).collect().await;
+    let mut replies = Vec::new();
+    let mut failures = Vec::new();
+    for (_, answer) in answers {
+        match answer {
+            Ok(mut more) => replies.append(&mut more),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    replies.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+    failures.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+    write(streams.out, &print(args, fleet, replies, &failures)?)?;
+    for failure in &failures {
+        write(streams.err, &format!("{}\n", failure.line()))?;
+    }
+    Ok(u8::from(fleet.is_failure(args.fan_out.fail_on, failures.len())))
+}
+
+fn print(args: &EventsArgs, fleet: &Fleet, replies: Vec<Reply>, failures: &[Failure]) -> Result<String, UserError> {
+    let internal = |why: String| UserError::new(ErrorKind::Internal, why);
+    if matches!(args.output, Output::Json | Output::Yaml) {
+        let value = document::envelope(&fleet.names(), replies, failures);
+        let text = if args.output == Output::Json { document::json_text(&value) } else { document::yaml_text(&value) };
+        return text.map_err(internal);
+    }
+    let mut events = Vec::new();
+    for reply in &replies {
+        if let Answer::Objects(objects) = &reply.answer {
+            events.extend(objects.iter().map(|object| Event::read(&reply.cluster, object)));
+        }
+    }
+    events.retain(|e| args.types.is_empty() || args.types.iter().any(|t| e.form.eq_ignore_ascii_case(t)));
+    let events = merged(events);
+    if args.output == Output::Name {
+        return Ok(events.iter().flat_map(|e| [e.object.as_str(), "\n"]).collect());
+    }
+    let heading = ["NAMESPACE", "CLUSTER", "LAST SEEN", "TYPE", "REASON", "OBJECT", "COUNT", "MESSAGE"];
+    let line = |e: &Event| {
+        let seen = e.last_seen.map(|at| human(fleet.now.since(at))).unwrap_or_default();
+        vec![
+            e.namespace.clone(),
+            Text::new(e.cluster.as_str()),
+            Text::from(seen),
+            e.form.clone(),
+            e.reason.clone(),
+            e.object.clone(),
+            compact_str::format_compact!("{}", e.count),
+            e.message.clone(),
+        ]
+    };
+    let grid = Grid { heading: heading.map(Text::const_new).to_vec(), lines: events.iter().map(line).collect() };
+    Ok(if grid.lines.is_empty() { String::new() } else { layout(&grid, args.no_headers) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(cluster: &str, form: &str, seen: i64, count: u64) -> Event {
+        let value = serde_json::json!({
+            "metadata": {"namespace": "n"}, "type": form, "reason": "Failed", "count": count, "message": "pull\u{1b}[31m",
+            "lastTimestamp": UnixSeconds(seen).to_string(), "involvedObject": {"kind": "Pod", "name": "p"},
+        });
+        Event::read(&ClusterName::new(cluster), &value)
+    }
+
+    #[test]
+    fn the_same_event_is_one_row_and_warnings_come_first() {
+        let all = merged(vec![
+            event("a", "Normal", 90, 1),
+            event("a", "Warning", 10, 2),
+            event("a", "Warning", 20, 3),
+            event("b", "Warning", 15, 1),
+        ]);
+        let short: Vec<_> = all.iter().map(|e| (e.cluster.as_str(), e.form.as_str(), e.count)).collect();
+        assert_eq!(short, [("a", "Warning", 5), ("b", "Warning", 1), ("a", "Normal", 1)]);
+        assert_eq!(all[0].object, "pod/p");
+        assert_eq!(all[0].message, "pull[31m");
+    }
+}

@@ -1,0 +1,82 @@
+//! One question to many clusters: bounded at once, each with a deadline, none able to hide.
+
+use super::FailOn;
+use crate::engine::cluster::{Cluster, ClusterError, Connector};
+use crate::model::cluster::{ClusterEntry, ClusterName};
+use crate::model::text::Text;
+use crate::model::time::UnixSeconds;
+use crate::report::Failure;
+use futures::future::BoxFuture;
+use futures::{Stream, StreamExt as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many at once and how long each.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub concurrency: usize,
+    /// For one cluster, all of its requests together. `None`: each entry's own.
+    pub deadline: Option<Duration>,
+}
+
+/// What every fan-out command works on.
+#[derive(Debug)]
+pub struct Fleet {
+    /// The clusters selected, in the inventory's order.
+    pub entries: Vec<Arc<ClusterEntry>>,
+    pub connector: Arc<dyn Connector>,
+    pub limits: Limits,
+    pub now: UnixSeconds,
+}
+
+impl Fleet {
+    /// The names asked, in order.
+    pub fn names(&self) -> Vec<ClusterName> {
+        self.entries.iter().map(|entry| entry.name.clone()).collect()
+    }
+
+    /// Whether so many failed clusters make the command fail.
+    pub fn is_failure(&self, fail_on: FailOn, failed: usize) -> bool {
+        match fail_on {
+            FailOn::Any => failed > 0,
+            FailOn::All => failed > 0 && failed == self.entries.len(),
+            FailOn::None => false,
+        }
+    }
+}
+
+/// A cluster with what it is called.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub entry: Arc<ClusterEntry>,
+    pub cluster: Arc<dyn Cluster>,
+}
+
+impl Fleet {
+    /// Connects each cluster and asks it; what comes back comes as soon as it is there.
+    pub fn ask<'a, T: 'a>(
+        &'a self,
+        question: impl Fn(Target) -> BoxFuture<'a, Result<T, ClusterError>> + Clone + 'a,
+    ) -> impl Stream<Item = (ClusterName, Result<T, Failure>)> + 'a {
+        let one = move |entry: &'a Arc<ClusterEntry>| {
+            let question = question.clone();
+            async move {
+                let own = Duration::from_secs(u64::from(entry.timeout_s.max(1)));
+                let deadline = self.limits.deadline.unwrap_or(own);
+                let work = async {
+                    let cluster = self.connector.connect(Arc::clone(entry)).await?;
+                    question(Target { entry: Arc::clone(entry), cluster }).await
+                };
+                let answer = tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| {
+                    let seconds = deadline.as_secs();
+                    Err(ClusterError::Unreachable(Text::from(format!(
+                        "no answer within {seconds}s (--timeout waits longer)"
+                    ))))
+                });
+                let name = entry.name.clone();
+                (name.clone(), answer.map_err(|error| Failure { cluster: name, error }))
+            }
+        };
+        futures::stream::iter(&self.entries).map(one).buffer_unordered(self.limits.concurrency.max(1))
+    }
+}

@@ -1,0 +1,229 @@
+//! `qd clusters` and `qd doctor`: the inventory, and what each cluster says of itself.
+
+use super::fan_out::{Fleet, Target};
+use super::get::{Streams, write};
+use super::{ClustersArgs, DoctorArgs, FailOn, Output};
+use crate::engine::cluster::{ClusterError, Probe};
+use crate::error::{ErrorKind, UserError};
+use crate::model::cluster::{ClusterEntry, ClusterName};
+use crate::model::text::Text;
+use crate::model::time::{UnixSeconds, human};
+use crate::report::table::{Grid, layout};
+use crate::report::{Failure, document};
+use futures::StreamExt as _;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What one cluster said.
+#[derive(Debug, Clone)]
+struct Checkup {
+    probe: Probe,
+    /// Discovery: kinds served, and groups that do not answer.
+    kinds: Option<usize>,
+    failed_groups: Vec<String>,
+    uid: Text,
+}
+
+/// One cluster as scripts read it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    name: String,
+    state: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reason: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<u128>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kinds: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed_groups: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    uid: String,
+    server: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<String>,
+    namespace: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<String>,
+    access: crate::model::cluster::Access,
+    current: bool,
+    insecure: bool,
+    sources: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    provider: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    region: String,
+}
+
+/// How deep to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// `/readyz` and the version.
+    Probe,
+    /// Discovery and identity too.
+    Full,
+}
+
+async fn check(target: Target, depth: Depth) -> Result<Checkup, ClusterError> {
+    let probe = target.cluster.probe().await?;
+    let mut checkup = Checkup { probe, kinds: None, failed_groups: Vec::new(), uid: Text::default() };
+    if depth == Depth::Full {
+        let catalog = target.cluster.discover().await?;
+        checkup.kinds = Some(catalog.kinds.len());
+        checkup.failed_groups = catalog.failed_groups.iter().map(|(group, why)| format!("{group}: {why}")).collect();
+        checkup.uid = target.cluster.identify().await?.uid;
+    }
+    Ok(checkup)
+}
+
+/// The word for a failure, as the console's states.
+fn state_of(error: &ClusterError) -> &'static str {
+    match error {
+        ClusterError::AuthNeeded(_) => "auth needed",
+        ClusterError::Denied(_) => "denied",
+        ClusterError::Unreachable(_) => "unreachable",
+        ClusterError::NotFound(_)
+        | ClusterError::Expired
+        | ClusterError::Throttled { .. }
+        | ClusterError::Failed(_) => "failed",
+    }
+}
+
+fn entry(of: &ClusterEntry, answer: Option<&Result<Checkup, Failure>>) -> Entry {
+    let texts = |list: &[Text]| list.iter().map(ToString::to_string).collect();
+    let mut out = Entry {
+        name: of.name.to_string(),
+        state: "listed".to_owned(),
+        reason: of.defect.as_ref().map(ToString::to_string).unwrap_or_default(),
+        version: String::new(),
+        latency_ms: None,
+        expires: None,
+        kinds: None,
+        failed_groups: Vec::new(),
+        uid: String::new(),
+        server: of.server.to_string(),
+        context: of.context.as_ref().map(ToString::to_string),
+        namespace: of.namespace.to_string(),
+        groups: texts(&of.groups),
+        access: of.access,
+        current: of.current,
+        insecure: of.insecure,
+        sources: of.sources.iter().map(ToString::to_string).collect(),
+        provider: of.provider.to_string(),
+        region: of.region.to_string(),
+    };
+    match answer {
+        None => {}
+        Some(Err(failure)) => {
+            state_of(&failure.error).clone_into(&mut out.state);
+            out.reason = failure.error.to_string();
+        }
+        Some(Ok(checkup)) => {
+            "live".clone_into(&mut out.state);
+            out.version = checkup.probe.version.as_ref().map(ToString::to_string).unwrap_or_default();
+            out.latency_ms = Some(checkup.probe.latency.as_millis());
+            out.expires = checkup.probe.expiry.as_ref().map(|(at, what)| format!("{at} ({what})"));
+            out.kinds = checkup.kinds;
+            out.failed_groups.clone_from(&checkup.failed_groups);
+            out.uid = checkup.uid.to_string();
+        }
+    }
+    out
+}
+
+async fn gather(fleet: &Fleet, depth: Depth) -> Answers {
+    fleet.ask(|target: Target| -> futures::future::BoxFuture<'_, _> { Box::pin(check(target, depth)) }).collect().await
+}
+
+/// `qd clusters`: one row a cluster, in the inventory's order.
+pub async fn clusters(args: &ClustersArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Result<u8, UserError> {
+    let answers = if args.offline { BTreeMap::new() } else { gather(fleet, Depth::Probe).await };
+    let columns: &[&str] = if args.output == Output::Wide {
+        &["NAME", "STATE", "VERSION", "LATENCY", "EXPIRES", "GROUPS", "SOURCE", "SERVER", "REASON"]
+    } else {
+        &["NAME", "STATE", "VERSION", "LATENCY", "EXPIRES", "SOURCE", "REASON"]
+    };
+    write(streams.out, &print(fleet, &answers, (args.output, args.no_headers), columns)?)?;
+    verdict(fleet, args.fan_out.fail_on, &answers, streams)
+}
+
+/// `qd doctor`: the same clusters, looked at as deep as a session would.
+pub async fn doctor(args: &DoctorArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Result<u8, UserError> {
+    let answers = gather(fleet, Depth::Full).await;
+    let columns = &["NAME", "STATE", "VERSION", "LATENCY", "KINDS", "EXPIRES", "ACCESS", "CONTEXT", "REASON"];
+    write(streams.out, &print(fleet, &answers, (args.output, false), columns)?)?;
+    verdict(fleet, args.fan_out.fail_on, &answers, streams)
+}
+
+type Answers = BTreeMap<ClusterName, Result<Checkup, Failure>>;
+
+fn print(
+    fleet: &Fleet,
+    answers: &Answers,
+    (output, no_headers): (Output, bool),
+    columns: &[&str],
+) -> Result<String, UserError> {
+    let listed: Vec<Entry> = fleet.entries.iter().map(|e| entry(e, answers.get(&e.name))).collect();
+    match output {
+        Output::Name => Ok(listed.iter().flat_map(|e| [e.name.as_str(), "\n"]).collect()),
+        Output::Json | Output::Yaml => {
+            let value = serde_json::json!({
+                "apiVersion": document::API_VERSION, "kind": "ClusterList", "items": listed,
+            });
+            let write = if output == Output::Json { document::json_text } else { document::yaml_text };
+            write(&value).map_err(|why| UserError::new(ErrorKind::Internal, why))
+        }
+        Output::Table | Output::Wide => {
+            let expiry = |e: &Entry| match answers.get(&ClusterName::new(&e.name)) {
+                Some(Ok(Checkup { probe: Probe { expiry: Some((at, what)), .. }, .. })) => {
+                    format!("{} ({what})", left(*at, fleet.now))
+                }
+                Some(_) | None => String::new(),
+            };
+            let line = |e: &Entry| columns.iter().map(|c| Text::from(cell(e, c, &expiry(e)))).collect();
+            let heading = columns.iter().map(|c| Text::new(c)).collect();
+            Ok(layout(&Grid { heading, lines: listed.iter().map(line).collect() }, no_headers))
+        }
+    }
+}
+
+/// Time left, or that none is.
+fn left(at: UnixSeconds, now: UnixSeconds) -> String {
+    match at.since(now) {
+        seconds if seconds > 0 => human(seconds),
+        seconds => format!("expired {} ago", human(-seconds)),
+    }
+}
+
+fn cell(e: &Entry, column: &str, expiry: &str) -> String {
+    match column {
+        "NAME" => format!("{}{}", e.name, if e.current { "*" } else { "" }),
+        "STATE" => e.state.clone(),
+        "VERSION" => e.version.clone(),
+        "LATENCY" => e.latency_ms.map(|ms| format!("{ms}ms")).unwrap_or_default(),
+        "KINDS" => e.kinds.map(|n| n.to_string()).unwrap_or_default(),
+        "EXPIRES" => expiry.to_owned(),
+        "GROUPS" => e.groups.join(","),
+        "ACCESS" => match e.access {
+            crate::model::cluster::Access::Guarded => "guarded".to_owned(),
+            crate::model::cluster::Access::Protected => "protected".to_owned(),
+            crate::model::cluster::Access::ReadOnly => "read-only".to_owned(),
+        },
+        "CONTEXT" => e.context.clone().unwrap_or_default(),
+        "SERVER" => format!("{}{}", e.server, if e.insecure { " (not verified)" } else { "" }),
+        "SOURCE" => e.sources.join("; "),
+        _ if e.failed_groups.is_empty() => e.reason.clone(),
+        _ => format!("no discovery of {}", e.failed_groups.join("; ")),
+    }
+}
+
+fn verdict(fleet: &Fleet, fail_on: FailOn, answers: &Answers, streams: &mut Streams<'_>) -> Result<u8, UserError> {
+    let failed: Vec<&Failure> = answers.values().filter_map(|a| a.as_ref().err()).collect();
+    failed.iter().try_for_each(|failure| write(streams.err, &format!("{}\n", failure.line())))?;
+    Ok(u8::from(fleet.is_failure(fail_on, failed.len())))
+}
