@@ -6,4 +6,5 @@ pub mod endpoint;
 pub mod inventory;
 pub mod projection;
 pub mod query;
+pub mod render;
 pub mod watches;
