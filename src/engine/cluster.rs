@@ -200,4 +200,7 @@ pub struct Listing {
     pub warnings: Vec<Text>,
     /// The current context's cluster.
     pub current: Option<ClusterName>,
+    /// Sources that have not answered yet; empty when the list is complete.
+    #[serde(default)]
+    pub pending: Vec<Text>,
 }

@@ -1,0 +1,158 @@
+//! What stands on this machine: kubeconfig files and a pod's service account.
+
+use super::found::{Found, plain};
+use super::kubeconfig::{Kubeconfig, resolve};
+use crate::config::{Environment, yaml};
+use crate::engine::k8s::endpoint::{Endpoint, Material, User};
+use crate::model::cluster::Source;
+use crate::model::text::Text;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+
+/// Where kubeconfigs come from.
+#[derive(Clone)]
+pub enum Kubeconfigs {
+    /// Files, the first first. A missing one is left out.
+    Files(Vec<PathBuf>),
+    /// One in memory, never on disk: the demo fleet's.
+    Memory { label: String, text: String },
+}
+
+// The text holds secrets.
+impl std::fmt::Debug for Kubeconfigs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Files(files) => f.debug_tuple("Files").field(files).finish(),
+            Self::Memory { label, .. } => f.debug_tuple("Memory").field(label).finish(),
+        }
+    }
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Local {
+    pub found: Vec<Found>,
+    pub current: Option<usize>,
+    pub warnings: Vec<Text>,
+    /// Changes when any kubeconfig does.
+    pub content: u64,
+}
+
+/// Reads kubeconfigs again and again, keeping what can be read only once.
+#[derive(Debug)]
+pub struct Reader {
+    kubeconfigs: Kubeconfigs,
+    environment: Environment,
+    /// Texts of pipes (`KUBECONFIG=<(…)`): a second read would find nothing.
+    pipes: BTreeMap<PathBuf, String>,
+}
+
+impl Reader {
+    pub fn new(kubeconfigs: Kubeconfigs, environment: Environment) -> Self {
+        Self { kubeconfigs, environment, pipes: BTreeMap::new() }
+    }
+
+    /// The files to watch for changes.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match &self.kubeconfigs {
+            Kubeconfigs::Files(files) => files.clone(),
+            Kubeconfigs::Memory { .. } => Vec::new(),
+        }
+    }
+
+    /// Reads all there is now. What cannot be read is a warning; the rest counts.
+    pub fn read(&mut self) -> Local {
+        let mut hasher = DefaultHasher::new();
+        let (parsed, mut warnings) = match self.kubeconfigs.clone() {
+            Kubeconfigs::Memory { label, text } => {
+                text.hash(&mut hasher);
+                match Kubeconfig::parse(&text, Path::new(&label), &label) {
+                    Ok(parsed) => (vec![parsed], Vec::new()),
+                    Err(flaw) => (Vec::new(), vec![plain(&flaw.to_string())]),
+                }
+            }
+            Kubeconfigs::Files(files) => self.parse_files(&files, &mut hasher),
+        };
+        let mut resolved = resolve(&parsed);
+        if resolved.found.is_empty()
+            && let Some(own) = in_cluster(&self.environment)
+        {
+            resolved.found.push(own);
+            resolved.current = Some(0);
+        }
+        if resolved.found.is_empty() && warnings.is_empty() {
+            warnings.push(plain(&self.nothing()));
+        }
+        warnings.append(&mut resolved.warnings);
+        Local { found: resolved.found, current: resolved.current, warnings, content: hasher.finish() }
+    }
+
+    fn parse_files(&mut self, files: &[PathBuf], hasher: &mut DefaultHasher) -> (Vec<Kubeconfig>, Vec<Text>) {
+        let (mut parsed, mut warnings) = (Vec::new(), Vec::new());
+        for path in files {
+            let shown = self.environment.shorten(path);
+            let kubeconfig = self.text(path, &shown).and_then(|text| {
+                let Some(text) = text else { return Ok(None) };
+                text.hash(hasher);
+                Kubeconfig::parse(&text, path, &shown).map(Some)
+            });
+            match kubeconfig {
+                Ok(Some(kubeconfig)) => parsed.push(kubeconfig),
+                // The default file need not exist; one that was asked for should.
+                Ok(None) if files.len() == 1 => {}
+                Ok(None) => warnings.push(plain(&format!("{shown}: there is no such kubeconfig"))),
+                Err(flaw) => warnings.push(plain(&format!("kubeconfig {flaw}"))),
+            }
+        }
+        (parsed, warnings)
+    }
+
+    fn text(&mut self, path: &Path, shown: &str) -> Result<Option<String>, yaml::Flaw> {
+        if let Some(text) = self.pipes.get(path) {
+            return Ok(Some(text.clone()));
+        }
+        let is_pipe = std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir());
+        let text = yaml::read(path, shown)?;
+        if is_pipe && let Some(text) = &text {
+            self.pipes.insert(path.to_path_buf(), text.clone());
+        }
+        Ok(text)
+    }
+
+    fn nothing(&self) -> String {
+        let files: Vec<String> = self.files().iter().map(|f| self.environment.shorten(f)).collect();
+        let place =
+            if files.is_empty() { "no kubeconfig".to_owned() } else { format!("no clusters in {}", files.join(", ")) };
+        format!("{place}: set KUBECONFIG, pass --kubeconfig PATH, or try `qd --demo`")
+    }
+}
+
+/// The pod's own cluster, inside a pod.
+fn in_cluster(environment: &Environment) -> Option<Found> {
+    let host = environment.service_host.as_deref()?;
+    let port = environment.service_port.as_deref()?;
+    let folder = &environment.service_account;
+    let token = folder.join("token");
+    if !token.is_file() {
+        return None;
+    }
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let server = format!("https://{host}:{port}");
+    let mut found = Found::new(Source::InCluster, vec!["in-cluster".to_owned()]);
+    let namespace = yaml::read(&folder.join("namespace"), "namespace").ok().flatten().unwrap_or_default();
+    found.namespace = plain(namespace.trim());
+    found.server = plain(&server);
+    found.endpoint = Ok(Endpoint {
+        server,
+        tls_server_name: None,
+        insecure: false,
+        ca: Some(Material::File(folder.join("ca.crt"))),
+        proxy_url: None,
+        disable_compression: false,
+        user: User { token: Some(Material::File(token)), ..User::default() },
+        timeout_s: 0,
+        label: "in-cluster".to_owned(),
+    });
+    Some(found)
+}
