@@ -1,0 +1,58 @@
+//! Live tests: against real control planes, which are built from Go modules the first time (some minutes).
+//!
+//! Where Go is missing the tests are ignored and the reason is said; with `CI` set that is a failure.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "these tests wait for other processes in real time, and no runtime is in their way"
+)]
+#![expect(clippy::indexing_slicing, reason = "an index that misses is a failed test")]
+
+use std::env;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+mod control_plane;
+mod rig;
+
+use rig::{Outcome, Programs};
+
+/// A test by its name; it fails with an error or a panic.
+type Test = (&'static str, fn() -> Outcome);
+
+const TESTS: &[Test] = &[
+    ("control_plane_answers_readyz", control_plane::answers_readyz),
+    ("one_kubeconfig_names_several", control_plane::one_kubeconfig_names_several),
+    ("kwok_pod_runs_and_logs", control_plane::kwok_pod_runs_and_logs),
+    ("many_pods_run", control_plane::many_pods_run),
+    ("stopped_api_server_comes_back", control_plane::stopped_api_server_comes_back),
+    ("frozen_api_server_answers_nothing", control_plane::frozen_api_server_answers_nothing),
+    ("revoked_token_is_refused", control_plane::revoked_token_is_refused),
+    ("audit_log_names_the_user", control_plane::audit_log_names_the_user),
+    ("compaction_ends_old_pages_and_watches", control_plane::compaction_ends_old_pages_and_watches),
+    ("nothing_is_left_behind_when_killed", control_plane::nothing_is_left_behind_when_killed),
+];
+
+fn main() -> ExitCode {
+    if env::args().nth(1).as_deref() == Some(control_plane::HOLD) {
+        return control_plane::hold();
+    }
+    let arguments = Arguments::from_args();
+    let missing = if arguments.list { None } else { Programs::missing() };
+    let trials = TESTS.iter().map(|&(name, test)| {
+        let missing = missing.clone();
+        Trial::ignorable_test(name, move || run(test, missing))
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+fn run(test: fn() -> Outcome, missing: Option<String>) -> Result<Completion, Failed> {
+    match missing {
+        // Whoever set `CI` relies on every test having run.
+        Some(reason) if env::var_os("CI").is_some() => Err(reason.into()),
+        Some(reason) => Ok(Completion::ignored_with(reason)),
+        None => test().map(|()| Completion::Completed).map_err(Failed::from),
+    }
+}

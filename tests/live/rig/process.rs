@@ -1,0 +1,117 @@
+//! A program that cannot outlive this process, however this process ends.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
+
+use super::programs::Programs;
+use super::wait::until;
+use super::{Error, Outcome};
+
+/// How long a killed program may take to be gone; SIGKILL on a busy machine takes milliseconds.
+const END: Duration = Duration::from_secs(10);
+
+/// A program under `supervise`, which kills it when the pipe to its standard input closes. The kernel closes that pipe
+/// when we end, so there is nothing to clean up after a crash or a SIGKILL.
+#[derive(Debug)]
+pub(crate) struct Process {
+    name: String,
+    supervisor: Child,
+    /// `None` once the pipe is closed, which ends the program.
+    orders: Option<ChildStdin>,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `program`, with its output appended to `folder/program.log`, at home in `folder`.
+    pub(crate) fn start<A: AsRef<OsStr>>(
+        programs: &Programs,
+        program: &str,
+        folder: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Outcome<Self> {
+        let mut command = Command::new(programs.path("supervise"));
+        command.arg(programs.path(program)).args(arguments);
+        Self::spawn(command, program, folder, &folder.join(format!("{program}.log")))
+    }
+
+    /// Starts what removes `folder` after this process has ended, or after this value was dropped.
+    pub(crate) fn start_removal(programs: &Programs, folder: &Path) -> Outcome<Self> {
+        let mut command = Command::new(programs.path("supervise"));
+        command.arg("-remove").arg(folder);
+        // It must not be at home in what it removes, nor log there.
+        let outside = folder.parent().unwrap_or(folder);
+        Self::spawn(command, "supervise", outside, Path::new("/dev/null"))
+    }
+
+    fn spawn(mut command: Command, name: &str, home: &Path, log: &Path) -> Outcome<Self> {
+        let output = File::options().create(true).append(true).open(log)?;
+        let mut supervisor = command
+            .env_clear()
+            .env("HOME", home)
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .current_dir(home)
+            .stdin(Stdio::piped())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            // A group of its own: ctrl-c at the terminal reaches us, and what we started ends in order.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| format!("cannot start {name}: {error}"))?;
+        let orders = supervisor.stdin.take();
+        Ok(Self { name: name.to_owned(), supervisor, orders, log: log.to_owned() })
+    }
+
+    /// Freezes the program: its connections stay open and answer nothing, like a host behind a dead link.
+    pub(crate) fn freeze(&mut self) -> Outcome {
+        self.order("stop")
+    }
+
+    /// Lets a frozen program go on.
+    pub(crate) fn thaw(&mut self) -> Outcome {
+        self.order("cont")
+    }
+
+    fn order(&mut self, order: &str) -> Outcome {
+        let orders = self.orders.as_mut().ok_or("the program was ended already")?;
+        writeln!(orders, "{order}")?;
+        Ok(orders.flush()?)
+    }
+
+    /// Kills the program and waits until it is gone.
+    pub(crate) fn end(&mut self) -> Outcome {
+        drop(self.orders.take());
+        until(&format!("the end of {}", self.name), END, || match self.supervisor.try_wait() {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err("it still runs".into()),
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    /// An error if the program has ended by itself, with the end of its log.
+    pub(crate) fn check(&mut self) -> Outcome {
+        match self.supervisor.try_wait()? {
+            None => Ok(()),
+            Some(status) => Err(self.explain(&format!("ended with {status}"))),
+        }
+    }
+
+    /// `what` happened, with the last lines of the log.
+    pub(crate) fn explain(&self, what: &str) -> Error {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let tail = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n");
+        format!("{} {what}; the end of its log:\n{tail}", self.name).into()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // A test that is over has nobody left to tell; the supervisor kills the program even if we cannot wait for it.
+        let _ended = self.end();
+    }
+}
