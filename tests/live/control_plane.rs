@@ -15,7 +15,21 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
 use serde_json::json;
 
+use crate::Test;
 use crate::rig::{ControlPlane, Options, Outcome, User, merged, shared, until};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("control_plane_answers_readyz", answers_readyz),
+    ("one_kubeconfig_names_several", one_kubeconfig_names_several),
+    ("kwok_pod_runs_and_logs", kwok_pod_runs_and_logs),
+    ("many_pods_run", many_pods_run),
+    ("stopped_api_server_comes_back", stopped_api_server_comes_back),
+    ("frozen_api_server_answers_nothing", frozen_api_server_answers_nothing),
+    ("revoked_token_is_refused", revoked_token_is_refused),
+    ("audit_log_names_the_user", audit_log_names_the_user),
+    ("compaction_ends_old_pages_and_watches", compaction_ends_old_pages_and_watches),
+    ("nothing_is_left_behind_when_killed", nothing_is_left_behind_when_killed),
+];
 
 /// The argument that makes this program start a control plane, say where it is, and hold it until it is killed.
 pub(crate) const HOLD: &str = "--hold-control-plane";
@@ -23,7 +37,7 @@ pub(crate) const HOLD: &str = "--hold-control-plane";
 /// What takes part of a second, on a machine that has other things to do.
 const SOON: Duration = Duration::from_secs(30);
 
-pub(crate) fn answers_readyz() -> Outcome {
+fn answers_readyz() -> Outcome {
     let plane = ControlPlane::start(Options::named("east"))?;
     let answer = plane.kubectl(&["get", "--raw", "/readyz"])?;
     assert_eq!(answer, "ok");
@@ -33,7 +47,7 @@ pub(crate) fn answers_readyz() -> Outcome {
     Ok(())
 }
 
-pub(crate) fn one_kubeconfig_names_several() -> Outcome {
+fn one_kubeconfig_names_several() -> Outcome {
     let planes @ [east, _] = shared()?;
     let both = east.write_kubeconfig("both.kubeconfig", &merged(planes))?;
     let uid = |context: &str| {
@@ -45,7 +59,7 @@ pub(crate) fn one_kubeconfig_names_several() -> Outcome {
     Ok(())
 }
 
-pub(crate) fn kwok_pod_runs_and_logs() -> Outcome {
+fn kwok_pod_runs_and_logs() -> Outcome {
     let plane = ControlPlane::start(Options::complete("logs"))?;
     plane.write_log(&["first line", "second line"])?;
     plane.kubectl(&["create", "deployment", "web", "--image=web", "--replicas=3"])?;
@@ -56,7 +70,7 @@ pub(crate) fn kwok_pod_runs_and_logs() -> Outcome {
     Ok(())
 }
 
-pub(crate) fn many_pods_run() -> Outcome {
+fn many_pods_run() -> Outcome {
     let [plane, _] = shared()?;
     let namespace = plane.new_namespace("many")?;
     plane.create_pods(&namespace, 50, 11_000)?;
@@ -66,7 +80,7 @@ pub(crate) fn many_pods_run() -> Outcome {
     Ok(())
 }
 
-pub(crate) fn stopped_api_server_comes_back() -> Outcome {
+fn stopped_api_server_comes_back() -> Outcome {
     let mut plane = ControlPlane::start(Options::named("east"))?;
     plane.kubectl(&["create", "configmap", "kept"])?;
     plane.stop_api_server()?;
@@ -76,7 +90,7 @@ pub(crate) fn stopped_api_server_comes_back() -> Outcome {
     Ok(())
 }
 
-pub(crate) fn frozen_api_server_answers_nothing() -> Outcome {
+fn frozen_api_server_answers_nothing() -> Outcome {
     let mut plane = ControlPlane::start(Options::named("east"))?;
     plane.freeze_api_server()?;
     let frozen = plane.try_kubectl(&["get", "--raw", "/readyz", "--request-timeout=2s"])?;
@@ -87,7 +101,7 @@ pub(crate) fn frozen_api_server_answers_nothing() -> Outcome {
     Ok(())
 }
 
-pub(crate) fn revoked_token_is_refused() -> Outcome {
+fn revoked_token_is_refused() -> Outcome {
     let users = vec![User::named("viewer")];
     let mut plane = ControlPlane::start(Options { users, ..Options::named("east") })?;
     let viewer = plane.write_kubeconfig("viewer.kubeconfig", &plane.kubeconfig_for("viewer")?)?;
@@ -116,7 +130,7 @@ pub(crate) fn revoked_token_is_refused() -> Outcome {
     Ok(())
 }
 
-pub(crate) fn audit_log_names_the_user() -> Outcome {
+fn audit_log_names_the_user() -> Outcome {
     let plane = ControlPlane::start(Options::named("east"))?;
     plane.kubectl(&["create", "configmap", "noted"])?;
     until("the creation in the audit log", SOON, || {
@@ -127,7 +141,7 @@ pub(crate) fn audit_log_names_the_user() -> Outcome {
     })
 }
 
-pub(crate) fn compaction_ends_old_pages_and_watches() -> Outcome {
+fn compaction_ends_old_pages_and_watches() -> Outcome {
     let uncached = vec!["--watch-cache=false".to_owned()];
     let plane = ControlPlane::start(Options { api_server_flags: uncached, ..Options::named("east") })?;
     plane.with_client(async |client| {
@@ -156,7 +170,7 @@ pub(crate) fn compaction_ends_old_pages_and_watches() -> Outcome {
     })
 }
 
-pub(crate) fn nothing_is_left_behind_when_killed() -> Outcome {
+fn nothing_is_left_behind_when_killed() -> Outcome {
     let mut holder = Command::new(env::current_exe()?).arg(HOLD).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut line = String::new();
     BufReader::new(holder.stdout.take().ok_or("no stdout")?).read_line(&mut line)?;

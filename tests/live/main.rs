@@ -22,18 +22,8 @@ use rig::{Outcome, Programs};
 /// A test by its name; it fails with an error or a panic.
 type Test = (&'static str, fn() -> Outcome);
 
-const TESTS: &[Test] = &[
-    ("control_plane_answers_readyz", control_plane::answers_readyz),
-    ("one_kubeconfig_names_several", control_plane::one_kubeconfig_names_several),
-    ("kwok_pod_runs_and_logs", control_plane::kwok_pod_runs_and_logs),
-    ("many_pods_run", control_plane::many_pods_run),
-    ("stopped_api_server_comes_back", control_plane::stopped_api_server_comes_back),
-    ("frozen_api_server_answers_nothing", control_plane::frozen_api_server_answers_nothing),
-    ("revoked_token_is_refused", control_plane::revoked_token_is_refused),
-    ("audit_log_names_the_user", control_plane::audit_log_names_the_user),
-    ("compaction_ends_old_pages_and_watches", control_plane::compaction_ends_old_pages_and_watches),
-    ("nothing_is_left_behind_when_killed", control_plane::nothing_is_left_behind_when_killed),
-];
+/// Each file names its own tests.
+const TESTS: &[&[Test]] = &[control_plane::TESTS];
 
 fn main() -> ExitCode {
     if env::args().nth(1).as_deref() == Some(control_plane::HOLD) {
@@ -41,7 +31,7 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::from_args();
     let missing = if arguments.list { None } else { Programs::missing() };
-    let trials = TESTS.iter().map(|&(name, test)| {
+    let trials = TESTS.iter().copied().flatten().map(|&(name, test)| {
         let missing = missing.clone();
         Trial::ignorable_test(name, move || run(test, missing))
     });
