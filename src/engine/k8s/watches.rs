@@ -1,1 +1,120 @@
-//! List and watch, discovery, documents and logs.
+//! Lists and watches: from bytes on the wire to rows.
+//!
+//! kube's own `watcher` lists, watches, resumes and lists again; what it carries is the text of each
+//! object ([`wire::Wire`]), which becomes a row at once and is dropped.
+
+mod objects;
+mod version;
+mod wire;
+
+use crate::engine::cluster::{ClusterError, WatchItem, WatchSpec};
+use crate::engine::k8s::projection::Projection;
+use crate::model::cluster::ClusterName;
+use crate::model::kind::Kind;
+use crate::model::text::Text;
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use version::Streaming;
+
+/// What a watch brings.
+type Item = Result<WatchItem, ClusterError>;
+
+/// Puts the client's errors in the port's words.
+pub type Translate = fn(kube::Error) -> ClusterError;
+
+/// The watches of one cluster, and what they share.
+#[derive(Clone)]
+pub struct Watches(Arc<Shared>);
+
+/// What all watches of one cluster share.
+struct Shared {
+    client: kube::Client,
+    cluster: ClusterName,
+    translate: Translate,
+    streaming: Streaming,
+    /// Where the jitter of timeouts comes from. The lock guards one draw.
+    random: Mutex<fastrand::Rng>,
+}
+
+impl std::fmt::Debug for Watches {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Watches({})", self.0.cluster)
+    }
+}
+
+impl Watches {
+    pub fn new(client: kube::Client, cluster: ClusterName, translate: Translate, seed: u64) -> Self {
+        let random = Mutex::new(fastrand::Rng::with_seed(seed));
+        Self(Arc::new(Shared { client, cluster, translate, streaming: Streaming::default(), random }))
+    }
+
+    /// Tells which version the server has, to spare the watches asking.
+    pub fn learn_version(&self, git_version: &str) {
+        self.0.streaming.learn(git_version);
+    }
+
+    /// Lists and watches until dropped; never ends by itself. After an error it goes on when polled
+    /// again, at once: the caller waits first.
+    pub fn watch(&self, spec: &WatchSpec) -> BoxStream<'static, Item> {
+        let namespaces = spec.namespaces.clone().filter(|_| spec.kind.namespaced);
+        let part = |namespace: Option<Text>| Part::new(Arc::clone(&self.0), spec.clone(), namespace).stream();
+        match namespaces {
+            None => part(None),
+            Some(none) if none.is_empty() => nothing(&spec.kind),
+            Some(some) => stream::select_all(some.iter().map(|ns| part(Some(ns.clone())))).boxed(),
+        }
+    }
+}
+
+/// No namespaces at all: a complete list without rows.
+fn nothing(kind: &Kind) -> BoxStream<'static, Item> {
+    let columns = Projection::builtin(&kind.id).map_or_else(|| Arc::from([]), |p| p.columns());
+    let items =
+        [WatchItem::Started { namespace: None, columns, expected: Some(0) }, WatchItem::Listed { namespace: None }];
+    stream::iter(items.map(Ok)).chain(stream::pending()).boxed()
+}
+
+/// One list and watch of a spec: everything, or one namespace.
+struct Part {
+    shared: Arc<Shared>,
+    spec: WatchSpec,
+    namespace: Option<Text>,
+    running: Option<objects::Objects>,
+}
+
+impl Part {
+    fn new(shared: Arc<Shared>, spec: WatchSpec, namespace: Option<Text>) -> Self {
+        Self { shared, spec, namespace, running: None }
+    }
+
+    fn stream(self) -> BoxStream<'static, Item> {
+        stream::unfold(self, |mut part| async move {
+            let item = part.next().await;
+            Some((item, part))
+        })
+        .boxed()
+    }
+
+    async fn next(&mut self) -> Item {
+        loop {
+            let mut running = match self.running.take() {
+                Some(running) => running,
+                None => self.start().await?,
+            };
+            if let Some(item) = running.next().await {
+                self.running = Some(running);
+                return item;
+            }
+        }
+    }
+
+    async fn start(&mut self) -> Result<objects::Objects, ClusterError> {
+        let Some(projection) = Projection::builtin(&self.spec.kind.id) else {
+            return Err(ClusterError::Failed(Text::from(format!("no columns for {}", self.spec.kind.resource()))));
+        };
+        let streaming = self.shared.streaming.is_offered(&self.shared.client).await;
+        Ok(objects::Objects::new(&self.shared, &self.spec, self.namespace.as_ref(), projection, streaming))
+    }
+}

@@ -1,0 +1,513 @@
+//! Pods: the status that operators know is not a field; it is worked out from the phase, the
+//! conditions and every container's state.
+
+use super::wire::{Condition, Maybe, Object, Seq, Str, condition, is_true, or_none};
+use super::{Projected, health};
+use crate::model::cell::Cell;
+use crate::model::health::Health;
+use crate::model::text::Text;
+use crate::model::time::UnixSeconds;
+use serde::Deserialize;
+use std::borrow::Cow;
+
+type Pod<'a> = Object<'a, Spec<'a>, Status<'a>>;
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec<'a> {
+    containers: Seq<serde::de::IgnoredAny>,
+    #[serde(borrow)]
+    init_containers: Seq<InitContainer<'a>>,
+    node_name: Str<'a>,
+    #[serde(borrow)]
+    readiness_gates: Seq<Gate<'a>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct InitContainer<'a> {
+    #[serde(borrow)]
+    name: Str<'a>,
+    restart_policy: Str<'a>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Gate<'a> {
+    #[serde(borrow)]
+    condition_type: Str<'a>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Status<'a> {
+    #[serde(borrow)]
+    phase: Str<'a>,
+    reason: Str<'a>,
+    #[serde(borrow)]
+    conditions: Seq<Condition<'a>>,
+    #[serde(rename = "podIP")]
+    pod_ip: Str<'a>,
+    #[serde(borrow, rename = "podIPs")]
+    pod_ips: Seq<Address<'a>>,
+    nominated_node_name: Str<'a>,
+    #[serde(borrow)]
+    init_container_statuses: Seq<ContainerStatus<'a>>,
+    #[serde(borrow)]
+    container_statuses: Seq<ContainerStatus<'a>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Address<'a> {
+    #[serde(borrow)]
+    ip: Str<'a>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ContainerStatus<'a> {
+    #[serde(borrow)]
+    name: Str<'a>,
+    ready: bool,
+    started: Option<bool>,
+    restart_count: i64,
+    #[serde(borrow)]
+    state: Maybe<State<'a>>,
+    #[serde(borrow)]
+    last_state: Maybe<State<'a>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct State<'a> {
+    #[serde(borrow)]
+    waiting: Option<Waiting<'a>>,
+    running: Option<serde::de::IgnoredAny>,
+    #[serde(borrow)]
+    terminated: Option<Terminated<'a>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Waiting<'a> {
+    #[serde(borrow)]
+    reason: Str<'a>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Terminated<'a> {
+    #[serde(borrow)]
+    reason: Str<'a>,
+    exit_code: i64,
+    signal: i64,
+    finished_at: Str<'a>,
+}
+
+impl<'a> Terminated<'a> {
+    /// Why it ended: the reason, or else the signal, or else the exit code.
+    fn word(&self) -> Cow<'a, str> {
+        match self {
+            t if !t.reason.is_empty() => t.reason.clone().into_cow(),
+            t if t.signal != 0 => Cow::Owned(format!("Signal:{}", t.signal)),
+            t => Cow::Owned(format!("ExitCode:{}", t.exit_code)),
+        }
+    }
+}
+
+impl Pod<'_> {
+    /// A sidecar: an init container that keeps running beside the others.
+    fn is_sidecar(&self, name: &str) -> bool {
+        self.spec.init_containers.iter().any(|c| *c.name == *name && *c.restart_policy == *"Always")
+    }
+}
+
+/// Restarts, and when the last one was.
+#[derive(Debug, Clone, Copy, Default)]
+struct Restarts {
+    count: i64,
+    last: Option<UnixSeconds>,
+}
+
+impl Restarts {
+    fn add(&mut self, container: &ContainerStatus<'_>) {
+        self.count += container.restart_count;
+        let ended = container.last_state.terminated.as_ref().and_then(|t| t.finished_at.time());
+        self.last = self.last.max(ended);
+    }
+
+    fn cell(self) -> Cell {
+        match u32::try_from(self.count) {
+            Ok(0) => Cell::Restarts { count: 0, last: None },
+            Ok(count) => Cell::Restarts { count, last: self.last },
+            Err(_) => Cell::Int(self.count),
+        }
+    }
+}
+
+/// How far a pod is: what READY, STATUS and RESTARTS say.
+#[derive(Debug, Default)]
+struct Progress<'a> {
+    status: Cow<'a, str>,
+    ready: i64,
+    restarts: Restarts,
+}
+
+/// What the init containers say: the one that holds the pod up, if any, and what the sidecars add.
+#[derive(Debug, Default)]
+struct Init<'a> {
+    held_up: Option<Cow<'a, str>>,
+    ready: i64,
+    all: Restarts,
+    sidecars: Restarts,
+}
+
+fn init<'a>(pod: &Pod<'a>) -> Init<'a> {
+    let mut init = Init::default();
+    for (position, container) in pod.status.init_container_statuses.iter().enumerate() {
+        let sidecar = pod.is_sidecar(&container.name);
+        init.all.add(container);
+        if sidecar {
+            init.sidecars.add(container);
+        }
+        let state = &container.state;
+        match (&state.terminated, &state.waiting) {
+            (Some(ended), _) if ended.exit_code == 0 => {}
+            _ if sidecar && container.started == Some(true) => init.ready += i64::from(container.ready),
+            (Some(ended), _) => {
+                init.held_up = Some(Cow::Owned(format!("Init:{}", ended.word())));
+                break;
+            }
+            (None, Some(waiting)) if !waiting.reason.is_empty() && *waiting.reason != *"PodInitializing" => {
+                init.held_up = Some(Cow::Owned(format!("Init:{}", &*waiting.reason)));
+                break;
+            }
+            (None, _) => {
+                let all = pod.spec.init_containers.len();
+                init.held_up = Some(Cow::Owned(format!("Init:{position}/{all}")));
+                break;
+            }
+        }
+    }
+    init
+}
+
+/// Works out what the pod is doing, as the server's own table does.
+fn progress<'a>(pod: &Pod<'a>) -> Progress<'a> {
+    let status = &pod.status;
+    let gated = status.conditions.iter().any(|c| *c.kind == *"PodScheduled" && *c.reason == *"SchedulingGated");
+    let mut progress = Progress {
+        status: match status {
+            _ if gated => Cow::Borrowed("SchedulingGated"),
+            s if s.reason.is_empty() => s.phase.clone().into_cow(),
+            s => s.reason.clone().into_cow(),
+        },
+        ..Progress::default()
+    };
+    let init = init(pod);
+    progress.ready = init.ready;
+    progress.restarts = init.all;
+    let begun = init.held_up.is_none() || is_true(&status.conditions, "Initialized");
+    if let Some(why) = init.held_up {
+        progress.status = why;
+    }
+    if begun {
+        progress.restarts = init.sidecars;
+        containers(pod, &mut progress);
+    }
+    if pod.metadata.is_terminating() {
+        if *status.reason == *"NodeLost" {
+            progress.status = Cow::Borrowed("Unknown");
+        } else if !matches!(&*status.phase, "Succeeded" | "Failed") {
+            progress.status = Cow::Borrowed("Terminating");
+        }
+    }
+    progress
+}
+
+/// Adds what the containers proper say. The first one listed has the last word.
+fn containers<'a>(pod: &Pod<'a>, progress: &mut Progress<'a>) {
+    let mut running = false;
+    let mut failure = None;
+    for container in pod.status.container_statuses.iter().rev() {
+        progress.restarts.add(container);
+        let state = &container.state;
+        match (&state.waiting, &state.terminated) {
+            (Some(waiting), _) if !waiting.reason.is_empty() => progress.status = waiting.reason.clone().into_cow(),
+            (_, Some(ended)) => {
+                progress.status = ended.word();
+                if ended.exit_code != 0 {
+                    failure = Some(progress.status.clone());
+                }
+            }
+            _ if container.ready && state.running.is_some() => {
+                running = true;
+                progress.ready += 1;
+            }
+            _ => {}
+        }
+    }
+    if progress.status != "Completed" {
+        return;
+    }
+    // One container has completed: that is the pod's state only if no other one says more.
+    match failure {
+        _ if running && is_true(&pod.status.conditions, "Ready") => progress.status = Cow::Borrowed("Running"),
+        Some(failure) => progress.status = failure,
+        None if running => progress.status = Cow::Borrowed("NotReady"),
+        None => {}
+    }
+}
+
+fn gates(pod: &Pod<'_>) -> Cell {
+    let gates = &pod.spec.readiness_gates;
+    if gates.is_empty() {
+        return Cell::None;
+    }
+    let passed = gates.iter().filter(|g| is_true(&pod.status.conditions, &g.condition_type)).count();
+    super::wire::ratio(i64::try_from(passed).unwrap_or(0), i64::try_from(gates.len()).unwrap_or(0))
+}
+
+/// Reasons for which a container does not run and will not without somebody's help, or runs only to fail again.
+const BROKEN: [&str; 15] = [
+    "CrashLoopBackOff",
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "ErrImageNeverPull",
+    "ImageInspectError",
+    "InvalidImageName",
+    "RegistryUnavailable",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "PostStartHookError",
+    "ContainerCannotRun",
+    "ContainerStatusUnknown",
+    "OOMKilled",
+    "Error",
+];
+
+fn verdict(pod: &Pod<'_>, progress: &Progress<'_>, total: i64) -> Health {
+    let status = &*progress.status;
+    let word = status.strip_prefix("Init:").unwrap_or(status);
+    let exited = word.starts_with("ExitCode:") || word.starts_with("Signal:");
+    match &*pod.status.phase {
+        _ if status == "Unknown" => Health::Degraded(Text::const_new("Unknown")),
+        "Failed" => Health::Failed(health::reason(status)),
+        "Succeeded" => Health::Healthy,
+        _ if pod.metadata.is_terminating() => Health::Progressing,
+        _ if BROKEN.contains(&word) || exited => Health::Failed(health::reason(status)),
+        "Pending" => match condition(&pod.status.conditions, "PodScheduled") {
+            Some(c) if *c.status == *"False" && *c.reason == *"Unschedulable" => {
+                Health::Degraded(Text::const_new("Unschedulable"))
+            }
+            _ => Health::Progressing,
+        },
+        "Running" if progress.ready >= total && !pod.spec.readiness_gates.is_empty() => {
+            if is_true(&pod.status.conditions, "Ready") {
+                Health::Healthy
+            } else {
+                Health::Degraded(Text::const_new("ReadinessGates"))
+            }
+        }
+        "Running" if progress.ready >= total => Health::Healthy,
+        "Running" => health::short_of(progress.ready, total, "ready"),
+        _ => Health::Unknown,
+    }
+}
+
+/// Projects a pod.
+pub(super) fn pod(raw: &str) -> Result<Projected<'_>, serde_json::Error> {
+    let pod: Pod<'_> = serde_json::from_str(raw)?;
+    let progress = progress(&pod);
+    let sidecars = pod.spec.init_containers.iter().filter(|c| *c.restart_policy == *"Always").count();
+    let total = i64::try_from(pod.spec.containers.len() + sidecars).unwrap_or(0);
+    let ip = pod.status.pod_ips.first().map_or(&*pod.status.pod_ip, |a| &*a.ip);
+    let cells = Box::new([
+        super::wire::ratio(progress.ready, total),
+        Cell::text(&progress.status),
+        progress.restarts.cell(),
+        pod.metadata.age(),
+        or_none(ip),
+        or_none(&pod.spec.node_name),
+        or_none(&pod.status.nominated_node_name),
+        gates(&pod),
+    ]);
+    let health = verdict(&pod, &progress, total);
+    Ok(Projected { cells, health, meta: pod.metadata })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::k8s::projection::testing::{NOW, cells, project};
+    use crate::model::health::Health;
+    use serde_json::{Value, json};
+
+    fn pod(spec: &Value, status: &Value) -> Value {
+        json!({"metadata": {"name": "p"}, "spec": spec, "status": status})
+    }
+
+    /// A pod of containers `a`, `b`, ... with these statuses.
+    fn running(statuses: &[Value]) -> Value {
+        let containers: Vec<Value> = statuses.iter().map(|_| json!({"name": "c", "image": "i"})).collect();
+        pod(&json!({"containers": containers}), &json!({"phase": "Running", "containerStatuses": statuses}))
+    }
+
+    fn up() -> Value {
+        json!({"name": "c", "ready": true, "restartCount": 0, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}})
+    }
+
+    fn ended(code: i64, reason: &str) -> Value {
+        json!({"name": "c", "ready": false, "restartCount": 0, "state": {"terminated": {"exitCode": code, "reason": reason}}})
+    }
+
+    fn waiting(reason: &str) -> Value {
+        json!({"name": "c", "ready": false, "restartCount": 3, "state": {"waiting": {"reason": reason}},
+            "lastState": {"terminated": {"exitCode": 1, "finishedAt": "2026-01-01T00:00:00Z"}}})
+    }
+
+    #[track_caller]
+    fn check(object: &Value, ready: &str, status: &str, restarts: &str, health: &Health) {
+        let row = project("", "Pod", object);
+        let shown = cells(&row);
+        assert_eq!((shown[0].as_str(), shown[1].as_str(), shown[2].as_str()), (ready, status, restarts));
+        assert_eq!(row.health, *health);
+    }
+
+    fn failed(reason: &str) -> Health {
+        Health::Failed(reason.into())
+    }
+
+    fn degraded(reason: &str) -> Health {
+        Health::Degraded(reason.into())
+    }
+
+    #[test]
+    fn running_pods() {
+        check(&running(&[up(), up()]), "2/2", "Running", "0", &Health::Healthy);
+        let mut starting = up();
+        starting["ready"] = json!(false);
+        check(&running(&[up(), starting]), "1/2", "Running", "0", &degraded("1/2 ready"));
+        check(
+            &running(&[up(), waiting("CrashLoopBackOff")]),
+            "1/2",
+            "CrashLoopBackOff",
+            "3 (2m ago)",
+            &failed("CrashLoopBackOff"),
+        );
+        check(&running(&[ended(0, "Completed"), up()]), "1/2", "NotReady", "0", &degraded("1/2 ready"));
+        check(&running(&[ended(137, "OOMKilled"), up()]), "1/2", "OOMKilled", "0", &failed("OOMKilled"));
+        check(&running(&[ended(0, "Completed"), ended(1, "Error")]), "0/2", "Error", "0", &failed("Error"));
+        check(&running(&[ended(3, "")]), "0/1", "ExitCode:3", "0", &failed("ExitCode:3"));
+        let mut done_but_ready = running(&[ended(0, "Completed"), up()]);
+        done_but_ready["status"]["conditions"] = json!([{"type": "Ready", "status": "True"}]);
+        check(&done_but_ready, "1/2", "Running", "0", &degraded("1/2 ready"));
+        let mut signalled = running(&[ended(0, "")]);
+        signalled["status"]["containerStatuses"][0]["state"]["terminated"]["signal"] = json!(9);
+        check(&signalled, "0/1", "Signal:9", "0", &failed("Signal:9"));
+    }
+
+    #[test]
+    fn pods_that_do_not_run() {
+        let spec = json!({"containers": [{"name": "c"}]});
+        let phase = |phase: &str| pod(&spec, &json!({"phase": phase}));
+        check(&phase("Pending"), "0/1", "Pending", "0", &Health::Progressing);
+        check(&phase("Unknown"), "0/1", "Unknown", "0", &degraded("Unknown"));
+        let evicted = pod(&spec, &json!({"phase": "Failed", "reason": "Evicted"}));
+        check(&evicted, "0/1", "Evicted", "0", &failed("Evicted"));
+        let completed = pod(&spec, &json!({"phase": "Succeeded", "containerStatuses": [ended(0, "Completed")]}));
+        check(&completed, "0/1", "Completed", "0", &Health::Healthy);
+        let lost = pod(&spec, &json!({"phase": "Failed", "containerStatuses": [ended(137, "ContainerStatusUnknown")]}));
+        check(&lost, "0/1", "ContainerStatusUnknown", "0", &failed("ContainerStatusUnknown"));
+        let creating = pod(
+            &spec,
+            &json!({"phase": "Pending", "containerStatuses":
+            [{"name": "c", "ready": false, "restartCount": 0, "state": {"waiting": {"reason": "ContainerCreating"}}}]}),
+        );
+        check(&creating, "0/1", "ContainerCreating", "0", &Health::Progressing);
+        let image = pod(
+            &spec,
+            &json!({"phase": "Pending", "containerStatuses": [
+            {"name": "c", "ready": false, "restartCount": 0, "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}),
+        );
+        check(&image, "0/1", "ImagePullBackOff", "0", &failed("ImagePullBackOff"));
+        let condition = |reason: &str| json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": reason}]});
+        check(&pod(&spec, &condition("SchedulingGated")), "0/1", "SchedulingGated", "0", &Health::Progressing);
+        check(&pod(&spec, &condition("Unschedulable")), "0/1", "Pending", "0", &degraded("Unschedulable"));
+    }
+
+    #[test]
+    fn pods_that_go() {
+        let mut going = running(&[up()]);
+        going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        check(&going, "1/1", "Terminating", "0", &Health::Progressing);
+        going["status"]["reason"] = json!("NodeLost");
+        check(&going, "1/1", "Unknown", "0", &degraded("Unknown"));
+        let mut gone = pod(&json!({"containers": [{"name": "c"}]}), &json!({"phase": "Failed"}));
+        gone["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        check(&gone, "0/1", "Failed", "0", &failed("Failed"));
+    }
+
+    #[test]
+    fn init_containers_and_sidecars() {
+        let spec = json!({"containers": [{"name": "c"}],
+            "initContainers": [{"name": "one"}, {"name": "side", "restartPolicy": "Always"}]});
+        let init = |statuses: Value| {
+            pod(
+                &spec,
+                &json!({"phase": "Pending", "initContainerStatuses": statuses, "containerStatuses": [
+                {"name": "c", "ready": false, "restartCount": 0, "state": {"waiting": {"reason": "PodInitializing"}}}]}),
+            )
+        };
+        let one_done = json!({"name": "one", "restartCount": 2, "state": {"terminated": {"exitCode": 0}}});
+        let side_up =
+            json!({"name": "side", "ready": true, "started": true, "restartCount": 4, "state": {"running": {}}});
+        let first = init(json!([{"name": "one", "restartCount": 0, "state": {"running": {}}}]));
+        check(&first, "0/2", "Init:0/2", "0", &Health::Progressing);
+        let second = init(
+            json!([one_done, {"name": "side", "restartCount": 1, "state": {"waiting": {"reason": "PodInitializing"}}}]),
+        );
+        check(&second, "0/2", "Init:1/2", "3", &Health::Progressing);
+        check(&init(json!([one_done, side_up])), "1/2", "PodInitializing", "4", &Health::Progressing);
+        let crash =
+            init(json!([{"name": "one", "restartCount": 5, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 1, "finishedAt": "2026-01-01T00:00:00Z"}}}]));
+        check(&crash, "0/2", "Init:CrashLoopBackOff", "5 (2m ago)", &failed("Init:CrashLoopBackOff"));
+        let code = init(json!([{"name": "one", "restartCount": 0, "state": {"terminated": {"exitCode": 7}}}]));
+        check(&code, "0/2", "Init:ExitCode:7", "0", &failed("Init:ExitCode:7"));
+        let error = init(
+            json!([{"name": "one", "restartCount": 0, "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}]),
+        );
+        check(&error, "0/2", "Init:Error", "0", &failed("Init:Error"));
+    }
+
+    #[test]
+    fn wide_cells_and_metadata() {
+        let mut object = running(&[up()]);
+        object["spec"]["nodeName"] = json!("n-14");
+        object["spec"]["readinessGates"] = json!([{"conditionType": "lb"}, {"conditionType": "dns"}]);
+        object["status"]["podIPs"] = json!([{"ip": "10.0.0.7"}, {"ip": "fd00::7"}]);
+        object["status"]["conditions"] = json!([{"type": "lb", "status": "True"}]);
+        object["metadata"] = json!({"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "12",
+            "creationTimestamp": "2026-01-01T00:00:00Z", "labels": {"b": "2", "a": "1"},
+            "managedFields": [{"manager": "kubelet", "fieldsV1": {"f:a": {}}}],
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": "x", "uid": "1"},
+                {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "rs", "uid": "2", "controller": true}]});
+        let row = project("", "Pod", &object);
+        assert_eq!(cells(&row)[3..], ["2m", "10.0.0.7", "n-14", "<none>", "1/2"]);
+        assert_eq!(row.health, degraded("ReadinessGates"));
+        assert_eq!(&*row.labels, "a=1,b=2");
+        let owner = row.owner.clone().unwrap();
+        assert_eq!((owner.kind.to_string().as_str(), owner.name.as_str()), ("ReplicaSet.apps", "rs"));
+        assert_eq!((row.namespace.as_str(), row.uid.as_str(), row.version.as_str()), ("n", "u", "12"));
+        assert_eq!(row.created.map(|t| NOW.since(t)), Some(120));
+    }
+
+    #[test]
+    fn an_object_of_another_shape_is_a_row_of_unknowns() {
+        let row = project("", "Pod", &json!({"metadata": {"name": "p"}, "spec": {"containers": 7}}));
+        assert_eq!(cells(&row)[0], "<unknown>");
+        assert_eq!(row.name, "p");
+    }
+}
