@@ -1,1 +1,209 @@
-//! Credentials: tokens, certificates and exec plugins, run once for all who ask.
+//! Who we are at a server: what goes into each request and each connection, kept current.
+
+pub(crate) mod files;
+pub mod plugin;
+
+use crate::engine::clock;
+use crate::engine::cluster::ClusterError;
+use crate::engine::k8s::client::errors;
+use crate::engine::k8s::client::tls::{self, Identity, Trust};
+use crate::engine::k8s::endpoint::{Endpoint, Material, Secret};
+use crate::model::text::{Text, clean};
+use crate::model::time::{UnixSeconds, human};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use files::Files;
+use http::HeaderValue;
+use parking_lot::Mutex;
+use plugin::{Answered, Plugins};
+use std::sync::Arc;
+
+/// What one request goes out with.
+#[derive(Debug, Clone)]
+pub(crate) struct Grant {
+    /// Marked as sensitive, so no log shows it.
+    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) trust: Arc<Trust>,
+    /// Which answer of the plugin it holds.
+    answer: Option<u64>,
+}
+
+/// The credentials of one endpoint.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    endpoint: Arc<Endpoint>,
+    plugins: Arc<Plugins>,
+    files: Files,
+    /// The trust of the last grant, so that an unchanged one stays the same.
+    trust: Mutex<Option<Arc<Trust>>>,
+    /// When what the last grant held ends, and what it is.
+    expiry: Mutex<Option<(UnixSeconds, Text)>>,
+}
+
+impl Credentials {
+    pub(crate) fn new(endpoint: Arc<Endpoint>, plugins: Arc<Plugins>) -> Self {
+        Self { endpoint, plugins, files: Files::default(), trust: Mutex::new(None), expiry: Mutex::new(None) }
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The credentials as they are now. Files are looked at, a plugin is run where its last answer has
+    /// ended; both are cached, so this is cheap.
+    pub(crate) async fn grant(&self) -> Result<Grant, ClusterError> {
+        let user = &self.endpoint.user;
+        let ca = match &self.endpoint.ca {
+            Some(material) => Some(self.files.read(material, "certificate-authority").await?),
+            None => None,
+        };
+        let answered = match &user.exec {
+            Some(exec) => Some(self.plugins.answer(exec, &self.endpoint, ca.as_deref().map(Vec::as_slice)).await?),
+            None => None,
+        };
+        let token = match &user.token {
+            Some(material) => Some(self.token(material).await?),
+            None => None,
+        };
+        let identity = self.identity(answered.as_deref()).await?;
+        let authorization = self.authorization(token, answered.as_deref())?;
+        *self.expiry.lock() = soonest(authorization.as_ref(), identity.as_ref(), answered.as_deref());
+        let insecure = self.endpoint.insecure;
+        let trust = self.keep(Trust { ca: ca.map(|pem| pem.to_vec()), insecure, identity });
+        Ok(Grant { authorization, trust, answer: answered.map(|a| a.number) })
+    }
+
+    /// After a 401: credentials other than the rejected ones, if any can be had.
+    pub(crate) async fn renew(&self, rejected: &Grant) -> Result<Option<Grant>, ClusterError> {
+        self.files.forget();
+        if let (Some(exec), Some(number)) = (&self.endpoint.user.exec, rejected.answer) {
+            self.plugins.reject(exec, &self.endpoint, number);
+        }
+        let newer = self.grant().await?;
+        let changed = newer.answer != rejected.answer
+            || newer.authorization != rejected.authorization
+            || newer.trust != rejected.trust;
+        Ok(changed.then_some(newer))
+    }
+
+    /// When the first of the present credentials ends.
+    pub(crate) fn expiry(&self) -> Option<(UnixSeconds, Text)> {
+        self.expiry.lock().clone()
+    }
+
+    /// What to do about a 401; `said` is the server's own word.
+    pub(crate) fn refused(&self, said: &str) -> ClusterError {
+        let user = &self.endpoint.user;
+        let ended = self.expiry().map(|(at, what)| (clock::now().since(at), what)).filter(|(ago, _)| *ago > 0);
+        let hint = match (ended, &user.exec) {
+            (Some((ago, what)), None) => format!("the {what} expired {} ago; renew it in the kubeconfig", human(ago)),
+            (_, Some(exec)) => {
+                format!("log in again: the server does not accept what `{}` gives", clean(&exec.command))
+            }
+            (None, None) if user.token.is_some() => "the token is not accepted; get a new one".to_owned(),
+            (None, None) if user.basic.is_some() => "user and password are not accepted".to_owned(),
+            (None, None) if user.client_certificate.is_some() => {
+                "the client certificate is not accepted; renew it".to_owned()
+            }
+            (None, None) => {
+                "the context names no credentials; give its user a token, a certificate or a plugin".to_owned()
+            }
+        };
+        let said = errors::sentence(said);
+        let said = if said.is_empty() || said == "Unauthorized" { String::new() } else { format!(" ({said})") };
+        ClusterError::AuthNeeded(Text::from(format!("{hint}{said}")))
+    }
+
+    async fn token(&self, material: &Material) -> Result<String, ClusterError> {
+        let bytes = self.files.read(material, "token").await?;
+        let token = String::from_utf8_lossy(&bytes).trim().to_owned();
+        if token.is_empty() { Err(needed("the token is empty")) } else { Ok(token) }
+    }
+
+    async fn identity(&self, answered: Option<&Answered>) -> Result<Option<Identity>, ClusterError> {
+        let user = &self.endpoint.user;
+        match (&user.client_certificate, &user.client_key) {
+            (Some(certificate), Some(key)) => {
+                let certificate = self.files.read(certificate, "client-certificate").await?.to_vec();
+                let key = self.files.read(key, "client-key").await?;
+                let key = Secret(String::from_utf8_lossy(&key).into_owned());
+                Ok(Some(Identity { certificate, key }))
+            }
+            (Some(_), None) => Err(needed("the user has a client-certificate and no client-key")),
+            (None, Some(_)) => Err(needed("the user has a client-key and no client-certificate")),
+            (None, None) => Ok(answered.and_then(|a| a.identity.clone())),
+        }
+    }
+
+    /// Written credentials come before those of a plugin, as with kubectl.
+    fn authorization(
+        &self,
+        token: Option<String>,
+        answered: Option<&Answered>,
+    ) -> Result<Option<HeaderValue>, ClusterError> {
+        let text = match (token, &self.endpoint.user.basic, answered.and_then(|a| a.token.as_ref())) {
+            (Some(token), _, _) => format!("Bearer {token}"),
+            (None, Some((user, password)), _) => format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.0))),
+            (None, None, Some(token)) => format!("Bearer {}", token.0),
+            (None, None, None) => return Ok(None),
+        };
+        let mut value = HeaderValue::from_str(&text).map_err(|_| needed("the token holds characters no token has"))?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+
+    fn keep(&self, trust: Trust) -> Arc<Trust> {
+        let mut last = self.trust.lock();
+        match &*last {
+            Some(same) if **same == trust => Arc::clone(same),
+            _ => Arc::clone(last.insert(Arc::new(trust))),
+        }
+    }
+}
+
+fn needed(text: &str) -> ClusterError {
+    ClusterError::AuthNeeded(Text::new(text))
+}
+
+fn soonest(
+    authorization: Option<&HeaderValue>,
+    identity: Option<&Identity>,
+    answered: Option<&Answered>,
+) -> Option<(UnixSeconds, Text)> {
+    // A plugin's own answers are renewed by themselves: their end is nobody's worry.
+    if answered.is_some() {
+        return None;
+    }
+    let token = authorization.and_then(|a| a.to_str().ok()?.strip_prefix("Bearer ").and_then(jwt_expiry));
+    let certificate = identity.and_then(|i| tls::pem_not_after(&i.certificate));
+    let named = |at: Option<UnixSeconds>, what: &str| at.map(|at| (at, Text::new(what)));
+    [named(token, "token"), named(certificate, "client certificate")].into_iter().flatten().min_by_key(|(at, _)| *at)
+}
+
+/// The `exp` of a JWT. Read, not verified: that is the server's business.
+fn jwt_expiry(token: &str) -> Option<UnixSeconds> {
+    #[derive(serde::Deserialize)]
+    struct Claims {
+        exp: f64,
+    }
+    let payload = token.split('.').nth(1)?;
+    let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    let claims: Claims = serde_json::from_slice(&bytes).ok()?;
+    #[expect(clippy::cast_possible_truncation, reason = "a saturating cast of a date is what is wanted")]
+    Some(UnixSeconds(claims.exp as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_token_is_read_from_it() {
+        let token = |claims: &str| format!("h.{}.s", URL_SAFE_NO_PAD.encode(claims));
+        assert_eq!(jwt_expiry(&token(r#"{"exp":1700000000}"#)), Some(UnixSeconds(1_700_000_000)));
+        assert_eq!(jwt_expiry(&token(r#"{"exp":1.7e9,"iss":"x"}"#)), Some(UnixSeconds(1_700_000_000)));
+        assert_eq!(jwt_expiry(&token("{}")), None);
+        assert_eq!(jwt_expiry("opaque"), None);
+        assert_eq!(jwt_expiry("a.!!.c"), None);
+    }
+}

@@ -1,0 +1,273 @@
+//! One connection: name, TCP, proxy, TLS, within one deadline; each step's failure in its own words.
+
+use super::errors;
+use super::proxy::{Proxy, Scheme};
+use super::{CONNECT_TIMEOUT, tls};
+use crate::engine::cluster::ClusterError;
+use crate::model::text::Text;
+use crate::model::time::UnixSeconds;
+use futures::future::BoxFuture;
+use http::{HeaderValue, Uri};
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::error::Error;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::TlsConnector;
+use tower::Service;
+
+/// Silence after which the kernel asks whether the other side is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_RETRIES: u32 = 3;
+
+/// What connections learn of a server, for whoever asks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Observed(Arc<Mutex<Option<UnixSeconds>>>);
+
+impl Observed {
+    /// When the certificate last shown ends.
+    pub(crate) fn not_after(&self) -> Option<UnixSeconds> {
+        *self.0.lock()
+    }
+}
+
+/// Makes connections to one server.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    tcp: HttpConnector,
+    proxy: Option<Arc<Proxy>>,
+    /// `None` for a server without TLS.
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    /// `host:port`, for messages.
+    address: Arc<str>,
+    observed: Observed,
+}
+
+impl Connector {
+    pub(crate) fn new(
+        address: &Arc<str>,
+        proxy: Option<Arc<Proxy>>,
+        tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+        observed: &Observed,
+    ) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(KEEPALIVE));
+        tcp.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
+        tcp.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
+        Self { tcp, proxy, tls, address: Arc::clone(address), observed: observed.clone() }
+    }
+
+    async fn connect(mut self, to: Uri) -> Result<TokioIo<Socket>, ClusterError> {
+        let stream: Box<dyn Stream> = match self.proxy.clone() {
+            None => Box::new(self.tcp.call(to).await.map_err(|e| tcp_failed(&e, &self.address))?.into_inner()),
+            Some(proxy) => self.through(&proxy, to).await?,
+        };
+        let Some((config, name)) = self.tls else {
+            return Ok(TokioIo::new(Socket(stream)));
+        };
+        let stream =
+            TlsConnector::from(config).connect(name, stream).await.map_err(|e| tls_failed(&e, &self.address))?;
+        if let Some(leaf) = stream.get_ref().1.peer_certificates().and_then(<[_]>::first) {
+            *self.observed.0.lock() = tls::not_after(leaf);
+        }
+        Ok(TokioIo::new(Socket(Box::new(stream))))
+    }
+
+    async fn through(&self, proxy: &Proxy, to: Uri) -> Result<Box<dyn Stream>, ClusterError> {
+        let failed = |e: &(dyn Error + 'static)| proxy_failed(e, proxy);
+        // Both proxies need the port spelled out.
+        let to = with_port(&to);
+        Ok(match proxy.scheme {
+            Scheme::Http => {
+                let mut tunnel = authorised(Tunnel::new(proxy.uri.clone(), self.tcp.clone()), proxy);
+                Box::new(tunnel.call(to).await.map_err(|e| failed(&e))?.into_inner())
+            }
+            Scheme::Https => {
+                let mut tunnel = authorised(Tunnel::new(proxy.uri.clone(), Encrypted(self.tcp.clone())), proxy);
+                Box::new(tunnel.call(to).await.map_err(|e| failed(&e))?.into_inner())
+            }
+            Scheme::Socks5 => {
+                let mut socks = SocksV5::new(proxy.uri.clone(), self.tcp.clone());
+                if let Some((user, password)) = &proxy.login {
+                    socks = socks.with_auth(user.clone(), password.clone());
+                }
+                Box::new(socks.call(to).await.map_err(|e| failed(&e))?.into_inner())
+            }
+        })
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Socket>;
+    type Error = ClusterError;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let this = self.clone();
+        Box::pin(async move {
+            let via = this.proxy.as_ref().map(|p| format!(" by way of the proxy {}", p.address())).unwrap_or_default();
+            let address = Arc::clone(&this.address);
+            match tokio::time::timeout(CONNECT_TIMEOUT, this.connect(to)).await {
+                Ok(result) => result,
+                Err(_) => Err(ClusterError::Unreachable(Text::from(format!(
+                    "timed out after {} connecting to {address}{via}",
+                    errors::seconds(CONNECT_TIMEOUT)
+                )))),
+            }
+        })
+    }
+}
+
+fn with_port(to: &Uri) -> Uri {
+    if to.port_u16().is_some() {
+        return to.clone();
+    }
+    let port = if to.scheme_str() == Some("http") { 80 } else { 443 };
+    let whole = format!("{}://{}:{port}/", to.scheme_str().unwrap_or("https"), to.host().unwrap_or_default());
+    whole.parse().unwrap_or_else(|_| to.clone())
+}
+
+fn authorised<C>(tunnel: Tunnel<C>, proxy: &Proxy) -> Tunnel<C> {
+    use base64::Engine as _;
+    let Some((user, password)) = &proxy.login else {
+        return tunnel;
+    };
+    let login = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    match HeaderValue::from_str(&format!("Basic {login}")) {
+        Ok(value) => tunnel.with_auth(value),
+        Err(_) => tunnel,
+    }
+}
+
+/// TCP, then TLS by the system's roots: the way to an `https://` proxy.
+#[derive(Clone)]
+struct Encrypted(HttpConnector);
+
+impl Service<Uri> for Encrypted {
+    type Response = TokioIo<Socket>;
+    type Error = Box<dyn Error + Send + Sync>;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let mut tcp = self.0.clone();
+        Box::pin(async move {
+            let name = tls::server_name(to.host().unwrap_or_default())?;
+            let config = tls::configure(&tls::Trust { ca: None, insecure: false, identity: None })?;
+            let stream = tcp.call(to).await?.into_inner();
+            let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+            Ok(TokioIo::new(Socket(Box::new(stream))))
+        })
+    }
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&e| e.source())
+}
+
+fn tcp_failed(error: &(dyn Error + 'static), address: &str) -> ClusterError {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    // The resolver's errors have no kind; its connector names the step.
+    if chain(error).any(|e| e.to_string() == "dns error") {
+        return ClusterError::Unreachable(Text::from(format!("name not found: {host}")));
+    }
+    let kind = chain(error).find_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let text = match kind.and_then(errors::of_io) {
+        Some(text) => format!("{text} ({address})"),
+        None => format!("{} ({address})", errors::sentence(&chain(error).last().unwrap_or(error).to_string())),
+    };
+    ClusterError::Unreachable(Text::from(text))
+}
+
+fn tls_failed(error: &io::Error, address: &str) -> ClusterError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(e) => errors::of_tls(e, address),
+        None => match errors::of_io(error.kind()) {
+            Some(_) => {
+                ClusterError::Unreachable(Text::from(format!("the connection was closed during TLS ({address})")))
+            }
+            None => ClusterError::Unreachable(Text::from(format!(
+                "TLS failed ({address}): {}",
+                errors::sentence(&error.to_string())
+            ))),
+        },
+    }
+}
+
+fn proxy_failed(error: &(dyn Error + 'static), proxy: &Proxy) -> ClusterError {
+    let step = match chain(error).find_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind) {
+        Some(kind) => errors::of_io(kind).map(str::to_owned),
+        None if chain(error).any(|e| e.to_string() == "dns error") => Some("name not found".to_owned()),
+        None => None,
+    };
+    let why = step.unwrap_or_else(|| match error.to_string().as_str() {
+        text if text.contains("proxy authorization required") => "it asks for a user and password".to_owned(),
+        text if text.contains("unsuccessful") => "it refused to connect us".to_owned(),
+        text => errors::sentence(text).to_string(),
+    });
+    ClusterError::Unreachable(Text::from(format!("the proxy {} ({}) failed: {why}", proxy.address(), proxy.source)))
+}
+
+/// A byte stream of any make.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A connection as the HTTP client takes it.
+pub(crate) struct Socket(Box<dyn Stream>);
+
+impl Connection for Socket {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+}

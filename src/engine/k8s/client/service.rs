@@ -1,0 +1,364 @@
+//! What happens to one request: credentials in, one retry where it is safe, a new login after a 401,
+//! a deadline round it all.
+
+use super::connector::{Connector, Observed};
+use super::proxy::Proxy;
+use super::tls::{self, Trust};
+use super::{CONNECT_TIMEOUT, errors, headers, proxy};
+use crate::config::environment::Environment;
+use crate::engine::cluster::ClusterError;
+use crate::engine::k8s::credentials::{Credentials, Grant};
+use crate::model::text::{Text, clean};
+use futures::future::BoxFuture;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::{Bytes, Frame, Incoming, SizeHint};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use kube::client::Body;
+use parking_lot::Mutex;
+use rustls::pki_types::ServerName;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, timeout_at};
+use tower_http::decompression::{Decompression, DecompressionBody};
+
+/// Idle connections kept to one server. A watch holds one of its own; these serve the requests between.
+const IDLE_CONNECTIONS_MAX: usize = 4;
+/// How long one of them is kept.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+/// The longest pause a server may ask for that we wait out ourselves; a longer one goes to the caller.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// Our own pause where the server names none.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Of an error's answer so much is read.
+const ERROR_BYTES_MAX: usize = 1024 * 1024;
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Http = Decompression<Client<Connector, Body>>;
+
+/// The service below `kube::Client`.
+#[derive(Clone)]
+pub(crate) struct Service(Arc<Inner>);
+
+struct Inner {
+    credentials: Arc<Credentials>,
+    server: Server,
+    proxy: Option<Arc<Proxy>>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    compress: bool,
+    deadline: Duration,
+    observed: Observed,
+    /// The client for the present trust; a rotated certificate makes a new one, so that no connection
+    /// of the old one is used again.
+    http: Mutex<Option<(Arc<Trust>, Http)>>,
+}
+
+/// A server's address, taken apart.
+struct Server {
+    base: Uri,
+    /// `host:port`, for messages.
+    address: Arc<str>,
+    tls: Option<ServerName<'static>>,
+}
+
+impl Server {
+    fn parse(url: &str, tls_name: Option<&str>) -> Result<Self, ClusterError> {
+        let unfit = || {
+            let url = clean(url);
+            ClusterError::Failed(Text::from(format!(
+                "server: {url:?} is not an address; https://host:port is expected"
+            )))
+        };
+        let base: Uri = url.trim().parse().map_err(|_| unfit())?;
+        let host = base.host().filter(|host| !host.is_empty()).ok_or_else(unfit)?;
+        let (port, tls) = match base.scheme_str() {
+            Some("http") => (80, None),
+            Some("https") => (443, Some(tls::server_name(tls_name.unwrap_or(host))?)),
+            _ => return Err(unfit()),
+        };
+        let address = Arc::from(format!("{host}:{}", base.port_u16().unwrap_or(port)));
+        Ok(Self { base, address, tls })
+    }
+
+    /// The whole address of a request's path.
+    fn join(&self, path: &Uri) -> Result<Uri, ClusterError> {
+        let mut parts = self.base.clone().into_parts();
+        let prefix = self.base.path().trim_end_matches('/');
+        let rest = path.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let unfit = || ClusterError::Failed(Text::new("the path is not one"));
+        parts.path_and_query = Some(format!("{prefix}{rest}").parse().map_err(|_| unfit())?);
+        Uri::from_parts(parts).map_err(|_| unfit())
+    }
+}
+
+impl Service {
+    pub(crate) fn new(
+        credentials: &Arc<Credentials>,
+        environment: &Environment,
+        observed: &Observed,
+    ) -> Result<Self, ClusterError> {
+        let endpoint = credentials.endpoint();
+        Ok(Self(Arc::new(Inner {
+            server: Server::parse(&endpoint.server, endpoint.tls_server_name.as_deref())?,
+            proxy: proxy::choose(endpoint, environment)?.map(Arc::new),
+            headers: headers::impersonation(&endpoint.user.impersonate)?,
+            compress: !endpoint.disable_compression,
+            deadline: Duration::from_secs(u64::from(endpoint.timeout_s)).max(CONNECT_TIMEOUT),
+            observed: observed.clone(),
+            credentials: Arc::clone(credentials),
+            http: Mutex::new(None),
+        })))
+    }
+}
+
+impl tower::Service<Request<Body>> for Service {
+    type Response = Response<UnsyncBoxBody<Bytes, BoxError>>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.answer(request).await.map_err(Into::into) })
+    }
+}
+
+type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
+type Raw = Response<DecompressionBody<Incoming>>;
+
+impl Inner {
+    /// Logs in, sends, and after a 401 once more with new credentials.
+    async fn answer(&self, request: Request<Body>) -> Result<Answer, ClusterError> {
+        let streams = is_stream(request.uri());
+        let grant = self.credentials.grant().await?;
+        let again = copy(&request);
+        let mut raw = self.send(request, &grant).await?;
+        if raw.status() == StatusCode::UNAUTHORIZED {
+            let newer = match again {
+                Some(again) => self.credentials.renew(&grant).await?.map(|newer| (again, newer)),
+                None => None,
+            };
+            if let Some((again, newer)) = newer {
+                raw = self.send(again, &newer).await?;
+            }
+        }
+        self.judge(raw, streams).await
+    }
+
+    /// Sends with these credentials; a GET that broke or was put off for a moment is sent once more.
+    async fn send(&self, mut request: Request<Body>, grant: &Grant) -> Result<Raw, ClusterError> {
+        let mut http = self.http_for(&grant.trust)?;
+        self.dress(&mut request, grant)?;
+        let again = (request.method() == Method::GET).then(|| copy(&request)).flatten();
+        let until = Instant::now() + self.deadline;
+        let Ok(first) = timeout_at(until, tower::Service::call(&mut http, request)).await else {
+            return Err(self.too_slow());
+        };
+        let Some(again) = again else {
+            return first.map_err(|e| self.failed(&e));
+        };
+        let pause = match &first {
+            Ok(answer) => pause_of(answer),
+            Err(e) => (!e.is_connect()).then(|| jittered(PAUSE / 5)),
+        };
+        let Some(pause) = pause.filter(|pause| Instant::now() + *pause < until) else {
+            return first.map_err(|e| self.failed(&e));
+        };
+        drop(first);
+        tokio::time::sleep(pause).await;
+        match timeout_at(until, tower::Service::call(&mut http, again)).await {
+            Ok(second) => second.map_err(|e| self.failed(&e)),
+            Err(_) => Err(self.too_slow()),
+        }
+    }
+
+    /// Puts our headers and the whole address on a request.
+    fn dress(&self, request: &mut Request<Body>, grant: &Grant) -> Result<(), ClusterError> {
+        *request.uri_mut() = self.server.join(request.uri())?;
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, HeaderValue::from_static(headers::USER_AGENT));
+        for (name, value) in &self.headers {
+            headers.append(name.clone(), value.clone());
+        }
+        if let Some(authorization) = &grant.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        Ok(())
+    }
+
+    /// The HTTP client for this trust: the present one, or a new one after a rotation.
+    fn http_for(&self, trust: &Arc<Trust>) -> Result<Http, ClusterError> {
+        let mut present = self.http.lock();
+        if let Some((made_for, http)) = &*present
+            && made_for == trust
+        {
+            return Ok(http.clone());
+        }
+        let tls = match &self.server.tls {
+            Some(name) => Some((Arc::new(tls::configure(trust)?), name.clone())),
+            None => None,
+        };
+        let connector = Connector::new(&self.server.address, self.proxy.clone(), tls, &self.observed);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        let http = Decompression::new(client).gzip(self.compress);
+        *present = Some((Arc::clone(trust), http.clone()));
+        Ok(http)
+    }
+
+    /// Decides what an answer is before anybody reads it.
+    async fn judge(&self, raw: Raw, streams: bool) -> Result<Answer, ClusterError> {
+        let status = raw.status();
+        let address = &self.server.address;
+        if is_html(&raw) {
+            return Err(errors::html(status.as_u16(), address));
+        }
+        if status.is_redirection() {
+            let to = raw.headers().get(LOCATION).and_then(|l| l.to_str().ok()).unwrap_or("elsewhere");
+            let text = format!("{address} answered with a redirect to {}, not Kubernetes; a login page?", clean(to));
+            return Err(ClusterError::Failed(Text::from(text)));
+        }
+        let asked = retry_after(&raw);
+        let quiet = (!streams).then_some(self.deadline);
+        let answer = raw.map(|body| Paced::new(body, quiet, Arc::clone(address)).boxed_unsync());
+        if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+        {
+            return Ok(if status.is_success() { answer } else { answer.map(limited) });
+        }
+        let body = answer.map(limited).into_body().collect().await.map_err(|e| errors::translate_any(&*e))?;
+        let error = errors::of_status(status, &body.to_bytes());
+        if let ClusterError::AuthNeeded(said) = &error {
+            return Err(self.credentials.refused(said));
+        }
+        match (error, asked) {
+            (ClusterError::Throttled { what, .. }, Some(asked)) => {
+                Err(ClusterError::Throttled { what, retry_after: Some(errors::bounded(asked)) })
+            }
+            (error, _) => Err(error),
+        }
+    }
+
+    fn too_slow(&self) -> ClusterError {
+        let text = format!("timed out after {} waiting for {}", errors::seconds(self.deadline), self.server.address);
+        ClusterError::Unreachable(Text::from(text))
+    }
+
+    /// A request that got no answer, with the address where the text has none.
+    fn failed(&self, error: &(dyn std::error::Error + 'static)) -> ClusterError {
+        let error = errors::translate_any(error);
+        if let ClusterError::Unreachable(text) = &error
+            && !text.contains('(')
+            && !text.contains(&*self.server.address)
+        {
+            return ClusterError::Unreachable(Text::from(format!("{text} ({})", self.server.address)));
+        }
+        error
+    }
+}
+
+/// A request whose answer has no end of its own: a watch, or logs that are followed.
+fn is_stream(uri: &Uri) -> bool {
+    let on = |pair: &str| matches!(pair, "watch=true" | "watch=1" | "follow=true" | "follow=1");
+    uri.query().is_some_and(|query| query.split('&').any(on))
+}
+
+fn copy(request: &Request<Body>) -> Option<Request<Body>> {
+    let mut copy = Request::new(request.body().try_clone()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
+}
+
+fn is_html(answer: &Raw) -> bool {
+    answer
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|t| t.as_bytes().get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html")))
+}
+
+fn retry_after(answer: &Raw) -> Option<Duration> {
+    let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// How long to wait before asking again; `None`: do not ask again.
+fn pause_of(answer: &Raw) -> Option<Duration> {
+    let status = answer.status();
+    if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+        || is_html(answer)
+    {
+        return None;
+    }
+    match retry_after(answer) {
+        Some(asked) if asked > PAUSE_MAX => None,
+        Some(asked) => Some(jittered(asked.max(PAUSE))),
+        None => Some(jittered(PAUSE)),
+    }
+}
+
+/// Up to half as long again, so that a hundred clients do not come back together.
+fn jittered(pause: Duration) -> Duration {
+    pause + pause.mul_f64(fastrand::f64() / 2.0)
+}
+
+fn limited(body: UnsyncBoxBody<Bytes, BoxError>) -> UnsyncBoxBody<Bytes, BoxError> {
+    http_body_util::Limited::new(body, ERROR_BYTES_MAX).boxed_unsync()
+}
+
+/// A body that may not fall silent: without a frame for `quiet`, it fails.
+struct Paced {
+    body: Pin<Box<DecompressionBody<Incoming>>>,
+    quiet: Option<Duration>,
+    silence: Option<Pin<Box<Sleep>>>,
+    address: Arc<str>,
+}
+
+impl Paced {
+    fn new(body: DecompressionBody<Incoming>, quiet: Option<Duration>, address: Arc<str>) -> Self {
+        Self { body: Box::pin(body), quiet, silence: None, address }
+    }
+}
+
+impl hyper::body::Body for Paced {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        if let Poll::Ready(frame) = self.body.as_mut().poll_frame(cx) {
+            self.silence = None;
+            return Poll::Ready(frame.map(|f| f.map_err(|e| errors::translate_any(&*e).into())));
+        }
+        let Some(quiet) = self.quiet else {
+            return Poll::Pending;
+        };
+        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(quiet)));
+        if silence.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let text = format!("{} fell silent for {} in the middle of its answer", self.address, errors::seconds(quiet));
+        Poll::Ready(Some(Err(ClusterError::Unreachable(Text::from(text)).into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

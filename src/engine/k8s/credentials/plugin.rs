@@ -1,0 +1,248 @@
+//! Credential plugins: one run for however many ask, its answer kept until it ends.
+
+pub mod detach;
+pub(crate) mod hint;
+pub(crate) mod run;
+pub(crate) mod wire;
+
+use crate::engine::clock;
+use crate::engine::cluster::ClusterError;
+use crate::engine::k8s::client::tls::Identity;
+use crate::engine::k8s::endpoint::{Endpoint, ExecPlugin, Interactive, Secret};
+use crate::model::text::{Text, clean};
+use crate::model::time::UnixSeconds;
+use detach::Launcher;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+/// Plugins running at once; a fleet of a hundred clusters may have a hundred of them.
+const RUNNING_MAX: usize = 8;
+
+/// An answer counts as ended this long before it does, so that a request does not carry one that ends
+/// on its way; for short-lived answers a tenth of their life.
+const MARGIN_S: i64 = 60;
+
+/// After a failure the plugin is left alone this long: all that ask meanwhile get the same reason.
+const FAILURE_KEPT: Duration = Duration::from_secs(3);
+
+/// A 401 makes a plugin run again at most this often; a server that never accepts it must not make it
+/// run for each request.
+const REJECTION_PAUSE: Duration = Duration::from_secs(30);
+
+/// Answers kept. Past it, those nobody waits for go.
+const KEPT_MAX: usize = 1024;
+
+/// Who may use the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terminal {
+    /// The console has it: no plugin ever sees it.
+    Taken,
+    /// A command-line run on a terminal: a plugin that wants to ask may, one at a time.
+    Free,
+}
+
+/// What a plugin answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Answered {
+    /// Counts the answers of the process: tells an old one from a new one.
+    pub(crate) number: u64,
+    pub(crate) token: Option<Secret>,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) expires: Option<UnixSeconds>,
+    obtained: UnixSeconds,
+}
+
+impl Answered {
+    fn is_current(&self, now: UnixSeconds) -> bool {
+        self.expires.is_none_or(|end| {
+            let margin = (end.since(self.obtained) / 10).clamp(0, MARGIN_S);
+            end.since(now) > margin
+        })
+    }
+}
+
+type Outcome = Result<Arc<Answered>, ClusterError>;
+
+/// What one plugin with these very arguments is up to.
+#[derive(Default)]
+struct Flight {
+    answer: Option<Arc<Answered>>,
+    running: Option<Shared<BoxFuture<'static, Outcome>>>,
+    failed: Option<(Instant, ClusterError)>,
+    rejected: Option<Instant>,
+}
+
+/// Which run: two clusters share one where the plugin cannot tell them apart.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    exec: ExecPlugin,
+    /// Empty unless the plugin is told of the cluster.
+    cluster: String,
+}
+
+/// All plugins of the process.
+pub struct Plugins {
+    launcher: Launcher,
+    terminal: Terminal,
+    flights: Mutex<HashMap<Key, Flight>>,
+    running: Arc<Semaphore>,
+    /// Held by the one plugin that has the terminal.
+    asking: Arc<tokio::sync::Mutex<()>>,
+    numbers: std::sync::atomic::AtomicU64,
+    now: fn() -> UnixSeconds,
+}
+
+impl std::fmt::Debug for Plugins {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugins").field("terminal", &self.terminal).finish_non_exhaustive()
+    }
+}
+
+impl Plugins {
+    /// `launcher` keeps a plugin off the terminal: [`Launcher::own`].
+    pub fn new(launcher: Launcher, terminal: Terminal) -> Arc<Self> {
+        Arc::new(Self::with_clock(launcher, terminal, clock::now))
+    }
+
+    pub(crate) fn with_clock(launcher: Launcher, terminal: Terminal, now: fn() -> UnixSeconds) -> Self {
+        Self {
+            launcher,
+            terminal,
+            flights: Mutex::new(HashMap::new()),
+            running: Arc::new(Semaphore::new(RUNNING_MAX)),
+            asking: Arc::new(tokio::sync::Mutex::new(())),
+            numbers: std::sync::atomic::AtomicU64::new(1),
+            now,
+        }
+    }
+
+    /// The plugin's answer: the kept one, that of a run under way, or that of a new run. The run goes
+    /// on when its askers give up, so that the next ones find its answer.
+    pub(crate) async fn answer(self: &Arc<Self>, exec: &ExecPlugin, endpoint: &Endpoint, ca: Option<&[u8]>) -> Outcome {
+        let key = key(exec, endpoint);
+        let running = {
+            let mut flights = self.flights.lock();
+            self.prune(&mut flights);
+            let flight = flights.entry(key.clone()).or_default();
+            if let Some(answer) = flight.answer.as_ref().filter(|a| a.is_current((self.now)())) {
+                return Ok(Arc::clone(answer));
+            }
+            if let Some(running) = &flight.running {
+                running.clone()
+            } else if let Some((_, error)) = flight.failed.as_ref().filter(|(at, _)| at.elapsed() < FAILURE_KEPT) {
+                return Err(error.clone());
+            } else {
+                let running = Arc::clone(self).start(key, endpoint, ca);
+                flight.running = Some(running.clone());
+                running
+            }
+        };
+        running.await
+    }
+
+    /// The server did not accept this answer: the next one that asks gets a new one.
+    pub(crate) fn reject(&self, exec: &ExecPlugin, endpoint: &Endpoint, number: u64) {
+        let mut flights = self.flights.lock();
+        let Some(flight) = flights.get_mut(&key(exec, endpoint)) else {
+            return;
+        };
+        let is_the_one = flight.answer.as_ref().is_some_and(|a| a.number == number);
+        let lately = flight.rejected.is_some_and(|at| at.elapsed() < REJECTION_PAUSE);
+        if is_the_one && !lately {
+            flight.answer = None;
+            flight.rejected = Some(Instant::now());
+        }
+    }
+
+    fn start(self: Arc<Self>, key: Key, endpoint: &Endpoint, ca: Option<&[u8]>) -> Shared<BoxFuture<'static, Outcome>> {
+        let about = key.exec.provide_cluster_info.then(|| wire::ClusterInfo::new(endpoint, ca, &key.exec));
+        let label = endpoint.label.clone();
+        let task = tokio::spawn(async move {
+            let outcome = self.attempt(&key.exec, about.as_ref(), &label).await;
+            let mut flights = self.flights.lock();
+            if let Some(flight) = flights.get_mut(&key) {
+                flight.running = None;
+                match &outcome {
+                    Ok(answer) => {
+                        flight.answer = Some(Arc::clone(answer));
+                        flight.failed = None;
+                    }
+                    Err(error) => flight.failed = Some((Instant::now(), error.clone())),
+                }
+            }
+            outcome
+        });
+        let joined = task.map(|joined| joined.unwrap_or_else(|_| Err(needed("the credential plugin's run was lost"))));
+        joined.boxed().shared()
+    }
+
+    /// Runs it off the terminal; if that fails, or it must ask, once more with the terminal where that
+    /// is free.
+    async fn attempt(&self, exec: &ExecPlugin, about: Option<&wire::ClusterInfo>, label: &str) -> Outcome {
+        wire::check_version(exec).map_err(|why| needed(&why))?;
+        let may_ask = self.terminal == Terminal::Free && exec.interactive != Interactive::Never;
+        if exec.interactive == Interactive::Always && !may_ask {
+            let text = format!(
+                "`{}` needs a terminal to ask; run `qd get namespaces --context {label}` once",
+                clean(&exec.command)
+            );
+            return Err(needed(&text));
+        }
+        let quiet = if exec.interactive == Interactive::Always {
+            None
+        } else {
+            let Ok(_slot) = self.running.acquire().await else {
+                return Err(needed("the program is ending"));
+            };
+            Some(run::quietly(exec, about, &self.launcher).await)
+        };
+        let printed = match quiet {
+            Some(Ok(printed)) => printed,
+            Some(Err(failure)) if !may_ask || failure.is_final() => return Err(hint::of(exec, &failure)),
+            Some(Err(_)) | None => {
+                let _asking = self.asking.lock().await;
+                run::asking(exec, about).await.map_err(|failure| hint::of(exec, &failure))?
+            }
+        };
+        let answer = wire::parse(&printed, &exec.api_version).map_err(|why| {
+            needed(&format!("`{}` did not answer as a credential plugin: {why}", clean(&exec.command)))
+        })?;
+        let number = self.numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let obtained = (self.now)();
+        Ok(Arc::new(Answered {
+            number,
+            token: answer.token,
+            identity: answer.identity,
+            expires: answer.expires,
+            obtained,
+        }))
+    }
+
+    fn prune(&self, flights: &mut HashMap<Key, Flight>) {
+        if flights.len() >= KEPT_MAX {
+            let now = (self.now)();
+            flights.retain(|_, f| f.running.is_some() || f.answer.as_ref().is_some_and(|a| a.is_current(now)));
+        }
+        if flights.len() >= KEPT_MAX {
+            flights.retain(|_, f| f.running.is_some());
+        }
+    }
+}
+
+fn key(exec: &ExecPlugin, endpoint: &Endpoint) -> Key {
+    let cluster = if exec.provide_cluster_info { endpoint.server.clone() } else { String::new() };
+    Key { exec: exec.clone(), cluster }
+}
+
+fn needed(text: &str) -> ClusterError {
+    ClusterError::AuthNeeded(Text::new(text))
+}
+
+#[cfg(test)]
+mod tests;
