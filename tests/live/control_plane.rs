@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -16,6 +16,7 @@ use kube::api::{DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
 use serde_json::json;
 
 use crate::Test;
+use crate::hold::HOLD;
 use crate::rig::{ControlPlane, Options, Outcome, User, merged, shared, until};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -30,9 +31,6 @@ pub(crate) const TESTS: &[Test] = &[
     ("compaction_ends_old_pages_and_watches", compaction_ends_old_pages_and_watches),
     ("nothing_is_left_behind_when_killed", nothing_is_left_behind_when_killed),
 ];
-
-/// The argument that makes this program start a control plane, say where it is, and hold it until it is killed.
-pub(crate) const HOLD: &str = "--hold-control-plane";
 
 /// What takes part of a second, on a machine that has other things to do.
 const SOON: Duration = Duration::from_secs(30);
@@ -171,11 +169,16 @@ fn compaction_ends_old_pages_and_watches() -> Outcome {
 }
 
 fn nothing_is_left_behind_when_killed() -> Outcome {
-    let mut holder = Command::new(env::current_exe()?).arg(HOLD).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-    let mut line = String::new();
-    BufReader::new(holder.stdout.take().ok_or("no stdout")?).read_line(&mut line)?;
-    let (port, folder) = line.trim().split_once(' ').ok_or_else(|| format!("not held: {line:?}"))?;
-    let (port, folder): (u16, _) = (port.parse()?, PathBuf::from(folder));
+    let mut holder =
+        Command::new(env::current_exe()?).args([HOLD, "held"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    // Kept until the end: a holder that cannot print would end by itself.
+    let mut printed = BufReader::new(holder.stdout.take().ok_or("no stdout")?).lines();
+    let line = printed.next().ok_or("nothing is held")??;
+    let kubeconfig = printed.next().ok_or("there is no kubeconfig")??;
+    let mut words = line.trim().splitn(3, ' ').skip(1);
+    let [port, folder] = [words.next(), words.next()].map(Option::unwrap_or_default);
+    let (port, folder): (u16, _) = (port.parse().map_err(|_| format!("not held: {line:?}"))?, PathBuf::from(folder));
+    assert!(Path::new(&kubeconfig).starts_with(&folder));
     assert!(folder.is_dir());
     assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
     if cfg!(target_os = "linux") {
@@ -197,23 +200,6 @@ fn nothing_is_left_behind_when_killed() -> Outcome {
             left => Err(format!("still running: {left:?}").into()),
         }
     })
-}
-
-/// Holds a complete control plane until this process is killed.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the test that started this process reads it")]
-pub(crate) fn hold() -> ExitCode {
-    match ControlPlane::start(Options::complete("held")) {
-        Ok(plane) => {
-            println!("{} {}", plane.port(), plane.folder().display());
-            loop {
-                std::thread::park();
-            }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
 }
 
 /// The command lines that name `folder`, as far as `/proc` tells.

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 mod control_plane;
+mod hold;
 mod rig;
 
 use rig::{Outcome, Programs};
@@ -26,8 +27,9 @@ type Test = (&'static str, fn() -> Outcome);
 const TESTS: &[&[Test]] = &[control_plane::TESTS];
 
 fn main() -> ExitCode {
-    if env::args().nth(1).as_deref() == Some(control_plane::HOLD) {
-        return control_plane::hold();
+    let mut words = env::args().skip(1);
+    if words.next().as_deref() == Some(hold::HOLD) {
+        return hold::hold(&words.collect::<Vec<_>>());
     }
     let arguments = Arguments::from_args();
     let missing = if arguments.list { None } else { Programs::missing() };

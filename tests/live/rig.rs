@@ -126,8 +126,11 @@ impl ControlPlane {
         Ok(plane)
     }
 
-    /// Starts the API server on its port, which is the same every time, and returns when it is ready.
+    /// Starts the API server, unless it runs, on its port, which is the same every time, and returns when it is ready.
     pub(crate) fn start_api_server(&mut self) -> Outcome {
+        if self.api_server.is_some() {
+            return Ok(());
+        }
         fs::write(self.folder.join("tokens.csv"), self.users.iter().map(User::line).collect::<String>())?;
         let flags = self.api_server_flags();
         let mut server = Process::start(&self.programs, "kube-apiserver", &self.folder, flags)?;
