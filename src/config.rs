@@ -1,11 +1,15 @@
 //! Configuration: layers that remember their source. Pure, but for reading the files.
 
+pub mod effective;
 pub mod environment;
+pub mod file;
+pub mod kubectl_mc;
 pub mod load;
 pub mod selection;
 pub mod setting;
 pub mod yaml;
 
+pub use effective::effective;
 pub use environment::Environment;
 pub use load::{Flags, Loaded, load};
 pub use selection::Selection;
@@ -39,6 +43,8 @@ pub struct Config {
     pub timeout: Setting<Duration>,
     /// Nothing but GET leaves for any cluster.
     pub read_only: Setting<bool>,
+    /// Which context a hub's cluster is reached by: kubectl-mc's file.
+    pub mapping_file: Option<PathBuf>,
     pub groups: BTreeMap<String, Setting<Group>>,
     /// Settings of clusters; of those that match, the first to say something counts.
     pub clusters: Vec<Setting<Rule>>,
@@ -100,6 +106,7 @@ impl Default for Config {
             concurrency: Setting::default_of(10),
             timeout: Setting::default_of(Duration::from_secs(30)),
             read_only: Setting::default_of(false),
+            mapping_file: None,
             groups: BTreeMap::new(),
             clusters: Vec::new(),
             ui: Ui {
