@@ -1,5 +1,6 @@
 //! The screen: state, update and drawing.
 
 pub mod keymap;
+pub mod reader;
 pub mod suggest;
 pub mod theme;
