@@ -1,0 +1,46 @@
+//! Questions about the caller itself: everything is allowed, except what a fault forbids.
+
+use serde_json::{Value, json};
+
+use super::super::fault::Fault;
+use super::super::json::{set, text};
+use super::{ApiServer, USER};
+
+/// The answer to a `Self…Review` that was posted.
+pub(super) fn review(server: &ApiServer, plural: &str, mut asked: Value) -> Value {
+    if !asked.is_object() {
+        asked = json!({});
+    }
+    let user = json!({"username": USER, "groups": ["system:masters", "system:authenticated"]});
+    let (kind, group, status) = match plural {
+        "selfsubjectreviews" => ("SelfSubjectReview", "authentication.k8s.io/v1", json!({"userInfo": user})),
+        "selfsubjectrulesreviews" => (
+            "SelfSubjectRulesReview",
+            "authorization.k8s.io/v1",
+            json!({
+                "incomplete": false,
+                "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+                "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+            }),
+        ),
+        _ => ("SelfSubjectAccessReview", "authorization.k8s.io/v1", access(server, &asked)),
+    };
+    set(&mut asked, "", "kind", kind.into());
+    set(&mut asked, "", "apiVersion", group.into());
+    set(&mut asked, "", "status", status);
+    if asked.get("metadata").is_none() {
+        set(&mut asked, "", "metadata", super::empty_metadata());
+    }
+    asked
+}
+
+fn access(server: &ApiServer, asked: &Value) -> Value {
+    let wanted = text(asked, "/spec/resourceAttributes/resource");
+    match &server.faults.borrow().current {
+        Fault::Forbidden(plural) if plural == wanted => json!({"allowed": false}),
+        _ => json!({
+            "allowed": true,
+            "reason": "RBAC: allowed by ClusterRoleBinding \"demo-operator\" of ClusterRole \"cluster-admin\"",
+        }),
+    }
+}

@@ -1,0 +1,60 @@
+//! Ways a simulated API server can fail, switched on and off while it runs.
+
+use std::time::Duration;
+
+/// What is wrong with a cluster. One fault at a time; it replaces the one before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// The server answers as it should.
+    #[default]
+    None,
+    /// Every answer waits for a time between the two, spread by a seed.
+    Latency(Duration, Duration),
+    /// The port is closed and open connections are cut.
+    Refuse,
+    /// Packets vanish: connections open (or not) and stay silent, without an end.
+    BlackHole,
+    /// TCP connects and answers plain text instead of TLS.
+    BrokenTls,
+    /// Every request gets 401 with this message, `Unauthorized` when empty.
+    Unauthorized(String),
+    /// Requests for this resource (its plural) get 403; the rest works.
+    Forbidden(String),
+    /// Every request gets 429 with this `Retry-After`.
+    TooManyRequests {
+        /// Whole seconds.
+        retry_after: u64,
+    },
+    /// Every request gets 200 and an HTML page, as from a login proxy.
+    Html,
+    /// Every request gets a 500 `Status`.
+    InternalError,
+    /// Open watches are cut when this is set, new ones after their first events.
+    CutWatch,
+    /// Watches send half a line and are cut.
+    HalfLine,
+    /// Watches send one event of a type no client knows, then go on.
+    UnknownEvent,
+    /// Watches send an `ERROR` event with a 500 `Status`, and end.
+    ErrorEvent,
+    /// Watches get `410 Expired`, as after a compaction.
+    Expired,
+    /// The response head begins and then never ends: one header line after the other.
+    EndlessHead,
+    /// The response head never comes; the connection stays open.
+    NoAnswer,
+}
+
+impl Fault {
+    /// Whether the fault is below HTTP: it concerns whole connections.
+    pub(super) fn is_of_connection(&self) -> bool {
+        matches!(self, Self::Refuse | Self::BlackHole | Self::BrokenTls | Self::EndlessHead)
+    }
+}
+
+/// The fault in force, and how often watches were cut: a cut that was set and cleared at once still counts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Faults {
+    pub(super) current: Fault,
+    pub(super) cuts: u64,
+}

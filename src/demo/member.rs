@@ -1,0 +1,165 @@
+//! What one simulated cluster is like, before anything happens in it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// One simulated member cluster.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Name of its context, cluster and user in the kubeconfig.
+    pub name: String,
+    /// What `/version` says.
+    pub version: Version,
+    /// Pods to begin with.
+    pub pods: usize,
+    /// Nodes; never 0.
+    pub nodes: usize,
+    /// Whether its port can be reached at the start.
+    pub reach: Reach,
+    /// Least and most time before every answer.
+    pub latency: Option<(Duration, Duration)>,
+    /// When set, every token gets 401 with this message.
+    pub expired: Option<String>,
+    /// Whether discovery offers the aggregated form.
+    pub aggregated: bool,
+    /// What goes on inside.
+    pub story: Story,
+    /// Decides every name, time and number in it.
+    pub seed: u64,
+}
+
+/// Whether the port of a cluster answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It does.
+    Open,
+    /// Connections are refused.
+    Refused,
+    /// Connections are never answered.
+    BlackHole,
+}
+
+/// Which troubles a cluster has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Story {
+    /// A few of each kind of trouble, spread by the seed.
+    Plain,
+    /// The bad rollout, a node that is gone, evicted pods, a crash loop.
+    EuWest,
+    /// The bad rollout, pending volumes, failed jobs.
+    UsEast,
+    /// Older images than elsewhere, and containers killed for memory.
+    ApSouth,
+    /// Two versions behind, with an older custom resource.
+    EdgeLab,
+    /// Small and healthy.
+    Staging,
+    /// Plain, with objects that no sane program writes: control characters, reversed text, huge values.
+    Hostile,
+}
+
+/// A Kubernetes version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// The number after `1.`.
+    pub minor: u8,
+    /// The last number.
+    pub patch: u8,
+}
+
+impl Version {
+    /// Whether this version streams lists as it comes: on in 1.32, off in 1.33, on since 1.34.
+    pub(super) fn streams_lists(self) -> bool {
+        self.minor == 32 || self.minor >= 34
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "v1.{}.{}", self.minor, self.patch)
+    }
+}
+
+impl Member {
+    /// A reachable cluster with plain troubles; change the fields for anything else.
+    pub fn new(name: &str, minor: u8, pods: usize, seed: u64) -> Self {
+        let name = name.to_owned();
+        Self {
+            version: Version { minor, patch: 2 + u8::try_from(seed % 5).unwrap_or(0) },
+            pods,
+            nodes: (pods / 30).clamp(3, 200),
+            reach: Reach::Open,
+            latency: None,
+            expired: None,
+            aggregated: true,
+            story: Story::Plain,
+            seed: name.bytes().fold(seed, |sum, byte| sum.wrapping_mul(0x0100_0000_01b3).wrapping_add(byte.into())),
+            name,
+        }
+    }
+
+    /// The answer to `/version`.
+    pub(super) fn version_document(&self) -> Value {
+        json!({
+            "major": "1",
+            "minor": self.version.minor.to_string(),
+            "gitVersion": self.version.to_string(),
+            "gitCommit": format!("{:016x}{:016x}{:08x}", self.seed, !self.seed, self.version.minor),
+            "gitTreeState": "clean",
+            "buildDate": "2026-01-15T09:12:44Z",
+            "goVersion": "go1.24.6",
+            "compiler": "gc",
+            "platform": "linux/amd64",
+        })
+    }
+}
+
+/// The six clusters of `qd --demo`.
+pub(super) fn showcase(seed: u64) -> Vec<Member> {
+    let member = |name: &str, (minor, patch), pods, nodes, story| {
+        let mut member = Member::new(name, minor, pods, seed);
+        member.version.patch = patch;
+        member.nodes = nodes;
+        member.story = story;
+        member
+    };
+    let mut clusters = vec![
+        member("eu-west", (35, 2), 400, 14, Story::EuWest),
+        member("us-east", (35, 1), 350, 12, Story::UsEast),
+        member("ap-south", (34, 4), 200, 8, Story::ApSouth),
+        member("edge-lab", (31, 9), 60, 3, Story::EdgeLab),
+        member("staging", (35, 2), 80, 4, Story::Staging),
+        member("sa-east", (34, 4), 120, 5, Story::Plain),
+    ];
+    for cluster in &mut clusters {
+        match cluster.name.as_str() {
+            "ap-south" => {
+                cluster.latency = Some((Duration::from_millis(400), Duration::from_millis(900)));
+            }
+            "edge-lab" => cluster.aggregated = false,
+            "staging" => {
+                cluster.expired =
+                    Some("Unauthorized: the session has expired; run `aws sso login --profile staging`".to_owned());
+            }
+            "sa-east" => cluster.reach = Reach::Refused,
+            _ => {}
+        }
+    }
+    clusters
+}
+
+/// `count` alike clusters named `demo-001` and on; the last `dead` of them cannot be reached, every
+/// second one silently.
+pub(super) fn uniform(count: usize, pods: usize, dead: usize, seed: u64) -> Vec<Member> {
+    (1..=count)
+        .map(|number| {
+            let minor = 35 - u8::try_from(number % 4).unwrap_or(0);
+            let mut member = Member::new(&format!("demo-{number:03}"), minor, pods, seed);
+            if number + dead > count {
+                member.reach = if number % 2 == 0 { Reach::Refused } else { Reach::BlackHole };
+            }
+            member
+        })
+        .collect()
+}
