@@ -1,0 +1,148 @@
+//! The real binary in a pseudo-terminal, its screen read back with a VT parser.
+
+use parking_lot::{Condvar, Mutex};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::io::{Read as _, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What the terminal shows, and how often that changed.
+struct Shown {
+    parser: vt100::Parser,
+    changes: u64,
+    ended: bool,
+}
+
+struct Screen {
+    shown: Mutex<Shown>,
+    changed: Condvar,
+}
+
+/// A program in a terminal of its own; killed when dropped.
+pub struct Terminal {
+    screen: Arc<Screen>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+}
+
+/// The environment a test gives the program: nothing of the tester's own.
+pub fn command(program: &Path, home: &Path, arguments: &[&str]) -> CommandBuilder {
+    let mut command = CommandBuilder::new(program);
+    command.env_clear();
+    for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("COLORTERM", "truecolor")] {
+        command.env(name, value);
+    }
+    command.env("HOME", home);
+    command.cwd(home);
+    command.args(arguments);
+    command
+}
+
+impl Terminal {
+    /// Starts the command in a terminal of so many columns and rows.
+    pub fn start(command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let child = pair.slave.spawn_command(command).expect("the program starts");
+        drop(pair.slave);
+        let keys = pair.master.take_writer().expect("a writer");
+        let mut output = pair.master.try_clone_reader().expect("a reader");
+        let shown = Shown { parser: vt100::Parser::new(rows, columns, 0), changes: 0, ended: false };
+        let screen = Arc::new(Screen { shown: Mutex::new(shown), changed: Condvar::new() });
+        let reader = Arc::clone(&screen);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 65536];
+            loop {
+                let read = output.read(&mut buffer).unwrap_or(0);
+                let mut shown = reader.shown.lock();
+                if read == 0 {
+                    shown.ended = true;
+                } else {
+                    shown.parser.process(&buffer[..read]);
+                    shown.changes += 1;
+                }
+                reader.changed.notify_all();
+                if read == 0 {
+                    return;
+                }
+            }
+        });
+        Self { screen, keys, child, master: pair.master }
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().expect("a running process has an id")
+    }
+
+    /// What is on the screen, trailing spaces removed.
+    pub fn text(&self) -> String {
+        text(&self.screen.shown.lock().parser)
+    }
+
+    pub fn send(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush()).expect("the terminal takes keys");
+    }
+
+    pub fn resize(&self, (columns, rows): (u16, u16)) {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        self.master.resize(size).expect("the terminal can be resized");
+        self.screen.shown.lock().parser.screen_mut().set_size(rows, columns);
+    }
+
+    /// Waits until the screen is as wanted; the screen as it was then, or a panic that shows it.
+    pub fn wait(&self, what: &str, deadline: Duration, wanted: impl Fn(&str) -> bool) -> String {
+        match self.poll(deadline, wanted) {
+            Ok(text) => text,
+            Err(text) => panic!("no {what} within {deadline:?}; the screen was:\n{text}"),
+        }
+    }
+
+    /// As [`Terminal::wait`], the last screen as the error.
+    pub fn poll(&self, deadline: Duration, wanted: impl Fn(&str) -> bool) -> Result<String, String> {
+        let until = Instant::now() + deadline;
+        let mut shown = self.screen.shown.lock();
+        loop {
+            let now = text(&shown.parser);
+            if wanted(&now) {
+                return Ok(now);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || shown.ended {
+                return Err(now);
+            }
+            self.screen.changed.wait_for(&mut shown, left);
+        }
+    }
+
+    /// Waits for the program's end: its exit code.
+    pub fn end(&mut self, deadline: Duration) -> u32 {
+        let until = Instant::now() + deadline;
+        {
+            let mut shown = self.screen.shown.lock();
+            while !shown.ended {
+                let left = until.saturating_duration_since(Instant::now());
+                assert!(!left.is_zero(), "the program did not end within {deadline:?}:\n{}", text(&shown.parser));
+                self.screen.changed.wait_for(&mut shown, left);
+            }
+        }
+        self.child.wait().expect("an exit code").exit_code()
+    }
+}
+
+fn text(parser: &vt100::Parser) -> String {
+    let (_, columns) = parser.screen().size();
+    let rows: Vec<String> = parser.screen().rows(0, columns).map(|row| row.trim_end().to_owned()).collect();
+    rows.join("\n")
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Already ended is fine: there is nothing left to stop.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
