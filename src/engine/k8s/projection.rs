@@ -4,12 +4,16 @@
 //! nothing of it. The cells of built-in kinds equal the server's own Table for the same object.
 
 mod access;
+mod batch;
 mod builtin;
 mod cluster;
 mod health;
 mod interner;
+mod network;
 mod pods;
+mod scaling;
 mod selector;
+mod storage;
 #[cfg(test)]
 mod testing;
 mod wire;

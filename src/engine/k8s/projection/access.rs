@@ -78,3 +78,33 @@ pub(super) fn secret(raw: &str) -> Result<Projected<'_>, serde_json::Error> {
     let cells = Box::new([Cell::text(&secret.kind), Cell::Int(secret.data.0), secret.metadata.age()]);
     Ok(Projected { cells, health: Health::Unknown, meta: secret.metadata })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::k8s::projection::testing::{cells, made, project};
+    use serde_json::json;
+
+    #[test]
+    fn a_secret_row_holds_no_value() {
+        let secret = made(json!({"type": "Opaque", "data": {"password": "aHVudGVyMg==", "user": "YQ=="}}));
+        let row = project("", "Secret", &secret);
+        assert_eq!(cells(&row), ["Opaque", "2", "2m"]);
+        assert!(!format!("{row:?}").contains("aHVudGVyMg"));
+        let map = made(json!({"data": {"a": "1"}, "binaryData": {"b": "MQ=="}}));
+        assert_eq!(cells(&project("", "ConfigMap", &map)), ["2", "2m"]);
+        assert_eq!(cells(&project("", "ConfigMap", &made(json!({"data": null})))), ["0", "2m"]);
+    }
+
+    #[test]
+    fn roles_and_bindings() {
+        let binding = made(json!({"roleRef": {"kind": "ClusterRole", "name": "admin"}, "subjects": [
+            {"kind": "User", "name": "eve"}, {"kind": "ServiceAccount", "namespace": "n", "name": "sa"},
+            {"kind": "Group", "name": "ops"}, {"kind": "User", "name": "bob"}]}));
+        let expected = ["ClusterRole/admin", "2m", "eve, bob", "ops", "n/sa"];
+        for kind in ["RoleBinding", "ClusterRoleBinding"] {
+            assert_eq!(cells(&project("rbac.authorization.k8s.io", kind, &binding)), expected);
+        }
+        assert_eq!(cells(&project("rbac.authorization.k8s.io", "Role", &made(json!({})))), ["2026-01-01T00:00:00Z"]);
+        assert_eq!(cells(&project("", "ServiceAccount", &made(json!({})))), ["2m"]);
+    }
+}

@@ -1,6 +1,6 @@
 //! The kinds every Kubernetes has: their columns, in the server's own order, and their rules.
 
-use super::{Rule, access, cluster, pods, workloads};
+use super::{Rule, access, batch, cluster, network, pods, scaling, storage, workloads};
 use crate::model::cell::Column;
 use crate::model::kind::KindId;
 
@@ -154,4 +154,100 @@ static BUILTINS: &[Builtin] = &[
     Builtin { group: "rbac.authorization.k8s.io", kind: "ClusterRole", columns: CREATED_AT, rule: access::role },
     Builtin { group: "rbac.authorization.k8s.io", kind: "RoleBinding", columns: BINDING, rule: access::binding },
     Builtin { group: "rbac.authorization.k8s.io", kind: "ClusterRoleBinding", columns: BINDING, rule: access::binding },
+    Builtin {
+        group: "batch",
+        kind: "Job",
+        columns: &[text("STATUS"), number("COMPLETIONS"), number("DURATION"), AGE, CONTAINERS, IMAGES, SELECTOR],
+        rule: batch::job,
+    },
+    Builtin {
+        group: "batch",
+        kind: "CronJob",
+        columns: &[
+            text("SCHEDULE"),
+            text("TIMEZONE"),
+            text("SUSPEND"),
+            number("ACTIVE"),
+            number("LAST SCHEDULE"),
+            AGE,
+            CONTAINERS,
+            IMAGES,
+            SELECTOR,
+        ],
+        rule: batch::cron_job,
+    },
+    Builtin {
+        group: "",
+        kind: "Service",
+        columns: &[text("TYPE"), text("CLUSTER-IP"), text("EXTERNAL-IP"), text("PORT(S)"), AGE, SELECTOR],
+        rule: network::service,
+    },
+    Builtin {
+        group: "discovery.k8s.io",
+        kind: "EndpointSlice",
+        columns: &[text("ADDRESSTYPE"), text("PORTS"), text("ENDPOINTS"), AGE],
+        rule: network::endpoint_slice,
+    },
+    Builtin {
+        group: "networking.k8s.io",
+        kind: "Ingress",
+        columns: &[text("CLASS"), text("HOSTS"), text("ADDRESS"), text("PORTS"), AGE],
+        rule: network::ingress,
+    },
+    Builtin {
+        group: "networking.k8s.io",
+        kind: "NetworkPolicy",
+        columns: &[text("POD-SELECTOR"), AGE],
+        rule: network::network_policy,
+    },
+    Builtin {
+        group: "",
+        kind: "PersistentVolumeClaim",
+        columns: &[
+            text("STATUS"),
+            text("VOLUME"),
+            number("CAPACITY"),
+            text("ACCESS MODES"),
+            text("STORAGECLASS"),
+            text("VOLUMEATTRIBUTESCLASS"),
+            AGE,
+            wide("VOLUMEMODE"),
+        ],
+        rule: storage::claim,
+    },
+    Builtin {
+        group: "",
+        kind: "PersistentVolume",
+        columns: &[
+            number("CAPACITY"),
+            text("ACCESS MODES"),
+            text("RECLAIM POLICY"),
+            text("STATUS"),
+            text("CLAIM"),
+            text("STORAGECLASS"),
+            text("VOLUMEATTRIBUTESCLASS"),
+            text("REASON"),
+            AGE,
+            wide("VOLUMEMODE"),
+        ],
+        rule: storage::volume,
+    },
+    Builtin {
+        group: "storage.k8s.io",
+        kind: "StorageClass",
+        columns: &[
+            text("PROVISIONER"),
+            text("RECLAIMPOLICY"),
+            text("VOLUMEBINDINGMODE"),
+            text("ALLOWVOLUMEEXPANSION"),
+            AGE,
+        ],
+        rule: storage::storage_class,
+    },
+    Builtin {
+        group: "autoscaling",
+        kind: "HorizontalPodAutoscaler",
+        columns: &[text("REFERENCE"), text("TARGETS"), number("MINPODS"), number("MAXPODS"), number("REPLICAS"), AGE],
+        rule: scaling::autoscaler,
+    },
 ];

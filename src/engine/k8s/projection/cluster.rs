@@ -264,3 +264,112 @@ pub(super) fn definition(raw: &str) -> Result<Projected<'_>, serde_json::Error> 
     let cells = Box::new([created_at(&definition.metadata)]);
     Ok(Projected { cells, health, meta: definition.metadata })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::k8s::projection::testing::{cells, made, project};
+    use crate::model::health::Health;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn nodes() {
+        let mut object = made(json!({"spec": {"unschedulable": true}, "status": {
+            "conditions": [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": "True"}],
+            "addresses": [{"type": "Hostname", "address": "n"}, {"type": "InternalIP", "address": "10.0.0.1"}],
+            "nodeInfo": {"kubeletVersion": "v1.35.0", "osImage": "Linux"}}}));
+        object["metadata"]["labels"] = json!({"node-role.kubernetes.io/worker": "", "kubernetes.io/role": "edge",
+            "node-role.kubernetes.io/": "x"});
+        let row = project("", "Node", &object);
+        let shown = [
+            "Ready,SchedulingDisabled",
+            "edge,worker",
+            "2m",
+            "v1.35.0",
+            "10.0.0.1",
+            "<none>",
+            "Linux",
+            "<unknown>",
+            "<unknown>",
+        ];
+        assert_eq!(cells(&row), shown);
+        assert_eq!(row.health, Health::Progressing);
+        let health =
+            |conditions: Value| project("", "Node", &made(json!({"status": {"conditions": conditions}}))).health;
+        assert_eq!(health(json!([])), Health::Unknown);
+        let lost = json!([{"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}]);
+        assert_eq!(health(lost), Health::Failed("NodeStatusUnknown".into()));
+        let full = json!([{"type": "Ready", "status": "True"}, {"type": "DiskPressure", "status": "True"}]);
+        assert_eq!(health(full), Health::Degraded("DiskPressure".into()));
+    }
+
+    #[test]
+    fn events_of_both_apis_read_the_same() {
+        let old = made(json!({"type": "Warning", "reason": "BackOff", "message": " back-off\nagain ", "count": 5,
+            "involvedObject": {"kind": "Pod", "name": "api", "fieldPath": "spec.containers{c}"},
+            "source": {"component": "kubelet", "host": "n-1"}, "reportingComponent": "kubelet", "eventTime": null,
+            "firstTimestamp": "2025-12-31T23:00:00Z", "lastTimestamp": "2026-01-01T00:01:00Z"}));
+        let new =
+            made(json!({"type": "Warning", "reason": "BackOff", "note": " back-off\nagain ", "deprecatedCount": 5,
+            "regarding": {"kind": "Pod", "name": "api", "fieldPath": "spec.containers{c}"},
+            "deprecatedSource": {"component": "kubelet", "host": "n-1"}, "reportingController": "kubelet",
+            "deprecatedFirstTimestamp": "2025-12-31T23:00:00Z", "deprecatedLastTimestamp": "2026-01-01T00:01:00Z"}));
+        let expected = [
+            "60s",
+            "Warning",
+            "BackOff",
+            "pod/api",
+            "spec.containers{c}",
+            "kubelet, n-1",
+            "back-off again",
+            "62m",
+            "5",
+        ];
+        let row = project("", "Event", &old);
+        assert_eq!(
+            (cells(&row), row.health),
+            (expected.map(str::to_owned).to_vec(), Health::Degraded("BackOff".into()))
+        );
+        assert_eq!(cells(&project("events.k8s.io", "Event", &new)), expected);
+    }
+
+    #[test]
+    fn an_event_series_has_its_own_count_and_time() {
+        let object =
+            made(json!({"type": "Normal", "regarding": {"kind": "Node"}, "eventTime": "2026-01-01T00:00:00.000000Z",
+            "reportingController": "c", "reportingInstance": "i",
+            "series": {"count": 9, "lastObservedTime": "2026-01-01T00:01:30.000000Z"}}));
+        let row = project("events.k8s.io", "Event", &object);
+        assert_eq!(cells(&row), ["30s", "Normal", "", "node", "", "c, i", "", "2m", "9"]);
+        let single = made(json!({"eventTime": "2026-01-01T00:00:00.000000Z", "reportingComponent": "c"}));
+        let shown = cells(&project("", "Event", &single));
+        assert_eq!(
+            (shown[0].as_str(), shown[5].as_str(), shown[7].as_str(), shown[8].as_str()),
+            ("2m", "c", "2m", "1")
+        );
+        assert_eq!(cells(&project("", "Event", &made(json!({}))))[0], "<unknown>");
+    }
+
+    #[test]
+    fn namespaces_leases_and_definitions() {
+        let namespace = |status: Value| project("", "Namespace", &made(json!({"status": status})));
+        assert_eq!(cells(&namespace(json!({"phase": "Active"}))), ["Active", "2m"]);
+        assert_eq!(namespace(json!({"phase": "Terminating"})).health, Health::Progressing);
+        let stuck = json!({"phase": "Terminating", "conditions": [
+            {"type": "NamespaceDeletionContentFailure", "status": "True", "reason": "ContentDeletionFailed"}]});
+        assert_eq!(namespace(stuck).health, Health::Degraded("ContentDeletionFailed".into()));
+        let lease = made(json!({"spec": {"holderIdentity": "n-1"}}));
+        assert_eq!(cells(&project("coordination.k8s.io", "Lease", &lease)), ["n-1", "2m"]);
+        let definition = |conditions: Value| {
+            project(
+                "apiextensions.k8s.io",
+                "CustomResourceDefinition",
+                &made(json!({"status": {"conditions": conditions}})),
+            )
+        };
+        let row = definition(json!([{"type": "Established", "status": "True"}]));
+        assert_eq!((cells(&row)[0].as_str(), row.health), ("2026-01-01T00:00:00Z", Health::Healthy));
+        assert_eq!(definition(json!([])).health, Health::Degraded("NotEstablished".into()));
+        let refused = definition(json!([{"type": "NamesAccepted", "status": "False", "reason": "ListKindConflict"}]));
+        assert_eq!(refused.health, Health::Failed("ListKindConflict".into()));
+    }
+}

@@ -22,3 +22,9 @@ pub(super) fn project(group: &str, kind: &str, object: &Value) -> Row {
 pub(super) fn cells(row: &Row) -> Vec<String> {
     row.cells.iter().map(|cell| cell.show(NOW).to_string()).collect()
 }
+
+/// Gives the object a name and the tests' moment of creation.
+pub(super) fn made(mut object: Value) -> Value {
+    object["metadata"] = serde_json::json!({"name": "o", "creationTimestamp": "2026-01-01T00:00:00Z"});
+    object
+}

@@ -204,3 +204,78 @@ pub(super) fn disruption_budget(raw: &str) -> Result<Projected<'_>, serde_json::
     ]);
     Ok(Projected { cells, health, meta: budget.metadata })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::k8s::projection::testing::{cells, made, project};
+    use crate::model::health::Health;
+    use serde_json::{Value, json};
+
+    fn template() -> Value {
+        json!({"spec": {"containers": [{"name": "a", "image": "x:1"}, {"name": "b", "image": "y:2"}],
+            "nodeSelector": {"os": "linux", "disk": "ssd"}}})
+    }
+
+    fn deployment(spec: &Value, status: &Value) -> Health {
+        project("apps", "Deployment", &made(json!({"spec": spec, "status": status}))).health
+    }
+
+    #[test]
+    fn deployments_as_the_server_shows_them() {
+        let object = made(json!({
+            "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "api"}}, "template": template()},
+            "status": {"replicas": 3, "readyReplicas": 2, "updatedReplicas": 3, "availableReplicas": 2}}));
+        let row = project("apps", "Deployment", &object);
+        assert_eq!(cells(&row), ["2/3", "3", "2", "2m", "a,b", "x:1,y:2", "app=api"]);
+        assert_eq!(row.health, Health::Degraded("2/3 ready".into()));
+        assert_eq!(cells(&project("apps", "Deployment", &made(json!({}))))[6], "");
+    }
+
+    #[test]
+    fn a_rollout_progresses_until_its_deadline() {
+        let spec = json!({"replicas": 2});
+        let rolling = json!({"replicas": 3, "readyReplicas": 2, "updatedReplicas": 1, "availableReplicas": 2});
+        assert_eq!(deployment(&spec, &rolling), Health::Progressing);
+        let mut late = rolling;
+        late["conditions"] = json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]);
+        assert_eq!(deployment(&spec, &late), Health::Failed("ProgressDeadlineExceeded".into()));
+        let quota = json!({"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}]});
+        assert_eq!(deployment(&spec, &quota), Health::Failed("FailedCreate".into()));
+        let done = json!({"replicas": 2, "readyReplicas": 2, "updatedReplicas": 2, "availableReplicas": 2});
+        assert_eq!(deployment(&spec, &done), Health::Healthy);
+        assert_eq!(deployment(&json!({"replicas": 0}), &json!({})), Health::Healthy);
+    }
+
+    #[test]
+    fn the_other_sets() {
+        let replica =
+            made(json!({"spec": {"replicas": 2, "selector": {"matchLabels": {"a": "b"}}, "template": template()},
+            "status": {"replicas": 2, "readyReplicas": 1}}));
+        let row = project("apps", "ReplicaSet", &replica);
+        assert_eq!(cells(&row), ["2", "2", "1", "2m", "a,b", "x:1,y:2", "a=b"]);
+        assert_eq!(row.health, Health::Degraded("1/2 ready".into()));
+        let stateful = made(json!({"spec": {"replicas": 1, "template": template()},
+            "status": {"replicas": 1, "readyReplicas": 1, "currentRevision": "1", "updateRevision": "2"}}));
+        let row = project("apps", "StatefulSet", &stateful);
+        assert_eq!(
+            (cells(&row), row.health),
+            (["1/1", "2m", "a,b", "x:1,y:2"].map(str::to_owned).to_vec(), Health::Progressing)
+        );
+        let daemon = made(json!({"spec": {"template": template()}, "status": {"desiredNumberScheduled": 4,
+            "currentNumberScheduled": 4, "numberReady": 3, "updatedNumberScheduled": 4, "numberAvailable": 2}}));
+        let row = project("apps", "DaemonSet", &daemon);
+        assert_eq!(cells(&row), ["4", "4", "3", "4", "2", "disk=ssd,os=linux", "2m", "a,b", "x:1,y:2", "<none>"]);
+        assert_eq!(row.health, Health::Degraded("3/4 ready".into()));
+    }
+
+    #[test]
+    fn disruption_budgets() {
+        let budget =
+            made(json!({"spec": {"minAvailable": "50%"}, "status": {"currentHealthy": 1, "desiredHealthy": 2}}));
+        let row = project("policy", "PodDisruptionBudget", &budget);
+        assert_eq!(cells(&row), ["50%", "N/A", "0", "2m"]);
+        assert_eq!(row.health, Health::Degraded("1/2 healthy".into()));
+        let number = made(json!({"spec": {"maxUnavailable": 1}, "status": {"disruptionsAllowed": 1}}));
+        assert_eq!(cells(&project("policy", "PodDisruptionBudget", &number)), ["N/A", "1", "1", "2m"]);
+    }
+}
