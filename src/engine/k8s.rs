@@ -1,9 +1,14 @@
 //! The adapter for real API servers: the only place that names `kube`.
 
 pub mod client;
+pub mod connector;
 pub mod credentials;
+pub(crate) mod discovery;
+pub(crate) mod documents;
 pub mod endpoint;
 pub mod inventory;
+pub(crate) mod logs;
+pub(crate) mod probe;
 pub mod projection;
 pub mod query;
 pub mod render;

@@ -51,6 +51,37 @@ pub fn clean_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().filter(|c| kept(*c)).collect())
 }
 
+/// Takes out terminal escape sequences whole (colours, titles), where [`clean`] would leave their
+/// harmless but ugly remains.
+pub fn without_escapes(text: &str) -> Cow<'_, str> {
+    const ESCAPE: char = '\u{1b}';
+    if !text.contains(ESCAPE) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != ESCAPE {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            // A control sequence ends with its first letter, or the like.
+            Some('[') => drop(chars.by_ref().find(|c| ('@'..='~').contains(c))),
+            // A command to the terminal ends with a bell, or with an escape and a backslash.
+            Some(']' | 'P' | 'X' | '^' | '_') => {
+                if chars.by_ref().find(|&c| matches!(c, '\u{7}' | ESCAPE | '\u{9c}')) == Some(ESCAPE) {
+                    chars.next();
+                }
+            }
+            // `ESC \` and its like are two characters; `ESC (B` is three.
+            Some('(' | ')' | '*' | '+' | '#' | '%') => drop(chars.next()),
+            Some(_) | None => {}
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// The number of terminal columns the text takes.
 pub fn width(text: &str) -> usize {
     text.width()
@@ -102,6 +133,16 @@ mod tests {
         assert_eq!(clean("a\u{1b}[31mb\u{202e}c\nd"), "a[31mbc d");
         assert_eq!(clean("plain"), "plain");
         assert!(clean(&"x".repeat(9000)).chars().count() == CELL_CHARS_MAX + 1);
+    }
+
+    #[test]
+    fn escape_sequences_go_as_a_whole() {
+        assert_eq!(without_escapes("a\u{1b}[1;31mb\u{1b}[0mc"), "abc");
+        assert_eq!(without_escapes("\u{1b}]0;title\u{7}x\u{1b}(By"), "xy");
+        assert_eq!(without_escapes("\u{1b}]8;;https://a\u{1b}\\link"), "link");
+        assert_eq!(without_escapes("x\u{1b}"), "x");
+        assert_eq!(without_escapes("x\u{1b}]never ends"), "x");
+        assert_eq!(without_escapes("plain"), "plain");
     }
 
     #[test]

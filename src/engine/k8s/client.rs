@@ -17,7 +17,7 @@ use crate::engine::k8s::credentials::{Credentials, plugin::Plugins};
 use crate::engine::k8s::endpoint::Endpoint;
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
-use http::{Request, Response};
+use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Bytes;
 use std::sync::Arc;
@@ -43,6 +43,8 @@ pub struct Connection {
     credentials: Arc<Credentials>,
     observed: connector::Observed,
     deadline: Duration,
+    /// `host:port`, for messages.
+    address: Arc<str>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -57,7 +59,8 @@ pub fn build(endpoint: &Arc<Endpoint>, surroundings: &Surroundings) -> Result<Co
     let observed = connector::Observed::default();
     let service = service::Service::new(&credentials, &surroundings.environment, &observed)?;
     let deadline = Duration::from_secs(u64::from(endpoint.timeout_s.max(1)));
-    Ok(Connection { client: kube::Client::new(service, "default"), credentials, observed, deadline })
+    let address = service.address();
+    Ok(Connection { client: kube::Client::new(service, "default"), credentials, observed, deadline, address })
 }
 
 impl Connection {
@@ -79,19 +82,45 @@ impl Connection {
         accept: &'static str,
         deadline: Duration,
     ) -> Result<Bytes, ClusterError> {
+        let (status, bytes) = self.exchange(path, accept, deadline).await?;
+        if status.is_success() { Ok(bytes) } else { Err(errors::of_status(status, &bytes)) }
+    }
+
+    /// The status and the body of a GET, whatever the status says.
+    pub(crate) async fn status_of(&self, path: &str, deadline: Duration) -> Result<(StatusCode, Bytes), ClusterError> {
+        self.exchange(path, "*/*", deadline).await
+    }
+
+    async fn exchange(
+        &self,
+        path: &str,
+        accept: &'static str,
+        deadline: Duration,
+    ) -> Result<(StatusCode, Bytes), ClusterError> {
         self.log_in().await?;
-        let request = Request::get(path)
-            .header(http::header::ACCEPT, accept)
-            .body(kube::client::Body::empty())
-            .map_err(|_| ClusterError::Failed(Text::new("the path is not one")))?;
+        let request = request(path, accept)?;
         let all = async {
             let answer = self.client.send(request).await.map_err(|e| errors::translate(&e))?;
-            read(answer).await
+            let status = answer.status();
+            let body = http_body_util::Limited::new(answer.into_body(), ANSWER_BYTES_MAX);
+            let bytes = body.collect().await.map_err(|e| errors::translate_any(&*e))?.to_bytes();
+            Ok((status, bytes))
         };
         match tokio::time::timeout(deadline, all).await {
             Ok(result) => result,
-            Err(_) => Err(errors::timed_out(deadline)),
+            Err(_) => Err(errors::timed_out(deadline, &self.address)),
         }
+    }
+
+    /// The body of a GET as it comes, for what has no end of its own.
+    pub(crate) async fn stream(&self, path: &str) -> Result<kube::client::Body, ClusterError> {
+        let answer = self.client.send(request(path, "*/*")?).await.map_err(|e| errors::translate(&e))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer.into_body());
+        }
+        let body = answer.into_body().collect().await.map_err(|e| errors::translate_any(&e))?;
+        Err(errors::of_status(status, &body.to_bytes()))
     }
 
     /// Reads a JSON answer.
@@ -107,12 +136,11 @@ impl Connection {
     }
 }
 
-/// Reads an answer to its end; an error status becomes its error.
-async fn read(answer: Response<kube::client::Body>) -> Result<Bytes, ClusterError> {
-    let status = answer.status();
-    let body = http_body_util::Limited::new(answer.into_body(), ANSWER_BYTES_MAX);
-    let bytes = body.collect().await.map_err(|e| errors::translate_any(&*e))?.to_bytes();
-    if status.is_success() { Ok(bytes) } else { Err(errors::of_status(status, &bytes)) }
+fn request(path: &str, accept: &'static str) -> Result<Request<kube::client::Body>, ClusterError> {
+    Request::get(path)
+        .header(http::header::ACCEPT, accept)
+        .body(kube::client::Body::empty())
+        .map_err(|_| ClusterError::Failed(Text::new("the path is not one")))
 }
 
 #[cfg(test)]

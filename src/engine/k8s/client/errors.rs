@@ -274,8 +274,8 @@ pub(crate) fn not_json(body: &[u8], error: &serde_json::Error) -> ClusterError {
 }
 
 /// The deadline passed.
-pub(crate) fn timed_out(after: Duration) -> ClusterError {
-    ClusterError::Unreachable(Text::from(format!("timed out after {}", seconds(after))))
+pub(crate) fn timed_out(after: Duration, address: &str) -> ClusterError {
+    ClusterError::Unreachable(Text::from(format!("timed out after {} ({address})", seconds(after))))
 }
 
 /// `5s`, `1.5s`.

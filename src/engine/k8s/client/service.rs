@@ -114,6 +114,11 @@ impl Service {
             http: Mutex::new(None),
         })))
     }
+
+    /// `host:port`.
+    pub(crate) fn address(&self) -> Arc<str> {
+        Arc::clone(&self.0.server.address)
+    }
 }
 
 impl tower::Service<Request<Body>> for Service {
@@ -250,8 +255,7 @@ impl Inner {
     }
 
     fn too_slow(&self) -> ClusterError {
-        let text = format!("timed out after {} waiting for {}", errors::seconds(self.deadline), self.server.address);
-        ClusterError::Unreachable(Text::from(text))
+        errors::timed_out(self.deadline, &self.server.address)
     }
 
     /// A request that got no answer, with the address where the text has none.

@@ -4,7 +4,7 @@ use super::run::Failure;
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::client::errors::seconds;
 use crate::engine::k8s::endpoint::ExecPlugin;
-use crate::model::text::{Text, clean};
+use crate::model::text::{Text, clean, without_escapes};
 use regex::Regex;
 use std::io;
 use std::sync::LazyLock;
@@ -108,12 +108,7 @@ fn last_words(said: &str) -> String {
 
 /// One line for the screen.
 fn line(text: &str) -> String {
-    static ESCAPES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("\u{1b}\\[[0-9;?]*[ -/]*[@-~]").ok());
-    let bare = match &*ESCAPES {
-        Some(escapes) => escapes.replace_all(text, ""),
-        None => text.into(),
-    };
-    let safe = redact(&clean(bare.trim()));
+    let safe = redact(&clean(without_escapes(text).trim()));
     match safe.char_indices().nth(COMPLAINT_CHARS_MAX) {
         Some((at, _)) => format!("{}…", safe.get(..at).unwrap_or_default()),
         None => safe,

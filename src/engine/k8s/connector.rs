@@ -1,0 +1,142 @@
+//! Real clusters behind the port: where the pieces of this module meet.
+
+use super::client::{self, Connection, Surroundings, errors};
+use super::endpoint::Endpoints;
+use super::watches::Watches;
+use super::{discovery, documents, logs, probe, query};
+use crate::engine::clock;
+use crate::engine::cluster::{Answer, Cluster, ClusterError, Connector, Identity, Probe, Query, WatchItem, WatchSpec};
+use crate::model::cluster::{ClusterEntry, ClusterName};
+use crate::model::document::Aspect;
+use crate::model::kind::{Catalog, Kind};
+use crate::model::object::ObjectKey;
+use crate::model::text::Text;
+use crate::protocol::TailSource;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// Makes connected clusters out of the endpoints of the inventory.
+#[derive(Debug, Clone)]
+pub struct K8sConnector {
+    endpoints: Endpoints,
+    surroundings: Surroundings,
+}
+
+impl K8sConnector {
+    pub fn new(endpoints: Endpoints, surroundings: Surroundings) -> Self {
+        Self { endpoints, surroundings }
+    }
+
+    async fn cluster(&self, entry: &ClusterEntry) -> Result<Arc<dyn Cluster>, ClusterError> {
+        if let Some(defect) = &entry.defect {
+            return Err(ClusterError::Failed(defect.clone()));
+        }
+        let gone = || ClusterError::Failed(Text::new("the inventory names it no longer; refresh it"));
+        let endpoint = self.endpoints.get(&entry.name).ok_or_else(gone)?;
+        let connection = client::build(&endpoint, &self.surroundings)?;
+        connection.log_in().await?;
+        Ok(Arc::new(K8sCluster::new(entry.name.clone(), connection)))
+    }
+}
+
+impl Connector for K8sConnector {
+    fn connect(&self, entry: Arc<ClusterEntry>) -> BoxFuture<'_, Result<Arc<dyn Cluster>, ClusterError>> {
+        async move { self.cluster(&entry).await }.boxed()
+    }
+}
+
+/// One connected cluster.
+#[derive(Debug)]
+pub struct K8sCluster {
+    name: ClusterName,
+    connection: Connection,
+    watches: Watches,
+    memory: probe::Memory,
+    /// As last discovered: owners are looked up by it.
+    catalog: Mutex<Catalog>,
+}
+
+impl K8sCluster {
+    pub fn new(name: ClusterName, connection: Connection) -> Self {
+        let translate = |e: kube::Error| errors::translate(&e);
+        let watches = Watches::new(connection.client.clone(), name.clone(), translate, clock::seed());
+        Self { name, connection, watches, memory: probe::Memory::default(), catalog: Mutex::default() }
+    }
+
+    async fn probed(&self) -> Result<Probe, ClusterError> {
+        let probe = probe::probe(&self.connection, &self.memory).await?;
+        if let Some(version) = &probe.version {
+            self.watches.learn_version(version);
+        }
+        Ok(probe)
+    }
+
+    async fn discovered(&self) -> Result<Catalog, ClusterError> {
+        let catalog = discovery::discover(&self.connection).await?;
+        *self.catalog.lock() = catalog.clone();
+        Ok(catalog)
+    }
+
+    /// Refuses a key of another cluster: a mix-up here would show one cluster's object as another's.
+    fn own(&self, key: &ObjectKey) -> Result<(), ClusterError> {
+        if key.cluster == self.name {
+            return Ok(());
+        }
+        Err(ClusterError::Failed(Text::from(format!("an object of {} was asked of {}", key.cluster, self.name))))
+    }
+
+    async fn opened(&self, object: ObjectKey, kind: Kind, aspect: Aspect) -> Result<Vec<Text>, ClusterError> {
+        self.own(&object)?;
+        let catalog = self.catalog.lock().clone();
+        documents::open(&self.connection, &catalog, &object, &kind, aspect).await
+    }
+}
+
+impl Cluster for K8sCluster {
+    fn probe(&self) -> BoxFuture<'_, Result<Probe, ClusterError>> {
+        self.probed().boxed()
+    }
+
+    fn identify(&self) -> BoxFuture<'_, Result<Identity, ClusterError>> {
+        probe::identify(&self.connection).boxed()
+    }
+
+    fn discover(&self) -> BoxFuture<'_, Result<Catalog, ClusterError>> {
+        self.discovered().boxed()
+    }
+
+    fn watch(&self, spec: WatchSpec) -> BoxStream<'static, Result<WatchItem, ClusterError>> {
+        self.watches.watch(&spec)
+    }
+
+    fn open(&self, object: ObjectKey, kind: Kind, aspect: Aspect) -> BoxFuture<'_, Result<Vec<Text>, ClusterError>> {
+        self.opened(object, kind, aspect).boxed()
+    }
+
+    fn reveal(&self, object: ObjectKey, kind: Kind) -> BoxFuture<'_, Result<String, ClusterError>> {
+        async move {
+            self.own(&object)?;
+            documents::reveal(&self.connection, &object, &kind).await
+        }
+        .boxed()
+    }
+
+    fn containers(&self, pod: ObjectKey) -> BoxFuture<'_, Result<Vec<Text>, ClusterError>> {
+        async move {
+            self.own(&pod)?;
+            logs::containers(&self.connection, &pod).await
+        }
+        .boxed()
+    }
+
+    fn query(&self, query: Query) -> BoxFuture<'_, Result<Answer, ClusterError>> {
+        async move { query::run(&self.connection.client, &query, |e| errors::translate(&e)).await }.boxed()
+    }
+
+    fn tail(&self, source: TailSource) -> BoxStream<'static, Result<Text, ClusterError>> {
+        logs::tail(self.connection.clone(), source)
+    }
+}
