@@ -2,9 +2,11 @@
 
 pub mod alias;
 pub mod entries;
+pub mod files;
 pub mod found;
 pub mod kubeconfig;
 pub mod local;
+pub mod merge;
 
 pub use local::Kubeconfigs;
 
@@ -12,6 +14,7 @@ use crate::config::{Config, Environment};
 use crate::engine::cluster::{Inventory, Listing};
 use crate::engine::k8s::endpoint::Endpoints;
 use entries::Joined;
+use files::FileWatch;
 use futures::stream::BoxStream;
 use local::{Local, Reader};
 use std::hash::RandomState;
@@ -45,7 +48,7 @@ impl FleetInventory {
     }
 
     fn compose(&self, local: &Local) -> Listing {
-        let joined = local.found.iter().cloned().map(Joined::alone).collect();
+        let joined = merge::join(local.found.clone(), Vec::new(), local.mapping.as_ref());
         let joined = mark_current(joined, local.current, self.config.context.as_deref());
         let built = entries::build(joined, &self.config, &self.seed);
         self.endpoints.replace(built.endpoints);
@@ -80,10 +83,39 @@ impl Inventory for FleetInventory {
 }
 
 impl FleetInventory {
+    /// Sends a listing at first and whenever it differs, until nobody listens.
     async fn run(self, tx: mpsc::Sender<Listing>) {
-        let mut reader = Reader::new(self.kubeconfigs.clone(), (*self.environment).clone());
-        let local = reader.read();
-        drop(tx.send(self.compose(&local)).await);
-        tx.closed().await;
+        // A fleet in memory is not the one that the user's mapping means.
+        let is_memory = matches!(self.kubeconfigs, Kubeconfigs::Memory { .. });
+        let mapping_file = self.config.mapping_file.clone().filter(|_| !is_memory);
+        let reader = Reader::new(self.kubeconfigs.clone(), (*self.environment).clone(), mapping_file);
+        let mut watch = FileWatch::new(reader.files());
+        let (mut reader, mut local) = read(reader).await;
+        let mut sent: Option<Listing> = None;
+        loop {
+            let listing = self.compose(&local);
+            if sent.as_ref() != Some(&listing) {
+                if tx.send(listing.clone()).await.is_err() {
+                    return;
+                }
+                sent = Some(listing);
+            }
+            tokio::select! {
+                () = watch.changed() => (reader, local) = read(reader).await,
+                () = tx.closed() => return,
+            }
+        }
     }
+}
+
+/// Reads away from the runtime's workers: a home folder may be on a network.
+async fn read(mut reader: Reader) -> (Reader, Local) {
+    let spare = reader.clone();
+    #[expect(clippy::disallowed_methods, reason = "reading files is what an adapter is for")]
+    let task = tokio::task::spawn_blocking(move || {
+        let local = reader.read();
+        (reader, local)
+    });
+    // A join fails only when the runtime ends.
+    task.await.unwrap_or_else(|_| (spare, Local::default()))
 }

@@ -17,13 +17,15 @@ use std::sync::Arc;
 pub struct Joined {
     pub first: Found,
     pub others: Vec<Found>,
+    /// What the mapping calls it.
+    pub mapped: Option<String>,
     /// It is the current context.
     pub current: bool,
 }
 
 impl Joined {
     pub fn alone(first: Found) -> Self {
-        Self { first, others: Vec::new(), current: false }
+        Self { first, others: Vec::new(), mapped: None, current: false }
     }
 
     fn all(&self) -> impl Iterator<Item = &Found> {
@@ -64,10 +66,10 @@ pub fn build(joined: Vec<Joined>, config: &Config, seed: &RandomState) -> Entrie
 
 fn wishes(joined: &Joined, rule: &Rule) -> Wishes {
     let mut names = joined.first.names.clone();
-    if let Some(alias) = &rule.alias {
-        names.insert(0, alias.clone());
-    }
-    let literal = rule.alias.clone().or_else(|| joined.first.context.as_ref().map(ToString::to_string));
+    // What the user wrote down counts more than what a tool made up.
+    let given = rule.alias.as_ref().or(joined.mapped.as_ref());
+    names.splice(0..0, given.cloned());
+    let literal = given.cloned().or_else(|| joined.first.context.as_ref().map(ToString::to_string));
     Wishes { names, literal: literal.unwrap_or_default() }
 }
 

@@ -17,6 +17,8 @@ pub struct Found {
     pub endpoint: Result<Endpoint, Text>,
     /// The API server's URL, if known.
     pub server: Text,
+    /// What tells that two sources mean the same cluster.
+    pub address: Option<Address>,
     pub namespace: Text,
     pub labels: BTreeMap<Text, Text>,
     pub provider: Text,
@@ -33,12 +35,34 @@ impl Found {
             context: None,
             endpoint: Err(Text::const_new("no source names an API server for it")),
             server: Text::default(),
+            address: None,
             namespace: Text::default(),
             labels: BTreeMap::new(),
             provider: Text::default(),
             region: Text::default(),
             claim: None,
         }
+    }
+}
+
+/// The way to an API server, as two sources are compared by. Gateways serve many clusters from one host, so the
+/// path counts; a proxy or another TLS name leads elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// In [`canonical`] form.
+    pub server: String,
+    pub proxy_url: Option<String>,
+    pub tls_server_name: Option<String>,
+}
+
+impl Address {
+    /// `None` where the server is not a URL.
+    pub fn of(endpoint: &Endpoint) -> Option<Self> {
+        Some(Self {
+            server: canonical(&endpoint.server)?,
+            proxy_url: endpoint.proxy_url.clone(),
+            tls_server_name: endpoint.tls_server_name.clone(),
+        })
     }
 }
 

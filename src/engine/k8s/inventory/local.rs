@@ -1,7 +1,8 @@
 //! What stands on this machine: kubeconfig files and a pod's service account.
 
-use super::found::{Found, plain};
+use super::found::{Address, Found, plain};
 use super::kubeconfig::{Kubeconfig, resolve};
+use crate::config::kubectl_mc::{Mapping, mapping};
 use crate::config::{Environment, yaml};
 use crate::engine::k8s::endpoint::{Endpoint, Material, User};
 use crate::model::cluster::Source;
@@ -9,6 +10,7 @@ use crate::model::text::Text;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where kubeconfigs come from.
 #[derive(Clone)]
@@ -34,27 +36,35 @@ impl std::fmt::Debug for Kubeconfigs {
 pub struct Local {
     pub found: Vec<Found>,
     pub current: Option<usize>,
+    pub mapping: Option<Mapping>,
     pub warnings: Vec<Text>,
     /// Changes when any kubeconfig does.
     pub content: u64,
 }
 
 /// Reads kubeconfigs again and again, keeping what can be read only once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reader {
     kubeconfigs: Kubeconfigs,
     environment: Environment,
+    mapping_file: Option<PathBuf>,
     /// Texts of pipes (`KUBECONFIG=<(…)`): a second read would find nothing.
     pipes: BTreeMap<PathBuf, String>,
+    /// The last good state of each file: one that is broken by an edit takes no cluster away.
+    good: BTreeMap<PathBuf, Arc<Kubeconfig>>,
 }
 
 impl Reader {
-    pub fn new(kubeconfigs: Kubeconfigs, environment: Environment) -> Self {
-        Self { kubeconfigs, environment, pipes: BTreeMap::new() }
+    pub fn new(kubeconfigs: Kubeconfigs, environment: Environment, mapping_file: Option<PathBuf>) -> Self {
+        Self { kubeconfigs, environment, mapping_file, pipes: BTreeMap::new(), good: BTreeMap::new() }
     }
 
     /// The files to watch for changes.
     pub fn files(&self) -> Vec<PathBuf> {
+        self.kubeconfig_files().into_iter().chain(self.mapping_file.clone()).collect()
+    }
+
+    fn kubeconfig_files(&self) -> Vec<PathBuf> {
         match &self.kubeconfigs {
             Kubeconfigs::Files(files) => files.clone(),
             Kubeconfigs::Memory { .. } => Vec::new(),
@@ -68,7 +78,7 @@ impl Reader {
             Kubeconfigs::Memory { label, text } => {
                 text.hash(&mut hasher);
                 match Kubeconfig::parse(&text, Path::new(&label), &label) {
-                    Ok(parsed) => (vec![parsed], Vec::new()),
+                    Ok(parsed) => (vec![Arc::new(parsed)], Vec::new()),
                     Err(flaw) => (Vec::new(), vec![plain(&flaw.to_string())]),
                 }
             }
@@ -85,10 +95,18 @@ impl Reader {
             warnings.push(plain(&self.nothing()));
         }
         warnings.append(&mut resolved.warnings);
-        Local { found: resolved.found, current: resolved.current, warnings, content: hasher.finish() }
+        let mapping = match self.mapping_file.as_deref().map(|path| mapping(path, &self.environment)) {
+            Some(Ok(mapping)) => mapping,
+            Some(Err(flaw)) => {
+                warnings.push(plain(&format!("mapping {flaw}")));
+                None
+            }
+            None => None,
+        };
+        Local { found: resolved.found, current: resolved.current, mapping, warnings, content: hasher.finish() }
     }
 
-    fn parse_files(&mut self, files: &[PathBuf], hasher: &mut DefaultHasher) -> (Vec<Kubeconfig>, Vec<Text>) {
+    fn parse_files(&mut self, files: &[PathBuf], hasher: &mut DefaultHasher) -> (Vec<Arc<Kubeconfig>>, Vec<Text>) {
         let (mut parsed, mut warnings) = (Vec::new(), Vec::new());
         for path in files {
             let shown = self.environment.shorten(path);
@@ -98,11 +116,24 @@ impl Reader {
                 Kubeconfig::parse(&text, path, &shown).map(Some)
             });
             match kubeconfig {
-                Ok(Some(kubeconfig)) => parsed.push(kubeconfig),
-                // The default file need not exist; one that was asked for should.
-                Ok(None) if files.len() == 1 => {}
-                Ok(None) => warnings.push(plain(&format!("{shown}: there is no such kubeconfig"))),
-                Err(flaw) => warnings.push(plain(&format!("kubeconfig {flaw}"))),
+                Ok(Some(kubeconfig)) => {
+                    let kubeconfig = Arc::new(kubeconfig);
+                    self.good.insert(path.clone(), Arc::clone(&kubeconfig));
+                    parsed.push(kubeconfig);
+                }
+                // The default file need not exist; of several that were named, each should.
+                Ok(None) => {
+                    self.good.remove(path);
+                    if files.len() > 1 {
+                        warnings.push(plain(&format!("{shown}: there is no such kubeconfig")));
+                    }
+                }
+                Err(flaw) => {
+                    let good = self.good.get(path).map(Arc::clone);
+                    let kept = if good.is_some() { "; its clusters are kept as they were" } else { "" };
+                    warnings.push(plain(&format!("kubeconfig {flaw}{kept}")));
+                    parsed.extend(good);
+                }
             }
         }
         (parsed, warnings)
@@ -121,7 +152,7 @@ impl Reader {
     }
 
     fn nothing(&self) -> String {
-        let files: Vec<String> = self.files().iter().map(|f| self.environment.shorten(f)).collect();
+        let files: Vec<String> = self.kubeconfig_files().iter().map(|f| self.environment.shorten(f)).collect();
         let place =
             if files.is_empty() { "no kubeconfig".to_owned() } else { format!("no clusters in {}", files.join(", ")) };
         format!("{place}: set KUBECONFIG, pass --kubeconfig PATH, or try `qd --demo`")
@@ -143,7 +174,7 @@ fn in_cluster(environment: &Environment) -> Option<Found> {
     let namespace = yaml::read(&folder.join("namespace"), "namespace").ok().flatten().unwrap_or_default();
     found.namespace = plain(namespace.trim());
     found.server = plain(&server);
-    found.endpoint = Ok(Endpoint {
+    let endpoint = Endpoint {
         server,
         tls_server_name: None,
         insecure: false,
@@ -153,6 +184,8 @@ fn in_cluster(environment: &Environment) -> Option<Found> {
         user: User { token: Some(Material::File(token)), ..User::default() },
         timeout_s: 0,
         label: "in-cluster".to_owned(),
-    });
+    };
+    found.address = Address::of(&endpoint);
+    found.endpoint = Ok(endpoint);
     Some(found)
 }

@@ -3,12 +3,13 @@
 use super::{Kubeconfig, NamedContext, RawAuthProvider, RawCluster, RawContext, RawExec, RawUser};
 use crate::engine::k8s::endpoint::{Endpoint, ExecPlugin, Impersonate, Interactive, Material, Secret, User};
 use crate::engine::k8s::inventory::alias;
-use crate::engine::k8s::inventory::found::{Found, plain};
+use crate::engine::k8s::inventory::found::{Address, Found, plain};
 use crate::model::cluster::Source;
 use crate::model::text::Text;
 use base64::Engine as _;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 /// All clusters of some kubeconfig files.
 #[derive(Debug, Default)]
@@ -21,7 +22,7 @@ pub struct Resolved {
 
 /// Resolves the contexts of all files. A name is looked up in the context's own file first, then in the
 /// others in their order.
-pub fn resolve(files: &[Kubeconfig]) -> Resolved {
+pub fn resolve(files: &[Arc<Kubeconfig>]) -> Resolved {
     let mut resolved = Resolved::default();
     for file in files {
         let mut seen = BTreeSet::new();
@@ -53,7 +54,7 @@ pub fn resolve(files: &[Kubeconfig]) -> Resolved {
     resolved
 }
 
-fn one(files: &[Kubeconfig], file: &Kubeconfig, name: &str, context: &NamedContext) -> Found {
+fn one(files: &[Arc<Kubeconfig>], file: &Kubeconfig, name: &str, context: &NamedContext) -> Found {
     let nothing = RawContext::default();
     let spec = context.context.as_ref().unwrap_or(&nothing);
     let source = Source::Kubeconfig { file: Text::from(file.file.as_str()), context: plain(name) };
@@ -65,6 +66,7 @@ fn one(files: &[Kubeconfig], file: &Kubeconfig, name: &str, context: &NamedConte
     match endpoint(files, file, name, spec) {
         Ok(endpoint) => {
             found.server = plain(&endpoint.server);
+            found.address = Address::of(&endpoint);
             found.endpoint = Ok(endpoint);
         }
         Err(defect) => {
@@ -78,15 +80,15 @@ fn one(files: &[Kubeconfig], file: &Kubeconfig, name: &str, context: &NamedConte
 
 /// The first of the files that has it, the context's own before the others.
 fn own_first<'a, T>(
-    files: &'a [Kubeconfig],
+    files: &'a [Arc<Kubeconfig>],
     own: &'a Kubeconfig,
     find: impl Fn(&'a Kubeconfig) -> Option<&'a T>,
 ) -> Option<(&'a Kubeconfig, &'a T)> {
-    std::iter::once(own).chain(files).find_map(|file| Some((file, find(file)?)))
+    std::iter::once(own).chain(files.iter().map(|f| &**f)).find_map(|file| Some((file, find(file)?)))
 }
 
 fn cluster_of<'a>(
-    files: &'a [Kubeconfig],
+    files: &'a [Arc<Kubeconfig>],
     own: &'a Kubeconfig,
     spec: &RawContext,
 ) -> Option<(&'a Kubeconfig, &'a RawCluster)> {
@@ -97,14 +99,18 @@ fn cluster_of<'a>(
     })
 }
 
-fn user_of<'a>(files: &'a [Kubeconfig], own: &'a Kubeconfig, wanted: &str) -> Option<(&'a Kubeconfig, &'a RawUser)> {
+fn user_of<'a>(
+    files: &'a [Arc<Kubeconfig>],
+    own: &'a Kubeconfig,
+    wanted: &str,
+) -> Option<(&'a Kubeconfig, &'a RawUser)> {
     own_first(files, own, |file| {
         let mut all = file.raw.users.iter().flatten().flatten();
         all.find(|u| u.name.as_deref() == Some(wanted))?.user.as_ref()
     })
 }
 
-fn endpoint(files: &[Kubeconfig], own: &Kubeconfig, name: &str, spec: &RawContext) -> Result<Endpoint, String> {
+fn endpoint(files: &[Arc<Kubeconfig>], own: &Kubeconfig, name: &str, spec: &RawContext) -> Result<Endpoint, String> {
     let wanted = spec.cluster.as_deref().unwrap_or_default();
     if wanted.is_empty() {
         return Err("the context names no cluster: add `cluster:` to it".to_owned());
@@ -141,7 +147,7 @@ fn endpoint(files: &[Kubeconfig], own: &Kubeconfig, name: &str, spec: &RawContex
 }
 
 /// A user that is named but has no `user:` part is anonymous.
-fn is_known_user(files: &[Kubeconfig], wanted: &str) -> bool {
+fn is_known_user(files: &[Arc<Kubeconfig>], wanted: &str) -> bool {
     let mut all = files.iter().flat_map(|f| f.raw.users.iter().flatten().flatten());
     all.any(|u| u.name.as_deref() == Some(wanted))
 }

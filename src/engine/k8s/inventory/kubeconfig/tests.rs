@@ -2,9 +2,10 @@ use super::{Kubeconfig, Resolved, resolve};
 use crate::engine::k8s::endpoint::{Endpoint, Interactive, Material, Secret};
 use crate::engine::k8s::inventory::found::Found;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-fn parse(path: &str, text: &str) -> Kubeconfig {
-    Kubeconfig::parse(text, Path::new(path), path).unwrap()
+fn parse(path: &str, text: &str) -> Arc<Kubeconfig> {
+    Arc::new(Kubeconfig::parse(text, Path::new(path), path).unwrap())
 }
 
 fn read(text: &str) -> Resolved {
@@ -138,7 +139,7 @@ fn relative_paths_belong_to_the_file_they_stand_in() {
     assert_eq!(endpoint.user.client_key, Some(file("/b/../u.key")));
 }
 
-fn admin(path: &str, server: &str) -> Kubeconfig {
+fn admin(path: &str, server: &str) -> Arc<Kubeconfig> {
     parse(
         path,
         &format!(
@@ -288,7 +289,7 @@ proptest::proptest! {
     #[test]
     fn no_text_panics(text in "((contexts|clusters|users|name|context|cluster|user|server|exec|token): ?|[-\\[\\]{},]|[a-c]|\n( ){0,3}){0,40}") {
         if let Ok(parsed) = Kubeconfig::parse(&text, Path::new("/k/c"), "c") {
-            drop(resolve(&[parsed]));
+            drop(resolve(&[Arc::new(parsed)]));
         }
     }
 }
