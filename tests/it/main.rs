@@ -1,5 +1,5 @@
 //! The one integration binary.
-#![expect(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why and fails")]
 
 mod architecture;
 mod inventory;
