@@ -1,10 +1,163 @@
 //! The engine: discovers, watches and probes clusters, and publishes snapshots.
+//!
+//! One loop owns the fleet. It folds observations in, starts the effects the fleet asks for, and
+//! publishes what changed. It never waits for a send, so that no cycle of waits can form.
 
 pub mod act;
+pub mod backoff;
 pub mod clock;
 pub mod cluster;
 pub mod fleet;
 pub mod index;
 pub mod k8s;
+pub mod observation;
 pub mod publish;
 pub mod record;
+
+use crate::protocol::{REQUESTS_MAX, Request, Snapshot};
+use act::{Act, Report};
+use clock::Clock;
+use cluster::{Connector, Inventory};
+use fleet::Fleet;
+use fleet::options::FleetOptions;
+use observation::Observation;
+use publish::Publisher;
+use record::Recorder;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Reports folded in before the loop looks at requests and snapshots again.
+const REPORTS_AT_ONCE: usize = 64;
+
+/// How the engine is run.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    pub fleet: FleetOptions,
+    pub clock: Clock,
+    /// The shortest time between two snapshots: 30 a second is as often as a table can be read.
+    pub pace: Duration,
+    /// Where observations are recorded, if anywhere.
+    pub recorder: Option<Recorder>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        let fleet = FleetOptions { seed: clock::seed(), ..FleetOptions::default() };
+        Self { fleet, clock: Clock::Wall, pace: Duration::from_millis(33), recorder: None }
+    }
+}
+
+/// Starts engines.
+#[derive(Debug, Clone, Copy)]
+pub struct Engine;
+
+impl Engine {
+    /// Starts an engine on the present runtime: it lists the inventory, connects what is to be
+    /// connected, and publishes.
+    pub fn start(options: EngineOptions, inventory: Arc<dyn Inventory>, connector: Arc<dyn Connector>) -> EngineHandle {
+        let token = CancellationToken::new();
+        let fleet = Fleet::new(options.fleet);
+        let (publisher, snapshots) = Publisher::new(fleet.last_published(), options.pace);
+        let (act, reports) = Act::new(inventory, connector, token.clone());
+        let (requests, requested) = mpsc::channel(REQUESTS_MAX);
+        let running = Running {
+            fleet,
+            act,
+            publisher,
+            clock: options.clock.start(),
+            recorder: options.recorder,
+            reports,
+            requests: requested,
+            token: token.clone(),
+        };
+        let task = tokio::spawn(running.run());
+        EngineHandle { snapshots, requests, token: token.clone(), task, _stop: token.drop_guard() }
+    }
+}
+
+/// A running engine. Dropping it ends the engine.
+#[derive(Debug)]
+pub struct EngineHandle {
+    /// The latest snapshot. Clone it out at once: a borrow that is held keeps the next one waiting.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Requests; use `try_send`, and say that the engine is busy when it is full.
+    pub requests: mpsc::Sender<Request>,
+    token: CancellationToken,
+    task: JoinHandle<()>,
+    _stop: DropGuard,
+}
+
+impl EngineHandle {
+    /// Ends the engine and all its connections; `false` when that took longer than the deadline.
+    pub async fn shutdown(self, deadline: Duration) -> bool {
+        self.token.cancel();
+        tokio::time::timeout(deadline, self.task).await.is_ok()
+    }
+}
+
+/// The loop and what it owns.
+#[derive(Debug)]
+struct Running {
+    fleet: Fleet,
+    act: Act,
+    publisher: Publisher,
+    clock: clock::Running,
+    recorder: Option<Recorder>,
+    reports: mpsc::Receiver<Report>,
+    requests: mpsc::Receiver<Request>,
+    token: CancellationToken,
+}
+
+impl Running {
+    async fn run(mut self) {
+        for effect in self.fleet.begin() {
+            self.act.run(effect);
+        }
+        let mut reports = Vec::with_capacity(REPORTS_AT_ONCE);
+        let token = self.token.clone();
+        loop {
+            let dirty = self.fleet.is_dirty();
+            let publish = self.publisher.due();
+            let due = self.fleet.next_due();
+            let tick = due.map(|due| self.clock.instant(due));
+            tokio::select! {
+                biased;
+                () = token.cancelled() => break,
+                () = tokio::time::sleep_until(publish), if dirty => self.publisher.publish(self.fleet.publish()),
+                Some(request) = self.requests.recv() => self.observe(Observation::Requested(request)),
+                count = self.reports.recv_many(&mut reports, REPORTS_AT_ONCE) => {
+                    if count == 0 {
+                        break;
+                    }
+                    for report in reports.drain(..) {
+                        let observation = self.act.take(report);
+                        self.observe(observation);
+                    }
+                }
+                () = sleep_until(tick), if tick.is_some() => self.observe(Observation::Tick),
+            }
+        }
+        self.reports.close();
+        self.act.join().await;
+    }
+
+    fn observe(&mut self, observation: Observation) {
+        let now = self.clock.moment();
+        if let Some(recorder) = &self.recorder {
+            recorder.record(now, &observation);
+        }
+        for effect in self.fleet.on(observation, now) {
+            self.act.run(effect);
+        }
+    }
+}
+
+async fn sleep_until(instant: Option<tokio::time::Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

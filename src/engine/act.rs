@@ -1,1 +1,189 @@
-//! Runs effects with timeouts; outcomes return as observations.
+//! Runs effects, each in a task of its own with a deadline; what comes of them returns as an
+//! observation. A task that panics reports as one that failed, and nothing else is touched.
+
+mod tasks;
+
+use super::cluster::{Cluster, Connector, Inventory};
+use super::observation::{AttemptId, Effect, Generation, Observation, Session, WatchId};
+use crate::model::cluster::ClusterName;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tasks::{Reports, WATCH_SIGNALS_MAX};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Observations that may wait for the fleet. A sender waits when it is full, and so, over TCP, does
+/// the API server.
+const OBSERVATIONS_MAX: usize = 1024;
+
+/// What a task reports: an observation, and the client where it made one.
+#[derive(Debug)]
+pub struct Report {
+    observation: Observation,
+    client: Option<Arc<dyn Cluster>>,
+}
+
+/// A connected cluster and what runs on it.
+#[derive(Debug)]
+struct Client {
+    generation: Generation,
+    cluster: Option<Arc<dyn Cluster>>,
+    token: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Watch {
+    token: CancellationToken,
+    resume: mpsc::Sender<()>,
+}
+
+/// The running effects.
+#[derive(Debug)]
+pub struct Act {
+    inventory: Arc<dyn Inventory>,
+    connector: Arc<dyn Connector>,
+    token: CancellationToken,
+    listing: CancellationToken,
+    clients: HashMap<ClusterName, Client>,
+    watches: HashMap<WatchId, Watch>,
+    attempts: HashMap<AttemptId, CancellationToken>,
+    tasks: TaskTracker,
+    reports: Reports,
+}
+
+impl Act {
+    /// Effects run until `token` is cancelled; what they bring comes out of the receiver.
+    pub fn new(
+        inventory: Arc<dyn Inventory>,
+        connector: Arc<dyn Connector>,
+        token: CancellationToken,
+    ) -> (Self, mpsc::Receiver<Report>) {
+        let (reports, receiver) = mpsc::channel(OBSERVATIONS_MAX);
+        let act = Self {
+            inventory,
+            connector,
+            listing: token.child_token(),
+            token,
+            clients: HashMap::new(),
+            watches: HashMap::new(),
+            attempts: HashMap::new(),
+            tasks: TaskTracker::new(),
+            reports: Reports(reports),
+        };
+        (act, receiver)
+    }
+
+    /// Takes note of what a report means for what runs, and gives its observation.
+    pub fn take(&mut self, report: Report) -> Observation {
+        let Report { observation, client } = report;
+        if let Observation::Connected { session, .. } = &observation
+            && let Some(known) = self.clients.get_mut(&session.cluster)
+            && known.generation == session.generation
+        {
+            known.cluster = client;
+        }
+        if let Observation::Opened { attempt, .. } | Observation::TailEnded { attempt, .. } = &observation {
+            self.attempts.remove(attempt);
+        }
+        observation
+    }
+
+    /// Waits until all tasks have ended; call it after the token is cancelled.
+    pub async fn join(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Starts, or ends, what the effect asks for. Never waits.
+    pub fn run(&mut self, effect: Effect) {
+        match effect {
+            Effect::List { refresh } => self.list(refresh),
+            Effect::Connect { session, entry } => {
+                let token = self.token.child_token();
+                let client = Client { generation: session.generation, cluster: None, token: token.clone() };
+                if let Some(old) = self.clients.insert(session.cluster.clone(), client) {
+                    old.token.cancel();
+                }
+                let connector = Arc::clone(&self.connector);
+                self.spawn(token, tasks::connect(self.reports.clone(), connector, session, entry));
+            }
+            Effect::Disconnect(cluster) => {
+                if let Some(client) = self.clients.remove(&cluster) {
+                    client.token.cancel();
+                }
+                self.watches.retain(|_, watch| !watch.token.is_cancelled());
+                self.attempts.retain(|_, token| !token.is_cancelled());
+            }
+            Effect::Probe(session) => self.on_client(session, tasks::probe),
+            Effect::Identify(session) => self.on_client(session, tasks::identify),
+            Effect::Discover(session) => self.on_client(session, tasks::discover),
+            Effect::Watch { session, watch, spec } => {
+                let Some((cluster, token)) = self.client(&session) else { return };
+                let (resume, resumed) = mpsc::channel(WATCH_SIGNALS_MAX);
+                self.watches.insert(watch, Watch { token: token.clone(), resume });
+                self.spawn(token, tasks::watch(self.reports.clone(), cluster, watch, *spec, resumed));
+            }
+            Effect::Resume(watch) => {
+                if let Some(watch) = self.watches.get(&watch) {
+                    // Full means that it is told already.
+                    watch.resume.try_send(()).ok();
+                }
+            }
+            Effect::Unwatch(watch) => {
+                if let Some(watch) = self.watches.remove(&watch) {
+                    watch.token.cancel();
+                }
+            }
+            Effect::Open { session, attempt, object, kind, aspect } => {
+                let Some((cluster, token)) = self.client(&session) else { return };
+                self.attempts.insert(attempt, token.clone());
+                self.spawn(token, tasks::open(self.reports.clone(), cluster, attempt, (object, *kind, aspect)));
+            }
+            Effect::Reveal { session, id, object, kind, reveal } => {
+                let Some((cluster, token)) = self.client(&session) else { return };
+                self.spawn(token, tasks::reveal(self.reports.clone(), cluster, id, (object, *kind, reveal)));
+            }
+            Effect::Tail { session, attempt, source } => {
+                let Some((cluster, token)) = self.client(&session) else { return };
+                self.attempts.insert(attempt, token.clone());
+                let names = tasks::containers(self.reports.clone(), Arc::clone(&cluster), attempt, source.pod.clone());
+                self.spawn(token.clone(), names);
+                self.spawn(token, tasks::tail(self.reports.clone(), cluster, attempt, source));
+            }
+            Effect::Cancel(attempt) => {
+                if let Some(token) = self.attempts.remove(&attempt) {
+                    token.cancel();
+                }
+            }
+        }
+    }
+
+    fn list(&mut self, refresh: bool) {
+        self.listing.cancel();
+        self.listing = self.token.child_token();
+        let inventory = Arc::clone(&self.inventory);
+        self.spawn(self.listing.clone(), tasks::list(self.reports.clone(), inventory, refresh));
+    }
+
+    fn on_client<F>(&mut self, session: Session, task: impl FnOnce(Reports, Arc<dyn Cluster>, Session) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if let Some((cluster, token)) = self.client(&session) {
+            self.spawn(token, task(self.reports.clone(), cluster, session));
+        }
+    }
+
+    /// The session's client, and a token for one task on it.
+    fn client(&self, session: &Session) -> Option<(Arc<dyn Cluster>, CancellationToken)> {
+        let client = self.clients.get(&session.cluster).filter(|client| client.generation == session.generation)?;
+        Some((Arc::clone(client.cluster.as_ref()?), client.token.child_token()))
+    }
+
+    fn spawn(&self, token: CancellationToken, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            token.run_until_cancelled(task).await;
+        });
+    }
+}

@@ -1,6 +1,7 @@
 //! The only reader of the wall clock, and the one source of randomness.
 
-use crate::model::time::UnixSeconds;
+use crate::model::time::{Moment, UnixSeconds};
+use tokio::time::Instant;
 
 /// The wall clock, in whole seconds.
 #[expect(clippy::disallowed_methods, reason = "this module is where wall time enters")]
@@ -11,4 +12,44 @@ pub fn now() -> UnixSeconds {
 /// A seed for jitter and ids; tests pass their own instead.
 pub fn seed() -> u64 {
     fastrand::u64(..)
+}
+
+/// Where the engine's time comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The machine's.
+    Wall,
+    /// The runtime's, which tests pause: it starts at this moment and moves with `tokio::time`.
+    From(UnixSeconds),
+}
+
+/// A clock that was started.
+#[derive(Debug, Clone, Copy)]
+pub struct Running {
+    clock: Clock,
+    started: Instant,
+}
+
+impl Clock {
+    pub fn start(self) -> Running {
+        Running { clock: self, started: Instant::now() }
+    }
+}
+
+impl Running {
+    pub fn moment(&self) -> Moment {
+        let elapsed = self.started.elapsed();
+        let wall = match self.clock {
+            Clock::Wall => now(),
+            Clock::From(start) => {
+                UnixSeconds(start.0.saturating_add(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)))
+            }
+        };
+        Moment { elapsed, wall }
+    }
+
+    /// The runtime's name for a moment.
+    pub fn instant(&self, elapsed: std::time::Duration) -> Instant {
+        self.started + elapsed
+    }
 }

@@ -1,10 +1,19 @@
 //! Time as a cell shows it: whole seconds since 1970, and ages as kubectl writes them.
 
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Seconds since 1970-01-01T00:00:00Z. Kubernetes' own timestamps have this resolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct UnixSeconds(pub i64);
+
+/// A moment, for decisions: how long the engine has run, and what the wall clock says.
+/// Delays are measured by the first, which never jumps; what a user reads comes from the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Moment {
+    pub elapsed: Duration,
+    pub wall: UnixSeconds,
+}
 
 impl UnixSeconds {
     /// Reads an RFC 3339 time; `None` if it is not one.

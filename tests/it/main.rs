@@ -3,3 +3,4 @@
 
 mod architecture;
 mod inventory;
+mod sim;

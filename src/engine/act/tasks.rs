@@ -1,0 +1,210 @@
+//! One async function per effect: call the port, keep the deadline, report.
+
+use super::Report;
+use crate::engine::cluster::{Cluster, ClusterError, Connector, Inventory, WatchSpec};
+use crate::engine::observation::{AttemptId, Observation, Session, WatchId};
+use crate::model::cluster::ClusterEntry;
+use crate::model::document::Aspect;
+use crate::model::kind::Kind;
+use crate::model::object::ObjectKey;
+use crate::model::text::Text;
+use crate::protocol::{RequestId, Reveal, TailSource};
+use futures::future::FutureExt as _;
+use futures::stream::{BoxStream, Fuse, StreamExt as _};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// A credential plugin has 30 s; the rest of a connect is quick.
+const CONNECT: Duration = Duration::from_secs(35);
+/// The word: a server that needs longer is not there for a person who waits.
+const PROBE: Duration = Duration::from_secs(5);
+/// Two small reads.
+const IDENTIFY: Duration = Duration::from_secs(15);
+/// Without the aggregated endpoint, discovery is a request per group.
+const DISCOVER: Duration = Duration::from_secs(30);
+/// One object, its events and its owners.
+const OPEN: Duration = Duration::from_secs(30);
+
+/// Items of one observation: a large list comes in some hundred batches, not in 100,000 observations.
+const BATCH: usize = 512;
+/// At most one batch of log lines in this time: 50,000 lines a second, then the stream waits.
+const TAIL_PACE: Duration = Duration::from_millis(10);
+/// A watch needs to be told only once that it may go on.
+pub(super) const WATCH_SIGNALS_MAX: usize = 1;
+
+/// Where tasks report. The sender waits while the queue is full.
+#[derive(Debug, Clone)]
+pub(super) struct Reports(pub mpsc::Sender<Report>);
+
+impl Reports {
+    /// An error means that the engine has ended, and this task is about to.
+    async fn send(&self, observation: Observation) {
+        drop(self.0.send(Report { observation, client: None }).await);
+    }
+}
+
+/// Runs one call to its end, to its deadline, or to its panic.
+async fn call<T>(
+    what: &'static str,
+    deadline: Duration,
+    call: impl Future<Output = Result<T, ClusterError>>,
+) -> Result<T, ClusterError> {
+    match timeout(deadline, AssertUnwindSafe(call).catch_unwind()).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(ClusterError::Failed(crashed(what))),
+        Err(_) => {
+            let seconds = deadline.as_secs();
+            Err(ClusterError::Unreachable(compact_str::format_compact!("{what}: no answer within {seconds}s")))
+        }
+    }
+}
+
+fn crashed(what: &str) -> Text {
+    compact_str::format_compact!("{what} failed inside qd (a panic); it is tried again")
+}
+
+pub(super) async fn list(reports: Reports, inventory: Arc<dyn Inventory>, refresh: bool) {
+    let read = async {
+        let mut listings = inventory.entries(refresh);
+        while let Some(listing) = listings.next().await {
+            reports.send(Observation::Listed(listing)).await;
+        }
+    };
+    if AssertUnwindSafe(read).catch_unwind().await.is_err() {
+        reports.send(Observation::ListingCrashed).await;
+    }
+}
+
+pub(super) async fn connect(
+    reports: Reports,
+    connector: Arc<dyn Connector>,
+    session: Session,
+    entry: Arc<ClusterEntry>,
+) {
+    let (client, outcome) = match call("connect", CONNECT, async { connector.connect(entry).await }).await {
+        Ok(client) => (Some(client), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    let observation = Observation::Connected { session, outcome };
+    drop(reports.0.send(Report { observation, client }).await);
+}
+
+pub(super) async fn probe(reports: Reports, cluster: Arc<dyn Cluster>, session: Session) {
+    let outcome = call("probe", PROBE, async { cluster.probe().await }).await;
+    reports.send(Observation::Probed { session, outcome }).await;
+}
+
+pub(super) async fn identify(reports: Reports, cluster: Arc<dyn Cluster>, session: Session) {
+    let outcome = call("identify", IDENTIFY, async { cluster.identify().await }).await;
+    reports.send(Observation::Identified { session, outcome }).await;
+}
+
+pub(super) async fn discover(reports: Reports, cluster: Arc<dyn Cluster>, session: Session) {
+    let outcome = call("discover", DISCOVER, async { cluster.discover().await }).await;
+    reports.send(Observation::Discovered { session, outcome }).await;
+}
+
+pub(super) async fn watch(
+    reports: Reports,
+    cluster: Arc<dyn Cluster>,
+    watch: WatchId,
+    spec: WatchSpec,
+    mut resumed: mpsc::Receiver<()>,
+) {
+    let follow = async {
+        let mut stream = cluster.watch(spec).fuse();
+        while let Some((items, failed)) = batch(&mut stream).await {
+            if !items.is_empty() {
+                reports.send(Observation::Watched { watch, items }).await;
+            }
+            if let Some(error) = failed {
+                reports.send(Observation::Lost { watch, error }).await;
+                // The fleet decides how long; a closed channel means that the watch is not wanted any more.
+                if resumed.recv().await.is_none() {
+                    return;
+                }
+            }
+        }
+        reports.send(Observation::Ended { watch, why: Text::const_new("the watch ended") }).await;
+    };
+    if AssertUnwindSafe(follow).catch_unwind().await.is_err() {
+        reports.send(Observation::Ended { watch, why: crashed("the watch") }).await;
+    }
+}
+
+/// What the stream has ready, at least one item, and the error that ended it. Nothing is polled
+/// after an error: polling is what makes the stream go on.
+async fn batch<T>(
+    stream: &mut Fuse<BoxStream<'static, Result<T, ClusterError>>>,
+) -> Option<(Vec<T>, Option<ClusterError>)> {
+    let mut items = Vec::new();
+    let mut next = stream.next().await?;
+    loop {
+        match next {
+            Ok(item) => items.push(item),
+            Err(error) => return Some((items, Some(error))),
+        }
+        if items.len() >= BATCH {
+            return Some((items, None));
+        }
+        match stream.next().now_or_never() {
+            Some(Some(ready)) => next = ready,
+            Some(None) | None => return Some((items, None)),
+        }
+    }
+}
+
+pub(super) async fn open(
+    reports: Reports,
+    cluster: Arc<dyn Cluster>,
+    attempt: AttemptId,
+    (object, kind, aspect): (ObjectKey, Kind, Aspect),
+) {
+    let outcome = call("open", OPEN, async { cluster.open(object, kind, aspect).await }).await;
+    reports.send(Observation::Opened { attempt, outcome }).await;
+}
+
+pub(super) async fn reveal(
+    reports: Reports,
+    cluster: Arc<dyn Cluster>,
+    id: RequestId,
+    (object, kind, reveal): (ObjectKey, Kind, Reveal),
+) {
+    let outcome = call("reveal", OPEN, async { cluster.reveal(object, kind).await }).await;
+    reports.send(Observation::Revealed { id, outcome: outcome.map(|text| reveal.fill(text)) }).await;
+}
+
+pub(super) async fn containers(reports: Reports, cluster: Arc<dyn Cluster>, attempt: AttemptId, pod: ObjectKey) {
+    let outcome = call("containers", OPEN, async { cluster.containers(pod).await }).await;
+    reports.send(Observation::Containers { attempt, outcome }).await;
+}
+
+pub(super) async fn tail(reports: Reports, cluster: Arc<dyn Cluster>, attempt: AttemptId, source: TailSource) {
+    let follow = forward_lines(&reports, attempt, cluster.tail(source));
+    let outcome = match AssertUnwindSafe(follow).catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(ClusterError::Failed(crashed("the log"))),
+    };
+    reports.send(Observation::TailEnded { attempt, outcome }).await;
+}
+
+async fn forward_lines(
+    reports: &Reports,
+    attempt: AttemptId,
+    lines: BoxStream<'static, Result<Text, ClusterError>>,
+) -> Result<(), ClusterError> {
+    let mut stream = lines.fuse();
+    while let Some((lines, failed)) = batch(&mut stream).await {
+        if !lines.is_empty() {
+            reports.send(Observation::Tailed { attempt, lines }).await;
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        tokio::time::sleep(TAIL_PACE).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Clusters that come, change and go while the engine runs.
+
+use super::Fleet;
+use crate::engine::cluster::Listing;
+use crate::engine::fleet::member::{Member, Wanted};
+use crate::engine::fleet::options::{Connect, DEFAULT_CONNECTS};
+use crate::engine::observation::Effect;
+use crate::model::cluster::{ClusterEntry, ClusterName};
+use crate::protocol::Severity;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Fleet {
+    /// The whole inventory as it is now: what is unchanged keeps its state.
+    pub(super) fn on_listing(&mut self, listing: Listing) {
+        let warnings: BTreeSet<_> = listing.warnings.into_iter().collect();
+        for warning in warnings.difference(&self.warned) {
+            self.turn.notice(Severity::Warning, None, warning);
+        }
+        self.warned = warnings;
+        self.current = listing.current;
+        let names: BTreeSet<ClusterName> = listing.entries.iter().map(|entry| entry.name.clone()).collect();
+        let gone: Vec<ClusterName> = self.members.keys().filter(|name| !names.contains(*name)).cloned().collect();
+        for name in gone {
+            self.remove(&name);
+        }
+        let all = names.len() <= DEFAULT_CONNECTS;
+        for entry in listing.entries {
+            self.enter(entry, all);
+        }
+    }
+
+    /// One cluster of the inventory: new, changed or as before.
+    fn enter(&mut self, entry: Arc<ClusterEntry>, few: bool) {
+        let name = entry.name.clone();
+        let is_new = !self.members.contains_key(&name);
+        let wanted = is_new && self.is_connected_unasked(&name, few);
+        let member = self.members.entry(name.clone()).or_insert_with(|| Member::new(Arc::clone(&entry)));
+        let before = std::mem::replace(&mut member.entry, entry);
+        let now = &member.entry;
+        let moved = before.endpoint != now.endpoint || before.server != now.server || before.defect != now.defect;
+        let renamespaced = before.namespace != now.namespace || before.namespaces != now.namespaces;
+        member.dirty |= before != *now;
+        if wanted || moved && member.wanted == Wanted::Yes {
+            self.connect(&name);
+        }
+        if is_new || renamespaced {
+            self.reconcile(&name);
+        }
+        self.settle(&name);
+    }
+
+    fn is_connected_unasked(&self, name: &ClusterName, few: bool) -> bool {
+        match &self.turn.options.connect {
+            Connect::All => true,
+            Connect::Names(names) => names.contains(name),
+            Connect::Default => few || self.current.as_ref() == Some(name),
+        }
+    }
+
+    fn remove(&mut self, name: &ClusterName) {
+        self.running.retain(|_, place| place.cluster != *name);
+        self.members.remove(name);
+        self.due.remove(name);
+        self.queue.retain(|queued| queued != name);
+        for view in self.views.values_mut() {
+            view.forget(name);
+        }
+        self.dropped = true;
+        self.turn.effects.push(Effect::Disconnect(name.clone()));
+    }
+}

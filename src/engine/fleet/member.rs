@@ -1,0 +1,511 @@
+//! One cluster of the fleet: whether it is wanted, whether it answers, and when it is asked again.
+
+use crate::engine::backoff;
+use crate::engine::cluster::{ClusterError, Identity, Probe};
+use crate::engine::fleet::shard::{WatchKey, Watched};
+use crate::engine::fleet::stream::Stream;
+use crate::engine::fleet::turn::Turn;
+use crate::engine::observation::{Effect, Generation, Session};
+use crate::model::cluster::{ClusterEntry, ClusterName, ClusterState, Costs, Facts, LATENCIES_MAX};
+use crate::model::kind::Catalog;
+use crate::model::text::Text;
+use crate::model::time::UnixSeconds;
+use crate::protocol::Severity;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Who must log in or be let in is asked this seldom: each attempt may run a credential plugin.
+const REFUSED: Duration = Duration::from_secs(120);
+/// Kinds are discovered again this often: a changed aggregated API tells nobody.
+const DISCOVERY: Duration = Duration::from_secs(600);
+/// After a custom kind came or went, discovery is repeated after these: a server takes some seconds
+/// to serve what it accepted.
+const DISCOVERY_STEPS: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(6)];
+
+/// What the user wants of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    No,
+    Yes,
+    Paused,
+}
+
+/// Whether it answers.
+#[derive(Debug, Clone, PartialEq)]
+enum Link {
+    Idle,
+    /// It did not answer yet.
+    Opening,
+    Up,
+    Down {
+        error: ClusterError,
+        since: UnixSeconds,
+    },
+}
+
+/// What is under way to reach it; at most one at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    None,
+    /// Waits for a connect slot.
+    Queued,
+    Connecting,
+    Probing,
+}
+
+/// What a discovery or an identification is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inquiry {
+    Idle,
+    Due(Duration),
+    Running,
+}
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub entry: Arc<ClusterEntry>,
+    pub wanted: Wanted,
+    pub facts: Facts,
+    pub costs: Costs,
+    /// `None` until its first discovery.
+    pub catalog: Option<Catalog>,
+    /// Why there is no catalog.
+    pub catalog_error: Option<Text>,
+    pub watched: BTreeMap<WatchKey, Watched>,
+    pub dirty: bool,
+    generation: Generation,
+    link: Link,
+    attempt: Attempt,
+    /// There is a client of this generation.
+    connected: bool,
+    /// It answered in this generation: watches may run.
+    serving: bool,
+    /// A watch was told to log in; a probe alone, which any server may answer to anybody, proves nothing.
+    doubt: Option<Text>,
+    due: Option<Duration>,
+    contact: Option<UnixSeconds>,
+    discovery: Inquiry,
+    discovery_failures: u32,
+    discovery_steps: usize,
+    identity: Inquiry,
+    /// When a counted warning event becomes too old to count.
+    pub warnings_due: Option<Duration>,
+}
+
+impl Member {
+    pub(super) fn new(entry: Arc<ClusterEntry>) -> Self {
+        Self {
+            entry,
+            wanted: Wanted::No,
+            facts: Facts::default(),
+            costs: Costs::default(),
+            catalog: None,
+            catalog_error: None,
+            watched: BTreeMap::new(),
+            dirty: true,
+            generation: Generation::default(),
+            link: Link::Idle,
+            attempt: Attempt::None,
+            connected: false,
+            serving: false,
+            doubt: None,
+            due: None,
+            contact: None,
+            discovery: Inquiry::Idle,
+            discovery_failures: 0,
+            discovery_steps: DISCOVERY_STEPS.len(),
+            identity: Inquiry::Idle,
+            warnings_due: None,
+        }
+    }
+
+    pub(super) fn name(&self) -> &ClusterName {
+        &self.entry.name
+    }
+
+    pub(super) fn session(&self) -> Session {
+        Session { cluster: self.entry.name.clone(), generation: self.generation }
+    }
+
+    pub(super) fn is_session(&self, session: &Session) -> bool {
+        self.wanted == Wanted::Yes && self.generation == session.generation
+    }
+
+    /// Says whether watches and fetches may run.
+    pub(super) fn is_serving(&self) -> bool {
+        self.serving && self.wanted == Wanted::Yes
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.link == Link::Up
+    }
+
+    pub(super) fn is_queued(&self) -> bool {
+        self.attempt == Attempt::Queued
+    }
+
+    /// Says whether it takes one of the connect slots.
+    pub(super) fn takes_slot(&self) -> bool {
+        match self.attempt {
+            Attempt::Connecting => true,
+            Attempt::Probing => self.link == Link::Opening,
+            Attempt::None | Attempt::Queued => false,
+        }
+    }
+
+    pub(super) fn state(&self) -> ClusterState {
+        match self.wanted {
+            Wanted::No => return ClusterState::Listed,
+            Wanted::Paused => return ClusterState::Paused,
+            Wanted::Yes => {}
+        }
+        match &self.link {
+            Link::Idle | Link::Opening => self.doubted(ClusterState::Connecting),
+            Link::Up => self.doubted(self.allowed()),
+            Link::Down { error: ClusterError::AuthNeeded(hint), .. } => ClusterState::AuthNeeded { hint: hint.clone() },
+            Link::Down { error: ClusterError::Denied(what), .. } if !self.has_listed() => {
+                ClusterState::Denied { what: what.clone() }
+            }
+            Link::Down { error, since } if self.has_listed() => {
+                ClusterState::Stale { since: *since, why: Text::new(error.to_string()) }
+            }
+            Link::Down { error, since } => {
+                ClusterState::Unreachable { why: Text::new(error.to_string()), since: *since }
+            }
+        }
+    }
+
+    fn doubted(&self, state: ClusterState) -> ClusterState {
+        match &self.doubt {
+            Some(hint) => ClusterState::AuthNeeded { hint: hint.clone() },
+            None => state,
+        }
+    }
+
+    /// Live, unless everything that is always watched is denied.
+    fn allowed(&self) -> ClusterState {
+        let mut always = self.watched.values().filter(|watched| watched.pinned).peekable();
+        let first = always.peek().and_then(|watched| watched.denied()).cloned();
+        match first {
+            Some(what) if always.all(|watched| watched.denied().is_some()) && !self.has_listed() => {
+                ClusterState::Denied { what }
+            }
+            _ => ClusterState::Live,
+        }
+    }
+
+    fn streams(&mut self) -> impl Iterator<Item = &mut Stream> {
+        self.watched.values_mut().flat_map(|watched| watched.streams.values_mut())
+    }
+
+    fn has_listed(&self) -> bool {
+        self.watched.values().any(Watched::is_listed)
+    }
+
+    /// Since when and why the rows are not those of now, when the whole cluster does not answer.
+    pub(super) fn away(&self) -> Option<(UnixSeconds, Text)> {
+        let contact = |since: UnixSeconds| self.contact.unwrap_or(since);
+        match (&self.link, self.wanted) {
+            (_, Wanted::Paused | Wanted::No) => {
+                Some((contact(UnixSeconds::default()), Text::const_new("disconnected")))
+            }
+            (Link::Down { error, since }, _) => Some((contact(*since), Text::new(error.to_string()))),
+            (Link::Idle | Link::Opening, _) if self.has_listed() => {
+                Some((contact(UnixSeconds::default()), Text::const_new("connecting")))
+            }
+            (Link::Idle | Link::Opening | Link::Up, _) => None,
+        }
+    }
+
+    /// Connects it, or connects it anew: a new client, new watches, rows kept.
+    pub(super) fn connect(&mut self, turn: &mut Turn) {
+        self.disconnect(turn);
+        self.wanted = Wanted::Yes;
+        if let Some(defect) = &self.entry.defect {
+            self.link = Link::Down { error: ClusterError::Failed(defect.clone()), since: turn.now.wall };
+            return;
+        }
+        self.generation = turn.generation();
+        self.attempt = Attempt::Queued;
+        if !matches!(self.link, Link::Down { .. }) {
+            self.link = Link::Opening;
+        }
+    }
+
+    /// Ends all that runs; rows and facts stay.
+    pub(super) fn disconnect(&mut self, turn: &mut Turn) {
+        if self.connected || self.attempt == Attempt::Connecting {
+            turn.effects.push(Effect::Disconnect(self.entry.name.clone()));
+        }
+        for watched in self.watched.values_mut() {
+            watched.cut();
+        }
+        self.attempt = Attempt::None;
+        self.connected = false;
+        self.serving = false;
+        self.due = None;
+        self.discovery = Inquiry::Idle;
+        self.identity = Inquiry::Idle;
+        self.dirty = true;
+    }
+
+    pub(super) fn pause(&mut self, turn: &mut Turn) {
+        self.disconnect(turn);
+        self.link = Link::Idle;
+        self.doubt = None;
+        self.costs.attempts = 0;
+        self.costs.retry_at = None;
+        self.wanted = Wanted::Paused;
+        self.touch_shards();
+    }
+
+    /// A connect slot is free.
+    pub(super) fn begin(&mut self, turn: &mut Turn) {
+        self.attempt = Attempt::Connecting;
+        turn.effects.push(Effect::Connect { session: self.session(), entry: Arc::clone(&self.entry) });
+    }
+
+    pub(super) fn on_connected(&mut self, outcome: Result<(), ClusterError>, turn: &mut Turn) {
+        match outcome {
+            Ok(()) => {
+                self.connected = true;
+                self.attempt = Attempt::None;
+                self.probe(turn);
+            }
+            Err(error) => self.fail(error, turn),
+        }
+    }
+
+    /// Asks whether it is there, unless that is being asked already.
+    pub(super) fn probe(&mut self, turn: &mut Turn) {
+        if self.connected && self.attempt == Attempt::None {
+            self.attempt = Attempt::Probing;
+            self.due = None;
+            turn.effects.push(Effect::Probe(self.session()));
+        }
+    }
+
+    /// `true` when it answers for the first time in this generation: its watches may start.
+    pub(super) fn on_probed(&mut self, outcome: Result<Probe, ClusterError>, turn: &mut Turn) -> bool {
+        self.attempt = Attempt::None;
+        match outcome {
+            Ok(probe) => self.learn(probe),
+            // It answers; whether it lets us do anything, its watches will tell.
+            Err(ClusterError::Denied(_)) => {}
+            Err(error) => {
+                self.fail(error, turn);
+                return false;
+            }
+        }
+        self.contact = Some(turn.now.wall);
+        self.due = Some(turn.around(turn.options.probe_period));
+        self.costs.attempts = 0;
+        self.costs.retry_at = None;
+        self.dirty = true;
+        let back = matches!(self.link, Link::Down { .. });
+        if self.link != Link::Up {
+            self.link = Link::Up;
+            self.touch_shards();
+        }
+        if back && self.doubt.is_none() {
+            turn.notice(Severity::Note, Some(&self.entry.name), "answers again");
+        }
+        if self.serving {
+            for stream in self.streams() {
+                stream.release(turn);
+            }
+        }
+        if back || !self.serving {
+            self.discovery = match self.discovery {
+                Inquiry::Running => Inquiry::Running,
+                Inquiry::Idle | Inquiry::Due(_) => Inquiry::Due(turn.now.elapsed),
+            };
+        }
+        if !self.serving {
+            self.identity = Inquiry::Due(turn.now.elapsed);
+        }
+        !std::mem::replace(&mut self.serving, true)
+    }
+
+    fn learn(&mut self, probe: Probe) {
+        if self.facts.latencies_ms.len() >= LATENCIES_MAX {
+            self.facts.latencies_ms.pop_front();
+        }
+        self.facts.latencies_ms.push_back(u32::try_from(probe.latency.as_millis()).unwrap_or(u32::MAX));
+        if let Some(version) = probe.version {
+            self.facts.version = version;
+        }
+        self.facts.expiry = probe.expiry;
+    }
+
+    /// It did not answer, or not as it should: says so, keeps its rows, and remembers when to ask again.
+    pub(super) fn fail(&mut self, error: ClusterError, turn: &mut Turn) {
+        self.attempt = Attempt::None;
+        self.costs.errors += 1;
+        self.costs.attempts = self.costs.attempts.saturating_add(1);
+        let backoff = backoff::wait(self.costs.attempts, &mut turn.rng);
+        let wait = match &error {
+            ClusterError::AuthNeeded(_) | ClusterError::Denied(_) => backoff::jittered(REFUSED, &mut turn.rng),
+            ClusterError::Throttled { retry_after: Some(wish), .. } => (*wish).min(backoff::LONGEST).max(backoff),
+            ClusterError::Unreachable(_)
+            | ClusterError::NotFound(_)
+            | ClusterError::Expired
+            | ClusterError::Throttled { .. }
+            | ClusterError::Failed(_) => backoff,
+        };
+        self.due = Some(turn.after(wait));
+        let seconds = i64::try_from(wait.as_secs()).unwrap_or(0);
+        self.costs.retry_at = Some(UnixSeconds(turn.now.wall.0.saturating_add(seconds)));
+        if let ClusterError::AuthNeeded(hint) = &error {
+            self.doubt = Some(hint.clone());
+        }
+        let since = match &self.link {
+            Link::Down { since, .. } => *since,
+            Link::Idle | Link::Opening | Link::Up => {
+                turn.notice(Severity::Warning, Some(&self.entry.name), &error.to_string());
+                turn.now.wall
+            }
+        };
+        self.link = Link::Down { error, since };
+        self.dirty = true;
+        self.touch_shards();
+    }
+
+    /// Something was read with our own credentials: it knows us.
+    pub(super) fn on_answer(&mut self) {
+        if self.doubt.take().is_some() {
+            self.dirty = true;
+        }
+    }
+
+    pub(super) fn touch_shards(&mut self) {
+        for watched in self.watched.values_mut() {
+            watched.dirty = true;
+        }
+    }
+
+    /// The user asks to try again now.
+    pub(super) fn retry(&mut self, turn: &mut Turn) {
+        if self.wanted != Wanted::Yes || self.attempt != Attempt::None {
+            return;
+        }
+        self.costs.attempts = 0;
+        self.reach(turn);
+        for stream in self.streams() {
+            stream.hurry(turn);
+        }
+        if self.serving && self.discovery != Inquiry::Running {
+            self.discovery = Inquiry::Due(turn.now.elapsed);
+        }
+    }
+
+    /// The next attempt: a probe where there is a client that may do, a new connection else.
+    fn reach(&mut self, turn: &mut Turn) {
+        let refused =
+            matches!(self.link, Link::Down { error: ClusterError::AuthNeeded(_) | ClusterError::Denied(_), .. });
+        if self.connected && !refused {
+            self.probe(turn);
+        } else {
+            self.connect(turn);
+        }
+    }
+
+    pub(super) fn on_identified(&mut self, outcome: Result<Identity, ClusterError>, turn: &mut Turn) {
+        let Ok(identity) = outcome else {
+            self.identity = Inquiry::Due(turn.around(DISCOVERY));
+            return;
+        };
+        self.identity = Inquiry::Idle;
+        self.dirty |= self.facts.uid != identity.uid || self.facts.properties != identity.properties;
+        self.facts.uid = identity.uid;
+        self.facts.properties = identity.properties;
+    }
+
+    /// `true` when the kinds it serves are different now.
+    pub(super) fn on_discovered(&mut self, outcome: Result<Catalog, ClusterError>, turn: &mut Turn) -> bool {
+        match outcome {
+            Ok(catalog) => {
+                self.discovery_failures = 0;
+                let step = DISCOVERY_STEPS.get(self.discovery_steps).copied();
+                self.discovery_steps = self.discovery_steps.saturating_add(1);
+                let due = match step {
+                    Some(step) => turn.after(step),
+                    None => turn.around(DISCOVERY),
+                };
+                self.discovery = Inquiry::Due(due);
+                self.catalog_error = None;
+                for stream in self.streams().filter(|stream| stream.is_not_served()) {
+                    stream.hurry(turn);
+                }
+                let changed = self.catalog.as_ref() != Some(&catalog);
+                self.dirty |= changed;
+                self.catalog = Some(catalog);
+                changed
+            }
+            Err(error) => {
+                self.discovery_failures = self.discovery_failures.saturating_add(1);
+                self.costs.errors += 1;
+                self.discovery = Inquiry::Due(turn.retry(self.discovery_failures));
+                let why = Text::new(error.to_string());
+                let first = self.catalog.is_none() && self.catalog_error.as_ref() != Some(&why);
+                self.catalog_error = Some(why);
+                first
+            }
+        }
+    }
+
+    /// A custom kind came, changed or went.
+    pub(super) fn on_custom_kinds(&mut self, turn: &Turn) {
+        let soon = turn.after(DISCOVERY_STEPS.first().copied().unwrap_or_default());
+        self.discovery_steps = 1;
+        match self.discovery {
+            Inquiry::Due(due) if due <= soon => {}
+            Inquiry::Due(_) | Inquiry::Idle => self.discovery = Inquiry::Due(soon),
+            // The steps after it look again.
+            Inquiry::Running => {}
+        }
+    }
+
+    /// When [`Member::run_due`] has something to do next.
+    pub(super) fn next_due(&self, warm: Duration) -> Option<Duration> {
+        if self.wanted != Wanted::Yes {
+            return self.watched.values().filter_map(|watched| watched.next_due(warm)).min();
+        }
+        let inquiry = |inquiry| match inquiry {
+            Inquiry::Due(due) if self.link == Link::Up => Some(due),
+            Inquiry::Due(_) | Inquiry::Idle | Inquiry::Running => None,
+        };
+        let watched = self.watched.values().filter_map(|watched| watched.next_due(warm));
+        watched
+            .chain(self.due)
+            .chain(self.warnings_due)
+            .chain(inquiry(self.discovery))
+            .chain(inquiry(self.identity))
+            .min()
+    }
+
+    /// Probes, discovers and identifies when that is due, and lets lost watches go on.
+    pub(super) fn run_due(&mut self, turn: &mut Turn) {
+        if self.wanted == Wanted::Yes && turn.is_due(self.due) {
+            self.due = None;
+            self.reach(turn);
+        }
+        if turn.is_due(self.warnings_due) {
+            self.warnings_due = None;
+            self.dirty = true;
+        }
+        if self.link == Link::Up && self.serving {
+            let now = turn.now.elapsed;
+            let is_due = |inquiry| matches!(inquiry, Inquiry::Due(due) if due <= now);
+            if is_due(self.discovery) {
+                self.discovery = Inquiry::Running;
+                turn.effects.push(Effect::Discover(self.session()));
+            }
+            if is_due(self.identity) {
+                self.identity = Inquiry::Running;
+                turn.effects.push(Effect::Identify(self.session()));
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Work that somebody asked for, and what became of it.
+
+use crate::engine::cluster::ClusterError;
+use crate::error::{ErrorKind, UserError};
+use crate::model::cluster::ClusterName;
+use crate::model::text::Text;
+use crate::protocol::{Operation, Progress, RequestId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Operations kept; the oldest finished one goes first, then the oldest.
+pub(super) const OPERATIONS_MAX: usize = 256;
+
+#[derive(Debug, Default)]
+pub(super) struct Operations {
+    kept: BTreeMap<RequestId, Arc<Operation>>,
+    dirty: bool,
+}
+
+impl Operations {
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    pub(super) fn begin(&mut self, id: RequestId, what: &str, cluster: &ClusterName) {
+        if self.kept.len() >= OPERATIONS_MAX && !self.kept.contains_key(&id) {
+            let ended = |operation: &Operation| matches!(operation.progress, Progress::Done | Progress::Failed(_));
+            let oldest = self.kept.iter().find(|(_, operation)| ended(operation)).or_else(|| self.kept.iter().next());
+            if let Some(oldest) = oldest.map(|(id, _)| *id) {
+                self.kept.remove(&oldest);
+            }
+        }
+        let progress = Progress::Running { done: 0, of: 1 };
+        let operation = Operation { what: Text::new(what), cluster: Some(cluster.clone()), progress };
+        self.kept.insert(id, Arc::new(operation));
+        self.dirty = true;
+    }
+
+    pub(super) fn end(&mut self, id: RequestId, outcome: Result<(), ClusterError>) {
+        let Some(operation) = self.kept.get_mut(&id) else { return };
+        let progress = match outcome {
+            Ok(()) => Progress::Done,
+            Err(error) => {
+                let message = format!("{}: {error}", operation.what);
+                let error = UserError::new(ErrorKind::Cluster, message);
+                Progress::Failed(match &operation.cluster {
+                    Some(cluster) => error.in_cluster(cluster.clone()),
+                    None => error,
+                })
+            }
+        };
+        *operation = Arc::new(Operation { progress, ..Operation::clone(operation) });
+        self.dirty = true;
+    }
+
+    /// The operations, when they changed since they were last taken.
+    pub(super) fn take_changed(&mut self) -> Option<BTreeMap<RequestId, Arc<Operation>>> {
+        std::mem::take(&mut self.dirty).then(|| self.kept.clone())
+    }
+}

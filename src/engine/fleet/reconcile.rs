@@ -1,0 +1,182 @@
+//! Which watches of a cluster should run: those that are always on, and those somebody looks at.
+
+use super::Fleet;
+use crate::engine::fleet::always;
+use crate::engine::fleet::member::Member;
+use crate::engine::fleet::shard::{Of, WatchKey, Watched};
+use crate::engine::fleet::views::View;
+use crate::engine::observation::{Effect, WatchId};
+use crate::model::cluster::ClusterName;
+use crate::model::kind::Kind;
+use crate::model::text::Text;
+use crate::protocol::{Severity, ViewId};
+use compact_str::format_compact;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Namespaces one watch falls back to at most: each is a list and a watch of its own.
+const NAMESPACES_MAX: usize = 16;
+
+/// Where a running watch belongs.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub cluster: ClusterName,
+    pub key: WatchKey,
+    pub of: Of,
+}
+
+/// The running watches of all clusters.
+pub(super) type Running = HashMap<WatchId, Place>;
+
+impl Fleet {
+    /// Starts, keeps and leaves the watches of one cluster.
+    pub(super) fn reconcile(&mut self, name: &ClusterName) {
+        let Some(member) = self.members.get_mut(name) else { return };
+        let mut wanted: BTreeMap<WatchKey, Kind> = BTreeMap::new();
+        for view in self.views.values_mut() {
+            wanted.extend(view.resolve(member));
+        }
+        for (key, kind) in &wanted {
+            member.watched.entry(key.clone()).or_insert_with(|| Watched::new(kind.clone(), false));
+        }
+        if member.is_serving() {
+            for (key, kind) in always::watches() {
+                member.watched.entry(key).or_insert_with(|| Watched::new(kind, true)).pinned = true;
+            }
+        }
+        for (key, watched) in &mut member.watched {
+            let keep = watched.pinned || wanted.contains_key(key);
+            watched.left = if keep { None } else { watched.left.or(Some(self.turn.now.elapsed)) };
+        }
+        self.widen(name);
+        self.start_idle(name);
+    }
+
+    /// Starts what should run and does not, as far as the bounds allow.
+    fn start_idle(&mut self, name: &ClusterName) {
+        let Some(member) = self.members.get(name).filter(|member| member.is_serving()) else { return };
+        let idle: Vec<(WatchKey, Of)> = member
+            .watched
+            .iter()
+            .flat_map(|(key, watched)| watched.streams.iter().map(move |(of, stream)| (key, of, stream)))
+            .filter(|(_, _, stream)| stream.id.is_none())
+            .map(|(key, of, _)| (key.clone(), of.clone()))
+            .collect();
+        for (key, of) in idle {
+            match self.make_room(name, &key) {
+                None => self.restart(name, &key, &of),
+                Some(why) => self.refuse(name, &key, why),
+            }
+        }
+    }
+
+    fn refuse(&mut self, name: &ClusterName, key: &WatchKey, why: Text) {
+        let watched = self.members.get_mut(name).and_then(|member| member.watched.get_mut(key));
+        let Some(watched) = watched.filter(|watched| watched.over_bound.as_ref() != Some(&why)) else { return };
+        self.turn.notice(Severity::Warning, Some(name), &format!("{}: {why}", key.kind));
+        watched.over_bound = Some(why);
+        watched.dirty = true;
+    }
+
+    /// Starts one watch anew: its stream broke, or was never there.
+    pub(super) fn restart(&mut self, name: &ClusterName, key: &WatchKey, of: &Of) {
+        let Some(member) = self.members.get_mut(name).filter(|member| member.is_serving()) else { return };
+        let session = member.session();
+        let Some(watched) = member.watched.get_mut(key) else { return };
+        if let Some(old) = watched.streams.get(of).and_then(|stream| stream.id) {
+            self.running.remove(&old);
+        }
+        if let Some(id) = watched.start(key, of, &session, &mut self.turn) {
+            member.dirty = true;
+            self.running.insert(id, Place { cluster: name.clone(), key: key.clone(), of: of.clone() });
+        }
+    }
+
+    /// Ends the watches that nobody came back to, and drops their rows.
+    pub(super) fn drop_cold(&mut self, name: &ClusterName) {
+        let (warm, now) = (self.turn.options.warm, self.turn.now.elapsed);
+        let Some(member) = self.members.get_mut(name) else { return };
+        let is_cold = |watched: &Watched| watched.left.is_some_and(|left| left.saturating_add(warm) <= now);
+        let cold: Vec<WatchKey> =
+            member.watched.iter().filter(|(_, watched)| is_cold(watched)).map(|(key, _)| key.clone()).collect();
+        for key in &cold {
+            self.drop_watched(name, key);
+        }
+        if !cold.is_empty() {
+            self.start_idle(name);
+        }
+    }
+
+    fn drop_watched(&mut self, name: &ClusterName, key: &WatchKey) {
+        let Some(member) = self.members.get_mut(name) else { return };
+        member.dirty = true;
+        for id in member.watched.remove(key).iter().flat_map(Watched::ids) {
+            self.running.remove(&id);
+            self.turn.effects.push(Effect::Unwatch(id));
+        }
+        self.dropped = true;
+    }
+
+    /// Lists by namespace what may not be listed all at once.
+    pub(super) fn fall_back(&mut self, name: &ClusterName, key: &WatchKey) {
+        let Some(member) = self.members.get_mut(name) else { return };
+        let namespaces = namespaces(member, &self.views);
+        let Some(watched) = member.watched.get_mut(key) else { return };
+        let before: Vec<WatchId> = watched.ids().collect();
+        watched.narrow(&namespaces, &mut self.turn);
+        let after: Vec<WatchId> = watched.ids().collect();
+        for gone in before.iter().filter(|id| !after.contains(id)) {
+            self.running.remove(gone);
+        }
+        member.dirty = true;
+        self.start_idle(name);
+    }
+
+    /// A view names other namespaces now: watches that list by namespace follow.
+    fn widen(&mut self, name: &ClusterName) {
+        let Some(member) = self.members.get(name) else { return };
+        let wanted = namespaces(member, &self.views);
+        let behind = |only: Arc<[Text]>| wanted.iter().any(|namespace| !only.contains(namespace));
+        let narrow = member.watched.iter().filter(|(_, watched)| watched.only().is_some_and(behind));
+        let keys: Vec<WatchKey> = narrow.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.fall_back(name, &key);
+        }
+    }
+
+    /// Makes room for one more watch, at the cost of the one left longest ago; says why when it cannot.
+    fn make_room(&mut self, name: &ClusterName, key: &WatchKey) -> Option<Text> {
+        let member = self.members.get(name)?;
+        let pinned = member.watched.get(key).is_some_and(|watched| watched.pinned);
+        let of_views = member.watched.values().filter(|w| w.is_running() && !w.pinned).count();
+        let runs = member.watched.get(key).is_some_and(Watched::is_running);
+        let (each, all) = (self.turn.options.watches_per_cluster, self.turn.options.watches);
+        let why = if self.running.len() >= all {
+            format_compact!("{all} watches run already: close a view or narrow its scope")
+        } else if !pinned && !runs && of_views >= each {
+            format_compact!("{each} watches run in this cluster already: close a view")
+        } else {
+            return None;
+        };
+        let left = member.watched.iter().filter(|(_, w)| w.is_running()).filter_map(|(k, w)| Some((w.left?, k)));
+        let Some(oldest) = left.min().map(|(_, oldest)| oldest.clone()) else { return Some(why) };
+        self.drop_watched(name, &oldest);
+        None
+    }
+}
+
+/// The context's own namespace, those that a view names, and the configured ones.
+fn namespaces(member: &Member, views: &BTreeMap<ViewId, View>) -> Arc<[Text]> {
+    let own = match member.entry.namespace.as_str() {
+        "" => Text::const_new("default"),
+        name => Text::new(name),
+    };
+    let viewed = views.values().flat_map(|view| view.namespaces(member.name()));
+    let mut all = vec![own];
+    for namespace in viewed.chain(&member.entry.namespaces) {
+        if all.len() < NAMESPACES_MAX && !all.contains(namespace) {
+            all.push(namespace.clone());
+        }
+    }
+    all.into()
+}

@@ -1,0 +1,228 @@
+//! One kind of one cluster under one selector: the watches that bring it, and the rows it keeps.
+
+use crate::engine::cluster::{WatchItem, WatchSpec};
+use crate::engine::fleet::stream::Stream;
+use crate::engine::fleet::turn::Turn;
+use crate::engine::index::Rows;
+use crate::engine::observation::{Effect, Session, WatchId};
+use crate::model::cell::Column;
+use crate::model::kind::{Kind, KindId};
+use crate::model::text::Text;
+use crate::model::time::UnixSeconds;
+use crate::protocol::ShardState;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Which shard of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct WatchKey {
+    pub kind: KindId,
+    pub selector: Text,
+    /// A field selector; with one, the rows are only counted.
+    pub fields: Text,
+}
+
+impl WatchKey {
+    pub(super) fn all(kind: KindId) -> Self {
+        Self { kind, selector: Text::default(), fields: Text::default() }
+    }
+
+    /// Says whether the rows are a shard of the snapshot.
+    pub(super) fn is_shown(&self) -> bool {
+        self.fields.is_empty()
+    }
+}
+
+/// What a batch of items did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Brought {
+    pub bytes: u64,
+    pub relists: u64,
+    /// Some row that a screen shows is different now.
+    pub visible: bool,
+}
+
+/// The namespace a watch lists, `None` for all at once.
+pub(super) type Of = Option<Text>;
+
+/// The watches of one shard, and its rows.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub kind: Kind,
+    pub rows: Rows,
+    pub columns: Arc<[Column]>,
+    /// One of all namespaces, or one of each where that is denied: then one that fails does not
+    /// hold up the others.
+    pub streams: BTreeMap<Of, Stream>,
+    /// Never left: it is one of the always-on watches.
+    pub pinned: bool,
+    /// When the last view left it.
+    pub left: Option<Duration>,
+    /// Not run, because there are too many already.
+    pub over_bound: Option<Text>,
+    pub dirty: bool,
+}
+
+impl Watched {
+    pub(super) fn new(kind: Kind, pinned: bool) -> Self {
+        Self {
+            kind,
+            rows: Rows::default(),
+            columns: Arc::default(),
+            streams: BTreeMap::from([(None, Stream::default())]),
+            pinned,
+            left: None,
+            over_bound: None,
+            dirty: true,
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.streams.values().any(|stream| stream.id.is_some())
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = WatchId> {
+        self.streams.values().filter_map(|stream| stream.id)
+    }
+
+    /// Starts one of its watches, or starts it anew; rows stay until the new list is complete.
+    pub(super) fn start(&mut self, key: &WatchKey, of: &Of, session: &Session, turn: &mut Turn) -> Option<WatchId> {
+        let watch = self.streams.get_mut(of)?.start(turn);
+        self.over_bound = None;
+        self.dirty = true;
+        let spec = WatchSpec {
+            kind: self.kind.clone(),
+            selector: key.selector.clone(),
+            fields: key.fields.clone(),
+            namespaces: of.as_ref().map(|namespace| Arc::from([namespace.clone()])),
+        };
+        turn.effects.push(Effect::Watch { session: session.clone(), watch, spec: Box::new(spec) });
+        Some(watch)
+    }
+
+    /// Lists these namespaces, each on its own, instead of all at once; those it has stay.
+    pub(super) fn narrow(&mut self, namespaces: &[Text], turn: &mut Turn) {
+        let ended: Vec<Of> =
+            self.streams.keys().filter(|of| of.as_ref().is_none_or(|of| !namespaces.contains(of))).cloned().collect();
+        for of in ended {
+            if let Some(id) = self.streams.remove(&of).and_then(|stream| stream.id) {
+                turn.effects.push(Effect::Unwatch(id));
+            }
+        }
+        for namespace in namespaces {
+            self.streams.entry(Some(namespace.clone())).or_default();
+        }
+        self.rows.narrow(namespaces);
+        self.dirty = true;
+    }
+
+    /// Its client is gone: the streams with it. Rows stay.
+    pub(super) fn cut(&mut self) {
+        self.streams.values_mut().for_each(Stream::cut);
+        self.dirty = true;
+    }
+
+    /// Folds in one item of one of its watches.
+    pub(super) fn item(&mut self, of: &Of, item: WatchItem, now: Duration, brought: &mut Brought) {
+        let complete = self.rows.is_complete(of.as_ref());
+        let Some(stream) = self.streams.get_mut(of) else { return };
+        self.dirty |= stream.on_item();
+        let change = match item {
+            WatchItem::Started { columns, expected, .. } => {
+                brought.relists += u64::from(complete);
+                self.rows.start(of.as_ref());
+                self.dirty |= self.columns != columns || !complete;
+                self.columns = columns;
+                stream.listing = Some((0, expected));
+                return;
+            }
+            WatchItem::Applied { row, bytes } => {
+                brought.bytes += u64::from(bytes);
+                if let Some((received, _)) = &mut stream.listing {
+                    *received = received.saturating_add(1);
+                    self.dirty |= !complete;
+                }
+                self.rows.apply(*row)
+            }
+            WatchItem::Listed { .. } => {
+                stream.on_listed(now);
+                self.dirty |= !complete;
+                self.rows.finish(of.as_ref())
+            }
+            WatchItem::Deleted { namespace, name } => self.rows.delete(&namespace, &name),
+        };
+        self.dirty |= change.is_visible();
+        brought.visible |= change.is_visible();
+    }
+
+    /// When something is due next, with rows kept `warm` after the last view left.
+    pub(super) fn next_due(&self, warm: Duration) -> Option<Duration> {
+        let left = self.left.map(|left| left.saturating_add(warm));
+        self.streams.values().filter_map(Stream::next_due).chain(left).min()
+    }
+
+    /// Lets lost watches go on; gives those whose stream must be started anew.
+    pub(super) fn run_due(&mut self, turn: &mut Turn) -> Vec<Of> {
+        let mut anew = Vec::new();
+        for (of, stream) in &mut self.streams {
+            let ran = stream.run_due(self.rows.is_complete(of.as_ref()), turn);
+            self.dirty |= ran.visible;
+            if ran.anew {
+                anew.push(of.clone());
+            }
+        }
+        anew
+    }
+
+    /// The namespaces shown, where listing all of them was denied.
+    pub(super) fn only(&self) -> Option<Arc<[Text]>> {
+        let namespaces: Option<Vec<Text>> = self.streams.keys().cloned().collect();
+        namespaces.map(Into::into)
+    }
+
+    /// Says what is denied, when everything is.
+    pub(super) fn denied(&self) -> Option<&Text> {
+        let first = self.streams.values().next()?.denied()?;
+        self.streams.values().all(|stream| stream.denied().is_some()).then_some(first)
+    }
+
+    /// Says whether all its lists were complete once.
+    pub(super) fn is_listed(&self) -> bool {
+        !self.streams.is_empty()
+            && self.streams.iter().all(|(of, stream)| self.rows.is_complete(of.as_ref()) || stream.denied().is_some())
+            && self.denied().is_none()
+    }
+
+    /// The state a screen is shown; `away` is since when and why the whole cluster does not answer.
+    pub(super) fn state(&self, away: Option<(UnixSeconds, Text)>) -> ShardState {
+        if let Some(why) = &self.over_bound {
+            return ShardState::Failed { why: why.clone() };
+        }
+        if let Some(what) = self.denied() {
+            return ShardState::Denied { what: what.clone() };
+        }
+        if self.streams.values().any(Stream::is_not_served) {
+            return ShardState::NotServed;
+        }
+        let troubles = self.streams.values().filter(|stream| stream.denied().is_none()).filter_map(Stream::trouble);
+        let oldest = troubles.min_by_key(|trouble| trouble.since);
+        let lost = away.or_else(|| oldest.map(|t| (t.since, Text::new(t.error.to_string()))));
+        let listed = self.is_listed();
+        match lost {
+            Some((since, why)) if listed || !self.rows.is_empty() => ShardState::Stale { since, why },
+            Some((_, why)) => ShardState::Failed { why },
+            None if listed => ShardState::Live,
+            None => self.listing(),
+        }
+    }
+
+    fn listing(&self) -> ShardState {
+        let under_way = self.streams.values().filter_map(|stream| stream.listing);
+        let sum = under_way.fold(None, |sum: Option<(u32, Option<u32>)>, (received, expected)| {
+            let (so_far, of) = sum.unwrap_or((0, Some(0)));
+            Some((so_far.saturating_add(received), of.zip(expected).map(|(a, b)| a.saturating_add(b))))
+        });
+        sum.map_or(ShardState::Waiting, |(received, expected)| ShardState::Listing { received, expected })
+    }
+}

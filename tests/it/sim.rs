@@ -1,0 +1,8 @@
+//! The simulated world: the real engine on a paused clock, in one thread, over clusters that fail
+//! as real ones do. A failing seed is printed; `QD_SEED=7 cargo test --test it one_seed` replays it.
+
+pub(crate) mod cluster;
+
+pub(crate) mod world;
+
+mod scenarios;
