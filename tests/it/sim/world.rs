@@ -36,13 +36,13 @@ impl World {
     /// The inventory now names these clusters.
     pub(crate) fn list(&self, names: &[&str]) {
         let entries: Vec<_> = names.iter().map(|name| Arc::new(entry(name))).collect();
-        self.listing.send_replace(Listing { current: None, entries, warnings: Vec::new() });
+        self.listing.send_replace(Listing { entries, ..Listing::default() });
     }
 
     /// The inventory now has these entries.
     pub(crate) fn list_entries(&self, entries: Vec<ClusterEntry>) {
         let entries = entries.into_iter().map(Arc::new).collect();
-        self.listing.send_replace(Listing { current: None, entries, warnings: Vec::new() });
+        self.listing.send_replace(Listing { entries, ..Listing::default() });
     }
 
     pub(crate) fn cluster(&self, name: &str) -> &SimCluster {
