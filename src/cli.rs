@@ -5,6 +5,8 @@ pub mod events;
 pub mod fan_out;
 pub mod get;
 pub mod inspect;
+pub mod run;
+pub mod screen;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -105,12 +107,6 @@ pub enum Command {
     Demo {
         #[command(subcommand)]
         command: Option<DemoCommand>,
-    },
-    /// Run a credential plugin in a session of its own, away from the terminal
-    #[command(hide = true, name = "run-detached")]
-    RunDetached {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
-        command: Vec<std::ffi::OsString>,
     },
 }
 
@@ -229,6 +225,9 @@ pub struct GetArgs {
     /// With -o json or yaml: one v1 List, each item annotated with its cluster
     #[arg(long)]
     pub flat: bool,
+    /// With -o json or yaml: keep metadata.managedFields
+    #[arg(long)]
+    pub show_managed_fields: bool,
     /// Print each cluster as it answers instead of all together
     #[arg(long)]
     pub stream: bool,

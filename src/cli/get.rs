@@ -250,9 +250,9 @@ impl Printer<'_> {
             Output::Name => names(&all.replies),
             Output::Json | Output::Yaml => {
                 let value = if self.args.flat {
-                    document::flat(all.replies.clone())
+                    document::flat(self.objects(all))
                 } else {
-                    document::envelope(order, all.replies.clone(), &all.failures)
+                    document::envelope(order, self.objects(all), &all.failures)
                 };
                 let written = match self.args.output {
                     Output::Yaml => document::yaml_text(&value),
@@ -264,6 +264,20 @@ impl Printer<'_> {
             }
         };
         write(streams.out, &text)
+    }
+
+    /// The objects as kubectl prints them: without the bookkeeping of field owners unless asked.
+    fn objects(&self, all: &Collected) -> Vec<Reply> {
+        let mut replies = all.replies.clone();
+        if !self.args.show_managed_fields {
+            for reply in &mut replies {
+                let Answer::Objects(objects) = &mut reply.answer else { continue };
+                for metadata in objects.iter_mut().filter_map(|object| object.get_mut("metadata")?.as_object_mut()) {
+                    metadata.remove("managedFields");
+                }
+            }
+        }
+        replies
     }
 
     /// One table a kind, a blank line between them.

@@ -5,7 +5,7 @@ use super::get::{Streams, write};
 use super::{ClustersArgs, DoctorArgs, FailOn, Output};
 use crate::engine::cluster::{ClusterError, Probe};
 use crate::error::{ErrorKind, UserError};
-use crate::model::cluster::{ClusterEntry, ClusterName};
+use crate::model::cluster::{ClusterEntry, ClusterName, Source};
 use crate::model::text::Text;
 use crate::model::time::{UnixSeconds, human};
 use crate::report::table::{Grid, layout};
@@ -54,6 +54,9 @@ struct Entry {
     current: bool,
     insecure: bool,
     sources: Vec<String>,
+    /// Where, in a few words.
+    #[serde(skip)]
+    found_in: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     provider: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -114,6 +117,7 @@ fn entry(of: &ClusterEntry, answer: Option<&Result<Checkup, Failure>>) -> Entry 
         current: of.current,
         insecure: of.insecure,
         sources: of.sources.iter().map(ToString::to_string).collect(),
+        found_in: of.sources.iter().map(brief).collect::<Vec<_>>().join(", "),
         provider: of.provider.to_string(),
         region: of.region.to_string(),
     };
@@ -136,6 +140,16 @@ fn entry(of: &ClusterEntry, answer: Option<&Result<Checkup, Failure>>) -> Entry 
     out
 }
 
+fn brief(source: &Source) -> String {
+    match source {
+        Source::Kubeconfig { file, .. } | Source::Mapping { file, .. } => {
+            file.rsplit('/').next().unwrap_or(file).to_owned()
+        }
+        Source::InCluster => "in-cluster".to_owned(),
+        Source::Hub { hub, .. } => format!("hub {hub}"),
+    }
+}
+
 async fn gather(fleet: &Fleet, depth: Depth) -> Answers {
     fleet.ask(|target: Target| -> futures::future::BoxFuture<'_, _> { Box::pin(check(target, depth)) }).collect().await
 }
@@ -146,7 +160,7 @@ pub async fn clusters(args: &ClustersArgs, fleet: &Fleet, streams: &mut Streams<
     let columns: &[&str] = if args.output == Output::Wide {
         &["NAME", "STATE", "VERSION", "LATENCY", "EXPIRES", "GROUPS", "SOURCE", "SERVER", "REASON"]
     } else {
-        &["NAME", "STATE", "VERSION", "LATENCY", "EXPIRES", "SOURCE", "REASON"]
+        &["NAME", "STATE", "VERSION", "LATENCY", "EXPIRES", "FOUND IN", "REASON"]
     };
     write(streams.out, &print(fleet, &answers, (args.output, args.no_headers), columns)?)?;
     verdict(fleet, args.fan_out.fail_on, &answers, streams)
@@ -216,6 +230,7 @@ fn cell(e: &Entry, column: &str, expiry: &str) -> String {
         },
         "CONTEXT" => e.context.clone().unwrap_or_default(),
         "SERVER" => format!("{}{}", e.server, if e.insecure { " (not verified)" } else { "" }),
+        "FOUND IN" => e.found_in.clone(),
         "SOURCE" => e.sources.join("; "),
         _ if e.failed_groups.is_empty() => e.reason.clone(),
         _ => format!("no discovery of {}", e.failed_groups.join("; ")),

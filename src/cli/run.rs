@@ -1,0 +1,207 @@
+//! From arguments to an exit code: which command, on which clusters, with which settings.
+
+use super::fan_out::{Fleet, Limits};
+use super::get::{Streams, write};
+use super::{Cli, Command, ConfigCommand, DemoCommand, FanOutArgs, FleetArgs};
+use super::{describe, events, get, inspect, screen};
+use crate::config::{self, Config, Environment, Flags, Loaded, Selection};
+use crate::engine::clock;
+use crate::engine::cluster::{Connector, Inventory as _, Listing};
+use crate::engine::k8s::client::Surroundings;
+use crate::engine::k8s::connector::K8sConnector;
+use crate::engine::k8s::credentials::plugin::detach::{self, Launcher};
+use crate::engine::k8s::credentials::plugin::{Plugins, Terminal};
+use crate::engine::k8s::endpoint::Endpoints;
+use crate::engine::k8s::inventory::FleetInventory;
+use crate::error::{ErrorKind, UserError};
+use clap::{CommandFactory as _, Parser as _};
+use futures::StreamExt as _;
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer than any hub takes (its own deadline is the request's); a listing that never comes is an error.
+const LISTING_MAX: Duration = Duration::from_secs(60);
+
+/// Runs the program.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(code) = detach::become_plugin(arguments.iter().cloned()) {
+        return code;
+    }
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(refusal) => {
+            // Help and version are answers; all else is a mistake in the command line.
+            let code = if refusal.use_stderr() { 2 } else { 0 };
+            drop(refusal.print());
+            return ExitCode::from(code);
+        }
+    };
+    let result = runtime().and_then(|runtime| {
+        let result = runtime.block_on(run(&cli));
+        // Reads of terminal or files that block cannot be cancelled; nothing they do matters now.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            drop(writeln!(std::io::stderr(), "{error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, UserError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| UserError::new(ErrorKind::Internal, format!("the runtime did not start: {e}")))
+}
+
+/// Settings in force, and where they came from.
+pub(super) struct Settings {
+    pub environment: Arc<Environment>,
+    pub config: Arc<Config>,
+}
+
+impl Settings {
+    fn load(cli: &Cli) -> Result<Self, UserError> {
+        let environment = Environment::read();
+        let fan_out = fan_out(cli.command.as_ref());
+        let flags = flags(&cli.fleet, cli.screen.theme.as_ref(), fan_out);
+        let Loaded { config, warnings } = config::load(&flags, &environment)?;
+        for warning in warnings {
+            write(&mut std::io::stderr(), &format!("warning: {warning}\n"))?;
+        }
+        Ok(Self { environment: Arc::new(environment), config: Arc::new(config) })
+    }
+}
+
+fn fan_out(command: Option<&Command>) -> Option<&FanOutArgs> {
+    match command? {
+        Command::Get(args) => Some(&args.fan_out),
+        Command::Describe(args) => Some(&args.fan_out),
+        Command::Events(args) => Some(&args.fan_out),
+        Command::Clusters(args) => Some(&args.fan_out),
+        Command::Doctor(args) => Some(&args.fan_out),
+        Command::Config { .. } | Command::Completion { .. } | Command::Demo { .. } => None,
+    }
+}
+
+fn flags(fleet: &FleetArgs, theme: Option<&String>, fan_out: Option<&FanOutArgs>) -> Flags {
+    Flags {
+        kubeconfig: fleet.kubeconfig.clone(),
+        context: fleet.context.clone(),
+        config: fleet.config.clone(),
+        hubs: fleet.hub.clone(),
+        provider_file: fleet.clusterprofile_provider_file.clone(),
+        concurrency: fan_out.and_then(|f| f.concurrency),
+        timeout: fan_out.and_then(|f| f.timeout).map(|seconds| Duration::from_secs(u64::from(seconds))),
+        theme: theme.cloned(),
+        read_only: fleet.read_only,
+    }
+}
+
+/// The inventory and the way to its clusters.
+pub(super) struct Access {
+    pub inventory: FleetInventory,
+    pub connector: Arc<dyn Connector>,
+}
+
+pub(super) fn access(settings: &Settings, terminal: Terminal) -> Access {
+    let endpoints = Endpoints::default();
+    let surroundings = Surroundings {
+        environment: Arc::clone(&settings.environment),
+        plugins: Plugins::new(Launcher::own(), terminal),
+    };
+    let inventory =
+        FleetInventory::new(Arc::clone(&settings.config), Arc::clone(&settings.environment), endpoints.clone());
+    Access { inventory, connector: Arc::new(K8sConnector::new(endpoints, surroundings)) }
+}
+
+async fn run(cli: &Cli) -> Result<u8, UserError> {
+    let settings = Settings::load(cli)?;
+    match &cli.command {
+        None | Some(Command::Demo { command: None }) => Ok(0),
+        Some(Command::Demo { command: Some(DemoCommand::Serve(args)) }) => screen::serve_demo(args).await,
+        Some(Command::Completion { shell }) => {
+            clap_complete::generate(*shell, &mut Cli::command(), "qd", &mut std::io::stdout());
+            Ok(0)
+        }
+        Some(Command::Config { command: ConfigCommand::Effective }) => {
+            let mut text = config::effective(&settings.config, &settings.environment).join("\n");
+            text.push('\n');
+            write(&mut std::io::stdout(), &text)?;
+            Ok(0)
+        }
+        Some(command) => ask(cli, &settings, command).await,
+    }
+}
+
+/// The commands that ask clusters.
+async fn ask(cli: &Cli, settings: &Settings, command: &Command) -> Result<u8, UserError> {
+    let fleet = open(cli, settings).await?;
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    let mut streams = Streams { out: &mut out, err: &mut err, verbose: cli.fleet.verbose > 0 };
+    match command {
+        Command::Clusters(args) => inspect::clusters(args, &fleet, &mut streams).await,
+        Command::Doctor(args) => inspect::doctor(args, &fleet, &mut streams).await,
+        Command::Get(args) => get::run(args, &fleet, &mut streams).await,
+        Command::Describe(args) => describe::run(args, &fleet, &mut streams).await,
+        Command::Events(args) => events::run(args, &fleet, &mut streams).await,
+        Command::Config { .. } | Command::Completion { .. } | Command::Demo { .. } => Ok(0),
+    }
+}
+
+/// Finds the clusters that are meant.
+async fn open(cli: &Cli, settings: &Settings) -> Result<Fleet, UserError> {
+    // A plugin that must ask somebody can, when somebody is there.
+    let terminal = if std::io::stdin().is_terminal() { Terminal::Free } else { Terminal::Taken };
+    let access = access(settings, terminal);
+    let listing = listing(&access.inventory, cli.fleet.refresh).await?;
+    for warning in &listing.warnings {
+        write(&mut std::io::stderr(), &format!("warning: {warning}\n"))?;
+    }
+    let config = &settings.config;
+    Ok(Fleet {
+        entries: selection(&cli.fleet).choose(&listing.entries)?,
+        connector: access.connector,
+        limits: Limits {
+            concurrency: usize::try_from(config.concurrency.value).unwrap_or(usize::MAX),
+            deadline: fan_out(cli.command.as_ref()).and_then(|f| f.timeout).map(|s| Duration::from_secs(u64::from(s))),
+        },
+        now: clock::now(),
+    })
+}
+
+pub(super) fn selection(fleet: &FleetArgs) -> Selection {
+    Selection {
+        context: fleet.context.clone(),
+        clusters: fleet.clusters.clone(),
+        exclude: fleet.exclude.clone(),
+        groups: fleet.group.iter().cloned().collect(),
+    }
+}
+
+/// The first complete listing: sources that are still being asked are waited for.
+async fn listing(inventory: &FleetInventory, refresh: bool) -> Result<Listing, UserError> {
+    let complete = async {
+        let mut listings = inventory.entries(refresh);
+        let mut last = Listing::default();
+        while let Some(listing) = listings.next().await {
+            last = listing;
+            if last.pending.is_empty() {
+                break;
+            }
+        }
+        last
+    };
+    tokio::time::timeout(LISTING_MAX, complete).await.map_err(|_| {
+        UserError::new(ErrorKind::Config, format!("the inventory was not complete within {}s", LISTING_MAX.as_secs()))
+            .hint("a hub may not answer: leave it out, or look at it with `qd doctor --context HUB`")
+    })
+}
