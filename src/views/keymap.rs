@@ -218,6 +218,7 @@ mod tests {
     fn every_action_has_one_name_one_help_and_a_key() {
         let map = Keymap::default();
         for (i, d) in action::ACTIONS.iter().enumerate() {
+            assert!(width(d.help) <= 55, "{} does not fit the help at 80 columns", d.name);
             assert!(!d.help.is_empty() && !d.label.is_empty() && !d.help.ends_with('.'), "{}", d.name);
             assert!(action::ACTIONS.iter().skip(i + 1).all(|o| o.name != d.name && o.action != d.action), "{}", d.name);
             assert!(map.bound.iter().any(|b| b.action == d.action), "{} has no key", d.name);

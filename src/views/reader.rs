@@ -64,8 +64,8 @@ impl Reader {
     }
 
     /// A viewer of a fixed text.
-    pub fn plain(lines: Lines) -> Self {
-        Self { lines, ..Self::default() }
+    pub fn text(lines: Lines, syntax: Syntax) -> Self {
+        Self { lines, syntax, ..Self::default() }
     }
 
     pub fn lines(&self) -> &Lines {

@@ -97,13 +97,8 @@ const fn d(action: Action, name: &'static str, label: &'static str, help: &'stat
 
 /// All actions, in the order the help lists them.
 pub const ACTIONS: &[Described] = &[
-    d(
-        Action::Open,
-        "open",
-        "open",
-        "Open what the cursor is on: a cluster's pods, a deployment's pods, a pod's containers",
-    ),
-    d(Action::Describe, "describe", "describe", "Describe the object, with its conditions, owners and events"),
+    d(Action::Open, "open", "open", "Open it: a cluster's pods, a pod's containers"),
+    d(Action::Describe, "describe", "describe", "Describe it, with conditions, owners and events"),
     d(Action::Yaml, "yaml", "yaml", "Show the object as YAML"),
     d(Action::Logs, "logs", "logs", "Follow the logs of the pod or container"),
     d(Action::PreviousLogs, "previous-logs", "previous", "Show the logs of the container's previous run"),
@@ -113,19 +108,14 @@ pub const ACTIONS: &[Described] = &[
     d(Action::Copy, "copy", "copy", "Copy the name, the cell, the YAML or a kubectl command"),
     d(Action::Mark, "mark", "mark", "Mark or unmark the row"),
     d(Action::ClearMarks, "clear-marks", "clear marks", "Clear all marks"),
-    d(
-        Action::Filter,
-        "filter",
-        "filter",
-        "Filter the rows: text, regex, !inverse, -l labels, -f fuzzy, cluster:, restarts>5",
-    ),
+    d(Action::Filter, "filter", "filter", "Filter the rows; the grammar is below"),
     d(Action::Faults, "faults", "faults", "Show only what is unhealthy"),
-    d(Action::Missing, "missing", "missing", "Show which clusters are missing from the view, and why"),
+    d(Action::Missing, "missing", "missing", "Show which clusters are missing here, and why"),
     d(Action::Retry, "retry", "retry", "Try to reach the cluster again now"),
     d(Action::Connect, "connect", "connect", "Connect the marked clusters"),
     d(Action::Pause, "pause", "pause", "Disconnect the marked clusters; their rows stay"),
     d(Action::Command, "command", "command", "Type a command: :pods -n a,b @prod-* /filter"),
-    d(Action::Palette, "palette", "aliases", "Find kinds, aliases, clusters, namespaces, commands and themes"),
+    d(Action::Palette, "palette", "aliases", "Find a kind, cluster, namespace, command or theme"),
     d(Action::Help, "help", "help", "Show the keys of this view"),
     d(Action::Back, "back", "back", "Close what is on top, or go back"),
     d(Action::HistoryBack, "history-back", "earlier", "Go back in the history of views"),
@@ -186,7 +176,7 @@ pub const ACTIONS: &[Described] = &[
     d(Action::Bottom, "bottom", "bottom", "Go to the last line"),
     d(Action::Accept, "accept", "ok", "Take the chosen entry, or run what was typed"),
     d(Action::Complete, "complete", "complete", "Complete what was typed"),
-    d(Action::Save, "save", "save", "Save the screen as text, ANSI or SVG; in the logs, save the log"),
+    d(Action::Save, "save", "save", "Save the screen as text, ANSI or SVG, or the log"),
     d(Action::Quit, "quit", "quit", "Leave"),
 ];
 

@@ -12,20 +12,22 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 impl Reader {
-    /// Draws the text into `area`, and nowhere else.
-    pub fn draw(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+    /// Draws the text into `area`, and nowhere else; `role` is that of what has no other: the screen's text or an
+    /// overlay's.
+    pub fn draw(&self, area: Rect, buffer: &mut Buffer, theme: &Theme, role: Role) {
         let area = area.intersection(buffer.area);
         let room = Room::new(area.width, area.height);
         for (y, spot) in (area.y..area.bottom()).zip(self.window(room)) {
             let row = Rect { y, height: 1, ..area };
-            self.draw_row(spot, row, buffer, theme);
+            buffer.set_style(row, theme.style(role));
+            self.draw_row(spot, row, buffer, (theme, theme.style(role)));
             if self.cursor == Some(spot.line) {
                 buffer.set_style(row, theme.style(Role::Cursor));
             }
         }
     }
 
-    fn draw_row(&self, spot: Spot, row: Rect, buffer: &mut Buffer, theme: &Theme) {
+    fn draw_row(&self, spot: Spot, row: Rect, buffer: &mut Buffer, (theme, ground): (&Theme, Style)) {
         let line = self.lines.line(spot.line);
         let columns = usize::from(row.width);
         let shown = if self.wrap {
@@ -36,8 +38,7 @@ impl Reader {
         let parts = parts(self.syntax, &line);
         let matches = self.search.as_ref().map_or_else(Vec::new, |s| s.ranges(&line));
         let style = |byte: usize| {
-            let role = role_at(&parts, byte).unwrap_or(Role::Text);
-            let plain = theme.style(Role::Text).patch(theme.style(role));
+            let plain = role_at(&parts, byte).map_or(ground, |role| ground.patch(theme.style(role)));
             if is_in(&matches, byte) { plain.patch(self.match_style(spot, theme)) } else { plain }
         };
         let end = put(&line, shown, row, buffer, style);
@@ -66,6 +67,10 @@ fn is_in(ranges: &[Range<usize>], byte: usize) -> bool {
 /// Writes a part of a text, letter by letter, as far as the row goes; gives the column after it. A letter of no
 /// width or with a control character in it is left out, wherever it came from.
 pub fn put(text: &str, shown: Range<usize>, row: Rect, buffer: &mut Buffer, style: impl Fn(usize) -> Style) -> u16 {
+    let row = row.intersection(buffer.area);
+    if row.is_empty() {
+        return row.x;
+    }
     let mut x = row.x;
     let start = shown.start;
     for (byte, letter) in text.get(shown).unwrap_or_default().grapheme_indices(true) {

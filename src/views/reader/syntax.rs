@@ -12,6 +12,8 @@ pub enum Syntax {
     /// `Key:  value`, as a description has it.
     Describe,
     Log,
+    /// Headings at the edge, and keys before what they do.
+    Help,
 }
 
 /// A part of a line with a meaning of its own; what no part covers is plain text.
@@ -24,6 +26,7 @@ pub fn parts(syntax: Syntax, line: &str) -> Vec<Part> {
         Syntax::Yaml => yaml(line),
         Syntax::Describe => describe(line),
         Syntax::Log => log(line),
+        Syntax::Help => help(line),
     }
 }
 
@@ -88,6 +91,15 @@ fn describe(line: &str) -> Vec<Part> {
         }
         _ => Vec::new(),
     }
+}
+
+fn help(line: &str) -> Vec<Part> {
+    if !line.starts_with(' ') {
+        return vec![(0..line.len(), Role::Header)];
+    }
+    let start = line.len() - line.trim_start().len();
+    let left = line.get(start..).and_then(|rest| rest.find("   ")).map_or(line.len(), |length| start + length);
+    vec![(start..left, Role::Key)]
 }
 
 /// Words that tell how bad a log line is; looked for near its beginning only.
@@ -175,7 +187,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn parts_are_ordered_and_on_letter_boundaries(line in "\\PC{0,60}") {
-            for syntax in [Syntax::Plain, Syntax::Yaml, Syntax::Describe, Syntax::Log] {
+            for syntax in [Syntax::Plain, Syntax::Yaml, Syntax::Describe, Syntax::Log, Syntax::Help] {
                 let mut at = 0;
                 for (range, _) in parts(syntax, &line) {
                     assert!(range.start >= at && range.end >= range.start, "{line:?}");

@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::text::Text;
-use crate::views::theme::file::Themes;
+use crate::views::theme::Role;
+use crate::views::theme_named;
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -75,9 +76,9 @@ fn a_match_far_to_the_right_is_scrolled_to() {
     let mut reader = Reader::document(Syntax::Plain);
     reader.set_lines(texts(&format!("{}needle", "x".repeat(200))), 0);
     reader.search("needle", ROOM);
-    let theme = Themes::default().or_default("mono");
+    let theme = theme_named("mono");
     let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 1));
-    reader.draw(buffer.area, &mut buffer, &theme);
+    reader.draw(buffer.area, &mut buffer, &theme, Role::Text);
     assert!(format!("{buffer:?}").contains("needle"));
 }
 
@@ -121,10 +122,10 @@ proptest! {
                 prop_assert!(shown(&reader, room).contains(&cursor), "cursor {cursor} after {action:?}: {:?}", shown(&reader, room));
             }
         }
-        let theme = Themes::default().or_default("quarterdeck-dark");
+        let theme = theme_named("quarterdeck-dark");
         let mut buffer = Buffer::empty(Rect::new(0, 0, width + 4, height + 4));
         let area = Rect::new(2, 2, width, height);
-        reader.draw(area, &mut buffer, &theme);
+        reader.draw(area, &mut buffer, &theme, Role::Text);
         for (i, cell) in buffer.content.iter().enumerate() {
             let (x, y) = buffer.pos_of(i);
             if !area.contains((x, y).into()) {

@@ -1,0 +1,159 @@
+//! The help: the keys of a view as the keymap has them, the commands, the filter, the signs. Searchable.
+
+use super::keymap::{Action, CONTEXTS, Context, Keymap};
+use super::panel::{centred, frame};
+use super::reader::{Lines, Reader, Room, Syntax};
+use super::theme::{Role, Theme};
+use crate::model::text::{Text, width};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Filter grammar, as the help tells it.
+const FILTERS: &[(&str, &str)] = &[
+    ("text", "rows that contain it, in any column; capitals count only when typed"),
+    ("/a.*b/", "a regular expression"),
+    ("!text", "rows that do not"),
+    ("-l app=web,tier!=db", "a label selector, sent to the servers"),
+    ("-f txt", "letters in this order, fuzzy"),
+    ("cluster:eu-*  ns:payments", "one column only"),
+    ("restarts>5  age<10m", "comparisons"),
+];
+
+/// What the signs mean.
+const SIGNS: &[(&str, &str)] = &[
+    ("●", "healthy; of a cluster: live"),
+    ("◌", "on its way: starting, rolling out, connecting"),
+    ("▲", "degraded: works, but not as asked"),
+    ("✗", "failed; of a cluster: unreachable"),
+    ("◐", "stale: shown as it last was, with its age"),
+    ("⚿  ⊘", "log-in needed; not allowed"),
+    ("·  ‖", "listed but not connected; disconnected"),
+];
+
+/// The help of one view.
+#[derive(Debug, Clone)]
+pub struct Help {
+    title: &'static str,
+    reader: Reader,
+}
+
+impl Help {
+    /// `commands` are usage and what it does, as the command table has them.
+    pub fn new(keymap: &Keymap, context: Context, commands: &[(&str, &str)]) -> Self {
+        let lines: Vec<Text> = lines(keymap, context, commands).into_iter().map(Text::from).collect();
+        let reader = Reader::text(Lines::Texts(lines.into()), Syntax::Help);
+        Self { title: context.title(), reader }
+    }
+
+    pub fn on(&mut self, action: Action, area: Rect) -> bool {
+        self.reader.on(action, room(area))
+    }
+
+    pub fn search(&mut self, text: &str, area: Rect) {
+        self.reader.search(text, room(area));
+    }
+
+    pub fn reader(&mut self) -> &mut Reader {
+        &mut self.reader
+    }
+
+    pub fn draw(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+        let place = place(area);
+        let found = self.reader.found().map(|(text, _, count)| format!(" · /{text} {count} lines")).unwrap_or_default();
+        let title = format!("Help · {} · {}%{found}", self.title, self.reader.percent(room(area)));
+        frame(buffer, place, &title, theme);
+        let inner = inner(place);
+        self.reader.draw(inner, buffer, theme, Role::Overlay);
+    }
+}
+
+fn place(area: Rect) -> Rect {
+    centred(area, 92, usize::from(area.height))
+}
+
+fn inner(place: Rect) -> Rect {
+    Rect {
+        x: place.x + place.width.min(1),
+        y: place.y + place.height.min(1),
+        width: place.width.saturating_sub(2),
+        height: place.height.saturating_sub(1),
+    }
+}
+
+fn room(area: Rect) -> Room {
+    let inner = inner(place(area));
+    Room::new(inner.width, inner.height)
+}
+
+fn lines(keymap: &Keymap, context: Context, commands: &[(&str, &str)]) -> Vec<String> {
+    let mut out = Vec::new();
+    section(&mut out, &format!("Keys: {}", context.title()), &keys(keymap, context));
+    let own =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>();
+    section(&mut out, "Commands", &own(commands));
+    section(&mut out, "Filter", &own(FILTERS));
+    section(&mut out, "Signs", &own(SIGNS));
+    for (other, ..) in CONTEXTS.iter().filter(|(c, ..)| *c != context) {
+        section(&mut out, &format!("Keys: {}", other.title()), &keys(keymap, *other));
+    }
+    out.pop();
+    out
+}
+
+fn keys(keymap: &Keymap, context: Context) -> Vec<(String, String)> {
+    keymap.actions_in(context).map(|d| (keymap.keys_of(context, d.action).join("  "), d.help.to_owned())).collect()
+}
+
+/// How wide the left column may grow before it gets a line of its own.
+const LEFT_MAX: usize = 30;
+
+fn section(out: &mut Vec<String>, title: &str, pairs: &[(String, String)]) {
+    let left = pairs.iter().map(|(a, _)| width(a)).filter(|w| *w <= LEFT_MAX).max().unwrap_or(0);
+    out.push(title.to_owned());
+    for (a, b) in pairs {
+        let gap = " ".repeat(left.saturating_sub(width(a)));
+        out.push(format!("  {a}{gap}   {b}"));
+    }
+    out.push(String::new());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::export::{style_runs, text};
+    use crate::views::theme::BUILT_IN;
+    use crate::views::{snapshot, theme_named};
+
+    const COMMANDS: &[(&str, &str)] = &[("pods -n a,b @prod-* /filter", "Show a kind"), ("q", "Leave")];
+
+    fn drawn(help: &Help, columns: u16, rows: u16, theme: &str) -> Buffer {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+        help.draw(buffer.area, &mut buffer, &theme_named(theme));
+        buffer
+    }
+
+    #[test]
+    fn it_lists_every_key_of_every_context() {
+        let map = Keymap::default();
+        let help = lines(&map, Context::Table, COMMANDS).join("\n");
+        for (context, ..) in CONTEXTS {
+            for described in map.actions_in(*context) {
+                assert!(help.contains(described.help), "{}", described.name);
+            }
+        }
+        snapshot("help_all", &help);
+    }
+
+    #[test]
+    fn it_fits_every_screen() {
+        let mut help = Help::new(&Keymap::default(), Context::Table, COMMANDS);
+        for (columns, rows) in [(80, 24), (120, 40), (40, 10)] {
+            snapshot(&format!("help_{columns}x{rows}"), &text(&drawn(&help, columns, rows, "mono")));
+        }
+        let area = Rect::new(0, 0, 80, 24);
+        help.search("describe", area);
+        for (theme, _) in BUILT_IN {
+            snapshot(&format!("help_style_{theme}"), &style_runs(&drawn(&help, 60, 8, theme)));
+        }
+    }
+}
