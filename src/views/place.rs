@@ -1,0 +1,95 @@
+//! Where the user is: what is shown and how, apart from the rows themselves. History keeps places.
+
+use super::scope::Scope;
+use super::selector::Selector;
+use super::sort::Sort;
+use crate::model::cell::{Cell, Column};
+use crate::model::cluster::ClusterName;
+use crate::model::object::{ObjectKey, Row};
+use crate::model::text::Text;
+use serde::{Deserialize, Serialize};
+
+/// What a table is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// A row per cluster.
+    #[default]
+    Fleet,
+    /// A row per object of this kind (as typed).
+    Resources(Text),
+    /// Events, equal ones as one row.
+    Events,
+}
+
+impl Source {
+    /// Under what name sort and columns are remembered.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Fleet => "clusters",
+            Self::Resources(resource) => resource,
+            Self::Events => "events",
+        }
+    }
+}
+
+/// A drill-down: only rows that belong to one object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Within {
+    /// `deployments/api`.
+    pub title: Text,
+    pub cluster: ClusterName,
+    pub test: Belongs,
+}
+
+/// How a row belongs to the object.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Belongs {
+    /// Its labels are selected, in this namespace.
+    Selected { namespace: Text, selector: Selector },
+    /// It is owned by this uid.
+    Owned(Text),
+    /// The named column has this value.
+    Column { name: Text, value: Text },
+}
+
+impl Within {
+    pub fn holds(&self, row: &Row, columns: &[Column]) -> bool {
+        row.cluster == self.cluster
+            && match &self.test {
+                Belongs::Selected { namespace, selector } => {
+                    row.namespace == *namespace && selector.matches(|key| row.label(key))
+                }
+                Belongs::Owned(uid) => row.owner.as_ref().is_some_and(|o| o.uid == *uid),
+                Belongs::Column { name, value } => {
+                    let cell = super::merge::column(columns, name).and_then(|at| row.cells.get(at));
+                    matches!(cell, Some(Cell::Text(text)) if text == value)
+                }
+            }
+    }
+}
+
+/// The place itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Place {
+    pub source: Source,
+    pub scope: Scope,
+    pub within: Option<Within>,
+    /// The filter line as typed.
+    pub filter: String,
+    pub sort: Sort,
+    pub faults: bool,
+    pub wide: bool,
+    /// The selected object; it is found again by its identity.
+    pub cursor: Option<ObjectKey>,
+    /// The first visible row.
+    pub offset: usize,
+    /// Columns scrolled away on the left; NAME stays.
+    pub sideways: usize,
+}
+
+impl Place {
+    pub fn of(source: Source, scope: Scope) -> Self {
+        Self { source, scope, ..Self::default() }
+    }
+}

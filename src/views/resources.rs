@@ -1,0 +1,136 @@
+//! Objects of one kind over a scope: which shards show them, what is missing and why.
+
+use super::merge::Slot;
+use super::scope::Scope;
+use crate::model::cluster::{Cluster, ClusterName, ClusterState};
+use crate::model::text::Text;
+use crate::model::time::{UnixSeconds, human};
+use crate::protocol::{Resolution, ShardState, Snapshot, ViewId};
+use std::sync::Arc;
+
+/// How much a missing cluster should worry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gap {
+    /// Nothing is wrong: the kind is not served, the cluster was not asked.
+    Quiet,
+    /// On its way.
+    Progress,
+    /// Rows are shown, but old or not all.
+    Partial,
+    /// Nothing can be shown.
+    Trouble,
+}
+
+/// One cluster of the scope that does not show all it should.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Missing {
+    pub cluster: ClusterName,
+    pub gap: Gap,
+    /// `unreachable 6m (connection refused)`.
+    pub why: String,
+    /// What the user can do; empty where time does it.
+    pub next: String,
+}
+
+/// The shards of a view, and what is missing from it.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    pub slots: Vec<Slot>,
+    /// Clusters in the scope.
+    pub wanted: usize,
+    /// Clusters that show all they have.
+    pub complete: usize,
+    pub missing: Vec<Missing>,
+}
+
+/// Collects a view's shards over the scope.
+pub fn coverage(snapshot: &Snapshot, view: ViewId, scope: &Scope) -> Coverage {
+    let mut coverage = Coverage::default();
+    let resolutions = snapshot.resolutions.get(&view);
+    for cluster in snapshot.clusters.values().filter(|c| scope.has_cluster(c)) {
+        coverage.wanted += 1;
+        let resolution = resolutions.and_then(|r| r.get(&cluster.entry.name));
+        let missing = shards_of(snapshot, resolution, &mut coverage.slots);
+        match worst(cluster, missing, snapshot.at) {
+            None => coverage.complete += 1,
+            Some((gap, why, next)) => {
+                coverage.missing.push(Missing { cluster: cluster.entry.name.clone(), gap, why, next });
+            }
+        }
+    }
+    coverage.missing.sort_by(|a, b| b.gap.cmp(&a.gap).then_with(|| a.cluster.cmp(&b.cluster)));
+    coverage.slots.sort_by(|a, b| a.key.cmp(&b.key));
+    coverage
+}
+
+type Reason = (Gap, String, String);
+
+fn reason(gap: Gap, why: impl Into<String>, next: impl Into<String>) -> Reason {
+    (gap, why.into(), next.into())
+}
+
+/// Adds the shards of one cluster; says what is not complete about them.
+fn shards_of(snapshot: &Snapshot, resolution: Option<&Resolution>, slots: &mut Vec<Slot>) -> Option<Reason> {
+    let keys = match resolution {
+        None | Some(Resolution::Pending) => return Some(reason(Gap::Progress, "asking what it serves", "")),
+        Some(Resolution::NotServed) => return Some(reason(Gap::Quiet, "not served here", "")),
+        Some(Resolution::Failed(why)) => return Some(reason(Gap::Trouble, why.to_string(), "ctrl-r asks again")),
+        Some(Resolution::Shards(keys)) => keys,
+    };
+    let mut worst: Option<Reason> = None;
+    for key in keys.iter() {
+        let Some(shard) = snapshot.shards.get(key) else {
+            worst = worst.max(Some(reason(Gap::Progress, "waiting for its turn", "")));
+            continue;
+        };
+        slots.push(Slot { key: key.clone(), shard: Arc::clone(shard) });
+        worst = worst.max(shard_gap(&shard.state, shard.only.as_deref(), snapshot.at));
+    }
+    worst
+}
+
+fn shard_gap(state: &ShardState, only: Option<&[Text]>, now: UnixSeconds) -> Option<Reason> {
+    match state {
+        ShardState::Waiting => Some(reason(Gap::Progress, "waiting for the first list", "")),
+        ShardState::Listing { received, expected: Some(of) } => {
+            Some(reason(Gap::Progress, format!("listing {received} of {of}"), ""))
+        }
+        ShardState::Listing { received, expected: None } => {
+            Some(reason(Gap::Progress, format!("listing, {received} so far"), ""))
+        }
+        ShardState::Live => only.map(|names| {
+            let why = format!("only {}: listing all namespaces is denied", names.join(", "));
+            reason(Gap::Partial, why, "ask for `list` on all namespaces")
+        }),
+        ShardState::Stale { since, why } => {
+            let age = human(now.since(*since));
+            Some(reason(Gap::Partial, format!("rows are {age} old ({why})"), "ctrl-r retries now"))
+        }
+        ShardState::Denied { what } => Some(reason(Gap::Trouble, format!("denied: {what}"), "ask for `list`")),
+        ShardState::NotServed => Some(reason(Gap::Quiet, "not served here", "")),
+        ShardState::Failed { why } => Some(reason(Gap::Trouble, format!("failed: {why}"), "ctrl-r retries now")),
+    }
+}
+
+/// The cluster's own trouble outweighs what its shards say.
+fn worst(cluster: &Cluster, shards: Option<Reason>, now: UnixSeconds) -> Option<Reason> {
+    if let Some(defect) = &cluster.entry.defect {
+        return Some(reason(Gap::Trouble, defect.to_string(), ""));
+    }
+    match &cluster.state {
+        ClusterState::Live => shards,
+        ClusterState::Listed => Some(reason(Gap::Quiet, "not connected", "connect it in :clusters")),
+        ClusterState::Paused => Some(reason(Gap::Quiet, "disconnected", "connect it in :clusters")),
+        ClusterState::Connecting => Some(reason(Gap::Progress, "connecting", "")),
+        ClusterState::AuthNeeded { hint } => Some(reason(Gap::Trouble, format!("auth needed ({hint})"), hint.as_str())),
+        ClusterState::Denied { what } => Some(reason(Gap::Trouble, format!("denied ({what})"), "")),
+        ClusterState::Stale { since, why } => {
+            let why = format!("stale {} ({why})", human(now.since(*since)));
+            Some(reason(Gap::Partial, why, "ctrl-r retries now"))
+        }
+        ClusterState::Unreachable { since, why } => {
+            let why = format!("unreachable {} ({why})", human(now.since(*since)));
+            Some(reason(Gap::Trouble, why, "ctrl-r retries now"))
+        }
+    }
+}

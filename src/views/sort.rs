@@ -1,0 +1,61 @@
+//! What a table is sorted by.
+
+use crate::model::text::Text;
+use serde::{Deserialize, Serialize};
+
+/// One thing to sort by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SortKey {
+    Namespace,
+    Name,
+    Cluster,
+    Kind,
+    /// A column by its heading.
+    Column(Text),
+    /// A label by its key.
+    Label(Text),
+}
+
+/// Keys in order of weight, each with "descending". Without any: namespace, name, cluster.
+/// Rows that are equal in all keys stay in that order too.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sort(Vec<(SortKey, bool)>);
+
+impl Sort {
+    pub fn by(key: SortKey, descending: bool) -> Self {
+        Self(vec![(key, descending)])
+    }
+
+    /// The same with a further key for rows equal in those before.
+    #[must_use]
+    pub fn then(mut self, key: SortKey, descending: bool) -> Self {
+        self.0.push((key, descending));
+        self
+    }
+
+    pub fn is_identity(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn is_single(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    pub fn primary(&self) -> Option<(&SortKey, bool)> {
+        self.0.first().map(|(key, descending)| (key, *descending))
+    }
+
+    pub fn keys(&self) -> &[(SortKey, bool)] {
+        &self.0
+    }
+
+    /// What choosing a key does: sorts by it, turns it round when it is the first already.
+    #[must_use]
+    pub fn chosen(&self, key: SortKey) -> Self {
+        match self.primary() {
+            Some((current, descending)) if *current == key => Self::by(key, !descending),
+            _ => Self::by(key, false),
+        }
+    }
+}
