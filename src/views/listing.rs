@@ -1,0 +1,274 @@
+//! A live table: a place, the rows that are there now, the cursor and the marks.
+
+use super::filter::Filter;
+use super::fleet;
+use super::merge::{Lens, Merged, Slot, column};
+use super::place::{Place, Source};
+use super::resources::{self, Coverage};
+use super::sort::{Sort, SortKey};
+use crate::model::cell::Column;
+use crate::model::object::{ObjectKey, Row};
+use crate::model::text::Text;
+use crate::model::time::{UnixSeconds, until_next_change};
+use crate::protocol::{Snapshot, ViewId};
+use std::collections::{BTreeMap, BTreeSet};
+
+mod columns;
+mod model;
+
+pub use columns::ColumnChoice;
+
+/// A table and all that belongs to it.
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    pub place: Place,
+    pub coverage: Coverage,
+    pub marks: BTreeSet<ObjectKey>,
+    /// Which columns to show and in what order, where the user chose.
+    pub choice: ColumnChoice,
+    filter: Filter,
+    /// What is wrong with the filter line; the last good one stays in force.
+    pub filter_error: Option<String>,
+    merged: Merged,
+    /// The row the cursor is on.
+    at: usize,
+    /// The columns of all shards, joined by name, in order of appearance.
+    columns: Vec<Column>,
+    /// The widest text seen per column since rows, sort or filter changed at large.
+    widths: BTreeMap<SortKey, usize>,
+    namespaced: bool,
+}
+
+/// The view's own conditions, as the merged index asks for them.
+struct Conditions<'a> {
+    place: &'a Place,
+    filter: &'a Filter,
+    now: UnixSeconds,
+}
+
+impl Lens for Conditions<'_> {
+    fn contains(&self, row: &Row, columns: &[Column]) -> bool {
+        self.place.scope.has_namespace(&row.namespace)
+            && self.place.within.as_ref().is_none_or(|w| w.holds(row, columns))
+    }
+
+    fn passes(&self, row: &Row, columns: &[Column]) -> bool {
+        (!self.place.faults || row.health.is_fault()) && self.filter.passes(row, columns, self.now)
+    }
+}
+
+impl Listing {
+    /// Opens a place; rows come with [`Listing::feed`].
+    pub fn new(place: Place, choice: ColumnChoice) -> Self {
+        let mut listing = Self { choice, ..Self::default() };
+        let filter = place.filter.clone();
+        listing.merged.sort_by(place.sort.clone());
+        listing.place = place;
+        match Filter::parse(&filter) {
+            Ok(parsed) => listing.filter = parsed,
+            Err(why) => listing.filter_error = Some(why),
+        }
+        listing
+    }
+
+    /// Takes in a snapshot; says whether anything that is shown may have changed.
+    pub fn feed(&mut self, snapshot: &Snapshot, view: ViewId, now: UnixSeconds) -> bool {
+        let slots = match &self.place.source {
+            Source::Fleet => vec![fleet::slot(snapshot, self.merged.slots().first())],
+            Source::Resources(_) | Source::Events => {
+                let mut coverage = resources::coverage(snapshot, view, &self.place.scope);
+                let slots = std::mem::take(&mut coverage.slots);
+                self.coverage = coverage;
+                self.prepared(slots)
+            }
+        };
+        let conditions = Conditions { place: &self.place, filter: &self.filter, now };
+        let was_empty = self.merged.total() == 0;
+        let changed = self.merged.update(slots, &conditions);
+        if changed {
+            self.join_columns();
+            if was_empty && let Some(key) = &self.place.cursor {
+                self.at = self.merged.place(key).unwrap_or(self.at);
+            }
+            self.hold_cursor();
+        }
+        changed
+    }
+
+    /// Events become one row per cluster, object, reason and message; everything else stays as it is.
+    fn prepared(&self, slots: Vec<Slot>) -> Vec<Slot> {
+        match self.place.source {
+            Source::Events => super::events::deduplicated(slots, self.merged.slots()),
+            Source::Fleet | Source::Resources(_) => slots,
+        }
+    }
+
+    fn join_columns(&mut self) {
+        let mut columns: Vec<Column> = Vec::new();
+        for slot in self.merged.slots() {
+            for c in slot.shard.columns.iter() {
+                if column(&columns, &c.name).is_none() {
+                    columns.push(c.clone());
+                }
+            }
+        }
+        if columns != self.columns {
+            self.columns = columns;
+            self.widths.clear();
+        }
+        // Rows are in order of their namespaces: when the last one has none, none has.
+        let has_namespace = |slot: &Slot| slot.shard.rows.last().is_some_and(|row| !row.namespace.is_empty());
+        self.namespaced = self.merged.slots().iter().any(has_namespace);
+    }
+
+    /// Keeps the cursor on its object, or where the object was.
+    fn hold_cursor(&mut self) {
+        let found = self.place.cursor.as_ref().and_then(|key| self.merged.place(key));
+        self.at = found.unwrap_or(self.at).min(self.merged.len().saturating_sub(1));
+        if found.is_none() {
+            self.place.cursor = self.merged.key(self.at);
+        }
+    }
+
+    /// Filters by what is typed; a line with a mistake leaves the last good one in force.
+    pub fn set_filter(&mut self, line: &str, now: UnixSeconds) {
+        line.clone_into(&mut self.place.filter);
+        match Filter::parse(line) {
+            Ok(filter) => {
+                let narrower = filter.narrows(&self.filter) && !self.filter.is_empty();
+                self.filter = filter;
+                self.filter_error = None;
+                self.judge(narrower, now);
+            }
+            Err(why) => self.filter_error = Some(why),
+        }
+    }
+
+    /// Judges all rows again: the filter, the namespaces or the time are different.
+    pub fn judge(&mut self, narrower: bool, now: UnixSeconds) {
+        let conditions = Conditions { place: &self.place, filter: &self.filter, now };
+        self.merged.filter(&conditions, narrower);
+        self.hold_cursor();
+        self.widths.clear();
+    }
+
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    pub fn set_faults(&mut self, faults: bool, now: UnixSeconds) {
+        self.place.faults = faults;
+        self.judge(false, now);
+    }
+
+    pub fn set_sort(&mut self, sort: Sort) {
+        self.place.sort = sort.clone();
+        self.merged.sort_by(sort);
+        self.hold_cursor();
+        self.widths.clear();
+    }
+
+    pub fn set_wide(&mut self, wide: bool) {
+        self.place.wide = wide;
+        self.widths.clear();
+    }
+
+    /// Moves the cursor by rows.
+    pub fn step(&mut self, rows: isize) {
+        self.go_to(self.at.saturating_add_signed(rows));
+    }
+
+    /// Puts the cursor on a row; past the end is the last.
+    pub fn go_to(&mut self, row: usize) {
+        self.at = row.min(self.merged.len().saturating_sub(1));
+        self.place.cursor = self.merged.key(self.at);
+    }
+
+    /// Scrolls without moving the cursor further than the window makes it.
+    pub fn scroll(&mut self, rows: isize, height: usize) {
+        let last = self.merged.len().saturating_sub(height);
+        self.place.offset = self.place.offset.saturating_add_signed(rows).min(last);
+        let at = self.at.clamp(self.place.offset, self.place.offset + height.saturating_sub(1));
+        self.go_to(at);
+    }
+
+    /// Brings the cursor into a window of so many rows, and measures what it shows.
+    pub fn settle(&mut self, height: usize, now: UnixSeconds) {
+        let height = height.max(1);
+        let offset = &mut self.place.offset;
+        if self.at < *offset {
+            *offset = self.at;
+        } else if self.at >= *offset + height {
+            *offset = self.at + 1 - height;
+        }
+        *offset = (*offset).min(self.merged.len().saturating_sub(height));
+        self.measure(height, now);
+    }
+
+    /// Marks the row at the cursor or takes the mark away, and moves on.
+    pub fn toggle_mark(&mut self) {
+        if let Some(key) = self.selected() {
+            if !self.marks.remove(&key) {
+                self.marks.insert(key);
+            }
+            self.step(1);
+        }
+    }
+
+    /// The object at the cursor.
+    pub fn selected(&self) -> Option<ObjectKey> {
+        self.merged.key(self.at)
+    }
+
+    /// The row at the cursor and its shard.
+    pub fn selected_row(&self) -> Option<(&Row, &Slot)> {
+        self.merged.get(self.at).map(|(row, slot)| (&**row, slot))
+    }
+
+    /// What an action is about: the marked objects, or else the one at the cursor.
+    pub fn chosen(&self) -> Vec<ObjectKey> {
+        if self.marks.is_empty() { self.selected().into_iter().collect() } else { self.marks.iter().cloned().collect() }
+    }
+
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    pub fn rows(&self) -> &Merged {
+        &self.merged
+    }
+
+    /// The columns of all shards, joined by name.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Shows this cell of a row by the column's heading.
+    pub fn cell_text(&self, row: &Row, slot: &Slot, name: &str, now: UnixSeconds) -> Option<Text> {
+        let at = column(&slot.shard.columns, name)?;
+        row.cells.get(at).map(|cell| cell.show(now))
+    }
+
+    /// Seconds until a visible cell reads differently; `None` when none ever does.
+    pub fn next_change(&self, height: usize, now: UnixSeconds) -> Option<i64> {
+        use crate::model::cell::Cell;
+        let visible = self.place.offset..self.place.offset + height;
+        let cells = visible.filter_map(|at| self.merged.get(at)).flat_map(|(row, _)| row.cells.iter());
+        let moments = cells.filter_map(|cell| match cell {
+            Cell::Since(t)
+            | Cell::Restarts { last: Some(t), .. }
+            | Cell::Span { from: t, to: None } => Some(*t),
+            Cell::Empty
+            | Cell::None
+            | Cell::Unknown
+            | Cell::Text(_)
+            | Cell::Int(_)
+            | Cell::Ratio { .. }
+            | Cell::Restarts { last: None, .. }
+            | Cell::Span { to: Some(_), .. } => None,
+        });
+        let cells = moments.map(|t| until_next_change(now.since(t))).min();
+        let by_filter = self.filter.depends_on_time().then_some(1);
+        [cells, by_filter].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,186 @@
+//! Which columns a listing shows, in what order, and how wide they would like to be.
+
+use super::Listing;
+use crate::model::cell::{Align, Column};
+use crate::model::object::Row;
+use crate::model::text::{Text, width};
+use crate::model::time::UnixSeconds;
+use crate::views::merge::{Slot, column};
+use crate::views::place::Source;
+use crate::views::sort::SortKey;
+use crate::views::table::ColumnWish;
+use serde::{Deserialize, Serialize};
+
+/// The user's choice for one kind: columns in order, each shown or not. Columns it does not name follow
+/// as they come. Empty: the default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ColumnChoice(pub Vec<(SortKey, bool)>);
+
+/// Columns that say how the object is, the first that a kind has.
+const STATE_COLUMNS: [&str; 3] = ["STATUS", "STATE", "PHASE"];
+
+/// Columns of free text: cut at their end, and shown early because they say why.
+const MESSAGE_COLUMNS: [&str; 2] = ["REASON", "MESSAGE"];
+
+/// Rows looked at to find how wide columns are, beside those on the screen.
+const SAMPLE_ROWS: usize = 200;
+
+/// The widest column: what is longer is read in the detail view.
+const COLUMN_WIDTH_MAX: usize = 120;
+
+impl Listing {
+    /// All columns that could be shown, in order, each with "shown".
+    pub fn all_columns(&self) -> Vec<(SortKey, bool)> {
+        let mut all = self.choice.0.clone();
+        for (key, shown) in self.default_columns() {
+            if !all.iter().any(|(k, _)| *k == key) {
+                all.push((key, shown));
+            }
+        }
+        all.retain(|(key, _)| self.exists(key));
+        all
+    }
+
+    fn default_columns(&self) -> Vec<(SortKey, bool)> {
+        let mut all = Vec::new();
+        if self.namespaced {
+            all.push((SortKey::Namespace, true));
+        }
+        all.push((SortKey::Name, true));
+        if self.place.source != Source::Fleet {
+            all.push((SortKey::Cluster, true));
+        }
+        if self.has_kinds() {
+            all.push((SortKey::Kind, true));
+        }
+        let shown = |c: &Column| c.priority == 0 || self.place.wide;
+        all.extend(self.columns.iter().map(|c| (SortKey::Column(c.name.clone()), shown(c))));
+        all
+    }
+
+    fn exists(&self, key: &SortKey) -> bool {
+        match key {
+            SortKey::Namespace => self.namespaced,
+            SortKey::Name | SortKey::Label(_) => true,
+            SortKey::Cluster => self.place.source != Source::Fleet,
+            SortKey::Kind => self.has_kinds(),
+            SortKey::Column(name) => column(&self.columns, name).is_some(),
+        }
+    }
+
+    /// Says whether rows of several kinds are shown (a category).
+    fn has_kinds(&self) -> bool {
+        let mut kinds = self.rows().slots().iter().map(|s| &s.key.kind);
+        let first = kinds.next();
+        kinds.any(|k| Some(k) != first)
+    }
+
+    /// The columns shown, in order, as [`SortKey`]s.
+    pub fn shown_columns(&self) -> Vec<SortKey> {
+        self.all_columns().into_iter().filter(|(_, shown)| *shown).map(|(key, _)| key).collect()
+    }
+
+    /// The column that says how an object is, where this table has one.
+    pub fn state_column(&self) -> Option<&Text> {
+        let name = STATE_COLUMNS.iter().find_map(|name| column(&self.columns, name))?;
+        self.columns.get(name).map(|c| &c.name)
+    }
+
+    /// The shown columns with their wishes, after scrolling sideways.
+    pub(super) fn wishes(&self) -> Vec<ColumnWish> {
+        let state = self.state_column().cloned();
+        let shown = self.shown_columns();
+        let movable = shown.iter().filter(|key| **key != SortKey::Name).count();
+        let mut skip = self.place.sideways.min(movable.saturating_sub(1));
+        let mut wishes = Vec::new();
+        for (nth, key) in shown.into_iter().enumerate() {
+            if key != SortKey::Name && skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            let scrolled = self.place.sideways > 0;
+            wishes.push(self.wish(key, nth, state.as_ref().filter(|_| !scrolled)));
+        }
+        wishes
+    }
+
+    fn wish(&self, key: SortKey, nth: usize, state: Option<&Text>) -> ColumnWish {
+        let heading = self.heading(&key);
+        let wanted = self.widths.get(&key).copied().unwrap_or_default().max(width(&heading));
+        let is_state = matches!((&key, state), (SortKey::Column(name), Some(state)) if name == state);
+        let is_message = matches!(&key, SortKey::Column(name) if is_message(name));
+        let (importance, least) = match &key {
+            SortKey::Name => (0, 12),
+            SortKey::Cluster => (1, 9),
+            _ if is_state => (2, 13),
+            SortKey::Namespace => (3, 9),
+            _ if is_message => (4, 20),
+            SortKey::Kind | SortKey::Column(_) | SortKey::Label(_) => (5 + nth, 20),
+        };
+        let align = match &key {
+            SortKey::Column(name) => column(&self.columns, name).and_then(|at| self.columns.get(at)).map(|c| c.align),
+            _ => None,
+        };
+        // An arrow that is cut off says nothing: the heading's width is the least.
+        let least = least.min(wanted).max(width(&heading).min(wanted));
+        ColumnWish { align: align.unwrap_or(Align::Left), id: key, heading, wanted, least, importance }
+    }
+
+    /// The heading with an arrow where the table is sorted by it.
+    fn heading(&self, key: &SortKey) -> String {
+        let name = match key {
+            SortKey::Namespace => "NAMESPACE",
+            SortKey::Name if self.place.source == Source::Fleet => "CLUSTER",
+            SortKey::Name => "NAME",
+            SortKey::Cluster => "CLUSTER",
+            SortKey::Kind => "KIND",
+            SortKey::Column(name) | SortKey::Label(name) => name,
+        };
+        match self.place.sort.primary() {
+            Some((sorted, false)) if sorted == key => format!("{name}↑"),
+            Some((sorted, true)) if sorted == key => format!("{name}↓"),
+            _ => name.to_owned(),
+        }
+    }
+
+    /// Widens columns to what the window and a sample of all rows show; they never shrink by themselves,
+    /// so that the table stands still while rows come and go.
+    pub(super) fn measure(&mut self, height: usize, now: UnixSeconds) {
+        let keys = self.shown_columns();
+        let fresh = self.widths.is_empty();
+        let mut widths = std::mem::take(&mut self.widths);
+        let window = self.place.offset..self.place.offset + height;
+        let step = (self.rows().len() / SAMPLE_ROWS).max(1);
+        let sample = if fresh { (0..self.rows().len()).step_by(step).take(SAMPLE_ROWS) } else { (0..0).step_by(1).take(0) };
+        for at in window.chain(sample) {
+            let Some((row, slot)) = self.rows().get(at) else { continue };
+            for key in &keys {
+                let (text, glyph) = self.text_of(key, row, slot, now);
+                let needed = (width(&text) + glyph).min(COLUMN_WIDTH_MAX);
+                let known = widths.entry(key.clone()).or_default();
+                *known = (*known).max(needed);
+            }
+        }
+        self.widths = widths;
+    }
+
+    /// What a cell shows, and how many columns a glyph or bar before it takes.
+    pub(super) fn text_of(&self, key: &SortKey, row: &Row, slot: &Slot, now: UnixSeconds) -> (Text, usize) {
+        match key {
+            SortKey::Namespace => (row.namespace.clone(), 0),
+            SortKey::Name => (row.name.clone(), usize::from(self.place.source == Source::Fleet)),
+            SortKey::Cluster => (Text::new(row.cluster.as_str()), 1),
+            SortKey::Kind => (Text::new(slot.key.kind.kind.to_lowercase()), 0),
+            SortKey::Label(key) => (Text::new(row.label(key).unwrap_or_default()), 0),
+            SortKey::Column(name) => {
+                let text = self.cell_text(row, slot, name, now).unwrap_or_default();
+                (text, if self.state_column() == Some(name) { 2 } else { 0 })
+            }
+        }
+    }
+}
+
+/// Says whether a column holds free text.
+pub(super) fn is_message(name: &str) -> bool {
+    MESSAGE_COLUMNS.contains(&name)
+}

@@ -1,0 +1,243 @@
+//! The table widget: columns fitted to a width, then the visible lines written to the buffer. It never
+//! sees more rows than fit on the screen.
+
+use super::sort::SortKey;
+use crate::model::cell::Align;
+use crate::model::text::{fit, width};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// What a column would like to have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnWish {
+    pub id: SortKey,
+    pub heading: String,
+    pub align: Align,
+    /// The widest text to show.
+    pub wanted: usize,
+    /// Never narrower than this, rather left out.
+    pub least: usize,
+    /// 0 is the last to be left out.
+    pub importance: usize,
+}
+
+/// A column with its place on the screen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heading {
+    pub id: SortKey,
+    pub text: String,
+    pub align: Align,
+    /// Columns from the left edge of the table.
+    pub x: usize,
+    pub width: usize,
+}
+
+/// Columns between two columns.
+const GAP: usize = 2;
+
+/// Mark, cursor, state: before the first column.
+pub const GUTTER: usize = 3;
+
+/// No column takes more than this before all others have what they want.
+const FAIR: usize = 44;
+
+/// Fits columns into a width: what is least important goes first, then names are cut.
+pub fn lay_out(wishes: &[ColumnWish], columns: usize) -> Vec<Heading> {
+    let mut ranked: Vec<usize> = (0..wishes.len()).collect();
+    ranked.sort_by_key(|at| wishes.get(*at).map(|w| w.importance));
+    let mut room = columns.saturating_sub(GUTTER);
+    let mut widths: Vec<Option<usize>> = vec![None; wishes.len()];
+    for (nth, at) in ranked.iter().enumerate() {
+        let Some(wish) = wishes.get(*at) else { continue };
+        let gap = if nth == 0 { 0 } else { GAP };
+        let least = wish.least.min(wish.wanted).max(1);
+        let width = if nth == 0 { least.min(room) } else { least };
+        if width == 0 || width + gap > room {
+            break;
+        }
+        room -= width + gap;
+        if let Some(slot) = widths.get_mut(*at) {
+            *slot = Some(width);
+        }
+    }
+    for limit in [FAIR, usize::MAX] {
+        for at in &ranked {
+            let (Some(wish), Some(Some(width))) = (wishes.get(*at), widths.get_mut(*at)) else { continue };
+            let more = wish.wanted.min(limit).saturating_sub(*width).min(room);
+            *width += more;
+            room -= more;
+        }
+    }
+    place(wishes, &widths)
+}
+
+fn place(wishes: &[ColumnWish], widths: &[Option<usize>]) -> Vec<Heading> {
+    let mut x = GUTTER;
+    let mut headings = Vec::new();
+    for (wish, width) in wishes.iter().zip(widths) {
+        let Some(width) = *width else { continue };
+        headings.push(Heading { id: wish.id.clone(), text: wish.heading.clone(), align: wish.align, x, width });
+        x += width + GAP;
+    }
+    headings
+}
+
+/// One cell, fitted to its column.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CellModel {
+    pub text: String,
+    pub style: Style,
+    /// A bar before the text, in the colour of the cluster.
+    pub bar: Option<Style>,
+    /// What the filter found, as byte ranges of `text`.
+    pub found: Vec<Range<usize>>,
+}
+
+/// One visible row.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LineModel {
+    pub cells: Vec<CellModel>,
+    pub marked: bool,
+    pub selected: bool,
+    /// The state where no column shows it.
+    pub glyph: &'static str,
+    pub glyph_style: Style,
+}
+
+/// What is drawn.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TableModel {
+    pub headings: Vec<Heading>,
+    pub lines: Vec<LineModel>,
+}
+
+/// Styles the table itself needs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TableStyles {
+    pub heading: Style,
+    pub selected: Style,
+    pub marked: Style,
+    pub found: Style,
+}
+
+impl TableModel {
+    /// Draws headings and lines; what does not fit is not drawn.
+    pub fn draw(&self, area: Rect, buffer: &mut Buffer, styles: &TableStyles) {
+        let area = area.intersection(buffer.area);
+        if area.is_empty() {
+            return;
+        }
+        let top = Rect { height: 1, ..area };
+        buffer.set_style(top, styles.heading);
+        for heading in &self.headings {
+            let text = fit(&heading.text, heading.width);
+            let x = area.x + cells(heading.x) + indent(heading, &text);
+            write(buffer, area, (x, area.y), &text, styles.heading);
+        }
+        for (line, y) in self.lines.iter().zip(area.y + 1..area.bottom()) {
+            self.draw_line(line, Rect { y, height: 1, ..area }, buffer, styles);
+        }
+    }
+
+    fn draw_line(&self, line: &LineModel, area: Rect, buffer: &mut Buffer, styles: &TableStyles) {
+        let y = area.y;
+        for (heading, cell) in self.headings.iter().zip(&line.cells) {
+            let mut x = area.x + cells(heading.x) + indent_of(heading, cell);
+            if let Some(style) = cell.bar {
+                write(buffer, area, (x, y), "▌", style);
+                x += 1;
+            }
+            let mut from = 0;
+            for range in &cell.found {
+                let plain = cell.text.get(from..range.start).unwrap_or_default();
+                x = write(buffer, area, (x, y), plain, cell.style);
+                let found = cell.text.get(range.clone()).unwrap_or_default();
+                x = write(buffer, area, (x, y), found, cell.style.patch(styles.found));
+                from = range.end;
+            }
+            write(buffer, area, (x, y), cell.text.get(from..).unwrap_or_default(), cell.style);
+        }
+        if line.marked {
+            write(buffer, area, (area.x, y), "◆", styles.marked);
+        }
+        write(buffer, area, (area.x + 2, y), line.glyph, line.glyph_style);
+        if line.selected {
+            buffer.set_style(area, styles.selected);
+            write(buffer, area, (area.x + 1, y), "▸", Style::default());
+        }
+    }
+
+    /// The column at `x` columns from the left edge.
+    pub fn heading_at(&self, x: usize) -> Option<&Heading> {
+        self.headings.iter().rev().find(|h| h.x <= x)
+    }
+}
+
+/// The text of a cell for its column, the cluster bar counted in.
+pub fn fitted(text: &str, heading: &Heading, bar: bool) -> String {
+    let room = heading.width - usize::from(bar).min(heading.width);
+    match fit(text, room) {
+        Cow::Borrowed(text) => text.to_owned(),
+        Cow::Owned(text) => text,
+    }
+}
+
+fn indent(heading: &Heading, text: &str) -> u16 {
+    match heading.align {
+        Align::Left => 0,
+        Align::Right => cells(heading.width.saturating_sub(width(text))),
+    }
+}
+
+fn indent_of(heading: &Heading, cell: &CellModel) -> u16 {
+    if cell.bar.is_some() { 0 } else { indent(heading, &cell.text) }
+}
+
+fn cells(columns: usize) -> u16 {
+    u16::try_from(columns).unwrap_or(u16::MAX / 2)
+}
+
+/// Writes within the area; returns where the text ended.
+fn write(buffer: &mut Buffer, area: Rect, at: (u16, u16), text: &str, style: Style) -> u16 {
+    let (x, y) = at;
+    if x >= area.right() || y >= area.bottom() || text.is_empty() {
+        return x;
+    }
+    buffer.set_stringn(x, y, text, usize::from(area.right() - x), style).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(name: &str, wanted: usize, least: usize, importance: usize) -> ColumnWish {
+        let id = SortKey::Column(name.into());
+        ColumnWish { id, heading: name.to_owned(), align: Align::Left, wanted, least, importance }
+    }
+
+    #[test]
+    fn the_least_important_column_goes_first() {
+        let wishes = [wish("NS", 10, 8, 3), wish("NAME", 30, 12, 0), wish("CLUSTER", 10, 8, 1), wish("NODE", 20, 20, 4)];
+        let shown = |columns| lay_out(&wishes, columns).into_iter().map(|h| (h.text, h.width)).collect::<Vec<_>>();
+        let all: Vec<String> = shown(100).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(all, ["NS", "NAME", "CLUSTER", "NODE"]);
+        assert_eq!(shown(40), [("NS".into(), 8), ("NAME".into(), 15), ("CLUSTER".into(), 10)]);
+        assert_eq!(shown(26), [("NAME".into(), 13), ("CLUSTER".into(), 8)]);
+        assert_eq!(shown(3), []);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn columns_never_reach_past_the_edge(
+            wanted in proptest::collection::vec((0_usize..60, 0_usize..30, 0_usize..9), 0..9),
+            columns in 0_usize..200,
+        ) {
+            let wishes: Vec<ColumnWish> = wanted.iter().map(|(w, l, i)| wish("C", *w, *l, *i)).collect();
+            let headings = lay_out(&wishes, columns);
+            assert!(headings.iter().all(|h| h.x + h.width <= columns));
+        }
+    }
+}
