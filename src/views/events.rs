@@ -15,13 +15,10 @@ const SAME: [&str; 4] = ["TYPE", "REASON", "OBJECT", "MESSAGE"];
 pub fn deduplicated(slots: Vec<Slot>, before: &[Slot]) -> Vec<Slot> {
     let fold = |slot: Slot| {
         let known = before.iter().find(|b| b.key == slot.key && b.shard.revision == slot.shard.revision);
-        match known {
-            Some(known) => known.clone(),
-            None => {
-                let old = before.iter().find(|b| b.key == slot.key).map(|b| &*b.shard);
-                Slot { shard: Arc::new(folded(&slot.shard, old)), key: slot.key }
-            }
-        }
+        known.cloned().unwrap_or_else(|| {
+            let old = before.iter().find(|b| b.key == slot.key).map(|b| &*b.shard);
+            Slot { shard: Arc::new(folded(&slot.shard, old)), key: slot.key }
+        })
     };
     slots.into_iter().map(fold).collect()
 }

@@ -161,9 +161,9 @@ impl Filter {
 
     /// The first column named by the filter that none of these tables has.
     pub fn unknown_column<'a>(&self, has: impl Fn(&str) -> bool + 'a) -> Option<&str> {
-        self.terms.iter().find_map(|term| match &term.test {
-            Test::Compare { field: Field::Column(name), .. } if !has(name) => Some(name.as_str()),
-            _ => None,
+        self.terms.iter().find_map(|term| {
+            let Test::Compare { field: Field::Column(name), .. } = &term.test else { return None };
+            (!has(name)).then_some(name.as_str())
         })
     }
 }
@@ -190,7 +190,7 @@ fn any_text(row: &Row, now: UnixSeconds, numbers: bool, mut test: impl FnMut(&st
         return true;
     }
     row.cells.iter().any(|cell| match cell {
-        Cell::Text(text) => test(text),
+        Cell::Text(shown) => test(shown),
         Cell::Int(_) | Cell::Ratio { .. } | Cell::Restarts { .. } if numbers => test(&cell.show(now)),
         Cell::Int(_)
         | Cell::Ratio { .. }

@@ -8,7 +8,8 @@ use crate::model::object::Row;
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use crate::protocol::{Shard, ShardKey, ShardState, Snapshot};
-use crate::views::merge::Slot;
+use crate::views::merge::{Slot, column};
+use crate::views::scope::{Scope, matches};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -58,6 +59,13 @@ pub fn slot(snapshot: &Snapshot, before: Option<&Slot>) -> Slot {
         rows: rows.collect(),
     };
     Slot { key: shard_key(), shard: Arc::new(shard) }
+}
+
+/// Says whether a cluster's row belongs to a scope that names clusters or groups.
+pub fn is_in(row: &Row, columns: &[Column], scope: &Scope) -> bool {
+    let groups = column(columns, "GROUPS").and_then(|at| row.cells.get(at));
+    let in_group = |name: &Text| matches!(groups, Some(Cell::Text(groups)) if groups.split(',').any(|g| g == name));
+    scope.clusters.is_empty() || scope.clusters.iter().any(|p| matches(p, &row.name) || in_group(p))
 }
 
 fn shard_key() -> ShardKey {

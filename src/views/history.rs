@@ -51,8 +51,8 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::views::scope::Scope;
     use crate::views::place::Source;
+    use crate::views::scope::Scope;
 
     fn place(name: &str) -> Place {
         Place::of(Source::Resources(name.into()), Scope::default())

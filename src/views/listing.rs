@@ -17,6 +17,7 @@ mod columns;
 mod model;
 
 pub use columns::ColumnChoice;
+pub use model::Look;
 
 /// A table and all that belongs to it.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +49,8 @@ struct Conditions<'a> {
 
 impl Lens for Conditions<'_> {
     fn contains(&self, row: &Row, columns: &[Column]) -> bool {
-        self.place.scope.has_namespace(&row.namespace)
+        (self.place.source != Source::Fleet || fleet::is_in(row, columns, &self.place.scope))
+            && self.place.scope.has_namespace(&row.namespace)
             && self.place.within.as_ref().is_none_or(|w| w.holds(row, columns))
     }
 
@@ -76,7 +78,7 @@ impl Listing {
         let slots = match &self.place.source {
             Source::Fleet => vec![fleet::slot(snapshot, self.merged.slots().first())],
             Source::Resources(_) | Source::Events => {
-                let mut coverage = resources::coverage(snapshot, view, &self.place.scope);
+                let mut coverage = resources::coverage(snapshot, view, &self.place.looked_at());
                 let slots = std::mem::take(&mut coverage.slots);
                 self.coverage = coverage;
                 self.prepared(slots)
@@ -255,9 +257,7 @@ impl Listing {
         let visible = self.place.offset..self.place.offset + height;
         let cells = visible.filter_map(|at| self.merged.get(at)).flat_map(|(row, _)| row.cells.iter());
         let moments = cells.filter_map(|cell| match cell {
-            Cell::Since(t)
-            | Cell::Restarts { last: Some(t), .. }
-            | Cell::Span { from: t, to: None } => Some(*t),
+            Cell::Since(t) | Cell::Restarts { last: Some(t), .. } | Cell::Span { from: t, to: None } => Some(*t),
             Cell::Empty
             | Cell::None
             | Cell::Unknown

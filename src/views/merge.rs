@@ -73,15 +73,15 @@ impl Merged {
             self.order.clear();
         }
         let mut changes = Changes::default();
-        let mut changed = lost;
+        let mut is_new = lost;
         for slot in shards {
-            changed |= self.take_in(slot, lens, &mut changes);
+            is_new |= self.take_in(slot, lens, &mut changes);
         }
-        if changed {
+        if is_new {
             self.apply(changes);
             self.recount();
         }
-        changed
+        is_new
     }
 
     /// Compares one shard with its last version and notes what is different.

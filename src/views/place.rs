@@ -93,3 +93,13 @@ impl Place {
         Self { source, scope, ..Self::default() }
     }
 }
+
+impl Place {
+    /// The clusters and namespaces that are really looked at: a drill-down needs one cluster only.
+    pub fn looked_at(&self) -> Scope {
+        match &self.within {
+            Some(within) => Scope { namespaces: self.scope.namespaces.clone(), ..Scope::of(&within.cluster) },
+            None => self.scope.clone(),
+        }
+    }
+}

@@ -4,7 +4,7 @@ use crate::model::text::Text;
 use serde::{Deserialize, Serialize};
 
 /// One thing to sort by.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SortKey {
     Namespace,

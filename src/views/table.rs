@@ -63,6 +63,8 @@ pub fn lay_out(wishes: &[ColumnWish], columns: usize) -> Vec<Heading> {
             *slot = Some(width);
         }
     }
+    // Who lacks least is served first: many whole words are worth more than one longer name.
+    ranked.sort_by_key(|at| wishes.get(*at).map(|w| w.wanted.saturating_sub(w.least)));
     for limit in [FAIR, usize::MAX] {
         for at in &ranked {
             let (Some(wish), Some(Some(width))) = (wishes.get(*at), widths.get_mut(*at)) else { continue };
@@ -220,12 +222,13 @@ mod tests {
 
     #[test]
     fn the_least_important_column_goes_first() {
-        let wishes = [wish("NS", 10, 8, 3), wish("NAME", 30, 12, 0), wish("CLUSTER", 10, 8, 1), wish("NODE", 20, 20, 4)];
+        let wishes =
+            [wish("NS", 10, 8, 3), wish("NAME", 30, 12, 0), wish("CLUSTER", 10, 8, 1), wish("NODE", 20, 20, 4)];
         let shown = |columns| lay_out(&wishes, columns).into_iter().map(|h| (h.text, h.width)).collect::<Vec<_>>();
         let all: Vec<String> = shown(100).into_iter().map(|(name, _)| name).collect();
         assert_eq!(all, ["NS", "NAME", "CLUSTER", "NODE"]);
-        assert_eq!(shown(40), [("NS".into(), 8), ("NAME".into(), 15), ("CLUSTER".into(), 10)]);
-        assert_eq!(shown(26), [("NAME".into(), 13), ("CLUSTER".into(), 8)]);
+        assert_eq!(shown(40), [("NS".into(), 10), ("NAME".into(), 13), ("CLUSTER".into(), 10)]);
+        assert_eq!(shown(26), [("NAME".into(), 12), ("CLUSTER".into(), 9)]);
         assert_eq!(shown(3), []);
     }
 

@@ -20,12 +20,13 @@ pub struct Tab {
 }
 
 /// An interest as it was sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subscribed {
     /// Empty for the fleet, which needs no watch.
     pub resource: Text,
     pub clusters: Vec<ClusterName>,
     pub selector: Text,
+    pub namespaces: Vec<Text>,
 }
 
 impl Tab {

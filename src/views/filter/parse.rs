@@ -83,13 +83,10 @@ fn regex(pattern: &str) -> Result<Test, String> {
 
 /// The regex crate draws a picture over several lines; its last line says it.
 fn first_reason(why: &regex::Error) -> String {
-    match why {
-        regex::Error::CompiledTooBig(_) => "this pattern is too large".to_owned(),
-        other => {
-            let text = other.to_string();
-            text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
-        }
+    if matches!(why, regex::Error::CompiledTooBig(_)) {
+        return "this pattern is too large".to_owned();
     }
+    why.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 /// Longer operators first, so that `>=` is not read as `>`.

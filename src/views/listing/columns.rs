@@ -117,10 +117,8 @@ impl Listing {
             _ if is_message => (4, 20),
             SortKey::Kind | SortKey::Column(_) | SortKey::Label(_) => (5 + nth, 20),
         };
-        let align = match &key {
-            SortKey::Column(name) => column(&self.columns, name).and_then(|at| self.columns.get(at)).map(|c| c.align),
-            _ => None,
-        };
+        let named = if let SortKey::Column(name) = &key { column(&self.columns, name) } else { None };
+        let align = named.and_then(|at| self.columns.get(at)).map(|c| c.align);
         // An arrow that is cut off says nothing: the heading's width is the least.
         let least = least.min(wanted).max(width(&heading).min(wanted));
         ColumnWish { align: align.unwrap_or(Align::Left), id: key, heading, wanted, least, importance }
@@ -151,7 +149,8 @@ impl Listing {
         let mut widths = std::mem::take(&mut self.widths);
         let window = self.place.offset..self.place.offset + height;
         let step = (self.rows().len() / SAMPLE_ROWS).max(1);
-        let sample = if fresh { (0..self.rows().len()).step_by(step).take(SAMPLE_ROWS) } else { (0..0).step_by(1).take(0) };
+        let sample =
+            if fresh { (0..self.rows().len()).step_by(step).take(SAMPLE_ROWS) } else { (0..0).step_by(1).take(0) };
         for at in window.chain(sample) {
             let Some((row, slot)) = self.rows().get(at) else { continue };
             for key in &keys {

@@ -8,7 +8,6 @@ use crate::model::object::Row;
 use crate::model::text::width;
 use crate::model::time::{UnixSeconds, human};
 use crate::protocol::{ShardState, Snapshot};
-use crate::views::fleet;
 use crate::views::merge::Slot;
 use crate::views::place::Source;
 use crate::views::sort::SortKey;
@@ -53,9 +52,9 @@ impl Listing {
         let state = self.state_column().cloned();
         let lines = window.filter_map(|at| {
             let (row, slot) = self.rows().get(at)?;
-            let stale = look.stale_since(slot);
-            let base = look.theme.style(if stale.is_some() { Role::Stale } else { Role::Text });
-            let cells = headings.iter().map(|h| self.cell(h, (row, slot), (base, stale), look)).collect();
+            let old = look.stale_since(slot);
+            let base = look.theme.style(if old.is_some() { Role::Stale } else { Role::Text });
+            let cells = headings.iter().map(|h| self.cell(h, (row, slot), (base, old), look)).collect();
             let glyph = if state.is_none() && row.health.is_fault() { row.health.glyph() } else { "" };
             Some(LineModel {
                 cells,
@@ -87,7 +86,12 @@ impl Listing {
         };
         let text = match &heading.id {
             SortKey::Column(name) if is_message(name) => cut_end(&text, heading.width),
-            _ => fitted(&text, heading, has_bar),
+            SortKey::Namespace
+            | SortKey::Name
+            | SortKey::Cluster
+            | SortKey::Kind
+            | SortKey::Column(_)
+            | SortKey::Label(_) => fitted(&text, heading, has_bar),
         };
         let searched = !is_relative(&heading.id, row, slot);
         CellModel {
@@ -107,9 +111,9 @@ impl Listing {
         look: Look<'_>,
     ) -> CellModel {
         let (word, _) = self.text_of(&heading.id, row, slot, look.now);
-        let state = look.snapshot.clusters.get(&row.cluster).map(|c| &c.state);
-        let (glyph, style) = match state {
-            Some(state) if self.place.source == Source::Fleet => (state.glyph(), look.theme.state(state)),
+        let cluster = look.snapshot.clusters.get(&row.cluster);
+        let (glyph, tone) = match cluster {
+            Some(c) if self.place.source == Source::Fleet => (c.state.glyph(), look.theme.state(&c.state)),
             _ => (row.health.glyph(), look.theme.health(&row.health)),
         };
         let mut text = if word.is_empty() { String::new() } else { format!("{glyph} {word}") };
@@ -121,8 +125,8 @@ impl Listing {
         }
         let text = fitted(&text, heading, false);
         let found = self.filter().found(&text);
-        let style = if stale.is_some() && self.place.source != Source::Fleet { base } else { style };
-        CellModel { text, style, bar: None, found }
+        let tone = if stale.is_some() && self.place.source != Source::Fleet { base } else { tone };
+        CellModel { text, style: tone, bar: None, found }
     }
 
     /// Colour where it means something, outside the state column.
@@ -141,12 +145,9 @@ impl Listing {
             ("RESTARTS", Cell::Restarts { last: Some(t), .. }) => look.now.since(*t) < RESTART_RECENT_S,
             _ => false,
         };
-        let gone = matches!(cell, Cell::None | Cell::Unknown) || (self.place.source == Source::Fleet && name == "SOURCE");
-        if worry {
-            Some(look.theme.style(Role::Degraded))
-        } else {
-            gone.then(|| look.theme.style(Role::Dim))
-        }
+        let gone =
+            matches!(cell, Cell::None | Cell::Unknown) || (self.place.source == Source::Fleet && name == "SOURCE");
+        if worry { Some(look.theme.style(Role::Degraded)) } else { gone.then(|| look.theme.style(Role::Dim)) }
     }
 }
 
@@ -181,9 +182,4 @@ fn cut_end(text: &str, columns: usize) -> String {
         out.push('…');
     }
     out
-}
-
-/// The kind whose rows stand for clusters.
-pub fn is_cluster(key: &crate::model::object::ObjectKey) -> bool {
-    key.kind == fleet::cluster_kind()
 }

@@ -22,6 +22,7 @@ impl MissingList {
         Self { missing, at: 0 }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a list knows moves and one answer")]
     /// Moves; `enter` tries the cluster again now.
     pub fn act(&mut self, action: Action, around: &Surroundings<'_>) -> Reply {
         let last = self.missing.len().saturating_sub(1);
@@ -35,7 +36,11 @@ impl MissingList {
             Action::Bottom => self.at = last,
             Action::Accept => {
                 let clusters = self.missing.get(self.at).map(|m| m.cluster.clone()).into_iter().collect();
-                return Reply { close: true, effects: vec![Effect::Send(Request::Retry(clusters))], ..Reply::default() };
+                return Reply {
+                    close: true,
+                    effects: vec![Effect::Send(Request::Retry(clusters))],
+                    ..Reply::default()
+                };
             }
             _ => {}
         }
@@ -46,7 +51,8 @@ impl MissingList {
         let names = self.missing.iter().map(|m| width(m.cluster.as_str())).max().unwrap_or_default().min(24);
         let line = |m: &Missing| {
             let name = fit(m.cluster.as_str(), names);
-            let next = if m.next.is_empty() || m.why.contains(&m.next) { String::new() } else { format!(" · {}", m.next) };
+            let next =
+                if m.next.is_empty() || m.why.contains(&m.next) { String::new() } else { format!(" · {}", m.next) };
             format!("{} {name}{}  {}{next}", glyph(m.gap), " ".repeat(names.saturating_sub(width(&name))), m.why)
         };
         let lines: Vec<String> = self.missing.iter().map(line).collect();

@@ -1,0 +1,38 @@
+//! Signals that end the console in good order, and the one that brings it back.
+
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+pub(super) enum Signal {
+    /// SIGTERM, SIGHUP, SIGINT.
+    End,
+    /// SIGCONT: the shell gave the terminal back.
+    Continue,
+}
+
+pub(super) struct Signals {
+    terminate: Stream,
+    hangup: Stream,
+    interrupt: Stream,
+    resume: Stream,
+}
+
+impl Signals {
+    pub(super) fn new() -> std::io::Result<Self> {
+        let from = |kind| signal(kind);
+        Ok(Self {
+            terminate: from(SignalKind::terminate())?,
+            hangup: from(SignalKind::hangup())?,
+            interrupt: from(SignalKind::interrupt())?,
+            resume: from(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+        })
+    }
+
+    pub(super) async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::End,
+            _ = self.hangup.recv() => Signal::End,
+            _ = self.interrupt.recv() => Signal::End,
+            _ = self.resume.recv() => Signal::Continue,
+        }
+    }
+}

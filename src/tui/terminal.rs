@@ -1,0 +1,103 @@
+//! The terminal: taken at the start, given back however we end.
+
+use base64::Engine as _;
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use crossterm::{cursor, execute, queue, terminal};
+use ratatui::{DefaultTerminal, Frame};
+use std::io::{Write as _, stdout};
+
+/// The terminal while the console has it.
+#[derive(Debug)]
+pub(super) struct Screen {
+    terminal: DefaultTerminal,
+    mouse: bool,
+    in_tmux: bool,
+}
+
+impl Screen {
+    /// Takes the terminal: raw mode, the alternate screen, bracketed paste, the mouse if wanted. Panics
+    /// restore it before they are printed.
+    pub(super) fn open(mouse: bool, in_tmux: bool) -> std::io::Result<Self> {
+        restore_on_panic();
+        let terminal = ratatui::try_init()?;
+        let mut screen = Self { terminal, mouse, in_tmux };
+        execute!(stdout(), EnableBracketedPaste)?;
+        screen.capture_mouse(mouse)?;
+        Ok(screen)
+    }
+
+    /// Columns and rows; 80x24 where the terminal does not say.
+    pub(super) fn size() -> (u16, u16) {
+        terminal::size().unwrap_or((80, 24))
+    }
+
+    /// Draws one frame; the terminal shows it whole or not at all.
+    pub(super) fn draw(&mut self, view: impl FnOnce(&mut Frame<'_>)) -> std::io::Result<()> {
+        queue!(stdout(), BeginSynchronizedUpdate)?;
+        let drawn = self.terminal.draw(view).map(drop);
+        execute!(stdout(), EndSynchronizedUpdate)?;
+        drawn
+    }
+
+    pub(super) fn capture_mouse(&mut self, on: bool) -> std::io::Result<()> {
+        self.mouse = on;
+        if on { execute!(stdout(), EnableMouseCapture) } else { execute!(stdout(), DisableMouseCapture) }
+    }
+
+    /// Copies by OSC 52, so that it works over SSH too; inside tmux wrapped to pass through.
+    pub(super) fn copy(&self, text: &str) -> std::io::Result<()> {
+        let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+        let sequence = format!("\u{1b}]52;c;{encoded}\u{7}");
+        let mut out = stdout();
+        if self.in_tmux {
+            write!(out, "\u{1b}Ptmux;{}\u{1b}\\", sequence.replace('\u{1b}', "\u{1b}\u{1b}"))?;
+        } else {
+            write!(out, "{sequence}")?;
+        }
+        out.flush()
+    }
+
+    /// Gives the terminal to the shell and stops this process, as `ctrl-z` does elsewhere; returns at `fg`.
+    pub(super) fn suspend() -> std::io::Result<()> {
+        give_back();
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP)?;
+        Ok(())
+    }
+
+    /// Takes the terminal again after a suspension.
+    pub(super) fn resume(&mut self) -> std::io::Result<()> {
+        terminal::enable_raw_mode()?;
+        execute!(stdout(), terminal::EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+        self.capture_mouse(self.mouse)?;
+        self.terminal.clear()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Everything is tried; of a terminal that is gone there is nothing to report to.
+fn give_back() {
+    let restored = execute!(
+        stdout(),
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        terminal::LeaveAlternateScreen,
+        cursor::Show
+    );
+    drop(restored);
+    drop(terminal::disable_raw_mode());
+}
+
+fn restore_on_panic() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        give_back();
+        before(panic);
+    }));
+}

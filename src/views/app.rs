@@ -1,0 +1,296 @@
+//! The screen as a value: `update` changes it and says what to do, `view` draws it. No IO, no clock.
+
+use super::keymap::{Context, Key, Keymap};
+use super::listing::{Listing, Look};
+use super::memory::{Memory, SavedTab};
+use super::msg::{Effect, Flow, Msg};
+use super::overlay::{Overlay, Surroundings};
+use super::place::{Place, Source};
+use super::prompt::{Prompt, PromptKind};
+use super::scope::Scope;
+use super::tabs::Tab;
+use super::theme::file::Themes;
+use super::theme::{self, Depth, Theme, Wish};
+use crate::model::time::UnixSeconds;
+use crate::protocol::{Request, Severity, Snapshot, ViewId};
+use ratatui::layout::Rect;
+use std::sync::Arc;
+
+mod act;
+mod draw;
+mod go;
+mod input;
+#[cfg(test)]
+mod tests;
+
+/// What the screen starts with.
+#[derive(Debug)]
+pub struct Setup {
+    pub themes: Themes,
+    /// The theme asked for by name.
+    pub theme: Option<String>,
+    pub depth: Depth,
+    pub keymap: Keymap,
+    /// The last session; the default starts anew.
+    pub memory: Memory,
+    /// What `-c` gave: a command line.
+    pub command: Option<String>,
+    /// Seconds east of Greenwich, for the clock in the header.
+    pub utc_offset_s: i64,
+    pub now: UnixSeconds,
+    pub size: (u16, u16),
+}
+
+/// One line that says what came of the last thing done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    pub severity: Severity,
+    pub text: String,
+}
+
+/// The screen.
+#[derive(Debug)]
+pub struct App {
+    themes: Themes,
+    theme: Theme,
+    wished_theme: Option<String>,
+    depth: Depth,
+    keymap: Keymap,
+    memory: Memory,
+    snapshot: Arc<Snapshot>,
+    /// The newest snapshot while the screen is frozen.
+    held: Option<Arc<Snapshot>>,
+    frozen: bool,
+    now: UnixSeconds,
+    utc_offset_s: i64,
+    size: (u16, u16),
+    tabs: Vec<Tab>,
+    active: usize,
+    next_view: u32,
+    overlays: Vec<Overlay>,
+    prompt: Option<Prompt>,
+    /// Keys of a sequence that is not complete.
+    pending: Vec<Key>,
+    message: Option<Message>,
+    /// Notices up to this number have been shown.
+    seen_notice: u64,
+    effects: Vec<Effect>,
+}
+
+impl App {
+    /// Opens the first screen: the command, else the last session, else the fleet.
+    pub fn new(setup: Setup) -> Self {
+        let depth = setup.depth;
+        let mut app = Self {
+            theme: setup.themes.or_default("").reduced(depth),
+            themes: setup.themes,
+            wished_theme: setup.theme,
+            depth,
+            keymap: setup.keymap,
+            memory: setup.memory,
+            snapshot: Arc::default(),
+            held: None,
+            frozen: false,
+            now: setup.now,
+            utc_offset_s: setup.utc_offset_s,
+            size: setup.size,
+            tabs: Vec::new(),
+            active: 0,
+            next_view: 1,
+            overlays: Vec::new(),
+            prompt: None,
+            pending: Vec::new(),
+            message: None,
+            seen_notice: 0,
+            effects: Vec::new(),
+        };
+        app.choose_theme(None);
+        app.restore(setup.command.as_deref());
+        app
+    }
+
+    fn restore(&mut self, command: Option<&str>) {
+        let saved: Vec<SavedTab> = if command.is_none() { std::mem::take(&mut self.memory.tabs) } else { Vec::new() };
+        for tab in saved.iter().take(super::tabs::TABS_MAX) {
+            self.add_tab(tab.place());
+        }
+        if self.tabs.is_empty() {
+            self.add_tab(Place::of(Source::Fleet, Scope::default()));
+        }
+        self.active = self.memory.active.min(self.tabs.len() - 1);
+        if let Some(line) = command {
+            self.run_line(line);
+        }
+    }
+
+    /// The theme that suits what was asked for, the terminal's background and its colours.
+    fn choose_theme(&mut self, is_light: Option<bool>) {
+        let asked = self.wished_theme.clone().or_else(|| self.memory.theme.as_ref().map(ToString::to_string));
+        let name = theme::choose(&Wish { theme: asked.as_deref(), is_light, depth: self.depth });
+        self.theme = self.themes.or_default(name).reduced(self.depth);
+    }
+
+    fn add_tab(&mut self, place: Place) {
+        let choice = self.memory.columns_of(&place.source);
+        let place = Place { sort: self.memory.sort_of(&place.source), ..place };
+        let tab = Tab::new(ViewId(self.next_view), Listing::new(place, choice));
+        self.next_view += 1;
+        self.tabs.push(tab);
+    }
+
+    /// Takes one message in.
+    pub fn update(&mut self, msg: Msg) -> Flow {
+        let draw = match msg {
+            Msg::Tick(now) => self.tick(now),
+            Msg::Snapshot(snapshot) => self.take_snapshot(snapshot),
+            Msg::Key(key) => {
+                self.message = None;
+                self.key(key);
+                true
+            }
+            Msg::Mouse(mouse) => self.mouse(mouse),
+            Msg::Resize(columns, rows) => {
+                self.size = (columns, rows);
+                true
+            }
+            Msg::Paste(text) => self.paste(&text),
+            Msg::Background { light } => {
+                self.choose_theme(Some(light));
+                true
+            }
+            Msg::Busy => {
+                self.say(Severity::Warning, "the engine is busy; try again in a moment");
+                for tab in &mut self.tabs {
+                    tab.subscribed = None;
+                }
+                true
+            }
+            Msg::Saved(Ok(path)) => self.say(Severity::Note, &format!("saved {path}")),
+            Msg::Saved(Err(why)) => self.say(Severity::Error, &format!("not saved: {why}")),
+        };
+        if draw {
+            self.settle();
+        }
+        Flow { draw, effects: std::mem::take(&mut self.effects) }
+    }
+
+    fn tick(&mut self, now: UnixSeconds) -> bool {
+        if now == self.now {
+            return false;
+        }
+        self.now = now;
+        for tab in &mut self.tabs {
+            if tab.listing.filter().depends_on_time() {
+                tab.listing.judge(false, now);
+            }
+        }
+        true
+    }
+
+    fn take_snapshot(&mut self, snapshot: Arc<Snapshot>) -> bool {
+        if self.frozen {
+            self.held = Some(snapshot);
+            return false;
+        }
+        self.snapshot = snapshot;
+        self.feed();
+        self.show_notices();
+        true
+    }
+
+    /// Gives the snapshot to all tabs and asks the engine for what they look at now.
+    fn feed(&mut self) {
+        for tab in &mut self.tabs {
+            tab.listing.feed(&self.snapshot, tab.view, self.now);
+        }
+        self.subscribe();
+    }
+
+    fn show_notices(&mut self) {
+        let Some(newest) = self.snapshot.notices.last() else { return };
+        let worst = self.snapshot.notices.iter().filter(|n| n.number > self.seen_notice && n.severity > Severity::Note);
+        if let Some(notice) = worst.max_by_key(|n| (n.severity, n.number)) {
+            let cluster = notice.cluster.as_ref().map_or_else(String::new, |c| format!("{c}: "));
+            self.message = Some(Message { severity: notice.severity, text: format!("{cluster}{}", notice.text) });
+        }
+        self.seen_notice = newest.number;
+    }
+
+    /// Says what was wrong with a file of the user's.
+    pub fn warn(&mut self, problem: &str) {
+        self.say(Severity::Warning, problem);
+    }
+
+    /// Puts a line where it is read; says that there is something to draw.
+    fn say(&mut self, severity: Severity, text: &str) -> bool {
+        self.message = Some(Message { severity, text: text.to_owned() });
+        true
+    }
+
+    fn send(&mut self, request: Request) {
+        self.effects.push(Effect::Send(request));
+    }
+
+    /// Brings the window to the cursor and measures it.
+    fn settle(&mut self) {
+        let height = self.page();
+        let now = self.now;
+        if let Some(tab) = self.tabs.get_mut(self.active) {
+            tab.listing.settle(height, now);
+        }
+    }
+
+    fn tab(&self) -> Option<&Tab> {
+        self.tabs.get(self.active)
+    }
+
+    fn tab_mut(&mut self) -> Option<&mut Tab> {
+        self.tabs.get_mut(self.active)
+    }
+
+    fn listing_mut(&mut self) -> Option<&mut Listing> {
+        self.tab_mut().map(|tab| &mut tab.listing)
+    }
+
+    /// Where keys are looked up now.
+    pub fn context(&self) -> Context {
+        if self.prompt.is_some() {
+            return Context::Prompt;
+        }
+        if let Some(overlay) = self.overlays.last() {
+            return overlay.context();
+        }
+        match self.tab().map(|tab| &tab.listing.place.source) {
+            Some(Source::Resources(_) | Source::Events) => Context::Table,
+            Some(Source::Fleet) | None => Context::Fleet,
+        }
+    }
+
+    fn look(&self) -> Look<'_> {
+        Look { theme: &self.theme, snapshot: &self.snapshot, now: self.now }
+    }
+
+    fn surroundings(&self, area: Rect) -> Surroundings<'_> {
+        Surroundings { snapshot: &self.snapshot, theme: &self.theme, now: self.now, area }
+    }
+
+    /// Seconds until something on the screen reads differently by the passing of time alone.
+    pub fn next_change(&self) -> Option<i64> {
+        let height = self.page();
+        self.tab().and_then(|tab| tab.listing.next_change(height, self.now))
+    }
+
+    /// What to save for the next start.
+    pub fn memory(&self) -> Memory {
+        let tabs = self.tabs.iter().map(|tab| SavedTab::of(&tab.listing.place)).collect();
+        Memory { tabs, active: self.active, ..self.memory.clone() }
+    }
+
+    fn open_prompt(&mut self, kind: PromptKind) {
+        let text = match kind {
+            PromptKind::Command => String::new(),
+            PromptKind::Filter => self.tab().map_or_else(String::new, |tab| tab.listing.place.filter.clone()),
+        };
+        self.prompt = Some(Prompt::new(kind, &text));
+    }
+}

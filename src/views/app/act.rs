@@ -1,0 +1,312 @@
+//! What each action does to the table under the cursor, and around it.
+
+use super::App;
+use crate::model::cluster::ClusterName;
+use crate::model::text::Text;
+use crate::protocol::{Request, Severity};
+use crate::views::history::History;
+use crate::views::keymap::{Action, SortBy};
+use crate::views::listing::ColumnChoice;
+use crate::views::msg::Effect;
+use crate::views::overlay::{MissingList, Overlay};
+use crate::views::place::Source;
+use crate::views::prompt::PromptKind;
+use crate::views::sort::{Sort, SortKey};
+
+/// Terminals take 74,994 bytes of base64 by OSC 52: three quarters of that as text.
+const COPY_BYTES_MAX: usize = 56_000;
+
+impl App {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "each group takes the actions it knows and leaves the rest to the next"
+    )]
+    /// Does what the key means when no overlay and no prompt has it.
+    pub(super) fn act(&mut self, action: Action) {
+        if self.move_cursor(action) || self.change_table(action) || self.leave_table(action) {
+            return;
+        }
+        match action {
+            Action::Missing => self.open_missing(),
+            Action::Retry => self.retry_marked(),
+            Action::Connect => self.ask(self.chosen_clusters(), Request::Connect, "connecting"),
+            Action::Pause => self.ask(self.chosen_clusters(), Request::Pause, "disconnecting"),
+            Action::Freeze => self.toggle_frozen(),
+            Action::Refresh => self.refresh(),
+            Action::Command => self.open_prompt(PromptKind::Command),
+            Action::Filter => self.open_prompt(PromptKind::Filter),
+            Action::Copy => self.copy_name(),
+            Action::Quit => self.effects.push(Effect::Quit),
+            _ => {}
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other groups have the rest")]
+    fn move_cursor(&mut self, action: Action) -> bool {
+        let page = self.page().max(1);
+        let Some(listing) = self.listing_mut() else { return false };
+        let page = isize::try_from(page).unwrap_or(isize::MAX);
+        match action {
+            Action::Up => listing.step(-1),
+            Action::Down => listing.step(1),
+            Action::PageUp => listing.step(-page),
+            Action::PageDown => listing.step(page),
+            Action::Top => listing.go_to(0),
+            Action::Bottom => listing.go_to(usize::MAX),
+            Action::Left => listing.place.sideways = listing.place.sideways.saturating_sub(1),
+            Action::Right => {
+                let last = listing.shown_columns().len().saturating_sub(2);
+                listing.place.sideways = (listing.place.sideways + 1).min(last);
+            }
+            Action::Mark => listing.toggle_mark(),
+            Action::ClearMarks => listing.marks.clear(),
+            _ => return false,
+        }
+        true
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other groups have the rest")]
+    fn change_table(&mut self, action: Action) -> bool {
+        match action {
+            Action::Wide => {
+                if let Some(listing) = self.listing_mut() {
+                    listing.set_wide(!listing.place.wide);
+                }
+            }
+            Action::Faults => {
+                let now = self.now;
+                if let Some(listing) = self.listing_mut() {
+                    listing.set_faults(!listing.place.faults, now);
+                }
+            }
+            Action::Sort(by) => self.sort_by_kind(by),
+            Action::SortLeft => self.move_sort(false),
+            Action::SortRight => self.move_sort(true),
+            Action::SortReverse => self.reverse_sort(),
+            _ => return false,
+        }
+        true
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other groups have the rest")]
+    fn leave_table(&mut self, action: Action) -> bool {
+        match action {
+            Action::Open => self.open_selected(),
+            Action::Back => self.go_back(),
+            Action::HistoryBack => self.walk_or_say(History::back),
+            Action::HistoryForward => self.walk_or_say(History::forward),
+            Action::LastView => self.walk_or_say(History::last),
+            Action::Namespace(nth) => self.go_to_namespace(nth),
+            Action::Owner => self.go_to_owner(),
+            Action::Node => self.go_to_node(),
+            Action::Events => self.go_to_events(),
+            Action::NewTab => self.new_tab(),
+            Action::NextTab => self.turn_tab(true),
+            Action::PreviousTab => self.turn_tab(false),
+            Action::CloseTab => self.close_tab(),
+            _ => return false,
+        }
+        true
+    }
+
+    pub(super) fn set_filter(&mut self, line: &str) {
+        let now = self.now;
+        if let Some(listing) = self.listing_mut() {
+            listing.set_filter(line, now);
+        }
+        self.subscribe();
+    }
+
+    /// Sorts, and remembers it for the kind.
+    pub(super) fn set_sort(&mut self, sort: Sort) {
+        let Some(listing) = self.listing_mut() else { return };
+        listing.set_sort(sort.clone());
+        let kind = Text::new(listing.place.source.name());
+        self.memory.sorts.insert(kind, sort);
+    }
+
+    fn choose_sort(&mut self, key: SortKey) {
+        if let Some(sort) = self.tab().map(|tab| tab.listing.place.sort.chosen(key)) {
+            self.set_sort(sort);
+        }
+    }
+
+    fn sort_by_kind(&mut self, by: SortBy) {
+        let Some(listing) = self.tab().map(|tab| &tab.listing) else { return };
+        let first_of = |names: &[&str]| {
+            let found = names.iter().find_map(|n| listing.columns().iter().find(|c| c.name == **n));
+            found.map(|c| SortKey::Column(c.name.clone()))
+        };
+        let key = match by {
+            SortBy::Name => Some(SortKey::Name),
+            SortBy::Namespace => Some(SortKey::Namespace),
+            SortBy::Cluster => Some(SortKey::Cluster),
+            SortBy::Status => {
+                listing.state_column().cloned().map(SortKey::Column).or_else(|| first_of(&["TYPE", "READY"]))
+            }
+            SortBy::Age => first_of(&["AGE", "LAST SEEN", "FOR"]),
+            SortBy::Ready => first_of(&["READY", "NODES", "AVAILABLE"]),
+            SortBy::Restarts => first_of(&["RESTARTS"]),
+        };
+        match key {
+            Some(key) => self.choose_sort(key),
+            None => {
+                self.say(Severity::Note, "this table has no such column");
+            }
+        }
+    }
+
+    /// `:sort COLUMN`.
+    pub(super) fn sort_by_name(&mut self, name: &str) {
+        let Some(listing) = self.tab().map(|tab| &tab.listing) else { return };
+        let key = match name.to_ascii_lowercase().as_str() {
+            "name" => Some(SortKey::Name),
+            "namespace" | "ns" => Some(SortKey::Namespace),
+            "cluster" => Some(SortKey::Cluster),
+            _ => {
+                let found = listing.columns().iter().find(|c| c.name.eq_ignore_ascii_case(name));
+                found.map(|c| SortKey::Column(c.name.clone()))
+            }
+        };
+        if let Some(key) = key {
+            self.choose_sort(key);
+        } else {
+            let names: Vec<&str> = listing.columns().iter().map(|c| c.name.as_str()).collect();
+            let text =
+                format!("there is no column {name}: name, namespace, cluster, {}", names.join(", ").to_lowercase());
+            self.say(Severity::Error, &text);
+        }
+    }
+
+    /// Sorts by the shown column beside the present one.
+    fn move_sort(&mut self, right: bool) {
+        let Some(listing) = self.tab().map(|tab| &tab.listing) else { return };
+        let shown = listing.shown_columns();
+        let at = listing.place.sort.primary().and_then(|(key, _)| shown.iter().position(|k| k == key));
+        let next = match (at, right) {
+            (None, true) => 0,
+            (None, false) => shown.len().saturating_sub(1),
+            (Some(at), true) => (at + 1) % shown.len().max(1),
+            (Some(at), false) => (at + shown.len().max(1) - 1) % shown.len().max(1),
+        };
+        if let Some(key) = shown.into_iter().nth(next) {
+            self.set_sort(Sort::by(key, false));
+        }
+    }
+
+    fn reverse_sort(&mut self) {
+        let key = self.tab().and_then(|tab| tab.listing.place.sort.primary()).map(|(key, _)| key.clone());
+        self.choose_sort(key.unwrap_or(SortKey::Name));
+    }
+
+    /// `:label KEY`: a label as a column, on and off.
+    pub(super) fn toggle_label(&mut self, key: Text) {
+        let Some(listing) = self.listing_mut() else { return };
+        let label = SortKey::Label(key);
+        let mut columns = listing.all_columns();
+        match columns.iter().position(|(k, _)| *k == label) {
+            Some(at) => {
+                columns.remove(at);
+            }
+            None => columns.push((label, true)),
+        }
+        self.choose_columns(ColumnChoice(columns));
+    }
+
+    /// Shows these columns, and remembers them for the kind.
+    pub(super) fn choose_columns(&mut self, choice: ColumnChoice) {
+        let Some(listing) = self.listing_mut() else { return };
+        listing.choice = choice.clone();
+        let kind = Text::new(listing.place.source.name());
+        self.memory.columns.insert(kind, choice);
+    }
+
+    fn go_to_namespace(&mut self, nth: u8) {
+        let Some(mut place) = self.tab().map(|tab| tab.listing.place.clone()) else { return };
+        place.scope.namespaces.clear();
+        if let Some(before) = usize::from(nth).checked_sub(1) {
+            let Some(namespace) = self.memory.namespaces.get(before) else {
+                self.say(Severity::Note, "no such recent namespace yet; :ns NAME visits one");
+                return;
+            };
+            place.scope.namespaces.push(namespace.clone());
+        }
+        self.go(place);
+    }
+
+    fn open_missing(&mut self) {
+        let missing = self.tab().map(|tab| tab.listing.coverage.missing.clone()).unwrap_or_default();
+        if missing.is_empty() {
+            self.say(Severity::Note, "no cluster is missing from this view");
+        } else {
+            self.overlays.push(Overlay::Missing(MissingList::new(missing)));
+        }
+    }
+
+    fn chosen_clusters(&self) -> Vec<ClusterName> {
+        let Some(tab) = self.tab() else { return Vec::new() };
+        let chosen = tab.listing.chosen();
+        if tab.listing.place.source == Source::Fleet {
+            chosen.into_iter().map(|k| k.cluster).collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn retry_marked(&mut self) {
+        let clusters = self.chosen_clusters();
+        self.ask(clusters, Request::Retry, "trying again:");
+    }
+
+    fn toggle_frozen(&mut self) {
+        self.frozen = !self.frozen;
+        if let Some(snapshot) = self.held.take().filter(|_| !self.frozen) {
+            self.take_snapshot(snapshot);
+        }
+    }
+
+    /// Reads the inventory again and retries what is missing from the view.
+    fn refresh(&mut self) {
+        self.send(Request::RefreshInventory);
+        let missing = self.tab().map(|tab| tab.listing.coverage.missing.iter().map(|m| m.cluster.clone()).collect());
+        let missing: Vec<ClusterName> = missing.unwrap_or_default();
+        if !missing.is_empty() {
+            self.send(Request::Retry(missing));
+        }
+        self.say(Severity::Note, "reading the inventory again");
+    }
+
+    fn copy_name(&mut self) {
+        if let Some(key) = self.tab().and_then(|tab| tab.listing.selected()) {
+            self.copy(key.name.to_string(), key.name.as_str());
+        }
+    }
+
+    /// Copies a text and says what it was; one that terminals would drop in silence is refused.
+    pub(super) fn copy(&mut self, text: String, what: &str) {
+        if text.len() > COPY_BYTES_MAX {
+            self.say(Severity::Warning, &format!("{what} is too long for the clipboard; ctrl-s saves it to a file"));
+            return;
+        }
+        self.effects.push(Effect::Copy(text));
+        self.say(Severity::Note, &format!("copied {what}"));
+    }
+
+    /// `:theme NAME`; without a name, says which there are.
+    pub(super) fn set_theme(&mut self, name: Option<&str>) {
+        let Some(name) = name else {
+            let names: Vec<String> = self.themes.iter().map(|t| t.name.to_string()).collect();
+            self.say(Severity::Note, &format!("themes: {}", names.join(", ")));
+            return;
+        };
+        match self.themes.named(name) {
+            Ok(theme) => {
+                self.theme = theme.clone().reduced(self.depth);
+                self.memory.theme = Some(Text::new(name));
+            }
+            Err(why) => {
+                self.say(Severity::Error, &why);
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Draws the whole screen from the state, and from nothing else.
+
+use super::App;
+use crate::model::text::width;
+use crate::model::time::UnixSeconds;
+use crate::protocol::Severity;
+use crate::views::header::{self, Piece};
+use crate::views::prompt::PromptKind;
+use crate::views::table::TableStyles;
+use crate::views::theme::Role;
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+/// Where things are; what has no room has no height.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Areas {
+    pub(super) header: Rect,
+    pub(super) tabs: Rect,
+    pub(super) table: Rect,
+    pub(super) reasons: Rect,
+    pub(super) bottom: Rect,
+}
+
+impl App {
+    pub(super) fn screen(&self) -> Rect {
+        Rect::new(0, 0, self.size.0, self.size.1)
+    }
+
+    /// Splits the screen. The table keeps at least its heading and one row, before anything around it.
+    pub(super) fn areas(&self) -> Areas {
+        let screen = self.screen();
+        let mut spare = screen.height.saturating_sub(2);
+        let mut take = |wanted: bool| {
+            let height = u16::from(wanted && spare > 0);
+            spare -= height;
+            height
+        };
+        let header = take(true);
+        let bottom = take(true);
+        let reasons = take(!self.reason_pieces().is_empty());
+        let tabs = take(self.tabs.len() > 1);
+        let row = |y, height| Rect { y, height, ..screen };
+        let table_top = header + tabs;
+        let table_height = screen.height.saturating_sub(table_top + reasons + bottom);
+        Areas {
+            header: row(0, header),
+            tabs: row(header, tabs),
+            table: row(table_top, table_height),
+            reasons: row(table_top + table_height, reasons),
+            bottom: row(table_top + table_height + reasons, bottom),
+        }
+    }
+
+    /// Rows of the table, without its heading.
+    pub(super) fn page(&self) -> usize {
+        usize::from(self.areas().table.height.saturating_sub(1))
+    }
+
+    /// Draws everything.
+    pub fn view(&self, frame: &mut Frame<'_>) {
+        let areas = self.areas();
+        let buffer = frame.buffer_mut();
+        buffer.set_style(self.screen().intersection(buffer.area), self.theme.style(Role::Text));
+        self.draw_header(areas.header, buffer);
+        self.draw_tabs(areas.tabs, buffer);
+        self.draw_table(areas.table, buffer);
+        self.draw_pieces(areas.reasons, buffer, &self.reason_pieces());
+        let cursor = self.draw_bottom(areas.bottom, buffer);
+        for overlay in &self.overlays {
+            overlay.draw(buffer, &self.surroundings(areas.table));
+        }
+        if let Some(cursor) = cursor {
+            frame.set_cursor_position(cursor);
+        }
+    }
+
+    fn draw_header(&self, area: Rect, buffer: &mut Buffer) {
+        let Some(tab) = self.tab() else { return };
+        if area.is_empty() {
+            return;
+        }
+        let path = header::path(&tab.listing, &self.snapshot, self.frozen);
+        let counts = header::counts(&tab.listing, &self.snapshot, &self.clock());
+        header::draw(area, buffer, &self.theme, &path, &counts);
+    }
+
+    /// The time of what is shown: the snapshot's, so that an idle screen stays idle and a frozen one is honest.
+    fn clock(&self) -> String {
+        if self.snapshot.at == UnixSeconds::default() {
+            return String::new();
+        }
+        let s = (self.snapshot.at.0 + self.utc_offset_s).rem_euclid(24 * 3600);
+        format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+    }
+
+    fn draw_tabs(&self, area: Rect, buffer: &mut Buffer) {
+        if area.is_empty() {
+            return;
+        }
+        let mut pieces: Vec<Piece> = vec![(" ".to_owned(), Role::Tab)];
+        for (at, tab) in self.tabs.iter().enumerate() {
+            let role = if at == self.active { Role::TabActive } else { Role::Tab };
+            pieces.push((format!(" {} {} ", at + 1, tab.title()), role));
+        }
+        self.draw_pieces(area, buffer, &pieces);
+    }
+
+    fn draw_pieces(&self, area: Rect, buffer: &mut Buffer, pieces: &[Piece]) {
+        header::write(area, buffer, &self.theme, (0, usize::from(area.width)), pieces);
+    }
+
+    fn draw_table(&self, area: Rect, buffer: &mut Buffer) {
+        let Some(tab) = self.tab() else { return };
+        let model = tab.listing.model((usize::from(area.width), usize::from(area.height)), self.look());
+        let style = |role| self.theme.style(role);
+        let styles = TableStyles {
+            heading: style(Role::Header),
+            selected: style(Role::Cursor),
+            marked: style(Role::Mark),
+            found: style(Role::Match),
+        };
+        model.draw(area, buffer, &styles);
+        if tab.listing.rows().is_empty() {
+            let lines = header::empty(&tab.listing, &self.snapshot);
+            for (text, y) in lines.into_iter().zip(area.y.saturating_add(2)..area.bottom()) {
+                self.draw_pieces(Rect { y, height: 1, ..area }, buffer, &[(format!("   {text}"), Role::Dim)]);
+            }
+        }
+    }
+
+    /// The line above the hints: the last message, else a mistake in the filter, else what is missing.
+    pub(super) fn reason_pieces(&self) -> Vec<Piece> {
+        if let Some(message) = &self.message {
+            let role = match message.severity {
+                Severity::Note => Role::Note,
+                Severity::Warning => Role::Warning,
+                Severity::Error => Role::Error,
+            };
+            return vec![(format!(" {}", message.text), role)];
+        }
+        let Some(tab) = self.tab() else { return Vec::new() };
+        if let Some(why) = &tab.listing.filter_error {
+            return vec![(format!(" filter: {why}"), Role::Error)];
+        }
+        header::reasons(&tab.listing.coverage.missing, usize::from(self.size.0))
+    }
+
+    /// The prompt while something is typed, else the hints; returns where the cursor is.
+    fn draw_bottom(&self, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+        let Some(prompt) = &self.prompt else {
+            self.draw_pieces(area, buffer, &header::hints(&self.keymap, self.context(), usize::from(area.width)));
+            return None;
+        };
+        let sign = match prompt.kind {
+            PromptKind::Command => ":",
+            PromptKind::Filter => "/",
+        };
+        let room = usize::from(area.width).saturating_sub(2);
+        // A long line shows its end, where one types.
+        let skip = (prompt.cursor() + 1).saturating_sub(room);
+        let shown: String = skip_columns(prompt.text(), skip);
+        let pieces = [(sign.to_owned(), Role::Key), (shown, Role::Input)];
+        self.draw_pieces(area, buffer, &pieces);
+        let x = area.x + u16::try_from(prompt.cursor().saturating_sub(skip) + 1).unwrap_or(u16::MAX);
+        (!area.is_empty()).then(|| Position::new(x.min(area.right().saturating_sub(1)), area.y))
+    }
+}
+
+fn skip_columns(text: &str, columns: usize) -> String {
+    let mut skipped = 0;
+    let rest = text.chars().skip_while(|c| {
+        let skip = skipped < columns;
+        skipped += width(c.encode_utf8(&mut [0; 4]));
+        skip
+    });
+    rest.collect()
+}

@@ -1,0 +1,184 @@
+//! Keys, pasted text and the mouse, to what they mean.
+
+use super::App;
+use crate::views::keymap::{Action, Context, Key, Meaning};
+use crate::views::msg::{Effect, Mouse, MouseAction};
+use crate::views::overlay::Reply;
+use crate::views::prompt::PromptKind;
+use crate::views::sort::Sort;
+
+/// Rows one notch of the wheel moves.
+const WHEEL_ROWS: isize = 3;
+
+impl App {
+    pub(super) fn key(&mut self, key: Key) {
+        let context = self.context();
+        self.pending.push(key);
+        let meaning = self.keymap.resolve(context, &self.pending);
+        if meaning == Meaning::Prefix {
+            return;
+        }
+        self.pending.clear();
+        let action = match meaning {
+            Meaning::Action(action) => Some(action),
+            Meaning::Prefix | Meaning::Nothing => None,
+        };
+        if action == Some(Action::Quit) {
+            self.effects.push(Effect::Quit);
+        } else if self.prompt.is_some() {
+            self.prompt_key(action, key);
+        } else if self.overlays.is_empty() {
+            if let Some(action) = action {
+                self.act(action);
+            }
+        } else {
+            self.overlay_key(action, key);
+        }
+    }
+
+    fn overlay_key(&mut self, action: Option<Action>, key: Key) {
+        // Taken out while it is updated, since it looks at the rest of the screen.
+        let Some(mut overlay) = self.overlays.pop() else { return };
+        let Reply { close, command, effects } = overlay.update(action, key, &self.surroundings(self.screen()));
+        if !close {
+            self.overlays.push(overlay);
+        }
+        self.effects.extend(effects);
+        if let Some(line) = command {
+            self.run_line(&line);
+        } else if !close && matches!(action, Some(Action::Command)) {
+            self.open_prompt(PromptKind::Command);
+        }
+    }
+
+    fn prompt_key(&mut self, action: Option<Action>, key: Key) {
+        let Some(kind) = self.prompt.as_ref().map(|p| p.kind) else { return };
+        match action {
+            Some(Action::Accept) => self.accept(kind),
+            Some(Action::Back) => self.abandon(kind),
+            Some(Action::Up) => self.browse(kind, 1),
+            Some(Action::Down) => self.browse(kind, -1),
+            _ => {
+                let changed = self.prompt.as_mut().is_some_and(|p| p.key(key));
+                if changed {
+                    self.typed(kind);
+                }
+            }
+        }
+    }
+
+    /// The line changed: a filter applies at once.
+    fn typed(&mut self, kind: PromptKind) {
+        let text = self.prompt.as_ref().map(|p| p.text().to_owned()).unwrap_or_default();
+        if kind == PromptKind::Filter {
+            self.set_filter(&text);
+        }
+    }
+
+    fn accept(&mut self, kind: PromptKind) {
+        let Some(prompt) = self.prompt.take() else { return };
+        match kind {
+            PromptKind::Filter => self.memory.note_filter(prompt.text()),
+            PromptKind::Command => {
+                self.memory.note_command(prompt.text().trim());
+                let line = prompt.text().to_owned();
+                self.run_line(&line);
+            }
+        }
+    }
+
+    /// `esc` gives the filter back that was there before.
+    fn abandon(&mut self, kind: PromptKind) {
+        if let Some(prompt) = self.prompt.take()
+            && kind == PromptKind::Filter
+        {
+            self.set_filter(&prompt.before);
+        }
+    }
+
+    fn browse(&mut self, kind: PromptKind, step: isize) {
+        let earlier = match kind {
+            PromptKind::Command => &self.memory.commands,
+            PromptKind::Filter => &self.memory.filters,
+        };
+        if let Some(prompt) = &mut self.prompt {
+            prompt.browse(step, earlier);
+        }
+        self.typed(kind);
+    }
+
+    pub(super) fn paste(&mut self, text: &str) -> bool {
+        let Some(prompt) = &mut self.prompt else { return false };
+        prompt.paste(text);
+        let kind = prompt.kind;
+        self.typed(kind);
+        true
+    }
+
+    /// Click selects, a second click opens; the wheel scrolls; a click on a heading sorts.
+    pub(super) fn mouse(&mut self, mouse: Mouse) -> bool {
+        if !self.overlays.is_empty() {
+            let action = match mouse.what {
+                MouseAction::WheelUp => Action::Up,
+                MouseAction::WheelDown => Action::Down,
+                MouseAction::Click => return false,
+            };
+            for _ in 0..WHEEL_ROWS {
+                self.overlay_key(Some(action), Key::char(' '));
+            }
+            return true;
+        }
+        let height = self.page();
+        match mouse.what {
+            MouseAction::WheelUp => self.scroll(-WHEEL_ROWS, height),
+            MouseAction::WheelDown => self.scroll(WHEEL_ROWS, height),
+            MouseAction::Click => return self.click(mouse),
+        }
+        true
+    }
+
+    fn scroll(&mut self, rows: isize, height: usize) {
+        if let Some(listing) = self.listing_mut() {
+            listing.scroll(rows, height);
+        }
+    }
+
+    fn click(&mut self, mouse: Mouse) -> bool {
+        let table = self.areas().table;
+        if mouse.row < table.y || mouse.row >= table.bottom() {
+            return false;
+        }
+        let row = usize::from(mouse.row - table.y);
+        let column = usize::from(mouse.column.saturating_sub(table.x));
+        if row == 0 {
+            return self.sort_by_heading(column);
+        }
+        let Some(listing) = self.listing_mut() else { return false };
+        let row = listing.place.offset + row - 1;
+        if row >= listing.rows().len() {
+            return false;
+        }
+        if row == listing.at() {
+            self.act(Action::Open);
+        } else {
+            listing.go_to(row);
+        }
+        true
+    }
+
+    fn sort_by_heading(&mut self, column: usize) -> bool {
+        let table = self.areas().table;
+        let size = (usize::from(table.width), usize::from(table.height));
+        let Some(listing) = self.tab().map(|tab| &tab.listing) else { return false };
+        let model = listing.model(size, self.look());
+        let Some(key) = model.heading_at(column).map(|h| h.id.clone()) else { return false };
+        let sort: Sort = listing.place.sort.chosen(key);
+        self.set_sort(sort);
+        true
+    }
+
+    /// Says whether the keys of text fields are in force.
+    pub fn is_typing(&self) -> bool {
+        matches!(self.context(), Context::Prompt | Context::Palette)
+    }
+}

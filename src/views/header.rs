@@ -1,0 +1,228 @@
+//! The lines around the table: where one is and how much there is; what is missing; which keys work.
+
+use super::keymap::{Context, HINT_GAP, Keymap};
+use super::listing::Listing;
+use super::place::Source;
+use super::resources::{Gap, Missing};
+use super::theme::{Role, Theme};
+use crate::model::cluster::ClusterState;
+use crate::model::text::{fit, width};
+use crate::protocol::Snapshot;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// A piece of a line and what it means.
+pub type Piece = (String, Role);
+
+fn piece(text: impl Into<String>, role: Role) -> Piece {
+    (text.into(), role)
+}
+
+/// Where one is: ` fleet  @all ▸ pods ▸ all namespaces    /api`.
+pub fn path(listing: &Listing, snapshot: &Snapshot, frozen: bool) -> Vec<Piece> {
+    let place = &listing.place;
+    let title = if snapshot.title.is_empty() { "fleet" } else { &snapshot.title };
+    let mut pieces = vec![
+        piece(format!(" {title}"), Role::Title),
+        piece("  ", Role::Text),
+        piece(place.looked_at().clusters_title(), Role::Scope),
+        piece(" ▸ ", Role::Dim),
+        piece(place.source.name(), Role::Strong),
+    ];
+    if place.source != Source::Fleet {
+        pieces.push(piece(" ▸ ", Role::Dim));
+        pieces.push(match &place.within {
+            Some(within) => piece(within.title.as_str(), Role::Scope),
+            None => piece(place.scope.namespaces_title(), Role::Scope),
+        });
+    }
+    if !place.filter.is_empty() {
+        pieces.push(piece(format!("  /{}", place.filter), Role::Match));
+    }
+    if place.faults {
+        pieces.push(piece("  faults", Role::Degraded));
+    }
+    if frozen {
+        pieces.push(piece("  frozen", Role::Warning));
+    }
+    pieces
+}
+
+/// How much there is: `41/43 clusters · 96,412 rows · 213 shown · ✗ 17   14:02:31`. The first of several
+/// forms that fits is drawn, so the fullest comes first.
+pub fn counts(listing: &Listing, snapshot: &Snapshot, clock: &str) -> Vec<Vec<Piece>> {
+    let rows = listing.rows();
+    let clusters = match listing.place.source {
+        Source::Fleet => {
+            let live = snapshot.clusters.values().filter(|c| c.state == ClusterState::Live).count();
+            format!("{live}/{} live", snapshot.clusters.len())
+        }
+        Source::Resources(_) | Source::Events => {
+            format!("{}/{} clusters", listing.coverage.complete, listing.coverage.wanted)
+        }
+    };
+    let all_there = listing.coverage.missing.iter().all(|m| m.gap == Gap::Quiet);
+    let mut full = vec![piece(clusters, if all_there { Role::Dim } else { Role::Degraded })];
+    let narrowed = rows.len() != rows.total();
+    if listing.place.source != Source::Fleet {
+        full.push(piece(format!(" · {} rows", grouped(rows.total())), Role::Dim));
+    }
+    if narrowed {
+        full.push(piece(format!(" · {} shown", grouped(rows.len())), Role::Strong));
+    }
+    if !listing.marks.is_empty() {
+        full.push(piece(format!(" · ◆ {}", listing.marks.len()), Role::Mark));
+    }
+    if rows.faults() > 0 {
+        full.push(piece(" · ", Role::Dim));
+        full.push(piece(format!("✗ {}", grouped(rows.faults())), Role::Failed));
+    }
+    let mut with_clock = full.clone();
+    with_clock.push(piece(format!("   {clock}"), Role::Dim));
+    let short = vec![piece(grouped(rows.len()), Role::Dim)];
+    vec![with_clock, full, short]
+}
+
+/// Writes a number with commas: `96,412`.
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, c) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Draws the header line.
+pub fn draw(area: Rect, buffer: &mut Buffer, theme: &Theme, left: &[Piece], right: &[Vec<Piece>]) {
+    let room = usize::from(area.width);
+    let wanted: usize = left.iter().map(|(text, _)| width(text)).sum();
+    let fits = |form: &&Vec<Piece>| {
+        let own: usize = form.iter().map(|(text, _)| width(text)).sum();
+        wanted.min(room / 2) + own + 3 <= room
+    };
+    let right = right.iter().find(fits).map_or(&[][..], Vec::as_slice);
+    let own: usize = right.iter().map(|(text, _)| width(text)).sum();
+    let room_left = if own == 0 { room } else { room.saturating_sub(own + 3) };
+    write(area, buffer, theme, (0, room_left), left);
+    write(area, buffer, theme, (room.saturating_sub(own + 1), own), right);
+}
+
+/// Writes pieces from a column on, within so many columns; the last that does not fit is cut in the middle.
+pub fn write(area: Rect, buffer: &mut Buffer, theme: &Theme, (from, room): (usize, usize), pieces: &[Piece]) {
+    let area = area.intersection(buffer.area);
+    if area.is_empty() {
+        return;
+    }
+    let mut used = 0;
+    for (text, role) in pieces {
+        let text = fit(text, room.saturating_sub(used));
+        let x = area.x.saturating_add(u16::try_from(from + used).unwrap_or(u16::MAX));
+        if x >= area.right() {
+            return;
+        }
+        buffer.set_stringn(x, area.y, &text, usize::from(area.right() - x), theme.style(*role));
+        used += width(&text);
+    }
+}
+
+/// Says what is missing from the table; empty when nothing that matters is.
+pub fn reasons(missing: &[Missing], columns: usize) -> Vec<Piece> {
+    let trouble: Vec<&Missing> = missing.iter().filter(|m| m.gap >= Gap::Partial).collect();
+    let waiting: Vec<&Missing> = missing.iter().filter(|m| m.gap == Gap::Progress).collect();
+    let (title, role, shown) = match (trouble.len(), waiting.len()) {
+        (0, 0) => return Vec::new(),
+        (0, 1) => ("1 cluster loading: ".to_owned(), Role::Progressing, waiting),
+        (0, n) => (format!("{n} clusters loading: "), Role::Progressing, waiting),
+        (1, _) => ("1 cluster not complete: ".to_owned(), Role::Degraded, trouble),
+        (n, _) => (format!("{n} clusters not complete: "), Role::Degraded, trouble),
+    };
+    let mut text = String::new();
+    let room = columns.saturating_sub(width(&title) + 2);
+    let last = shown.len().saturating_sub(1);
+    for (at, missing) in shown.iter().enumerate() {
+        let next = format!("{}{} {}", if at == 0 { "" } else { " · " }, missing.cluster, missing.why);
+        // Room for " · m shows 12 more".
+        let reserve = if at == last { 0 } else { 18 };
+        if width(&text) + width(&next) + reserve > room {
+            let more = shown.len() - at;
+            let rest = if at == 0 { fit(&next, room).into_owned() } else { format!(" · m shows {more} more") };
+            text.push_str(&rest);
+            break;
+        }
+        text.push_str(&next);
+    }
+    vec![piece(format!(" {title}"), role), piece(text, Role::Dim)]
+}
+
+/// The keys that work here, as the keymap has them.
+pub fn hints(keymap: &Keymap, context: Context, columns: usize) -> Vec<Piece> {
+    let mut pieces = vec![piece(" ", Role::Hint)];
+    for (at, hint) in keymap.hints(context, columns.saturating_sub(1)).into_iter().enumerate() {
+        if at > 0 {
+            pieces.push(piece(" ".repeat(HINT_GAP), Role::Hint));
+        }
+        pieces.push(piece(hint.key, Role::Key));
+        pieces.push(piece(format!(" {}", hint.label), Role::Hint));
+    }
+    pieces
+}
+
+/// Why the table is empty, and what to do.
+pub fn empty(listing: &Listing, snapshot: &Snapshot) -> Vec<String> {
+    let rows = listing.rows();
+    let mut lines = Vec::new();
+    if snapshot.revision.0 == 0 {
+        return vec!["starting".to_owned()];
+    }
+    if snapshot.clusters.is_empty() {
+        lines.push("No clusters: no kubeconfig names one.".to_owned());
+        lines.push("Set KUBECONFIG, pass --kubeconfig or --hub, or try `qd --demo`.".to_owned());
+        return lines;
+    }
+    let what = listing.place.source.name();
+    if rows.total() > 0 {
+        lines.push(format!("None of {} {what} passes the filter.", grouped(rows.total())));
+        lines.push("esc clears the filter.".to_owned());
+        return lines;
+    }
+    let coverage = &listing.coverage;
+    if coverage.wanted == 0 {
+        lines.push(format!("No cluster in {}.", listing.place.scope.clusters_title()));
+        lines.push("Connect some in :clusters, or type another scope: :@prod-*".to_owned());
+        return lines;
+    }
+    let is = |gap: Gap| coverage.missing.iter().filter(|m| m.gap == gap).count();
+    let not_served = coverage.missing.iter().filter(|m| m.why == "not served here").count();
+    if not_served == coverage.wanted {
+        lines.push(format!("No cluster in {} serves {what}.", listing.place.scope.clusters_title()));
+        lines.push("ctrl-a finds the kinds they serve.".to_owned());
+    } else if is(Gap::Progress) > 0 {
+        let waiting = coverage.missing.iter().filter(|m| m.gap == Gap::Progress).take(8);
+        lines.push(format!("No {what} so far."));
+        lines.extend(waiting.map(|m| format!("{}: {}", m.cluster, m.why)));
+    } else if coverage.complete == 0 {
+        lines.push(format!("No cluster can show {what}."));
+        lines.extend(coverage.missing.iter().take(8).map(|m| format!("{}: {}", m.cluster, m.why)));
+    } else {
+        let place = listing.place.within.as_ref().map(|w| w.title.to_string());
+        let place = place.unwrap_or_else(|| listing.place.scope.namespaces_title());
+        lines.push(format!("No {what} in {place}, in {} of {} clusters.", coverage.complete, coverage.wanted));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(grouped(7), "7");
+        assert_eq!(grouped(1234), "1,234");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+}
