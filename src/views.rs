@@ -31,3 +31,19 @@ pub mod suggest;
 pub mod table;
 pub mod tabs;
 pub mod theme;
+
+/// Compares with a file under `tests/snapshots`, so that all pictures of the screen lie in one place.
+#[cfg(test)]
+pub(crate) fn snapshot(name: &str, text: &str) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
+    insta::with_settings!({ snapshot_path => folder, prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+/// A built-in theme, read once for all tests.
+#[cfg(test)]
+pub(crate) fn theme_named(name: &str) -> theme::Theme {
+    static THEMES: std::sync::LazyLock<theme::file::Themes> = std::sync::LazyLock::new(theme::file::Themes::default);
+    THEMES.or_default(name)
+}
