@@ -40,6 +40,8 @@ pub struct Options {
     pub in_tmux: bool,
     /// Whether the mouse is taken at the start.
     pub mouse: bool,
+    /// Start as if there had been no session before.
+    pub fresh: bool,
     /// Where themes and the keymap of the user are.
     pub config_dir: Option<PathBuf>,
     /// Where the session and saved screens go; `None` keeps nothing.

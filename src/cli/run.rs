@@ -126,7 +126,8 @@ pub(super) fn access(settings: &Settings, terminal: Terminal) -> Access {
 async fn run(cli: &Cli) -> Result<u8, UserError> {
     let settings = Settings::load(cli)?;
     match &cli.command {
-        None | Some(Command::Demo { command: None }) => Ok(0),
+        None => screen::run(cli, &settings, screen::Stage::of(&cli.screen)).await,
+        Some(Command::Demo { command: None }) => screen::run(cli, &settings, screen::Stage::Demo).await,
         Some(Command::Demo { command: Some(DemoCommand::Serve(args)) }) => screen::serve_demo(args).await,
         Some(Command::Completion { shell }) => {
             clap_complete::generate(*shell, &mut Cli::command(), "qd", &mut std::io::stdout());

@@ -1,10 +1,25 @@
 //! Opening the console: on the user's fleet, or on the simulated one.
 
-use super::{DemoServeArgs, ScreenArgs};
+use super::run::{Access, Settings, access, selection};
+use super::{Cli, DemoServeArgs, FleetArgs, ScreenArgs};
+use crate::config::Selection;
 use crate::demo;
-use crate::engine::clock;
+use crate::engine::cluster::{Inventory, Listing};
+use crate::engine::fleet::options::{Connect, FleetOptions};
+use crate::engine::k8s::credentials::plugin::Terminal;
+use crate::engine::k8s::inventory::Kubeconfigs;
+use crate::engine::{Engine, EngineOptions, clock};
 use crate::error::{ErrorKind, UserError};
-use std::io::Write as _;
+use crate::model::text::Text;
+use crate::tui;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the engine may take to let go of its connections; the terminal is restored before.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
 
 /// Which fleet the console opens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,4 +56,98 @@ fn running() -> demo::Clock {
 
 fn refused(error: &demo::DemoError) -> UserError {
     UserError::new(ErrorKind::Refused, error.to_string())
+}
+
+/// Opens the console and stays until the user leaves.
+pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<u8, UserError> {
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return Err(UserError::new(ErrorKind::Usage, "the console needs a terminal")
+            .hint("print instead: `qd get pods -A`, `qd clusters`; `qd --help` lists the commands"));
+    }
+    let Access { inventory, connector } = access(settings, Terminal::Taken);
+    // Kept until the console ends: dropping the fleet ends its servers.
+    let mut fleet = None;
+    let (inventory, title, state) = match stage {
+        Stage::Own => (inventory, "", None),
+        Stage::Demo => {
+            let started = demo::Fleet::start(demo::showcase(running())).await.map_err(|e| refused(&e))?;
+            let text = started.kubeconfig().to_owned();
+            fleet = Some(started);
+            (inventory.with(Kubeconfigs::Memory { label: "demo".to_owned(), text }), "demo", Some("demo"))
+        }
+    };
+    let options = EngineOptions { fleet: fleet_options(cli, settings, title), ..EngineOptions::default() };
+    let inventory =
+        Selected { inventory: Arc::new(inventory), selection: listed(&cli.fleet), refresh: cli.fleet.refresh };
+    let engine = Engine::start(options, Arc::new(inventory), connector);
+    let screen = screen_options(cli, settings, state);
+    let ended = tui::run(engine.snapshots.clone(), engine.requests.clone(), screen).await;
+    let _ = engine.shutdown(SHUTDOWN_MAX).await;
+    drop(fleet);
+    match ended {
+        Ok(tui::ExitReason::EngineEnded) => Err(UserError::new(ErrorKind::Internal, "the engine ended by itself")),
+        Ok(tui::ExitReason::Quit | tui::ExitReason::Signal | tui::ExitReason::InputClosed) => Ok(0),
+        Err(why) => Err(UserError::new(ErrorKind::Internal, format!("the terminal failed: {why}"))),
+    }
+}
+
+fn fleet_options(cli: &Cli, settings: &Settings, title: &str) -> FleetOptions {
+    let limit = usize::try_from(settings.config.connect_at_start.value).unwrap_or(usize::MAX);
+    // Whoever names clusters means all of them.
+    let connect =
+        if cli.fleet.clusters.is_empty() && cli.fleet.group.is_none() { Connect::AtMost(limit) } else { Connect::All };
+    FleetOptions { title: Text::new(title), seed: clock::seed(), connect, ..FleetOptions::default() }
+}
+
+fn screen_options(cli: &Cli, settings: &Settings, state: Option<&str>) -> tui::Options {
+    let environment = &settings.environment;
+    let ui = &settings.config.ui;
+    let folder = environment.state_folder.clone();
+    tui::Options {
+        command: cli.screen.start.clone(),
+        theme: Some(ui.theme.value.clone()).filter(|theme| theme != "auto"),
+        no_color: !ui.color.value,
+        colorterm: environment.colorterm.clone(),
+        term: environment.term.clone(),
+        in_tmux: environment.in_tmux,
+        mouse: ui.mouse.value,
+        fresh: cli.screen.fresh,
+        config_dir: environment.config_folder.clone(),
+        // The simulated fleet has a session of its own.
+        state_dir: match state {
+            Some(state) => folder.map(|folder| folder.join(state)),
+            None => folder,
+        },
+    }
+}
+
+/// What the console lists: `--context` chooses the current cluster there, it hides no other.
+fn listed(fleet: &FleetArgs) -> Selection {
+    Selection { context: None, ..selection(fleet) }
+}
+
+/// An inventory of which only the clusters that are meant are seen.
+#[derive(Debug)]
+struct Selected {
+    inventory: Arc<dyn Inventory>,
+    selection: Selection,
+    /// The first listing is asked for past the cache.
+    refresh: bool,
+}
+
+impl Inventory for Selected {
+    fn entries(&self, refresh: bool) -> BoxStream<'static, Listing> {
+        let selection = self.selection.clone();
+        let chosen = move |listing: Listing| match selection.choose(&listing.entries) {
+            Ok(entries) => Listing { entries, ..listing },
+            // Nothing at all is the console's to explain; a choice that leaves nothing says so.
+            Err(_) if listing.entries.is_empty() => listing,
+            Err(why) => {
+                let mut warnings = listing.warnings;
+                warnings.push(Text::from(why.message));
+                Listing { entries: Vec::new(), warnings, ..listing }
+            }
+        };
+        self.inventory.entries(refresh || self.refresh).map(chosen).boxed()
+    }
 }

@@ -24,6 +24,8 @@ pub struct Environment {
     pub no_color: bool,
     pub term: Option<String>,
     pub colorterm: Option<String>,
+    /// `TMUX` is set: what goes to the clipboard must be wrapped to pass.
+    pub in_tmux: bool,
     pub https_proxy: Option<String>,
     pub http_proxy: Option<String>,
     pub all_proxy: Option<String>,
@@ -60,6 +62,7 @@ impl Environment {
             no_color: text("NO_COLOR").is_some(),
             term: text("TERM"),
             colorterm: text("COLORTERM"),
+            in_tmux: text("TMUX").is_some(),
             https_proxy: proxy("https_proxy"),
             http_proxy: proxy("http_proxy"),
             all_proxy: proxy("all_proxy"),

@@ -19,12 +19,15 @@ const SESSION_BYTES_MAX: u64 = 1 << 20;
 pub(super) fn setup(options: &Options) -> (Setup, Vec<String>) {
     let mut problems = Vec::new();
     let now = clock::now();
-    let memory = options.state_dir.as_deref().map(session_file).map_or_else(Memory::default, |path| {
-        load(&path).unwrap_or_else(|why| {
-            problems.push(format!("the last session is not restored: {why}"));
-            Memory::default()
-        })
-    });
+    let memory = options.state_dir.as_deref().filter(|_| !options.fresh).map(session_file).map_or_else(
+        Memory::default,
+        |path| {
+            load(&path).unwrap_or_else(|why| {
+                problems.push(format!("the last session is not restored: {why}"));
+                Memory::default()
+            })
+        },
+    );
     let (themes, keymap) = from_config(options.config_dir.as_deref(), &mut problems);
     let setup = Setup {
         themes,

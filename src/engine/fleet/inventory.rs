@@ -3,7 +3,7 @@
 use super::Fleet;
 use crate::engine::cluster::Listing;
 use crate::engine::fleet::member::{Member, Wanted};
-use crate::engine::fleet::options::{Connect, DEFAULT_CONNECTS};
+use crate::engine::fleet::options::Connect;
 use crate::engine::observation::Effect;
 use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::protocol::Severity;
@@ -24,17 +24,17 @@ impl Fleet {
         for name in gone {
             self.remove(&name);
         }
-        let all = names.len() <= DEFAULT_CONNECTS;
+        let count = names.len();
         for entry in listing.entries {
-            self.enter(entry, all);
+            self.enter(entry, count);
         }
     }
 
     /// One cluster of the inventory: new, changed or as before.
-    fn enter(&mut self, entry: Arc<ClusterEntry>, few: bool) {
+    fn enter(&mut self, entry: Arc<ClusterEntry>, count: usize) {
         let name = entry.name.clone();
         let is_new = !self.members.contains_key(&name);
-        let wanted = is_new && self.is_connected_unasked(&name, few);
+        let wanted = is_new && self.is_connected_unasked(&name, count);
         let member = self.members.entry(name.clone()).or_insert_with(|| Member::new(Arc::clone(&entry)));
         let before = std::mem::replace(&mut member.entry, entry);
         let now = &member.entry;
@@ -50,11 +50,11 @@ impl Fleet {
         self.settle(&name);
     }
 
-    fn is_connected_unasked(&self, name: &ClusterName, few: bool) -> bool {
+    fn is_connected_unasked(&self, name: &ClusterName, count: usize) -> bool {
         match &self.turn.options.connect {
             Connect::All => true,
             Connect::Names(names) => names.contains(name),
-            Connect::Default => few || self.current.as_ref() == Some(name),
+            Connect::AtMost(limit) => count <= *limit || self.current.as_ref() == Some(name),
         }
     }
 

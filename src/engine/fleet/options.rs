@@ -11,13 +11,18 @@ use std::time::Duration;
 pub const DEFAULT_CONNECTS: usize = 20;
 
 /// Which clusters are connected without being asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Connect {
     All,
     Names(BTreeSet<ClusterName>),
-    /// All when there are at most [`DEFAULT_CONNECTS`], else the current one.
-    #[default]
-    Default,
+    /// All when there are at most so many, else the current one.
+    AtMost(usize),
+}
+
+impl Default for Connect {
+    fn default() -> Self {
+        Self::AtMost(DEFAULT_CONNECTS)
+    }
 }
 
 /// How the fleet is run. The defaults are what the console uses.
@@ -45,7 +50,7 @@ impl Default for FleetOptions {
         Self {
             title: Text::default(),
             seed: 0,
-            connect: Connect::Default,
+            connect: Connect::default(),
             probe_period: Duration::from_secs(30),
             warm: Duration::from_secs(60),
             watches_per_cluster: 16,
