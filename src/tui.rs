@@ -26,6 +26,7 @@ pub const FRAME_INTERVAL: Duration = Duration::from_millis(16);
 
 /// How the console starts.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of the command line or the terminal")]
 pub struct Options {
     /// A command line for the first view (`-c`); without one the last session is restored.
     pub command: Option<String>,
