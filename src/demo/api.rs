@@ -103,9 +103,10 @@ impl ApiServer {
     /// The latency of this cluster, and faults that are a wait.
     async fn wait(&self, number: u64) {
         let mut faults = self.faults.subscribe();
-        let latency = match &faults.borrow().current {
-            Fault::Latency(least, most) => Some((*least, *most)),
-            _ => self.member.latency,
+        let latency = if let Fault::Latency(least, most) = &faults.borrow().current {
+            Some((*least, *most))
+        } else {
+            self.member.latency
         };
         if let Some((least, most)) = latency {
             let spread = u64::try_from(most.saturating_sub(least).as_micros()).unwrap_or(0);
@@ -146,15 +147,15 @@ impl ApiServer {
             }
             Target::Group(group) => {
                 read_only(&head.method)?;
-                discovery::group(&self, group)
+                Ok(discovery::group(&self, group))
             }
             Target::Resources { group, version } => {
                 read_only(&head.method)?;
-                discovery::resources(&self, group, version)
+                Ok(discovery::resources(&self, group, version))
             }
             Target::Objects(objects) => {
                 read_only(&head.method)?;
-                self.objects(objects, &query, form)
+                self.objects(&objects, &query, form)
             }
             Target::Unknown => Ok(plain(StatusCode::NOT_FOUND, "404 page not found\n".to_owned())),
         }
@@ -162,11 +163,11 @@ impl ApiServer {
 
     fn objects(
         self: &Arc<Self>,
-        objects: target::Objects<'_>,
+        objects: &target::Objects<'_>,
         query: &Query,
         form: Form,
     ) -> Result<Response<Body>, Failure> {
-        let Some((index, resource)) = self.resource(&objects) else {
+        let Some((index, resource)) = self.resource(objects) else {
             return Ok(plain(StatusCode::NOT_FOUND, "404 page not found\n".to_owned()));
         };
         if let Fault::Forbidden(plural) = &self.faults.borrow().current
@@ -180,14 +181,14 @@ impl ApiServer {
             return Err(Failure::forbidden(USER, verb, &resource, objects.namespace, objects.name));
         }
         match (objects.name.is_empty(), objects.subresource) {
-            (true, _) if query.is("watch") => watching::watch(self, index, &objects, query, form),
-            (true, _) => list::list(self, index, &objects, query, form),
-            (false, "") => list::get(self, index, &objects, query, form),
-            (false, "log") if resource.plural == "pods" => log::log(self, &objects, query),
+            (true, _) if query.is("watch") => watching::watch(self, index, objects, query, form),
+            (true, _) => list::list(self, index, objects, query, form),
+            (false, "") => list::get(self, index, objects, query, form),
+            (false, "log") if resource.plural == "pods" => log::log(self, objects, query),
             (false, "status") if resource.subresources.contains(&"status") => {
-                list::get(self, index, &objects, query, form)
+                list::get(self, index, objects, query, form)
             }
-            (false, "scale") if resource.subresources.contains(&"scale") => list::scale(self, index, &objects),
+            (false, "scale") if resource.subresources.contains(&"scale") => list::scale(self, index, objects),
             (false, subresource) if resource.subresources.contains(&subresource) => Err(Failure::method_not_allowed()),
             _ => Err(Failure::no_such_resource()),
         }
@@ -197,7 +198,7 @@ impl ApiServer {
     fn resource(&self, objects: &target::Objects<'_>) -> Option<(usize, Arc<Resource>)> {
         let store = self.store.read();
         let index = store.find(objects.group, objects.plural)?;
-        let resource = Arc::clone(&store.shelf(index)?.resource);
+        let resource = Arc::clone(&store.collection(index)?.resource);
         let scoped = resource.namespaced || objects.namespace.is_empty();
         let complete = !resource.namespaced || objects.name.is_empty() || !objects.namespace.is_empty();
         (resource.version == objects.version && scoped && complete).then_some((index, resource))
@@ -205,13 +206,15 @@ impl ApiServer {
 
     /// Authentication, and the faults that concern every request.
     fn refuse(&self, target: &Target<'_>, path: &str, method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
-        match &self.faults.borrow().current {
-            Fault::Unauthorized(message) => return Err(Failure::unauthorized(message)),
-            Fault::TooManyRequests { retry_after } => {
-                return Err(Failure::too_many_requests(*retry_after));
-            }
-            Fault::InternalError => return Err(Failure::internal("etcdserver: leader changed")),
-            _ => {}
+        let fault = self.faults.borrow().current.clone();
+        if let Fault::Unauthorized(message) = fault {
+            return Err(Failure::unauthorized(&message));
+        }
+        if let Fault::TooManyRequests { retry_after } = fault {
+            return Err(Failure::too_many_requests(retry_after));
+        }
+        if fault == Fault::InternalError {
+            return Err(Failure::internal("etcdserver: leader changed"));
         }
         let credentials = header(headers, &AUTHORIZATION);
         if credentials.is_empty() {

@@ -44,7 +44,6 @@ impl Resource {
     pub(super) fn verbs(&self) -> &'static [&'static str] {
         match (&self.origin, self.plural.as_str()) {
             (Origin::Aggregated, _) => &["get", "list"],
-            (_, "componentstatuses") => &["get", "list"],
             (_, "namespaces") => &["create", "delete", "get", "list", "patch", "update", "watch"],
             _ => &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
         }

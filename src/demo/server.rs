@@ -25,10 +25,14 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const BACKLOG: u32 = 1_024;
 /// Pause after an accept error such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Attempts to get a port back before its cluster stays closed: 10 s.
+const RECLAIMS: usize = 200;
 
 /// A port on loopback that is ours, whether or not anybody listens on it.
 pub(super) fn reserve() -> io::Result<(TcpSocket, u16)> {
     let socket = TcpSocket::new_v4()?;
+    // Connections inherit it; without it the port could not be opened again while they linger.
+    socket.set_reuseaddr(true)?;
     socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let port = socket.local_addr()?.port();
     Ok((socket, port))
@@ -55,10 +59,9 @@ pub(super) async fn serve(server: Arc<ApiServer>, socket: TcpSocket, acceptor: T
             Ok(current) => current,
             Err(error) => {
                 tracing::warn!(cluster = server.member.name, %error, "demo: the port cannot be opened again");
-                sleep(ACCEPT_PAUSE).await;
-                match reopen(server.port) {
-                    Ok(socket) => Port::Closed(socket),
-                    Err(_) => return,
+                match reclaim(server.port).await {
+                    Some(socket) => Port::Closed(socket),
+                    None => return,
                 }
             }
         };
@@ -122,6 +125,17 @@ fn turn(port: Port, fault: &Fault, number: u16) -> io::Result<Port> {
             Port::Open(reopen(number)?.listen(BACKLOG)?)
         }
     })
+}
+
+/// Takes the port again, for a while if need be.
+async fn reclaim(port: u16) -> Option<TcpSocket> {
+    for _ in 0..RECLAIMS {
+        sleep(ACCEPT_PAUSE).await;
+        if let Ok(socket) = reopen(port) {
+            return Some(socket);
+        }
+    }
+    None
 }
 
 fn reopen(port: u16) -> io::Result<TcpSocket> {

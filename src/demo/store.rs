@@ -94,7 +94,7 @@ fn cell(value: &Value) -> CompactString {
     match value {
         Value::String(text) => text.into(),
         Value::Null => CompactString::default(),
-        other => format_compact!("{other}"),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => format_compact!("{value}"),
     }
 }
 
@@ -178,7 +178,7 @@ pub(super) struct Compacted(pub(super) u64);
 
 /// All objects of one resource.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct Collection {
     pub(super) resource: Arc<Resource>,
     objects: BTreeMap<CompactString, Arc<Object>>,
     history: VecDeque<Arc<Change>>,
@@ -188,7 +188,7 @@ pub(super) struct Shelf {
     changed: watch::Sender<u64>,
 }
 
-impl Shelf {
+impl Collection {
     /// The objects of one namespace (or of all, when empty), in key order.
     pub(super) fn objects(&self, namespace: &str) -> Vec<Arc<Object>> {
         if namespace.is_empty() {
@@ -253,7 +253,7 @@ impl Shelf {
 #[derive(Debug)]
 pub(super) struct PagedList {
     pub(super) revision: u64,
-    pub(super) shelf: usize,
+    pub(super) collection: usize,
     pub(super) namespace: CompactString,
     pub(super) objects: Arc<[Arc<Object>]>,
 }
@@ -262,14 +262,14 @@ pub(super) struct PagedList {
 #[derive(Debug)]
 pub(super) struct Store {
     revision: u64,
-    shelves: Vec<Shelf>,
+    collections: Vec<Collection>,
     paged: VecDeque<Arc<PagedList>>,
 }
 
 impl Store {
     /// An empty store whose first change gets `revision + 1`.
     pub(super) fn new(revision: u64, resources: Vec<Resource>) -> Self {
-        let mut store = Self { revision, shelves: Vec::with_capacity(resources.len()), paged: VecDeque::new() };
+        let mut store = Self { revision, collections: Vec::with_capacity(resources.len()), paged: VecDeque::new() };
         for resource in resources {
             store.serve(resource);
         }
@@ -278,7 +278,7 @@ impl Store {
 
     /// Starts to serve one more resource.
     pub(super) fn serve(&mut self, resource: Resource) {
-        self.shelves.push(Shelf {
+        self.collections.push(Collection {
             resource: Arc::new(resource),
             objects: BTreeMap::new(),
             history: VecDeque::new(),
@@ -293,39 +293,41 @@ impl Store {
     }
 
     pub(super) fn resources(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.shelves.iter().map(|shelf| &shelf.resource)
+        self.collections.iter().map(|collection| &collection.resource)
     }
 
-    pub(super) fn shelf(&self, index: usize) -> Option<&Shelf> {
-        self.shelves.get(index)
+    pub(super) fn collection(&self, index: usize) -> Option<&Collection> {
+        self.collections.get(index)
     }
 
     /// Where a resource type is kept.
     pub(super) fn find(&self, group: &str, plural: &str) -> Option<usize> {
-        self.shelves.iter().position(|shelf| shelf.resource.plural == plural && shelf.resource.group == group)
+        self.collections
+            .iter()
+            .position(|collection| collection.resource.plural == plural && collection.resource.group == group)
     }
 
-    pub(super) fn shelf_of(&self, group: &str, plural: &str) -> Option<&Shelf> {
-        self.shelf(self.find(group, plural)?)
+    pub(super) fn collection_of(&self, group: &str, plural: &str) -> Option<&Collection> {
+        self.collection(self.find(group, plural)?)
     }
 
     /// The document of one object.
     pub(super) fn document(&self, index: usize, key: &str) -> Option<Value> {
-        let object = self.shelves.get(index)?.objects.get(key)?;
+        let object = self.collections.get(index)?.objects.get(key)?;
         serde_json::from_slice(&object.json).ok()
     }
 
     /// Creates or replaces an object. `kind`, `apiVersion` and the resourceVersion are set here.
     pub(super) fn put(&mut self, index: usize, mut value: Value) {
         let revision = self.revision + 1;
-        let Some(shelf) = self.shelves.get_mut(index) else {
+        let Some(collection) = self.collections.get_mut(index) else {
             return;
         };
-        let object = Arc::new(stamp(&shelf.resource, &mut value, revision));
+        let object = Arc::new(stamp(&collection.resource, &mut value, revision));
         let before =
-            shelf.objects.insert(object.facts.key.clone(), Arc::clone(&object)).map(|old| Arc::clone(&old.facts));
+            collection.objects.insert(object.facts.key.clone(), Arc::clone(&object)).map(|old| Arc::clone(&old.facts));
         self.revision = revision;
-        shelf.record(Change {
+        collection.record(Change {
             revision,
             verb: if before.is_some() { Verb::Modified } else { Verb::Added },
             object,
@@ -336,35 +338,35 @@ impl Store {
     /// Deletes an object; false when there was none.
     pub(super) fn remove(&mut self, index: usize, key: &str) -> bool {
         let revision = self.revision + 1;
-        let Some(shelf) = self.shelves.get_mut(index) else {
+        let Some(collection) = self.collections.get_mut(index) else {
             return false;
         };
-        let Some(old) = shelf.objects.remove(key) else {
+        let Some(old) = collection.objects.remove(key) else {
             return false;
         };
         let Ok(mut value) = serde_json::from_slice::<Value>(&old.json) else {
             return false;
         };
-        let object = Arc::new(stamp(&shelf.resource, &mut value, revision));
+        let object = Arc::new(stamp(&collection.resource, &mut value, revision));
         self.revision = revision;
-        shelf.record(Change { revision, verb: Verb::Deleted, object, before: Some(Arc::clone(&old.facts)) });
+        collection.record(Change { revision, verb: Verb::Deleted, object, before: Some(Arc::clone(&old.facts)) });
         true
     }
 
     /// Forgets the past of one resource: watches that come back get 410.
     pub(super) fn compact(&mut self, index: usize) {
         let revision = self.revision;
-        if let Some(shelf) = self.shelves.get_mut(index) {
-            shelf.history.clear();
-            shelf.history_bytes = 0;
-            shelf.compacted = revision;
+        if let Some(collection) = self.collections.get_mut(index) {
+            collection.history.clear();
+            collection.history_bytes = 0;
+            collection.compacted = revision;
         }
-        self.paged.retain(|list| list.shelf != index);
+        self.paged.retain(|list| list.collection != index);
     }
 
     /// Forgets the past of everything: what building the world has written is not history.
     pub(super) fn compact_all(&mut self) {
-        for index in 0..self.shelves.len() {
+        for index in 0..self.collections.len() {
             self.compact(index);
         }
     }
@@ -380,10 +382,10 @@ impl Store {
     }
 
     /// The list a continue token belongs to, unless it was dropped.
-    pub(super) fn kept(&self, shelf: usize, namespace: &str, revision: u64) -> Option<Arc<PagedList>> {
+    pub(super) fn kept(&self, collection: usize, namespace: &str, revision: u64) -> Option<Arc<PagedList>> {
         self.paged
             .iter()
-            .find(|list| list.shelf == shelf && list.revision == revision && list.namespace == namespace)
+            .find(|list| list.collection == collection && list.revision == revision && list.namespace == namespace)
             .map(Arc::clone)
     }
 

@@ -118,9 +118,10 @@ impl Builder<'_> {
         node_ip(number)
     }
 
-    /// Some node; they fill up evenly.
+    /// Some node that is not of the control plane, unless there is no other.
     fn node(&mut self) -> Option<String> {
-        let number = self.rng.usize(..self.nodes.len().max(1));
+        let first = usize::from(self.nodes.len() > 1);
+        let number = self.rng.usize(first..self.nodes.len().max(first + 1));
         self.nodes.get(number).cloned()
     }
 

@@ -2,5 +2,6 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why and fails")]
 
 mod architecture;
+mod demo;
 mod inventory;
 mod sim;

@@ -36,11 +36,11 @@ pub(super) fn review(server: &ApiServer, plural: &str, mut asked: Value) -> Valu
 
 fn access(server: &ApiServer, asked: &Value) -> Value {
     let wanted = text(asked, "/spec/resourceAttributes/resource");
-    match &server.faults.borrow().current {
-        Fault::Forbidden(plural) if plural == wanted => json!({"allowed": false}),
-        _ => json!({
-            "allowed": true,
-            "reason": "RBAC: allowed by ClusterRoleBinding \"demo-operator\" of ClusterRole \"cluster-admin\"",
-        }),
+    if matches!(&server.faults.borrow().current, Fault::Forbidden(plural) if plural == wanted) {
+        return json!({"allowed": false});
     }
+    json!({
+        "allowed": true,
+        "reason": "RBAC: allowed by ClusterRoleBinding \"demo-operator\" of ClusterRole \"cluster-admin\"",
+    })
 }

@@ -30,10 +30,16 @@ const ORDER: &[&str] = &[
 
 /// Answers `/api` (`core`) and `/apis`.
 pub(super) fn groups(server: &ApiServer, core: bool, form: Form) -> Result<Response<Body>, Failure> {
-    match form {
-        Form::Discovery(version) if server.member.aggregated => Ok(aggregated(server, core, version)),
-        Form::Unsupported => Err(Failure::not_acceptable()),
-        _ if core => Ok(document(
+    if form == Form::Unsupported {
+        return Err(Failure::not_acceptable());
+    }
+    if let Form::Discovery(version) = form
+        && server.member.aggregated
+    {
+        return Ok(aggregated(server, core, version));
+    }
+    if core {
+        return Ok(document(
             StatusCode::OK,
             &json!({
                 "kind": "APIVersions",
@@ -42,53 +48,51 @@ pub(super) fn groups(server: &ApiServer, core: bool, form: Form) -> Result<Respo
                     {"clientCIDR": "0.0.0.0/0", "serverAddress": format!("127.0.0.1:{}", server.port)}
                 ],
             }),
-        )),
-        _ => {
-            let groups: Vec<Value> = served(server)
-                .iter()
-                .filter(|(group, _)| !group.is_empty())
-                .map(|(group, resources)| api_group(group, resources))
-                .collect();
-            Ok(document(StatusCode::OK, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})))
-        }
+        ));
     }
+    let groups: Vec<Value> = served(server)
+        .iter()
+        .filter(|(group, _)| !group.is_empty())
+        .map(|(group, resources)| api_group(group, resources))
+        .collect();
+    Ok(document(StatusCode::OK, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})))
 }
 
 /// Answers `/apis/<group>`.
-pub(super) fn group(server: &ApiServer, group: &str) -> Result<Response<Body>, Failure> {
-    let served = served(server);
-    let Some((_, resources)) = served.iter().find(|(name, _)| name == group) else {
-        return Ok(plain(StatusCode::NOT_FOUND, "404 page not found\n".to_owned()));
+pub(super) fn group(server: &ApiServer, group: &str) -> Response<Body> {
+    let groups = served(server);
+    let Some((_, resources)) = groups.iter().find(|(name, _)| name == group) else {
+        return plain(StatusCode::NOT_FOUND, "404 page not found\n".to_owned());
     };
     let mut document_of_group = api_group(group, resources);
     if let Some(map) = document_of_group.as_object_mut() {
         map.insert("kind".to_owned(), "APIGroup".into());
         map.insert("apiVersion".to_owned(), "v1".into());
     }
-    Ok(document(StatusCode::OK, &document_of_group))
+    document(StatusCode::OK, &document_of_group)
 }
 
 /// Answers `/api/v1` and `/apis/<group>/<version>`.
-pub(super) fn resources(server: &ApiServer, group: &str, version: &str) -> Result<Response<Body>, Failure> {
-    let served = served(server);
-    let resources: Vec<&Arc<Resource>> = served
+pub(super) fn resources(server: &ApiServer, group: &str, version: &str) -> Response<Body> {
+    let groups = served(server);
+    let resources: Vec<&Arc<Resource>> = groups
         .iter()
         .filter(|(name, _)| name == group)
         .flat_map(|(_, resources)| resources)
         .filter(|resource| resource.version == version)
         .collect();
     if resources.is_empty() {
-        return Ok(plain(StatusCode::NOT_FOUND, "404 page not found\n".to_owned()));
+        return plain(StatusCode::NOT_FOUND, "404 page not found\n".to_owned());
     }
     let entries: Vec<Value> = resources.iter().flat_map(|resource| legacy(resource)).collect();
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    Ok(document(
+    document(
         StatusCode::OK,
         &json!({
             "kind": "APIResourceList", "apiVersion": "v1",
             "groupVersion": group_version, "resources": entries,
         }),
-    ))
+    )
 }
 
 /// Groups in discovery order, each with its resources by name.

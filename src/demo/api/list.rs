@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::super::json::{at, int, text};
 use super::super::selector::{Selector, SelectorError};
 use super::super::status::Failure;
-use super::super::store::{Object, PagedList, Shelf, field_labels};
+use super::super::store::{Collection, Object, PagedList, field_labels};
 use super::query::Query;
 use super::render::Rendering;
 use super::target::Objects;
@@ -33,13 +33,13 @@ pub(super) fn list(
     let (objects, metadata, resource) = {
         let mut store = server.store.write();
         let revision = store.revision();
-        let shelf = store.shelf(index).ok_or_else(Failure::no_such_resource)?;
-        let resource = Arc::clone(&shelf.resource);
-        let selector = selector(shelf, query)?;
+        let collection = store.collection(index).ok_or_else(Failure::no_such_resource)?;
+        let resource = Arc::clone(&collection.resource);
+        let selector = selector(collection, query)?;
         if query.has("sendInitialEvents") {
             return Err(Failure::invalid_options("sendInitialEvents", "sendInitialEvents is forbidden for list"));
         }
-        let start = Start::of(query, shelf, revision)?;
+        let start = Start::of(query, collection, revision)?;
         let limit = start.limit(query);
         let mut page = Page::select(&selector, limit, &start);
         let token = Token::parse(query.get("continue"))?;
@@ -55,12 +55,12 @@ pub(super) fn list(
                 store.finish(&kept);
             }
         } else {
-            let all: Arc<[Arc<Object>]> = shelf.objects(target.namespace).into();
+            let all: Arc<[Arc<Object>]> = collection.objects(target.namespace).into();
             page.fill(&all, "");
             if !page.is_last() && store.kept(index, target.namespace, page.revision).is_none() {
                 store.keep(PagedList {
                     revision: page.revision,
-                    shelf: index,
+                    collection: index,
                     namespace: target.namespace.into(),
                     objects: all,
                 });
@@ -81,7 +81,7 @@ struct Start {
 }
 
 impl Start {
-    fn of(query: &Query, shelf: &Shelf, current: u64) -> Result<Self, Failure> {
+    fn of(query: &Query, collection: &Collection, current: u64) -> Result<Self, Failure> {
         let (asked, matching) = (query.get("resourceVersion"), query.get("resourceVersionMatch"));
         if !query.get("continue").is_empty() {
             if !matches!(asked, "" | "0") {
@@ -107,7 +107,7 @@ impl Start {
                 ));
             }
             // What did not change since is still what it was then.
-            if shelf.latest() > number {
+            if collection.latest() > number {
                 return Err(Failure::expired("The resourceVersion for the provided list is too old."));
             }
             return Ok(Self { revision: number, from_cache: false });
@@ -210,24 +210,13 @@ impl Token {
 }
 
 /// The selector of a request, or the refusal of it.
-pub(super) fn selector(shelf: &Shelf, query: &Query) -> Result<Selector, Failure> {
-    let resource = &shelf.resource;
+pub(super) fn selector(collection: &Collection, query: &Query) -> Result<Selector, Failure> {
+    let resource = &collection.resource;
     let known: Vec<&'static str> = field_labels(resource).iter().map(|(field, _)| *field).collect();
     let (labels, fields) = (query.get("labelSelector"), query.get("fieldSelector"));
     Selector::parse(labels, fields, &known).map_err(|error| match error {
-        SelectorError::Label(why) => {
-            Failure::bad_request(format!("unable to parse labelSelector: {why}"))
-        }
-        SelectorError::FieldSyntax(why) => Failure::bad_request(why),
-        SelectorError::FieldUnknown(field) => Failure::bad_request(format!(
-            "Unable to find \"{}, Resource={}\" that match label selector \"{labels}\", field selector \"{fields}\": field label not supported: {field}",
-            if resource.group.is_empty() {
-                format!("/{}", resource.version)
-            } else {
-                resource.api_version().to_string()
-            },
-            resource.plural,
-        )),
+        SelectorError::Label(why) | SelectorError::FieldSyntax(why) => Failure::bad_request(why),
+        SelectorError::FieldUnknown(field) => Failure::bad_request(format!("field label not supported: {field}")),
     })
 }
 
@@ -306,8 +295,9 @@ type Found = (Arc<Object>, Arc<super::super::resource::Resource>);
 /// The object a path names, or 404.
 pub(super) fn find(server: &ApiServer, index: usize, target: &Objects<'_>) -> Result<Found, Failure> {
     let store = server.store.read();
-    let shelf = store.shelf(index).ok_or_else(Failure::no_such_resource)?;
-    let object =
-        shelf.get(target.namespace, target.name).ok_or_else(|| Failure::not_found(&shelf.resource, target.name))?;
-    Ok((object, Arc::clone(&shelf.resource)))
+    let collection = store.collection(index).ok_or_else(Failure::no_such_resource)?;
+    let object = collection
+        .get(target.namespace, target.name)
+        .ok_or_else(|| Failure::not_found(&collection.resource, target.name))?;
+    Ok((object, Arc::clone(&collection.resource)))
 }

@@ -96,7 +96,7 @@ impl Rendering {
         match self.form {
             Form::Table => self.row(object, out),
             Form::Metadata => partial(object, out),
-            _ => {
+            Form::Object | Form::Discovery(_) | Form::Unsupported => {
                 out.push(b'{');
                 out.extend_from_slice(item_tail(&self.resource, object));
             }
@@ -119,7 +119,7 @@ impl Rendering {
                 out.extend_from_slice(b"]}");
             }
             Form::Metadata => partial(object, out),
-            _ => out.extend_from_slice(&object.json),
+            Form::Object | Form::Discovery(_) | Form::Unsupported => out.extend_from_slice(&object.json),
         }
     }
 
@@ -136,7 +136,7 @@ impl Rendering {
             Form::Metadata => {
                 json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
             }
-            _ => {
+            Form::Object | Form::Discovery(_) | Form::Unsupported => {
                 json!({"kind": self.resource.kind, "apiVersion": self.resource.api_version(), "metadata": metadata})
             }
         }

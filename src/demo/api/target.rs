@@ -75,14 +75,10 @@ mod tests {
 
     #[test]
     fn paths() {
-        let objects = |path| match Target::parse(path) {
-            Target::Objects(found) => {
-                format!(
-                    "{}|{}|{}|{}|{}|{}",
-                    found.group, found.version, found.namespace, found.plural, found.name, found.subresource
-                )
-            }
-            other => format!("{other:?}"),
+        let objects = |path| {
+            let target = Target::parse(path);
+            let Target::Objects(found) = target else { return format!("{target:?}") };
+            [found.group, found.version, found.namespace, found.plural, found.name, found.subresource].join("|")
         };
         assert_eq!(objects("/api/v1/pods"), "|v1||pods||");
         assert_eq!(objects("/api/v1/namespaces/a"), "|v1||namespaces|a|");

@@ -47,12 +47,12 @@ struct Watch {
     initial: VecDeque<Arc<Object>>,
     /// Set while the end of a streamed initial list has to be marked.
     announce: bool,
-    bookmarks: bool,
     columns_sent: bool,
     changed: watch::Receiver<u64>,
     faults: watch::Receiver<Faults>,
     cuts: u64,
-    next_bookmark: Instant,
+    /// None when the last one before the end is sent, or none are wanted.
+    next_bookmark: Option<Instant>,
     end: Instant,
     state: State,
 }
@@ -83,12 +83,12 @@ pub(super) fn watch(
     let faults = server.faults.subscribe();
     let cuts = faults.borrow().cuts;
     let store = server.store.read();
-    let shelf = store.shelf(index).ok_or_else(Failure::no_such_resource)?;
-    if shelf.resource.verbs().iter().all(|verb| *verb != "watch") {
+    let collection = store.collection(index).ok_or_else(Failure::no_such_resource)?;
+    if collection.resource.verbs().iter().all(|verb| *verb != "watch") {
         return Err(Failure::method_not_allowed());
     }
-    let selector = selector(shelf, query)?;
-    let rendering = Rendering::new(Arc::clone(&shelf.resource), form, query, server.clock.now())?;
+    let selector = selector(collection, query)?;
+    let rendering = Rendering::new(Arc::clone(&collection.resource), form, query, server.clock.now())?;
     if asked > store.revision() {
         return Err(Failure::too_large(asked, store.revision()));
     }
@@ -99,7 +99,7 @@ pub(super) fn watch(
         namespace.clear();
     }
     let initial = if from_now && query.get("sendInitialEvents") != "false" {
-        let mut objects = shelf.objects(&namespace);
+        let mut objects = collection.objects(&namespace);
         objects.retain(|object| selector.matches(&object.facts));
         objects.into()
     } else {
@@ -114,12 +114,11 @@ pub(super) fn watch(
         revision: if from_now { store.revision() } else { asked },
         initial,
         announce: streamed,
-        bookmarks: query.is("allowWatchBookmarks"),
         columns_sent: false,
-        changed: shelf.subscribe(),
+        changed: collection.subscribe(),
         faults,
         cuts,
-        next_bookmark: now + BOOKMARK_EVERY,
+        next_bookmark: query.is("allowWatchBookmarks").then(|| bookmark_after(now, end)).flatten(),
         end,
         state: State::Open,
     };
@@ -179,7 +178,7 @@ impl Watch {
             if self.state == State::Broken {
                 continue;
             }
-            match self.changes() {
+            match self.news() {
                 Ok(Some(piece)) => return Some(Ok(piece)),
                 Ok(None) => {}
                 Err(Compacted(oldest)) => {
@@ -188,12 +187,12 @@ impl Watch {
                     return Some(Ok(error_event(&Failure::expired(message))));
                 }
             }
-            let bookmark = self.next_bookmark.min(self.end - BOOKMARK_BEFORE_END);
+            let bookmark = self.next_bookmark;
             tokio::select! {
                 _ = self.changed.changed() => {}
                 changed = self.faults.changed() => changed.ok()?,
                 () = sleep_until(self.end) => return None,
-                () = sleep_until(bookmark), if self.bookmarks && self.next_bookmark < self.end => {
+                () = sleep_until(bookmark.unwrap_or(self.end)), if bookmark.is_some() => {
                     return Some(Ok(self.bookmark()));
                 }
             }
@@ -230,39 +229,36 @@ impl Watch {
             self.state = State::Broken;
             return None;
         }
-        match faults.current {
-            Fault::HalfLine => {
-                self.state = State::Broken;
-                Some(Bytes::from_static(b"{\"type\":\"MODIFIED\",\"object\":{\"kind\":\"P"))
-            }
-            Fault::UnknownEvent if self.state == State::Open => {
-                self.state = State::Disturbed;
-                let object = self.rendering.bookmark(self.revision, &Value::Null);
-                Some(line("RENAMED", &object))
-            }
-            Fault::ErrorEvent => {
-                self.state = State::Done;
-                Some(error_event(&Failure::internal("etcdserver: request timed out")))
-            }
-            Fault::Expired => {
-                self.state = State::Done;
-                let message = format!("too old resource version: {0} ({0})", self.revision);
-                Some(error_event(&Failure::expired(message)))
-            }
-            _ => None,
+        if faults.current == Fault::HalfLine {
+            self.state = State::Broken;
+            return Some(Bytes::from_static(b"{\"type\":\"MODIFIED\",\"object\":{\"kind\":\"P"));
         }
+        if faults.current == Fault::UnknownEvent && self.state == State::Open {
+            self.state = State::Disturbed;
+            let object = self.rendering.bookmark(self.revision, &Value::Null);
+            return Some(line("RENAMED", &object));
+        }
+        let failure = if faults.current == Fault::ErrorEvent {
+            Failure::internal("etcdserver: request timed out")
+        } else if faults.current == Fault::Expired {
+            Failure::expired(format!("too old resource version: {0} ({0})", self.revision))
+        } else {
+            return None;
+        };
+        self.state = State::Done;
+        Some(error_event(&failure))
     }
 
     /// The changes since the last piece, if any concern this watch.
-    fn changes(&mut self) -> Result<Option<Bytes>, Compacted> {
+    fn news(&mut self) -> Result<Option<Bytes>, Compacted> {
         loop {
             let changes = {
                 let store = self.server.store.read();
                 self.changed.mark_unchanged();
-                let Some(shelf) = store.shelf(self.index) else {
+                let Some(collection) = store.collection(self.index) else {
                     return Ok(None);
                 };
-                shelf.since(self.revision, BATCH)?
+                collection.since(self.revision, BATCH)?
             };
             let Some(last) = changes.last() else {
                 return Ok(None);
@@ -308,8 +304,7 @@ impl Watch {
     }
 
     fn bookmark(&mut self) -> Bytes {
-        let now = Instant::now();
-        self.next_bookmark = if now + BOOKMARK_BEFORE_END >= self.end { self.end } else { now + BOOKMARK_EVERY };
+        self.next_bookmark = bookmark_after(Instant::now(), self.end);
         self.settle();
         line("BOOKMARK", &self.rendering.bookmark(self.revision, &Value::Null))
     }
@@ -318,13 +313,19 @@ impl Watch {
     fn settle(&mut self) {
         let store = self.server.store.read();
         let pending = store
-            .shelf(self.index)
-            .and_then(|shelf| shelf.since(self.revision, 1).ok())
+            .collection(self.index)
+            .and_then(|collection| collection.since(self.revision, 1).ok())
             .is_none_or(|changes| !changes.is_empty());
         if !pending {
             self.revision = store.revision();
         }
     }
+}
+
+/// When the next bookmark is due: in a while, or shortly before the end.
+fn bookmark_after(now: Instant, end: Instant) -> Option<Instant> {
+    let last = end.checked_sub(BOOKMARK_BEFORE_END)?;
+    (now < last).then(|| last.min(now + BOOKMARK_EVERY))
 }
 
 fn line(kind: &str, object: &Value) -> Bytes {

@@ -55,22 +55,7 @@ pub(super) fn cells(plural: &str, object: &Value, now: Timestamp) -> Vec<Value> 
         "jobs" => job(object, now, &mut cells),
         "cronjobs" => cron_job(object, now, &mut cells),
         "horizontalpodautoscalers" => autoscaler(object, now, &mut cells),
-        "poddisruptionbudgets" => {
-            for field in ["minAvailable", "maxUnavailable"] {
-                let value = at(object, &format!("/spec/{field}"));
-                cells.push(
-                    value
-                        .as_str()
-                        .map_or_else(
-                            || value.as_i64().map_or("N/A".to_owned(), |number| number.to_string()),
-                            str::to_owned,
-                        )
-                        .into(),
-                );
-            }
-            cells.push(int(object, "/status/disruptionsAllowed").into());
-            cells.push(age(object, now));
-        }
+        "poddisruptionbudgets" => disruption_budget(object, now, &mut cells),
         _ => {
             let owner = at(object, "/metadata/ownerReferences/0");
             let kind = text(owner, "/kind").to_lowercase();
@@ -154,4 +139,15 @@ fn autoscaler(autoscaler: &Value, now: Timestamp, cells: &mut Vec<Value>) {
     cells.push(int(autoscaler, "/spec/maxReplicas").into());
     cells.push(int(autoscaler, "/status/currentReplicas").into());
     cells.push(age(autoscaler, now));
+}
+
+fn disruption_budget(budget: &Value, now: Timestamp, cells: &mut Vec<Value>) {
+    for field in ["minAvailable", "maxUnavailable"] {
+        let value = at(budget, &format!("/spec/{field}"));
+        let number = value.as_i64().map(|number| number.to_string());
+        let shown = value.as_str().map(str::to_owned).or(number);
+        cells.push(shown.unwrap_or_else(|| "N/A".to_owned()).into());
+    }
+    cells.push(int(budget, "/status/disruptionsAllowed").into());
+    cells.push(age(budget, now));
 }

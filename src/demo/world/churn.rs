@@ -200,7 +200,7 @@ impl World {
         });
         said.age = 0;
         let name = event::name(text(&about, "/metadata/name"), &mut self.rng);
-        let document = event::document(&about, ("Pod", "v1"), &name, &uid(&mut self.rng), &said, now);
+        let document = event::document(&about, "Pod", (&name, &uid(&mut self.rng)), &said, now);
         self.events.push_back(super::super::store::key(text(&about, "/metadata/namespace"), &name));
         store.put(index, document);
     }
@@ -224,10 +224,10 @@ impl World {
     }
 
     fn random_key(&mut self, store: &Store, group: &str, plural: &str) -> Option<CompactString> {
-        let shelf = store.shelf_of(group, plural)?;
-        let count = shelf.len();
+        let collection = store.collection_of(group, plural)?;
+        let count = collection.len();
         let number = (count > 0).then(|| self.rng.usize(..count))?;
-        shelf.key_at(number)
+        collection.key_at(number)
     }
 }
 

@@ -20,9 +20,8 @@ pub(super) struct Said {
 /// The document of an event about an object. `name` must be unique in the namespace.
 pub(super) fn document(
     about: &Value,
-    (kind, api_version): (&str, &str),
-    name: &str,
-    uid: &str,
+    kind: &str,
+    (name, uid): (&str, &str),
     said: &Said,
     now: jiff::Timestamp,
 ) -> Value {
@@ -34,7 +33,7 @@ pub(super) fn document(
     let first = ago(now, said.age + (said.count - 1) * 45);
     let container = text(about, "/spec/containers/0/name");
     let mut object = json!({
-        "kind": kind, "apiVersion": api_version, "name": text(about, "/metadata/name"),
+        "kind": kind, "apiVersion": "v1", "name": text(about, "/metadata/name"),
         "namespace": text(about, "/metadata/namespace"), "uid": text(about, "/metadata/uid"),
         "resourceVersion": text(about, "/metadata/resourceVersion"),
     });
@@ -64,7 +63,7 @@ pub(super) fn of_pod(builder: &mut Builder<'_>, pod: &Value, state: PodState) {
     for said in about_pod(pod, state) {
         let name = name(text(pod, "/metadata/name"), &mut builder.rng);
         let uid = builder.uid();
-        let event = document(pod, ("Pod", "v1"), &name, &uid, &said, builder.now);
+        let event = document(pod, "Pod", (&name, &uid), &said, builder.now);
         builder.put("", "events", event);
     }
 }
@@ -72,85 +71,50 @@ pub(super) fn of_pod(builder: &mut Builder<'_>, pod: &Value, state: PodState) {
 /// What is said about a pod in this state.
 pub(super) fn about_pod(pod: &Value, state: PodState) -> Vec<Said> {
     let (namespace, name) = (text(pod, "/metadata/namespace"), text(pod, "/metadata/name"));
-    let container = items(pod, "/spec/containers").first().cloned().unwrap_or_default();
-    let (container, image) = (text(&container, "/name"), text(&container, "/image"));
-    let uid = text(pod, "/metadata/uid");
-    let kubelet =
-        |warning, reason, message, count, age| Said { warning, reason, message, component: "kubelet", count, age };
-    let back_off = |count: u32| {
-        kubelet(
-            true,
-            "BackOff",
-            format!("Back-off restarting failed container {container} in pod {name}_{namespace}({uid})"),
-            i64::from(count) * 6,
-            75,
-        )
-    };
+    let container = items(pod, "/spec/containers").first().unwrap_or(&Value::Null);
+    let (container, image) = (text(container, "/name"), text(container, "/image"));
+    let warn = |reason, message: &str, count, age| kubelet(true, reason, message, (count, age));
+    let normal = |reason, message: &str, count, age| kubelet(false, reason, message, (count, age));
     match state {
-        PodState::CrashLoop(count) | PodState::InitCrashLoop(count) => vec![back_off(count)],
-        PodState::OutOfMemory(count) => vec![
-            back_off(count),
-            kubelet(
-                false,
-                "Pulled",
-                format!("Container image \"{image}\" already present on machine"),
-                i64::from(count),
-                130,
-            ),
-        ],
-        PodState::ImagePull => vec![
-            kubelet(
-                true,
-                "Failed",
-                format!(
-                    "Failed to pull image \"{image}\": rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": not found"
-                ),
-                9,
-                210,
-            ),
-            kubelet(true, "Failed", "Error: ImagePullBackOff".to_owned(), 61, 40),
-            kubelet(false, "BackOff", format!("Back-off pulling image \"{image}\""), 66, 25),
-        ],
-        PodState::NotReady => vec![kubelet(
-            true,
-            "Unhealthy",
-            "Readiness probe failed: HTTP probe failed with statuscode: 503".to_owned(),
-            48,
-            12,
-        )],
+        PodState::CrashLoop(count) | PodState::InitCrashLoop(count) | PodState::OutOfMemory(count) => {
+            let uid = text(pod, "/metadata/uid");
+            let message = format!("Back-off restarting failed container {container} in pod {name}_{namespace}({uid})");
+            let pulled = format!("Container image \"{image}\" already present on machine");
+            let count = i64::from(count);
+            vec![warn("BackOff", &message, count * 6, 75), normal("Pulled", &pulled, count, 130)]
+        }
+        PodState::ImagePull => {
+            let missing = format!(
+                "Failed to pull image \"{image}\": rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": not found"
+            );
+            vec![
+                warn("Failed", &missing, 9, 210),
+                warn("Failed", "Error: ImagePullBackOff", 61, 40),
+                normal("BackOff", &format!("Back-off pulling image \"{image}\""), 66, 25),
+            ]
+        }
+        PodState::NotReady => {
+            vec![warn("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", 48, 12)]
+        }
         PodState::Unschedulable | PodState::NoVolume => {
             let conditions = items(pod, "/status/conditions");
             let message = conditions.last().map_or("", |condition| text(condition, "/message"));
-            vec![Said {
-                warning: true,
-                reason: "FailedScheduling",
-                message: message.to_owned(),
-                component: "default-scheduler",
-                count: 14,
-                age: 55,
-            }]
+            vec![Said { component: "default-scheduler", ..warn("FailedScheduling", message, 14, 55) }]
         }
-        PodState::Evicted => vec![kubelet(
-            true,
-            "Evicted",
-            "The node was low on resource: ephemeral-storage. Threshold quantity: 10%, available: 7%.".to_owned(),
-            1,
-            2_400,
-        )],
-        PodState::Terminating => {
-            vec![kubelet(true, "FailedKillPod", "error killing pod: context deadline exceeded".to_owned(), 5, 70)]
+        PodState::Evicted => vec![warn("Evicted", text(pod, "/status/message"), 1, 2_400)],
+        PodState::Terminating => vec![warn("FailedKillPod", "error killing pod: context deadline exceeded", 5, 70)],
+        PodState::Initializing | PodState::Creating => {
+            let node = text(pod, "/spec/nodeName");
+            let assigned = format!("Successfully assigned {namespace}/{name} to {node}");
+            vec![
+                Said { component: "default-scheduler", ..normal("Scheduled", &assigned, 1, 30) },
+                normal("Pulling", &format!("Pulling image \"{image}\""), 1, 28),
+            ]
         }
-        PodState::Initializing | PodState::Creating => vec![
-            Said {
-                warning: false,
-                reason: "Scheduled",
-                message: format!("Successfully assigned {namespace}/{name} to {}", text(pod, "/spec/nodeName")),
-                component: "default-scheduler",
-                count: 1,
-                age: 30,
-            },
-            kubelet(false, "Pulling", format!("Pulling image \"{image}\""), 1, 28),
-        ],
         PodState::Running | PodState::Completed | PodState::Failed => Vec::new(),
     }
+}
+
+fn kubelet(warning: bool, reason: &'static str, message: &str, (count, age): (i64, i64)) -> Said {
+    Said { warning, reason, message: message.to_owned(), component: "kubelet", count, age }
 }

@@ -69,9 +69,9 @@ fn nodes(builder: &mut Builder<'_>) {
     }
     let count = builder.nodes.len();
     for (number, name) in builder.nodes.clone().into_iter().enumerate() {
-        let last = number + 1 == count && count > 3;
-        let lost = last && builder.member.story == Story::EuWest;
-        let cordoned = last && builder.member.story == Story::UsEast;
+        let is_last = number + 1 == count && count > 3;
+        let lost = is_last && builder.member.story == Story::EuWest;
+        let cordoned = is_last && builder.member.story == Story::UsEast;
         let mut node = node(builder, &name, number, lost);
         if cordoned {
             set(&mut node, "/spec", "unschedulable", true.into());
@@ -100,7 +100,7 @@ fn nodes(builder: &mut Builder<'_>) {
             };
             let uid = builder.uid();
             let event_name = event::name(&name, &mut builder.rng);
-            let document = event::document(&node, ("Node", "v1"), &event_name, &uid, &said, builder.now);
+            let document = event::document(&node, "Node", (&event_name, &uid), &said, builder.now);
             builder.put("", "events", document);
         }
         builder.put("", "nodes", node);

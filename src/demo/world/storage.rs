@@ -51,8 +51,7 @@ pub(super) fn claim(builder: &mut Builder<'_>, namespace: &str, name: &str, pend
             age: 8,
         };
         let (event_name, event_uid) = (event::name(name, &mut builder.rng), builder.uid());
-        let about = ("PersistentVolumeClaim", "v1");
-        let event = event::document(&claim, about, &event_name, &event_uid, &said, builder.now);
+        let event = event::document(&claim, "PersistentVolumeClaim", (&event_name, &event_uid), &said, builder.now);
         builder.put("", "events", event);
         builder.put("", "persistentvolumeclaims", claim);
         return;

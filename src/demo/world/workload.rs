@@ -141,10 +141,15 @@ fn put_pod(builder: &mut Builder<'_>, template: &Template<'_>, name: String, sta
         node.or_else(|| builder.node())
     };
     let needs_init = matches!(state, PodState::Initializing | PodState::InitCrashLoop(_));
-    let age = match state {
-        PodState::Initializing | PodState::Creating => builder.rng.i64(5..90),
-        PodState::NoVolume | PodState::Unschedulable => builder.rng.i64(600..20_000),
-        _ => builder.rng.i64(60..template.age.max(61)),
+    let age = if matches!(state, PodState::Initializing | PodState::Creating) {
+        builder.rng.i64(5..90)
+    } else if !placed {
+        builder.rng.i64(600..20_000)
+    } else if matches!(state, PodState::Completed | PodState::Failed) {
+        // The pod of a job comes with it.
+        template.age
+    } else {
+        builder.rng.i64(60..template.age.max(61))
     };
     let mut containers = vec![(plan.name, template.image.clone())];
     if plan.traits.contains(&Trait::Metrics) {
@@ -443,7 +448,7 @@ fn job(builder: &mut Builder<'_>, plan: &Plan, cron_job: &Value, image: &str, (a
         image: image.to_owned(),
         labels: all_labels,
         owner: owner("batch/v1", "Job", &name, &uid),
-        age: age.min(3_000),
+        age,
     };
     let state = if failed { PodState::Failed } else { PodState::Completed };
     let pod = format!("{name}-{}", suffix(&mut builder.rng, 5));
