@@ -10,10 +10,13 @@ mod cluster;
 mod health;
 mod interner;
 mod network;
+mod path;
 mod pods;
+mod printer;
 mod scaling;
 mod selector;
 mod storage;
+pub mod table;
 #[cfg(test)]
 mod testing;
 mod wire;
@@ -47,6 +50,13 @@ pub struct Unreadable {
     column: usize,
 }
 
+impl Unreadable {
+    /// The server sent something else where a Table was asked for.
+    fn not_a_table() -> Self {
+        Self { line: 1, column: 1 }
+    }
+}
+
 impl From<serde_json::Error> for Unreadable {
     fn from(e: serde_json::Error) -> Self {
         Self { line: e.line(), column: e.column() }
@@ -57,14 +67,39 @@ impl From<serde_json::Error> for Unreadable {
 #[derive(Debug, Clone)]
 pub struct Projection {
     columns: Arc<[Column]>,
-    rule: Rule,
+    means: Means,
+}
+
+/// By what means the cells are found.
+#[derive(Debug, Clone)]
+enum Means {
+    Builtin(Rule),
+    Printed(Arc<[printer::Printed]>),
 }
 
 impl Projection {
     /// The projection of a kind that every Kubernetes has.
     pub fn builtin(kind: &KindId) -> Option<Self> {
-        builtin::find(kind)
-            .map(|b| Self { columns: b.columns.iter().map(builtin::Heading::column).collect(), rule: b.rule })
+        let builtin = builtin::find(kind)?;
+        let columns = builtin.columns.iter().map(builtin::Heading::column).collect();
+        Some(Self { columns, means: Means::Builtin(builtin.rule) })
+    }
+
+    /// The projection of a custom resource by the printer columns that its definition, given as JSON,
+    /// has for that version.
+    pub fn printed(definition: &str, version: &str) -> Result<Self, Unreadable> {
+        let printed: Arc<[printer::Printed]> = printer::columns(definition, version)?.into();
+        let columns = printed.iter().map(|p| p.column.clone()).collect();
+        Ok(Self { columns, means: Means::Printed(printed) })
+    }
+
+    /// Says whether both make the same rows.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.means, &other.means) {
+            (Means::Printed(mine), Means::Printed(others)) => mine == others,
+            (Means::Builtin(mine), Means::Builtin(others)) => std::ptr::fn_addr_eq(*mine, *others),
+            (Means::Builtin(_), Means::Printed(_)) | (Means::Printed(_), Means::Builtin(_)) => false,
+        }
     }
 
     /// The columns of the rows' cells.
@@ -75,7 +110,11 @@ impl Projection {
     /// Projects one object. An object that is not of its kind's shape still has a name: it becomes
     /// a row of unknown cells.
     pub fn row(&self, cluster: &ClusterName, raw: &str, interner: &mut Interner) -> Result<Row, Unreadable> {
-        let projected = match (self.rule)(raw) {
+        let projected = match &self.means {
+            Means::Builtin(rule) => rule(raw),
+            Means::Printed(columns) => printer::project(columns, raw),
+        };
+        let projected = match projected {
             Ok(projected) => projected,
             Err(_) => self.unknown(raw)?,
         };

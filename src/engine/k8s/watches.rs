@@ -3,7 +3,9 @@
 //! kube's own `watcher` lists, watches, resumes and lists again; what it carries is the text of each
 //! object ([`wire::Wire`]), which becomes a row at once and is dropped.
 
+mod definitions;
 mod objects;
+mod tables;
 mod version;
 mod wire;
 
@@ -12,17 +14,17 @@ use crate::engine::k8s::projection::Projection;
 use crate::model::cluster::ClusterName;
 use crate::model::kind::Kind;
 use crate::model::text::Text;
+use definitions::{Columns, Definition};
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
+use objects::Objects;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use tables::Tables;
 use version::Streaming;
 
 /// What a watch brings.
 type Item = Result<WatchItem, ClusterError>;
-
-/// Puts the client's errors in the port's words.
-pub type Translate = fn(kube::Error) -> ClusterError;
 
 /// The watches of one cluster, and what they share.
 #[derive(Clone)]
@@ -32,8 +34,8 @@ pub struct Watches(Arc<Shared>);
 struct Shared {
     client: kube::Client,
     cluster: ClusterName,
-    translate: Translate,
     streaming: Streaming,
+    remembered: definitions::Remembered,
     /// Where the jitter of timeouts comes from. The lock guards one draw.
     random: Mutex<fastrand::Rng>,
 }
@@ -45,9 +47,10 @@ impl std::fmt::Debug for Watches {
 }
 
 impl Watches {
-    pub fn new(client: kube::Client, cluster: ClusterName, translate: Translate, seed: u64) -> Self {
+    pub fn new(client: kube::Client, cluster: ClusterName, seed: u64) -> Self {
         let random = Mutex::new(fastrand::Rng::with_seed(seed));
-        Self(Arc::new(Shared { client, cluster, translate, streaming: Streaming::default(), random }))
+        let (streaming, remembered) = Default::default();
+        Self(Arc::new(Shared { client, cluster, streaming, remembered, random }))
     }
 
     /// Tells which version the server has, to spare the watches asking.
@@ -81,7 +84,33 @@ struct Part {
     shared: Arc<Shared>,
     spec: WatchSpec,
     namespace: Option<Text>,
-    running: Option<objects::Objects>,
+    running: Option<Running>,
+}
+
+/// A list and watch under way, by how its rows are made.
+enum Running {
+    Objects(Box<Objects>),
+    /// With an eye on the definition that says which columns there are.
+    Custom(Box<(Objects, Definition)>),
+    Tables(Box<Tables>),
+}
+
+impl Running {
+    /// The next item; `None` to begin again from nothing.
+    async fn next(&mut self) -> Option<Item> {
+        match self {
+            Self::Objects(objects) => objects.next().await,
+            Self::Tables(tables) => Some(tables.next().await),
+            Self::Custom(both) => {
+                let (objects, definition) = both.as_mut();
+                tokio::select! {
+                    biased;
+                    () = definition.changed() => None,
+                    item = objects.next() => item,
+                }
+            }
+        }
+    }
 }
 
 impl Part {
@@ -110,11 +139,22 @@ impl Part {
         }
     }
 
-    async fn start(&mut self) -> Result<objects::Objects, ClusterError> {
-        let Some(projection) = Projection::builtin(&self.spec.kind.id) else {
-            return Err(ClusterError::Failed(Text::from(format!("no columns for {}", self.spec.kind.resource()))));
+    async fn start(&mut self) -> Result<Running, ClusterError> {
+        let kind = &self.spec.kind;
+        let (projection, defined) = match definitions::columns(&self.shared, kind).await? {
+            Columns::Served => {
+                let tables = Tables::new(&self.shared, &self.spec, self.namespace.as_ref());
+                return Ok(Running::Tables(Box::new(tables)));
+            }
+            Columns::Builtin(projection) => (projection, false),
+            Columns::Defined(projection) => (projection, true),
         };
+        let definition = defined.then(|| Definition::new(&self.shared, kind, projection.clone()));
         let streaming = self.shared.streaming.is_offered(&self.shared.client).await;
-        Ok(objects::Objects::new(&self.shared, &self.spec, self.namespace.as_ref(), projection, streaming))
+        let objects = Objects::new(&self.shared, &self.spec, self.namespace.as_ref(), projection, streaming);
+        Ok(match definition {
+            Some(definition) => Running::Custom(Box::new((objects, definition))),
+            None => Running::Objects(Box::new(objects)),
+        })
     }
 }

@@ -4,6 +4,7 @@
 use crate::model::cell::Cell;
 use crate::model::time::UnixSeconds;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
@@ -390,5 +391,76 @@ impl<'de> Visitor<'de> for Find<'_, '_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The value of a map at a key; `None` when it has none, or is no map.
+pub(super) fn entry<'v>(map: &'v RawValue, key: &str) -> Option<&'v RawValue> {
+    let mut found = None;
+    // As in `find`: the error stops the reading.
+    drop(serde_json::Deserializer::from_str(map.get()).deserialize_map(Entry { key, found: &mut found }));
+    found
+}
+
+struct Entry<'k, 'f, 'v> {
+    key: &'k str,
+    found: &'f mut Option<&'v RawValue>,
+}
+
+impl<'v> Visitor<'v> for Entry<'_, '_, 'v> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'v>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Str<'v>>()? {
+            if *key == *self.key {
+                *self.found = Some(map.next_value()?);
+                return Err(A::Error::custom("found"));
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+}
+
+/// The items of a list; none when it is no list.
+pub(super) fn items(list: &RawValue) -> Vec<&RawValue> {
+    serde_json::from_str(list.get()).unwrap_or_default()
+}
+
+/// The items of a list, or the values of a map.
+pub(super) fn values(value: &RawValue) -> Vec<&RawValue> {
+    if value.get().starts_with('{') {
+        serde_json::from_str::<Values<'_>>(value.get()).unwrap_or_default().0
+    } else {
+        items(value)
+    }
+}
+
+#[derive(Default)]
+struct Values<'v>(Vec<&'v RawValue>);
+
+impl<'de: 'v, 'v> Deserialize<'de> for Values<'v> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Values<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Values<'de>, A::Error> {
+                let mut values = Vec::new();
+                while let Some((IgnoredAny, value)) = map.next_entry()? {
+                    values.push(value);
+                }
+                Ok(Values(values))
+            }
+        }
+        deserializer.deserialize_map(Each)
     }
 }

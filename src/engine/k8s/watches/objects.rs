@@ -3,6 +3,7 @@
 use super::wire::{Wire, resource};
 use super::{Item, Shared};
 use crate::engine::cluster::{ClusterError, WatchItem, WatchSpec};
+use crate::engine::k8s::client::errors::translate;
 use crate::engine::k8s::projection::{self, Interner, Projection};
 use crate::model::text::Text;
 use futures::StreamExt as _;
@@ -18,6 +19,11 @@ const TIMEOUT_S: std::ops::RangeInclusive<u32> = 75..=105;
 /// Objects per page where the list does not stream. Pages ask for the latest state: with
 /// `resourceVersion=0` servers ignore the limit and send one body of any size.
 const PAGE: u32 = 500;
+
+/// How long the next watch lasts: jittered, so that they do not all end together.
+pub(super) fn timeout(shared: &Shared) -> u32 {
+    shared.random.lock().u32(TIMEOUT_S)
+}
 
 /// One running list and watch.
 pub(super) struct Objects {
@@ -59,13 +65,13 @@ impl Objects {
             resource: spec.kind.resource(),
             projection,
             interner: Interner::default(),
-            events: watcher(api, config(spec, shared.random.lock().u32(TIMEOUT_S), streaming)).boxed(),
+            events: watcher(api, config(spec, timeout(shared), streaming)).boxed(),
             streaming,
             phase: Phase::New,
         }
     }
 
-    /// The next item; `None` to begin again from nothing.
+    /// The next item; `None` to begin again from nothing. May be dropped at any await and asked again.
     pub(super) async fn next(&mut self) -> Option<Item> {
         loop {
             match self.events.next().await? {
@@ -147,7 +153,7 @@ impl Objects {
                 if phase == Phase::Listing {
                     self.phase = Phase::New;
                 }
-                Recovery::Report((self.shared.translate)(cause))
+                Recovery::Report(translate(&cause))
             }
         }
     }

@@ -1,0 +1,138 @@
+//! Which columns a custom resource has, and when they change.
+
+use super::Shared;
+use super::objects::timeout;
+use super::wire::{Wire, resource};
+use crate::engine::cluster::ClusterError;
+use crate::engine::k8s::client::errors::translate;
+use crate::engine::k8s::projection::Projection;
+use crate::engine::k8s::query;
+use crate::model::kind::{Kind, KindId};
+use crate::model::text::Text;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use kube::Api;
+use kube::runtime::watcher::{Config, Error, Event, watcher};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Kinds whose columns are remembered per cluster; past it all are asked for again.
+const REMEMBERED_MAX: usize = 256;
+
+/// The pause after a definition's watch failed. Columns change rarely, and rows go on meanwhile.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// Columns of custom resources by what they were when last seen. The lock guards one look-up.
+#[derive(Debug, Default)]
+pub(super) struct Remembered(Mutex<BTreeMap<(KindId, Text), Projection>>);
+
+impl Remembered {
+    fn get(&self, kind: &Kind) -> Option<Projection> {
+        self.0.lock().get(&(kind.id.clone(), kind.version.clone())).cloned()
+    }
+
+    fn put(&self, kind: &Kind, projection: &Projection) {
+        let mut remembered = self.0.lock();
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
+        }
+        remembered.insert((kind.id.clone(), kind.version.clone()), projection.clone());
+    }
+}
+
+/// How a kind's rows are made.
+pub(super) enum Columns {
+    /// By us, for good.
+    Builtin(Projection),
+    /// By us, as its definition says until that changes.
+    Defined(Projection),
+    /// By its server: an aggregated API, a kind without a rule, or a definition we may not read.
+    Served,
+}
+
+/// The resource that defines others.
+fn definitions() -> Kind {
+    Kind {
+        id: KindId::new("apiextensions.k8s.io", "CustomResourceDefinition"),
+        version: Text::const_new("v1"),
+        plural: Text::const_new("customresourcedefinitions"),
+        singular: Text::const_new("customresourcedefinition"),
+        short_names: Vec::new(),
+        categories: Vec::new(),
+        namespaced: false,
+        verbs: Vec::new(),
+    }
+}
+
+/// Finds out how a kind's rows are made. Only groups with a dot are ever custom.
+pub(super) async fn columns(shared: &Shared, kind: &Kind) -> Result<Columns, ClusterError> {
+    if let Some(projection) = Projection::builtin(&kind.id) {
+        return Ok(Columns::Builtin(projection));
+    }
+    if !kind.id.group.contains('.') {
+        return Ok(Columns::Served);
+    }
+    if let Some(projection) = shared.remembered.get(kind) {
+        return Ok(Columns::Defined(projection));
+    }
+    let path = query::path(&definitions(), None, Some(&kind.resource()));
+    let request = http::Request::get(path)
+        .body(Vec::new())
+        .map_err(|e| ClusterError::Failed(Text::from(format!("the request could not be written: {e}"))))?;
+    let definition = match shared.client.request_text(request).await.map_err(|e| translate(&e)) {
+        Ok(definition) => definition,
+        Err(ClusterError::NotFound(_) | ClusterError::Denied(_)) => return Ok(Columns::Served),
+        Err(other) => return Err(other),
+    };
+    let Ok(projection) = Projection::printed(&definition, &kind.version) else { return Ok(Columns::Served) };
+    shared.remembered.put(kind, &projection);
+    Ok(Columns::Defined(projection))
+}
+
+/// Watches the definition of one kind for other columns.
+pub(super) struct Definition {
+    shared: Arc<Shared>,
+    kind: Kind,
+    present: Projection,
+    events: BoxStream<'static, Result<Event<Wire>, Error>>,
+    pause: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Definition {
+    pub(super) fn new(shared: &Arc<Shared>, kind: &Kind, present: Projection) -> Self {
+        let api: Api<Wire> = Api::all_with(shared.client.clone(), &resource(&definitions()));
+        let config = Config::default().timeout(timeout(shared)).fields(&format!("metadata.name={}", kind.resource()));
+        Self {
+            shared: Arc::clone(shared),
+            kind: kind.clone(),
+            present,
+            events: watcher(api, config).boxed(),
+            pause: None,
+        }
+    }
+
+    /// Returns when the columns are others. May be dropped at any await and asked again.
+    pub(super) async fn changed(&mut self) {
+        loop {
+            if let Some(pause) = &mut self.pause {
+                pause.await;
+                self.pause = None;
+            }
+            match self.events.next().await {
+                Some(Ok(Event::Apply(wire) | Event::InitApply(wire))) => {
+                    if let Ok(projection) = Projection::printed(wire.text(), &self.kind.version)
+                        && !projection.is_same(&self.present)
+                    {
+                        self.shared.remembered.put(&self.kind, &projection);
+                        self.present = projection;
+                        return;
+                    }
+                }
+                Some(Ok(Event::Delete(_) | Event::Init | Event::InitDone)) => {}
+                Some(Err(_)) | None => self.pause = Some(Box::pin(tokio::time::sleep(PAUSE))),
+            }
+        }
+    }
+}
