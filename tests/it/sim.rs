@@ -2,7 +2,10 @@
 //! as real ones do. A failing seed is printed; `QD_SEED=7 cargo test --test it one_seed` replays it.
 
 pub(crate) mod cluster;
+pub(crate) mod invariants;
 
 pub(crate) mod world;
 
+mod pace;
 mod scenarios;
+mod seeds;

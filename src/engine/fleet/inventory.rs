@@ -20,7 +20,10 @@ impl Fleet {
         self.warned = warnings;
         self.current = listing.current;
         let names: BTreeSet<ClusterName> = listing.entries.iter().map(|entry| entry.name.clone()).collect();
-        let gone: Vec<ClusterName> = self.members.keys().filter(|name| !names.contains(*name)).cloned().collect();
+        // While a source has not answered yet, what it named before stays.
+        let complete = listing.pending.is_empty();
+        let gone: Vec<ClusterName> =
+            self.members.keys().filter(|name| complete && !names.contains(*name)).cloned().collect();
         for name in gone {
             self.remove(&name);
         }
