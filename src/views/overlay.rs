@@ -1,16 +1,19 @@
 //! What lies over the table: a stack, the top one has the keys.
 
 use super::keymap::{Action, Context, Key};
+use super::listing::ColumnChoice;
 use super::msg::Effect;
-use super::theme::{Role, Theme};
+use super::sort::SortKey;
+use super::theme::Theme;
 use crate::model::time::UnixSeconds;
 use crate::protocol::Snapshot;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
+mod columns;
 mod missing;
 
+pub use columns::ColumnList;
 pub use missing::MissingList;
 
 /// One overlay.
@@ -18,6 +21,8 @@ pub use missing::MissingList;
 pub enum Overlay {
     /// Which clusters are missing from the view, and why.
     Missing(MissingList),
+    /// Which columns are shown, in what order; and what to sort by.
+    Columns(ColumnList),
 }
 
 /// What an overlay may look at.
@@ -35,9 +40,20 @@ pub struct Surroundings<'a> {
 pub struct Reply {
     /// Close it.
     pub close: bool,
-    /// A command line to run once it is closed.
-    pub command: Option<String>,
+    /// What the screen should do, once it is closed if it closes.
+    pub outcome: Option<Outcome>,
     pub effects: Vec<Effect>,
+}
+
+/// What an overlay asks of the screen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Run a command line.
+    Run(String),
+    /// Show these columns.
+    Columns(ColumnChoice),
+    /// Sort by this; again turns it round.
+    Sort(SortKey),
 }
 
 impl Reply {
@@ -49,9 +65,14 @@ impl Reply {
         Self { close: true, ..Self::default() }
     }
 
-    /// Closes and runs a command line.
-    pub fn run(command: impl Into<String>) -> Self {
-        Self { close: true, command: Some(command.into()), ..Self::default() }
+    /// Closes and asks for something.
+    pub fn finish(outcome: Outcome) -> Self {
+        Self { close: true, outcome: Some(outcome), ..Self::default() }
+    }
+
+    /// Stays and asks for something.
+    pub fn tell(outcome: Outcome) -> Self {
+        Self { outcome: Some(outcome), ..Self::default() }
     }
 }
 
@@ -59,7 +80,7 @@ impl Overlay {
     /// Where its keys are looked up.
     pub fn context(&self) -> Context {
         match self {
-            Self::Missing(_) => Context::List,
+            Self::Missing(_) | Self::Columns(_) => Context::List,
         }
     }
 
@@ -68,6 +89,7 @@ impl Overlay {
         match (action, self) {
             (Some(Action::Back), _) => Reply::close(),
             (Some(action), Self::Missing(list)) => list.act(action, around),
+            (Some(action), Self::Columns(list)) => list.act(action, around),
             (None, _) => Reply::stay(),
         }
     }
@@ -75,39 +97,41 @@ impl Overlay {
     pub fn draw(&self, buffer: &mut Buffer, around: &Surroundings<'_>) {
         match self {
             Self::Missing(list) => list.draw(buffer, around),
+            Self::Columns(list) => list.draw(buffer, around),
         }
     }
 }
 
-/// A rectangle in the middle, as large as wanted and as fits, a column and a row of the table left visible
-/// where there is room.
-pub fn centred(area: Rect, columns: usize, rows: usize) -> Rect {
-    let clamp = |wanted: usize, have: u16| u16::try_from(wanted).unwrap_or(u16::MAX).min(have);
-    let width = clamp(columns, area.width.saturating_sub(2).max(area.width.min(20)));
-    let height = clamp(rows, area.height.saturating_sub(2).max(area.height.min(3)));
-    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+/// Moves over a list of so many entries, a page being what the overlay shows; says whether it was a move.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a list knows moves only")]
+pub fn step(at: &mut usize, count: usize, action: Action, area: Rect) -> bool {
+    let last = count.saturating_sub(1);
+    let page = usize::from(area.height.saturating_sub(4)).max(1);
+    *at = match action {
+        Action::Up => at.saturating_sub(1),
+        Action::Down => *at + 1,
+        Action::PageUp => at.saturating_sub(page),
+        Action::PageDown => *at + page,
+        Action::Top => 0,
+        Action::Bottom => last,
+        _ => return false,
+    }
+    .min(last);
+    true
 }
 
-/// Clears the rectangle and writes the title into its first row. No border: the background sets it apart.
-pub fn frame(buffer: &mut Buffer, area: Rect, title: &str, theme: &Theme) {
-    let area = area.intersection(buffer.area);
-    for y in area.top()..area.bottom() {
-        for x in area.left()..area.right() {
-            if let Some(cell) = buffer.cell_mut((x, y)) {
-                cell.reset();
-            }
-        }
+/// Draws a list of lines with the cursor on one, scrolled so that it is seen.
+pub fn draw_list(buffer: &mut Buffer, around: &Surroundings<'_>, title: &str, lines: &[String], at: usize) {
+    use super::panel;
+    use super::theme::Role;
+    use crate::model::text::width;
+    let widest = lines.iter().map(|l| width(l)).max().unwrap_or_default().max(width(title));
+    let area = panel::centred(around.area, widest + 2, lines.len() + 2);
+    panel::frame(buffer, area, title, around.theme);
+    let rows = usize::from(area.height.saturating_sub(1));
+    let from = (at + 1).saturating_sub(rows);
+    for ((nth, line), y) in lines.iter().enumerate().skip(from).take(rows).zip(area.y + 1..) {
+        let role = if nth == at { Role::Cursor } else { Role::Overlay };
+        panel::line(buffer, area, y, line, around.theme.style(role));
     }
-    buffer.set_style(area, theme.style(Role::Overlay));
-    line(buffer, area, area.y, title, theme.style(Role::OverlayTitle));
-}
-
-/// Writes one line of an overlay, a column in from its edge, over its whole width.
-pub fn line(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) {
-    let area = area.intersection(buffer.area);
-    if y >= area.bottom() || area.width < 3 {
-        return;
-    }
-    buffer.set_style(Rect { y, height: 1, ..area }, style);
-    buffer.set_stringn(area.x + 1, y, text, usize::from(area.width - 2), style);
 }

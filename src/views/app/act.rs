@@ -8,7 +8,7 @@ use crate::views::history::History;
 use crate::views::keymap::{Action, SortBy};
 use crate::views::listing::ColumnChoice;
 use crate::views::msg::Effect;
-use crate::views::overlay::{MissingList, Overlay};
+use crate::views::overlay::{ColumnList, MissingList, Overlay};
 use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
 use crate::views::sort::{Sort, SortKey};
@@ -28,6 +28,7 @@ impl App {
         }
         match action {
             Action::Missing => self.open_missing(),
+            Action::Columns => self.open_columns(),
             Action::Retry => self.retry_marked(),
             Action::Connect => self.ask(self.chosen_clusters(), Request::Connect, "connecting"),
             Action::Pause => self.ask(self.chosen_clusters(), Request::Pause, "disconnecting"),
@@ -125,7 +126,7 @@ impl App {
         self.memory.sorts.insert(kind, sort);
     }
 
-    fn choose_sort(&mut self, key: SortKey) {
+    pub(super) fn choose_sort(&mut self, key: SortKey) {
         if let Some(sort) = self.tab().map(|tab| tab.listing.place.sort.chosen(key)) {
             self.set_sort(sort);
         }
@@ -241,6 +242,19 @@ impl App {
         } else {
             self.overlays.push(Overlay::Missing(MissingList::new(missing)));
         }
+    }
+
+    /// All columns there could be: labels too, as found on rows.
+    fn open_columns(&mut self) {
+        let Some(listing) = self.tab().map(|tab| &tab.listing) else { return };
+        let mut columns = listing.all_columns();
+        for key in listing.label_keys() {
+            let label = SortKey::Label(key);
+            if !columns.iter().any(|(k, _)| *k == label) {
+                columns.push((label, false));
+            }
+        }
+        self.overlays.push(Overlay::Columns(ColumnList::new(columns)));
     }
 
     fn chosen_clusters(&self) -> Vec<ClusterName> {

@@ -3,7 +3,7 @@
 use super::App;
 use crate::views::keymap::{Action, Context, Key, Meaning};
 use crate::views::msg::{Effect, Mouse, MouseAction};
-use crate::views::overlay::Reply;
+use crate::views::overlay::{Outcome, Reply};
 use crate::views::prompt::PromptKind;
 use crate::views::sort::Sort;
 
@@ -39,15 +39,25 @@ impl App {
     fn overlay_key(&mut self, action: Option<Action>, key: Key) {
         // Taken out while it is updated, since it looks at the rest of the screen.
         let Some(mut overlay) = self.overlays.pop() else { return };
-        let Reply { close, command, effects } = overlay.update(action, key, &self.surroundings(self.screen()));
+        let Reply { close, outcome, effects } = overlay.update(action, key, &self.surroundings(self.screen()));
         if !close {
             self.overlays.push(overlay);
         }
         self.effects.extend(effects);
-        if let Some(line) = command {
-            self.run_line(&line);
-        } else if !close && matches!(action, Some(Action::Command)) {
+        if let Some(outcome) = outcome {
+            self.take(outcome);
+        }
+        if !close && action == Some(Action::Command) {
             self.open_prompt(PromptKind::Command);
+        }
+    }
+
+    /// Does what an overlay asked for.
+    fn take(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Run(line) => self.run_line(&line),
+            Outcome::Columns(choice) => self.choose_columns(choice),
+            Outcome::Sort(key) => self.choose_sort(key),
         }
     }
 

@@ -278,6 +278,8 @@ pub const DEFAULTS: &[Binding] = &[
     b(Action::Left, &[Fleet, Table, Detail, Logs, Help, Doctor], &["h", "left"]),
     b(Action::Right, &[Fleet, Logs, Help, Doctor], &["l", "right"]),
     b(Action::Right, &[Table, Detail], &["right"]),
+    b(Action::Left, &[List], &["h", "left"]),
+    b(Action::Right, &[List], &["l", "right"]),
     b(Action::PageUp, NOT_TYPING, &["ctrl-b", "pageup"]),
     b(Action::PageDown, NOT_TYPING, &["ctrl-f", "pagedown"]),
     b(Action::PageUp, &[Palette], &["pageup"]),

@@ -25,6 +25,9 @@ const MESSAGE_COLUMNS: [&str; 2] = ["REASON", "MESSAGE"];
 /// Rows looked at to find how wide columns are, beside those on the screen.
 const SAMPLE_ROWS: usize = 200;
 
+/// Labels offered in the chooser.
+const LABELS_MAX: usize = 40;
+
 /// The widest column: what is longer is read in the detail view.
 const COLUMN_WIDTH_MAX: usize = 120;
 
@@ -73,6 +76,16 @@ impl Listing {
         let mut kinds = self.rows().slots().iter().map(|s| &s.key.kind);
         let first = kinds.next();
         kinds.any(|k| Some(k) != first)
+    }
+
+    /// Label keys of a sample of rows, in order, at most so many as a chooser can show.
+    pub fn label_keys(&self) -> Vec<Text> {
+        let rows = (0..self.rows().len().min(SAMPLE_ROWS)).filter_map(|at| self.rows().get(at));
+        let mut keys = std::collections::BTreeSet::new();
+        for (row, _) in rows {
+            keys.extend(row.labels.split(',').filter_map(|pair| pair.split_once('=')).map(|(key, _)| Text::new(key)));
+        }
+        keys.into_iter().take(LABELS_MAX).collect()
     }
 
     /// The columns shown, in order, as [`SortKey`]s.
