@@ -18,6 +18,7 @@ impl ColumnList {
         Self { columns, at: 0 }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a chooser knows these only")]
     /// `space` shows or hides, left and right move the column, `enter` sorts by it.
     pub fn act(&mut self, action: Action, around: &Surroundings<'_>) -> Reply {
         if step(&mut self.at, self.columns.len(), action, around.area) {
