@@ -5,6 +5,7 @@ pub mod events;
 pub mod fan_out;
 pub mod get;
 pub mod inspect;
+pub mod log;
 pub mod run;
 pub mod screen;
 

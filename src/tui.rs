@@ -43,6 +43,8 @@ pub struct Options {
     pub mouse: bool,
     /// Start as if there had been no session before.
     pub fresh: bool,
+    /// The user's file of keys; without one, `keys.yaml` beside the themes.
+    pub keymap: Option<PathBuf>,
     /// Where themes and the keymap of the user are.
     pub config_dir: Option<PathBuf>,
     /// Where the session and saved screens go; `None` keeps nothing.

@@ -1,7 +1,7 @@
 //! Opening the console: on the user's fleet, or on the simulated one.
 
 use super::run::{Access, Settings, access, selection};
-use super::{Cli, DemoServeArgs, FleetArgs, ScreenArgs};
+use super::{Cli, DemoServeArgs, FleetArgs, ScreenArgs, log};
 use crate::config::Selection;
 use crate::demo;
 use crate::engine::cluster::{Inventory, Listing};
@@ -81,9 +81,16 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<
         Selected { inventory: Arc::new(inventory), selection: listed(&cli.fleet), refresh: cli.fleet.refresh };
     let engine = Engine::start(options, Arc::new(inventory), connector);
     let screen = screen_options(cli, settings, state);
+    // A log that cannot be written costs the log, not the console.
+    let log = log::start(&settings.environment, cli.fleet.verbose);
+    let followed = tokio::spawn(log::follow(engine.snapshots.clone()));
     let ended = tui::run(engine.snapshots.clone(), engine.requests.clone(), screen).await;
     let _ = engine.shutdown(SHUTDOWN_MAX).await;
     drop(fleet);
+    followed.abort();
+    if let Err(why) = log {
+        super::get::write(&mut std::io::stderr(), &format!("warning: {why}\n"))?;
+    }
     match ended {
         Ok(tui::ExitReason::EngineEnded) => Err(UserError::new(ErrorKind::Internal, "the engine ended by itself")),
         Ok(tui::ExitReason::Quit | tui::ExitReason::Signal | tui::ExitReason::InputClosed) => Ok(0),
@@ -112,6 +119,7 @@ fn screen_options(cli: &Cli, settings: &Settings, state: Option<&str>) -> tui::O
         in_tmux: environment.in_tmux,
         mouse: ui.mouse.value,
         fresh: cli.screen.fresh,
+        keymap: ui.keymap.value.clone(),
         config_dir: environment.config_folder.clone(),
         // The simulated fleet has a session of its own.
         state_dir: match state {

@@ -28,7 +28,7 @@ pub(super) fn setup(options: &Options) -> (Setup, Vec<String>) {
             })
         },
     );
-    let (themes, keymap) = from_config(options.config_dir.as_deref(), &mut problems);
+    let (themes, keymap) = from_config(options, &mut problems);
     let setup = Setup {
         themes,
         theme: options.theme.clone(),
@@ -48,7 +48,8 @@ fn depth(options: &Options) -> Depth {
     Depth::of_terminal(no_color, options.colorterm.as_deref(), options.term.as_deref())
 }
 
-fn from_config(dir: Option<&Path>, problems: &mut Vec<String>) -> (Themes, Keymap) {
+fn from_config(options: &Options, problems: &mut Vec<String>) -> (Themes, Keymap) {
+    let dir = options.config_dir.as_deref();
     let mut files: Vec<(String, String)> = Vec::new();
     let entries = dir.map(|d| d.join("themes")).and_then(|d| fs::read_dir(d).ok());
     let mut paths: Vec<PathBuf> = entries.into_iter().flatten().flatten().map(|e| e.path()).collect();
@@ -61,7 +62,8 @@ fn from_config(dir: Option<&Path>, problems: &mut Vec<String>) -> (Themes, Keyma
     }
     let (themes, wrong) = Themes::with_files(files.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     problems.extend(wrong.iter().map(ToString::to_string));
-    let keymap = dir.map(|d| d.join("keys.yaml")).filter(|p| p.exists());
+    let usual = || dir.map(|d| d.join("keys.yaml")).filter(|p| p.exists());
+    let keymap = options.keymap.clone().or_else(usual);
     let keymap = keymap.map_or_else(Keymap::default, |path| match fs::read_to_string(&path) {
         Ok(text) => {
             let (keymap, wrong) = Keymap::with_file(&text, &path.display().to_string());

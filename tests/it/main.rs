@@ -3,5 +3,6 @@
 
 mod architecture;
 mod demo;
+mod docs;
 mod inventory;
 mod sim;

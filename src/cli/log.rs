@@ -1,0 +1,76 @@
+//! The log: what happened to which cluster, for the morning after. Never a secret, never in anybody's way.
+
+use crate::config::Environment;
+use crate::model::cluster::ClusterName;
+use crate::protocol::{Severity, Snapshot};
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+
+/// Lines that may wait for the disk; more are dropped, so that a full or hanging disk costs log lines only.
+const LINES_MAX: usize = 8_192;
+
+/// A log that has grown past this becomes `qd.log.1`, once, at the next start.
+const BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Keeps the writer alive; what is waiting is written when it goes.
+#[derive(Debug)]
+pub struct Log(#[expect(dead_code, reason = "dropping it is its purpose")] Option<WorkerGuard>);
+
+/// Starts the log in the state folder; says why where that cannot be.
+pub fn start(environment: &Environment, verbose: u8) -> Result<Log, String> {
+    let Some(folder) = &environment.state_folder else { return Ok(Log(None)) };
+    let file = open(folder).map_err(|why| format!("no log in {}: {why}", environment.shorten(folder)))?;
+    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(file);
+    let level = match verbose {
+        0 => "quarterdeck=info,warn",
+        1 => "quarterdeck=debug,kube=info,warn",
+        _ => "quarterdeck=trace,kube=debug,info",
+    };
+    let started = tracing_subscriber::fmt()
+        .with_writer(writer)
+        .with_ansi(false)
+        .with_env_filter(EnvFilter::new(level))
+        .try_init();
+    started.map_err(|why| why.to_string())?;
+    Ok(Log(Some(guard)))
+}
+
+fn open(folder: &Path) -> std::io::Result<fs::File> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let path = folder.join("qd.log");
+    if fs::metadata(&path).is_ok_and(|found| found.len() > BYTES_MAX) {
+        fs::rename(&path, folder.join("qd.log.1"))?;
+    }
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+}
+
+/// Writes each change of a cluster's state and each notice, until the engine ends.
+pub async fn follow(mut snapshots: watch::Receiver<Arc<Snapshot>>) {
+    let mut states: BTreeMap<ClusterName, &'static str> = BTreeMap::new();
+    let mut seen = 0;
+    while snapshots.changed().await.is_ok() {
+        let snapshot = Arc::clone(&snapshots.borrow_and_update());
+        for (name, cluster) in snapshot.clusters.iter() {
+            let word = cluster.state.word();
+            if states.insert(name.clone(), word) != Some(word) {
+                tracing::info!(cluster = %name, state = word, why = cluster.state.why(), "state");
+            }
+        }
+        states.retain(|name, _| snapshot.clusters.contains_key(name));
+        for notice in snapshot.notices.iter().filter(|notice| notice.number > seen) {
+            let cluster = notice.cluster.as_ref().map_or("", ClusterName::as_str);
+            match notice.severity {
+                Severity::Note => tracing::info!(cluster, "{}", notice.text),
+                Severity::Warning => tracing::warn!(cluster, "{}", notice.text),
+                Severity::Error => tracing::error!(cluster, "{}", notice.text),
+            }
+        }
+        seen = snapshot.notices.last().map_or(seen, |notice| notice.number);
+    }
+}
