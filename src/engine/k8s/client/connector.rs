@@ -84,27 +84,32 @@ impl Connector {
         Ok(TokioIo::new(Socket(Box::new(stream))))
     }
 
+    /// To the proxy first, and from there on.
     async fn through(&self, proxy: &Proxy, to: Uri) -> Result<Box<dyn Stream>, ClusterError> {
-        let failed = |e: &(dyn Error + 'static)| proxy_failed(e, proxy);
-        // Both proxies need the port spelled out.
+        let name = proxy.address();
+        let mut tcp = self.tcp.clone();
+        let reached = tcp.call(proxy.uri.clone()).await.map_err(|e| tcp_failed(&e, &name));
+        let mut stream: Box<dyn Stream> = Box::new(reached.map_err(|e| proxy_failed(&e, proxy))?.into_inner());
+        if proxy.scheme == Scheme::Https {
+            stream = encrypted(stream, proxy).await.map_err(|e| proxy_failed(&e, proxy))?;
+        }
+        let ready = Ready(Some(Socket(stream)));
+        // Both kinds need the port spelled out.
         let to = with_port(&to);
-        Ok(match proxy.scheme {
-            Scheme::Http => {
-                let mut tunnel = authorised(Tunnel::new(proxy.uri.clone(), self.tcp.clone()), proxy);
-                Box::new(tunnel.call(to).await.map_err(|e| failed(&e))?.into_inner())
-            }
-            Scheme::Https => {
-                let mut tunnel = authorised(Tunnel::new(proxy.uri.clone(), Encrypted(self.tcp.clone())), proxy);
-                Box::new(tunnel.call(to).await.map_err(|e| failed(&e))?.into_inner())
+        let socket = match proxy.scheme {
+            Scheme::Http | Scheme::Https => {
+                let mut tunnel = authorised(Tunnel::new(proxy.uri.clone(), ready), proxy);
+                tunnel.call(to).await.map_err(|e| proxy_failed(&e, proxy))?
             }
             Scheme::Socks5 => {
-                let mut socks = SocksV5::new(proxy.uri.clone(), self.tcp.clone());
+                let mut socks = SocksV5::new(proxy.uri.clone(), ready);
                 if let Some((user, password)) = &proxy.login {
                     socks = socks.with_auth(user.clone(), password.clone());
                 }
-                Box::new(socks.call(to).await.map_err(|e| failed(&e))?.into_inner())
+                socks.call(to).await.map_err(|e| proxy_failed(&e, proxy))?
             }
-        })
+        };
+        Ok(Box::new(socket.into_inner()))
     }
 }
 
@@ -154,28 +159,29 @@ fn authorised<C>(tunnel: Tunnel<C>, proxy: &Proxy) -> Tunnel<C> {
     }
 }
 
-/// TCP, then TLS by the system's roots: the way to an `https://` proxy.
-#[derive(Clone)]
-struct Encrypted(HttpConnector);
+/// TLS by the system's roots: what an `https://` proxy speaks.
+async fn encrypted(stream: Box<dyn Stream>, proxy: &Proxy) -> Result<Box<dyn Stream>, ClusterError> {
+    let name = tls::server_name(proxy.uri.host().unwrap_or_default())?;
+    let config = tls::configure(&tls::Trust { ca: None, insecure: false, identity: None })?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+    Ok(Box::new(stream.map_err(|e| tls_failed(&e, &proxy.address()))?))
+}
 
-impl Service<Uri> for Encrypted {
+/// Hands out a connection that is there already: the two kinds of proxy expect to make it themselves.
+struct Ready(Option<Socket>);
+
+impl Service<Uri> for Ready {
     type Response = TokioIo<Socket>;
-    type Error = Box<dyn Error + Send + Sync>;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+    type Error = io::Error;
+    type Future = std::future::Ready<io::Result<Self::Response>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, to: Uri) -> Self::Future {
-        let mut tcp = self.0.clone();
-        Box::pin(async move {
-            let name = tls::server_name(to.host().unwrap_or_default())?;
-            let config = tls::configure(&tls::Trust { ca: None, insecure: false, identity: None })?;
-            let stream = tcp.call(to).await?.into_inner();
-            let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-            Ok(TokioIo::new(Socket(Box::new(stream))))
-        })
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let socket = self.0.take().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected));
+        std::future::ready(socket.map(TokioIo::new))
     }
 }
 
@@ -213,17 +219,18 @@ fn tls_failed(error: &io::Error, address: &str) -> ClusterError {
 }
 
 fn proxy_failed(error: &(dyn Error + 'static), proxy: &Proxy) -> ClusterError {
-    let step = match chain(error).find_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind) {
-        Some(kind) => errors::of_io(kind).map(str::to_owned),
-        None if chain(error).any(|e| e.to_string() == "dns error") => Some("name not found".to_owned()),
-        None => None,
+    let name = proxy.address();
+    let why = match (error.downcast_ref::<ClusterError>(), error.to_string()) {
+        (Some(told), _) => told.to_string().replace(&format!(" ({name})"), ""),
+        (None, text) if text.contains("proxy authorization required") => "it asks for a user and password".to_owned(),
+        (None, text) if text.contains("unsuccessful") => "it refused to connect us".to_owned(),
+        (None, text) => {
+            let kind = chain(error).find_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
+            let step = kind.and_then(errors::of_io).map(str::to_owned);
+            step.unwrap_or_else(|| errors::sentence(&text).to_string())
+        }
     };
-    let why = step.unwrap_or_else(|| match error.to_string().as_str() {
-        text if text.contains("proxy authorization required") => "it asks for a user and password".to_owned(),
-        text if text.contains("unsuccessful") => "it refused to connect us".to_owned(),
-        text => errors::sentence(text).to_string(),
-    });
-    ClusterError::Unreachable(Text::from(format!("the proxy {} ({}) failed: {why}", proxy.address(), proxy.source)))
+    ClusterError::Unreachable(Text::from(format!("the proxy {name} ({}) failed: {why}", proxy.source)))
 }
 
 /// A byte stream of any make.

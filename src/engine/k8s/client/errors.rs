@@ -62,6 +62,11 @@ pub fn translate_any(error: &(dyn Error + 'static)) -> ClusterError {
     ClusterError::Failed(sentence(&root(error).to_string()))
 }
 
+/// Says whether a cause of it is in the port's words already.
+pub(crate) fn is_told(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&e| e.source()).take(CAUSES_MAX).any(<dyn Error>::is::<ClusterError>)
+}
+
 fn recognise(error: &(dyn Error + 'static)) -> Option<ClusterError> {
     if let Some(known) = error.downcast_ref::<ClusterError>() {
         return Some(known.clone());
@@ -103,7 +108,7 @@ fn of_hyper(error: &hyper::Error) -> Option<ClusterError> {
     let text = if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         "the connection was closed before the answer came"
     } else if error.is_parse() {
-        "the answer is not HTTP (is this the API server's port?)"
+        "the answer is not HTTP; is this the API server's port?"
     } else {
         return None;
     };

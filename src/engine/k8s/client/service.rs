@@ -260,14 +260,12 @@ impl Inner {
 
     /// A request that got no answer, with the address where the text has none.
     fn failed(&self, error: &(dyn std::error::Error + 'static)) -> ClusterError {
-        let error = errors::translate_any(error);
-        if let ClusterError::Unreachable(text) = &error
-            && !text.contains('(')
-            && !text.contains(&*self.server.address)
-        {
+        let translated = errors::translate_any(error);
+        // The connector's own errors name it already.
+        if let (ClusterError::Unreachable(text), false) = (&translated, errors::is_told(error)) {
             return ClusterError::Unreachable(Text::from(format!("{text} ({})", self.server.address)));
         }
-        error
+        translated
     }
 }
 

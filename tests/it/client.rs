@@ -1,0 +1,53 @@
+//! The way to an API server: real sockets, real TLS, real plugins; servers of every bad kind.
+
+mod bad_servers;
+mod credentials;
+mod plugins;
+mod proxies;
+mod server;
+
+use quarterdeck::config::Environment;
+use quarterdeck::engine::cluster::ClusterError;
+use quarterdeck::engine::k8s::client::{Connection, Surroundings, build};
+use quarterdeck::engine::k8s::credentials::plugin::detach::Launcher;
+use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal};
+use quarterdeck::engine::k8s::endpoint::{Endpoint, Material, Secret, User};
+use std::sync::Arc;
+
+/// An endpoint without credentials.
+fn endpoint(server: &str) -> Endpoint {
+    Endpoint {
+        server: server.to_owned(),
+        tls_server_name: None,
+        insecure: false,
+        ca: None,
+        proxy_url: None,
+        disable_compression: false,
+        user: User::default(),
+        timeout_s: 10,
+        label: "test".to_owned(),
+    }
+}
+
+fn surroundings(environment: Environment) -> Surroundings {
+    let launcher = Launcher::Through(env!("CARGO_BIN_EXE_qd").into());
+    Surroundings { environment: Arc::new(environment), plugins: Plugins::new(launcher, Terminal::Taken) }
+}
+
+fn connect(endpoint: Endpoint) -> Connection {
+    connect_in(endpoint, &surroundings(Environment::default()))
+}
+
+fn connect_in(endpoint: Endpoint, surroundings: &Surroundings) -> Connection {
+    build(&Arc::new(endpoint), surroundings).expect("the endpoint is fit to use")
+}
+
+/// What a GET of `/api` brings.
+async fn get(connection: &Connection) -> Result<String, ClusterError> {
+    let bytes = connection.get("/api", "application/json").await?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn inline(text: &str) -> Material {
+    Material::Inline(Secret(text.to_owned()))
+}
