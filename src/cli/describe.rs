@@ -76,7 +76,7 @@ async fn listed(
 }
 
 fn text(cluster: &ClusterName, lines: &[Text]) -> String {
-    let mut out = format!("Cluster:      {cluster}\n");
+    let mut out = format!("Cluster:          {cluster}\n");
     for line in lines {
         out.push_str(line);
         out.push('\n');

@@ -9,15 +9,34 @@ const DEPTH_MAX: usize = 8;
 /// Fields that are told elsewhere.
 const TOLD: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
+/// Maps whose keys are the user's own words.
+const MAPS: [&str; 11] = [
+    "annotations",
+    "binaryData",
+    "capacity",
+    "data",
+    "hard",
+    "labels",
+    "limits",
+    "matchLabels",
+    "nodeSelector",
+    "parameters",
+    "requests",
+];
+
 pub(super) fn describe(page: &mut Page, object: &Value) {
     for (key, value) in object.as_object().into_iter().flatten() {
         if !TOLD.contains(&key.as_str()) {
-            unfold(page, 0, &titled(key), value);
+            unfold(page, 0, key, value);
         }
     }
 }
 
-fn unfold(page: &mut Page, level: usize, label: &str, value: &Value) {
+fn unfold(page: &mut Page, level: usize, key: &str, value: &Value) {
+    unfold_as(page, level, (key, &name(key)), value);
+}
+
+fn unfold_as(page: &mut Page, level: usize, (key, label): (&str, &str), value: &Value) {
     if level > DEPTH_MAX {
         return page.field(level, label, &plain(value));
     }
@@ -25,10 +44,12 @@ fn unfold(page: &mut Page, level: usize, label: &str, value: &Value) {
         Value::Object(fields) if fields.is_empty() => page.field(level, label, "<none>"),
         Value::Object(fields) => {
             page.heading(level, label);
-            for (key, value) in fields {
-                // Conditions have a table of their own.
-                if key != "conditions" {
-                    unfold(page, level + 1, &name(key), value);
+            for (inner, value) in fields {
+                if MAPS.contains(&key) {
+                    unfold_as(page, level + 1, (inner, inner), value);
+                } else if inner != "conditions" {
+                    // Conditions have a table of their own.
+                    unfold(page, level + 1, inner, value);
                 }
             }
         }
@@ -36,7 +57,9 @@ fn unfold(page: &mut Page, level: usize, label: &str, value: &Value) {
             page.heading(level, label);
             for (at, item) in items.iter().enumerate() {
                 let named = item.get("name").or_else(|| item.get("type")).and_then(Value::as_str);
-                unfold(page, level + 1, named.unwrap_or(&at.to_string()), item);
+                let at = at.to_string();
+                let named = named.unwrap_or(&at);
+                unfold_as(page, level + 1, (named, named), item);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
