@@ -1,9 +1,16 @@
 //! The one integration binary.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why and fails")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on says why and fails"
+)]
 
 mod architecture;
+mod cli;
 mod client;
 mod demo;
 mod docs;
+mod fleet;
 mod inventory;
 mod sim;
