@@ -37,7 +37,8 @@ pub fn path(listing: &Listing, snapshot: &Snapshot, frozen: bool) -> Vec<Piece> 
         });
     }
     if !place.filter.is_empty() {
-        pieces.push(piece(format!("  /{}", place.filter), Role::Match));
+        pieces.push(piece("  ".to_owned(), Role::Text));
+        pieces.push(piece(format!("/{}", place.filter), Role::Match));
     }
     if place.faults {
         pieces.push(piece("  faults", Role::Degraded));

@@ -13,4 +13,5 @@ mod demo;
 mod docs;
 mod fleet;
 mod inventory;
+mod picture;
 mod sim;
