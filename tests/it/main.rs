@@ -12,6 +12,7 @@ mod client;
 mod demo;
 mod docs;
 mod fleet;
+mod engine;
 mod inventory;
 mod picture;
 mod sim;
