@@ -2,6 +2,9 @@
 
 pub mod app;
 pub mod command;
+pub mod detail;
+pub mod dialog;
+pub mod doctor;
 pub mod drill;
 pub mod events;
 pub mod export;
@@ -13,7 +16,9 @@ pub mod header;
 pub mod help;
 pub mod history;
 pub mod keymap;
+pub mod leaf;
 pub mod listing;
+pub mod logs;
 pub mod memory;
 pub mod merge;
 pub mod msg;

@@ -7,10 +7,17 @@ use std::sync::Arc;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 /// Shared lines, as documents and tails carry them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Lines {
     Texts(Arc<[Text]>),
     Logs(Arc<[Arc<str>]>),
+}
+
+/// A decoded Secret may be among what is read: never its text.
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lines({})", self.len())
+    }
 }
 
 /// Columns between two tab stops.

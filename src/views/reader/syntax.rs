@@ -75,7 +75,7 @@ fn ends_key(rest: &str) -> bool {
 fn value_role(value: &str) -> Role {
     match value {
         "true" | "false" | "null" | "~" | "{}" | "[]" | "|" | "|-" | ">" | ">-" => Role::YamlLiteral,
-        v if v.starts_with("••") || v.starts_with("<masked") => Role::Secret,
+        v if v.trim_start_matches(['"', '\'']).starts_with("••") => Role::Secret,
         v if v.parse::<f64>().is_ok() => Role::YamlNumber,
         _ => Role::YamlText,
     }

@@ -1,0 +1,226 @@
+//! Short overlays: choose one of a few, or read a message.
+
+use super::keymap::Action;
+use super::panel::{centred, frame, line, right, write};
+use super::theme::{Role, Theme};
+use crate::model::object::ObjectKey;
+use crate::model::text::{fit, width};
+use crate::protocol::Snapshot;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// In which form the screen is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    Ansi,
+    Svg,
+}
+
+impl Format {
+    /// The end of the file's name.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Text => "txt",
+            Self::Ansi => "ansi",
+            Self::Svg => "svg",
+        }
+    }
+}
+
+/// What choosing an entry does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pick {
+    /// Show this container's log.
+    Container(String),
+    /// Put this into the clipboard.
+    Copy(String),
+    /// Save the screen.
+    Save(Format),
+    /// Nothing but close: a message.
+    Close,
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    pub label: String,
+    /// Shown dimmed beside it: what would be copied, which one is current.
+    pub detail: String,
+    pub pick: Pick,
+}
+
+/// A list to choose from.
+#[derive(Debug, Clone)]
+pub struct Chooser {
+    title: String,
+    choices: Vec<Choice>,
+    at: usize,
+}
+
+/// Entries kept; a pod with more containers than this does not exist.
+const CHOICES_MAX: usize = 500;
+
+impl Chooser {
+    pub fn new(title: impl Into<String>, mut choices: Vec<Choice>) -> Self {
+        choices.truncate(CHOICES_MAX);
+        Self { title: title.into(), choices, at: 0 }
+    }
+
+    /// The containers of a pod, the cursor on the one shown.
+    pub fn containers(names: &[impl AsRef<str>], current: &str) -> Self {
+        let choice = |name: &str| Choice {
+            label: name.to_owned(),
+            detail: if name == current { "shown".to_owned() } else { String::new() },
+            pick: Pick::Container(name.to_owned()),
+        };
+        let at = names.iter().position(|n| n.as_ref() == current).unwrap_or(0);
+        Self { at, ..Self::new("Container", names.iter().map(|n| choice(n.as_ref())).collect()) }
+    }
+
+    /// What can be copied of an object; `cell` is the column and value under the cursor, `yaml` the text where it is
+    /// open.
+    pub fn copy(object: &ObjectKey, cell: Option<(&str, &str)>, yaml: Option<String>, snapshot: &Snapshot) -> Self {
+        let entry = |label: &str, text: String| Choice {
+            label: label.to_owned(),
+            detail: text.clone(),
+            pick: Pick::Copy(text),
+        };
+        let mut choices = vec![entry("name", object.name.to_string())];
+        if let Some((column, value)) = cell.filter(|(_, v)| !v.is_empty()) {
+            choices.push(entry(&column.to_lowercase(), value.to_owned()));
+        }
+        if !object.namespace.is_empty() {
+            choices.push(entry("namespace", object.namespace.to_string()));
+        }
+        if let Some(command) = kubectl(object, snapshot) {
+            choices.push(entry("kubectl command", command));
+        }
+        if let Some(yaml) = yaml {
+            let detail = format!("{} lines", yaml.lines().count());
+            choices.push(Choice { detail, ..entry("text", yaml) });
+        }
+        Self::new("Copy", choices)
+    }
+
+    /// The forms a screen can be saved in.
+    pub fn save() -> Self {
+        let entry = |label: &str, detail: &str, format| Choice {
+            label: label.to_owned(),
+            detail: detail.to_owned(),
+            pick: Pick::Save(format),
+        };
+        let choices = vec![
+            entry("text", "letters alone", Format::Text),
+            entry("ANSI", "with colours, for cat and less -R", Format::Ansi),
+            entry("SVG", "a picture", Format::Svg),
+        ];
+        Self::new("Save the screen as", choices)
+    }
+
+    /// A message to read, a line each.
+    pub fn message(title: impl Into<String>, lines: &[String]) -> Self {
+        let entry = |text: &String| Choice { label: text.clone(), detail: String::new(), pick: Pick::Close };
+        Self::new(title, lines.iter().map(entry).collect())
+    }
+
+    /// Moves; `false` if the action is none of its own. `enter` is the caller's.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
+    pub fn on(&mut self, action: Action, area: Rect) -> bool {
+        let last = self.choices.len().saturating_sub(1);
+        let page = usize::from(self.place(area).height.saturating_sub(1)).max(1);
+        self.at = match action {
+            Action::Up => self.at.saturating_sub(1),
+            Action::Down => (self.at + 1).min(last),
+            Action::PageUp => self.at.saturating_sub(page),
+            Action::PageDown => (self.at + page).min(last),
+            Action::Top => 0,
+            Action::Bottom => last,
+            _ => return false,
+        };
+        true
+    }
+
+    /// What `enter` takes.
+    pub fn chosen(&self) -> Option<&Pick> {
+        self.choices.get(self.at).map(|c| &c.pick)
+    }
+
+    /// Takes the entry of a clicked row; `false` when the click is elsewhere.
+    pub fn click(&mut self, (column, row): (u16, u16), area: Rect) -> bool {
+        let place = self.place(area);
+        let inside = place.contains((column, row).into()) && row > place.y;
+        let at = self.first(place) + usize::from(row.saturating_sub(place.y + 1));
+        if inside && at < self.choices.len() {
+            self.at = at;
+        }
+        inside && at < self.choices.len()
+    }
+
+    fn place(&self, area: Rect) -> Rect {
+        let labels = self.label_width();
+        let widest = self.choices.iter().map(|c| if c.detail.is_empty() { 0 } else { width(&c.detail) + 3 }).max();
+        let columns = (labels + widest.unwrap_or(0)).max(width(&self.title)).clamp(28, 96) + 2;
+        centred(area, columns, self.choices.len().max(1) + 1)
+    }
+
+    fn label_width(&self) -> usize {
+        self.choices.iter().map(|c| width(&c.label)).max().unwrap_or(0)
+    }
+
+    /// The first entry that is visible: the cursor stays on the screen.
+    fn first(&self, place: Rect) -> usize {
+        (self.at + 1).saturating_sub(usize::from(place.height.saturating_sub(1)))
+    }
+
+    pub fn draw(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+        let place = self.place(area);
+        frame(buffer, place, &self.title, theme);
+        let ground = theme.style(Role::Overlay);
+        if self.choices.is_empty() {
+            line(buffer, place, place.y.saturating_add(1), "nothing to choose", ground.patch(theme.style(Role::Dim)));
+        }
+        let labels = self.label_width().min(usize::from(place.width / 2));
+        let shown = self.choices.iter().enumerate().skip(self.first(place));
+        for ((at, choice), y) in shown.zip(place.y.saturating_add(1)..place.bottom()) {
+            let row = Rect { y, height: 1, x: place.x + place.width.min(1), width: place.width.saturating_sub(2) };
+            let columns = usize::from(row.width);
+            let room = columns.saturating_sub(labels + 3);
+            let is_wide = choice.detail.is_empty();
+            write(buffer, row, &fit(&choice.label, if is_wide { columns } else { labels }), ground);
+            let detail = fit(&choice.detail, room);
+            write(buffer, right(row, &detail), &detail, ground.patch(theme.style(Role::Dim)));
+            if at == self.at {
+                let whole = Rect { y, height: 1, ..place };
+                buffer.set_style(whole.intersection(buffer.area), theme.style(Role::Cursor));
+            }
+        }
+    }
+}
+
+/// The command that shows the object with kubectl; `None` where the cluster has no context of its own.
+pub fn kubectl(object: &ObjectKey, snapshot: &Snapshot) -> Option<String> {
+    let cluster = snapshot.clusters.get(&object.cluster)?;
+    let context = cluster.entry.context.as_ref()?;
+    let resource = match cluster.catalog.get(&object.kind) {
+        Some(kind) => kind.resource(),
+        None => object.kind.to_string().to_lowercase(),
+    };
+    let namespace =
+        if object.namespace.is_empty() { String::new() } else { format!(" -n {}", quoted(&object.namespace)) };
+    Some(format!("kubectl --context {}{namespace} get {resource} {} -o yaml", quoted(context), quoted(&object.name)))
+}
+
+/// Quotes what a shell would take apart.
+fn quoted(word: &str) -> String {
+    let is_plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '@' | '=' | ',' | '+');
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! `:doctor`: what each cluster costs and how it answers, live.
+
+use super::keymap::Action;
+use super::leaf::Scene;
+use super::panel::{clear, write};
+use super::theme::Role;
+use crate::model::cell::Align;
+use crate::model::cluster::{Cluster, ClusterState};
+use crate::model::text::{fit, width};
+use crate::model::time::{UnixSeconds, human};
+use crate::protocol::Snapshot;
+use crate::views::logs::thousands;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// One line of the table, before it is fitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub cells: Vec<String>,
+    pub role: Role,
+    /// Why the cluster is not live; shown where there is room.
+    pub why: String,
+}
+
+/// A heading, how it is aligned, and when it is left out: the highest number goes first.
+const COLUMNS: &[(&str, Align, u8)] = &[
+    ("CLUSTER", Align::Left, 0),
+    ("STATE", Align::Left, 0),
+    ("LATENCY", Align::Right, 0),
+    ("MEDIAN", Align::Right, 5),
+    ("WATCHES", Align::Right, 2),
+    ("ROWS", Align::Right, 2),
+    ("RECEIVED", Align::Right, 3),
+    ("RELISTS", Align::Right, 4),
+    ("ERRORS", Align::Right, 1),
+    ("RETRY", Align::Right, 1),
+];
+
+/// Widest a name gets.
+const NAME_MAX: usize = 24;
+
+/// Computes the lines: a row per cluster and one for all.
+pub fn lines(snapshot: &Snapshot, now: UnixSeconds) -> Vec<Line> {
+    let mut lines: Vec<Line> = snapshot.clusters.values().map(|c| line(c, now)).collect();
+    lines.push(total(snapshot));
+    lines
+}
+
+fn line(cluster: &Cluster, now: UnixSeconds) -> Line {
+    let costs = &cluster.costs;
+    let latencies = &cluster.facts.latencies_ms;
+    let mut sorted: Vec<u32> = latencies.iter().copied().collect();
+    sorted.sort_unstable();
+    let ms = |value: Option<&u32>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms}ms"));
+    let retry = costs.retry_at.map(|at| at.since(now)).filter(|s| *s >= 0).map(human);
+    let age = cluster.state.since().map(|s| format!(" {}", human(now.since(s)))).unwrap_or_default();
+    Line {
+        cells: vec![
+            cluster.entry.name.to_string(),
+            format!("{} {}{age}", cluster.state.glyph(), cluster.state.word()),
+            ms(latencies.back()),
+            ms(sorted.get(sorted.len() / 2)),
+            costs.watches.to_string(),
+            thousands(costs.rows),
+            bytes(costs.bytes),
+            thousands(costs.relists),
+            thousands(costs.errors),
+            retry.unwrap_or_default(),
+        ],
+        role: role(&cluster.state),
+        why: cluster.state.why().to_owned(),
+    }
+}
+
+fn role(state: &ClusterState) -> Role {
+    match state {
+        ClusterState::Listed | ClusterState::Paused => Role::Dim,
+        ClusterState::Connecting => Role::Progressing,
+        ClusterState::Live => Role::Text,
+        ClusterState::Stale { .. } => Role::Stale,
+        ClusterState::Denied { .. } | ClusterState::AuthNeeded { .. } => Role::Degraded,
+        ClusterState::Unreachable { .. } => Role::Failed,
+    }
+}
+
+fn total(snapshot: &Snapshot) -> Line {
+    let sum = |of: fn(&Cluster) -> u64| snapshot.clusters.values().map(|c| of(c)).sum::<u64>();
+    let live = snapshot.clusters.values().filter(|c| c.state == ClusterState::Live).count();
+    Line {
+        cells: vec![
+            "all".to_owned(),
+            format!("{live}/{} live", snapshot.clusters.len()),
+            String::new(),
+            String::new(),
+            thousands(sum(|c| u64::from(c.costs.watches))),
+            thousands(sum(|c| c.costs.rows)),
+            bytes(sum(|c| c.costs.bytes)),
+            thousands(sum(|c| c.costs.relists)),
+            thousands(sum(|c| c.costs.errors)),
+            String::new(),
+        ],
+        role: Role::Strong,
+        why: String::new(),
+    }
+}
+
+/// A size in the unit that suits it, one decimal below ten.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];
+    let (mut value, mut rest, mut unit) = (count, 0, 0);
+    while value >= 1024 && unit + 1 < UNITS.len() {
+        (rest, value) = (value % 1024 * 10 / 1024, value / 1024);
+        unit += 1;
+    }
+    let word = UNITS.get(unit).copied().unwrap_or_default();
+    if unit > 0 && value < 10 { format!("{value}.{rest} {word}") } else { format!("{value} {word}") }
+}
+
+/// The view: where it is scrolled to.
+#[derive(Debug, Clone, Default)]
+pub struct Doctor {
+    top: usize,
+    /// Bytes of memory of this process, where the program says.
+    pub memory: Option<u64>,
+}
+
+impl Doctor {
+    /// Scrolls; `false` if the action is none of its own.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
+    pub fn on(&mut self, action: Action, area: Rect, snapshot: &Snapshot) -> bool {
+        let rows = usize::from(area.height.saturating_sub(2)).max(1);
+        let last = (snapshot.clusters.len() + 1).saturating_sub(rows);
+        self.top = match action {
+            Action::Up => self.top.saturating_sub(1),
+            Action::Down => self.top + 1,
+            Action::PageUp => self.top.saturating_sub(rows),
+            Action::PageDown => self.top + rows,
+            Action::Top => 0,
+            Action::Bottom => last,
+            _ => return false,
+        }
+        .min(last);
+        true
+    }
+
+    pub fn draw(&self, area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
+        let area = area.intersection(buffer.area);
+        clear(buffer, area);
+        let row = |n: u16| Rect {
+            x: area.x + area.width.min(1),
+            y: area.y.saturating_add(n),
+            width: area.width.saturating_sub(2),
+            height: 1,
+        };
+        let lines = lines(scene.snapshot, scene.now);
+        let widths = widths(&lines, usize::from(row(0).width));
+        let memory = self.memory.map(|m| format!(" · memory {}", bytes(m))).unwrap_or_default();
+        let notices = scene.snapshot.notices.len();
+        let title = format!("doctor  {} clusters{memory} · {notices} notices", scene.snapshot.clusters.len());
+        if area.height > 0 {
+            write(buffer, row(0), &title, scene.theme.style(Role::Title));
+        }
+        if area.height > 1 {
+            let headings: Vec<String> = COLUMNS.iter().map(|(name, ..)| (*name).to_owned()).collect();
+            write(buffer, row(1), &fitted(&headings, &widths), scene.theme.style(Role::Header));
+        }
+        for (line, n) in lines.iter().skip(self.top).zip(2..area.height) {
+            let text = fitted(&line.cells, &widths);
+            let end = write(buffer, row(n), &text, scene.theme.style(line.role));
+            let room = row(n).right().saturating_sub(end + 2);
+            if room > 12 && !line.why.is_empty() {
+                let rest = Rect { x: end + 2, width: room, ..row(n) };
+                write(buffer, rest, &fit(&line.why, usize::from(room)), scene.theme.style(Role::Dim));
+            }
+        }
+    }
+}
+
+/// Widths of the columns that fit, 0 for those left out.
+fn widths(lines: &[Line], room: usize) -> Vec<usize> {
+    let widest = |at: usize| lines.iter().filter_map(|l| l.cells.get(at)).map(|c| width(c)).max().unwrap_or(0);
+    let mut widths: Vec<usize> =
+        COLUMNS.iter().enumerate().map(|(at, (name, ..))| widest(at).max(width(name))).collect();
+    if let Some(name) = widths.first_mut() {
+        *name = (*name).min(NAME_MAX);
+    }
+    for level in (1..=5).rev() {
+        let total: usize = widths.iter().filter(|w| **w > 0).map(|w| w + 2).sum();
+        if total <= room + 2 {
+            break;
+        }
+        for (slot, _) in widths.iter_mut().zip(COLUMNS).filter(|(_, (.., l))| *l == level) {
+            *slot = 0;
+        }
+    }
+    widths
+}
+
+fn fitted(cells: &[String], widths: &[usize]) -> String {
+    let shown = cells.iter().zip(widths).zip(COLUMNS).filter(|((_, w), _)| **w > 0);
+    let cell = |((text, w), (_, align, _)): ((&String, &usize), &(&str, Align, u8))| {
+        let text = fit(text, *w);
+        let gap = " ".repeat(w.saturating_sub(width(&text)));
+        match align {
+            Align::Left => format!("{text}{gap}"),
+            Align::Right => format!("{gap}{text}"),
+        }
+    };
+    shown.map(cell).collect::<Vec<_>>().join("  ")
+}
+
+#[cfg(test)]
+mod tests;
