@@ -1,7 +1,7 @@
 //! Short overlays: choose one of a few, or read a message.
 
 use super::keymap::Action;
-use super::panel::{centred, frame, line, right, write};
+use super::panel::{centred, frame, line, write};
 use super::theme::{Role, Theme};
 use crate::model::object::ObjectKey;
 use crate::model::text::{fit, width};
@@ -189,7 +189,9 @@ impl Chooser {
             let is_wide = choice.detail.is_empty();
             write(buffer, row, &fit(&choice.label, if is_wide { columns } else { labels }), ground);
             let detail = fit(&choice.detail, room);
-            write(buffer, right(row, &detail), &detail, ground.patch(theme.style(Role::Dim)));
+            let gap = u16::try_from(labels + 3).unwrap_or(row.width).min(row.width);
+            let beside = Rect { x: row.x + gap, width: row.width - gap, ..row };
+            write(buffer, beside, &detail, ground.patch(theme.style(Role::Dim)));
             if at == self.at {
                 let whole = Rect { y, height: 1, ..place };
                 buffer.set_style(whole.intersection(buffer.area), theme.style(Role::Cursor));

@@ -86,6 +86,9 @@ pub fn trouble(cluster: &ClusterName, scene: &Scene<'_>) -> Option<(String, Role
     Some((format!("{} {}{age}", state.glyph(), state.word()), role))
 }
 
+/// What the name keeps when notes want its room: with its middle cut, still told apart.
+const NAME_MIN: usize = 14;
+
 /// Clears the leaf's area, draws the title into its first row and gives the rest.
 pub fn begin(area: Rect, buffer: &mut Buffer, title: &Title<'_>, scene: &Scene<'_>) -> Rect {
     let area = area.intersection(buffer.area);
@@ -100,7 +103,7 @@ pub fn begin(area: Rect, buffer: &mut Buffer, title: &Title<'_>, scene: &Scene<'
     let fixed = width(title.view) + width(&cluster) + 4;
     let room = usize::from(row.width);
     // Notes give way first, from the end; then the name is cut in its middle.
-    while !notes.is_empty() && fixed + width(&name) + notes_width(&notes) > room {
+    while !notes.is_empty() && fixed + width(&name).min(NAME_MIN) + notes_width(&notes) > room {
         notes.pop();
     }
     let mut rest = row;

@@ -32,7 +32,8 @@ const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: db\ndata:
 
 fn fleet(object: &ObjectKey, body: Body) -> Snapshot {
     let document = Document { object: object.clone(), aspect: Aspect::Yaml, body };
-    let base = Fleet::default().cluster("eu-west", ClusterState::Live).cluster("us-east", ClusterState::Live).snapshot();
+    let base =
+        Fleet::default().cluster("eu-west", ClusterState::Live).cluster("us-east", ClusterState::Live).snapshot();
     Snapshot { documents: Arc::new(BTreeMap::from([(RequestId(1), Arc::new(document))])), ..Snapshot::clone(&base) }
 }
 
@@ -123,7 +124,10 @@ fn the_other_aspect_closes_the_first() {
     let fleet = fleet(&object, ready(POD));
     let mut detail = opened(&object, &fleet);
     let outcome = detail.on(Action::Describe, AREA, &fleet, &mut 5);
-    assert!(matches!(outcome.requests.as_slice(), [Request::Close(RequestId(1)), Request::Open { id: RequestId(5), .. }]));
+    assert!(matches!(
+        outcome.requests.as_slice(),
+        [Request::Close(RequestId(1)), Request::Open { id: RequestId(5), .. }]
+    ));
     assert_eq!(detail.aspect(), Aspect::Describe);
     assert!(detail.on(Action::Describe, AREA, &fleet, &mut 6).requests.is_empty());
     assert!(!detail.on(Action::Reveal, AREA, &fleet, &mut 6).taken, "only Secrets have something to decode");

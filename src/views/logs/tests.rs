@@ -60,7 +60,14 @@ fn each_state_fits_each_screen() {
         ("following", TailState::Following, LINES, 0),
         ("overfull", TailState::Following, &long[..], 12_345),
         ("ended", TailState::Ended, LINES, 0),
-        ("failed", TailState::Failed("eu-west: container api is waiting to start: CrashLoopBackOff; p shows its previous run".into()), &[][..], 0),
+        (
+            "failed",
+            TailState::Failed(
+                "eu-west: container api is waiting to start: CrashLoopBackOff; p shows its previous run".into(),
+            ),
+            &[][..],
+            0,
+        ),
     ] {
         let mut view = opened();
         let fleet = fleet(&view, tail, lines, dropped);
@@ -88,7 +95,8 @@ fn a_choice_ends_the_tail_and_starts_another() {
     let mut view = opened();
     let mut next = 2;
     let outcome = view.on(Action::Since(3), AREA, &mut next);
-    let [Request::EndTail(RequestId(1)), Request::Tail { id: RequestId(2), source }] = outcome.requests.as_slice() else {
+    let [Request::EndTail(RequestId(1)), Request::Tail { id: RequestId(2), source }] = outcome.requests.as_slice()
+    else {
         panic!("{outcome:?}")
     };
     assert_eq!((source.since_s, source.tail_lines), (Some(300), None));
