@@ -218,6 +218,9 @@ impl LogView {
         if let Some((text, _, count)) = self.reader.found() {
             notes.push((format!("/{text} {count} lines"), if count == 0 { Role::Warning } else { Role::Match }));
         }
+        if self.dropped > 0 {
+            notes.push((format!("{} dropped", thousands(self.dropped)), Role::Warning));
+        }
         if !self.source.container.is_empty() {
             let more = self.containers.len().saturating_sub(1);
             let more = if more > 0 { format!(" (+{more})") } else { String::new() };
@@ -226,9 +229,6 @@ impl LogView {
         if self.source.previous {
             notes.push(("previous run".to_owned(), Role::Warning));
         }
-        if self.dropped > 0 {
-            notes.push((format!("{} older lines dropped", thousands(self.dropped)), Role::Warning));
-        }
         notes.push((self.since_word().to_owned(), Role::Dim));
         notes
     }
@@ -236,15 +236,7 @@ impl LogView {
 
 /// Digits in groups of three.
 pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    super::header::grouped(usize::try_from(number).unwrap_or(usize::MAX))
 }
 
 /// The room of the text: the leaf without its title row and its edges.

@@ -58,7 +58,7 @@ fn drawn(detail: &Detail, snapshot: &Snapshot, (columns, rows): (u16, u16), them
 #[test]
 fn each_state_fits_each_screen() {
     let object = key("Pod", "api-7d9f8c6b5d-8s2lq");
-    let long: String = (0..200).map(|n| format!("  key-{n}: value {n}\n")).collect();
+    let long: String = (0..200).map(|n| format!("  key-{n}: value {n}")).collect::<Vec<_>>().join("\n");
     for (state, body) in [
         ("fetching", Body::Fetching),
         ("ready", ready(POD)),
