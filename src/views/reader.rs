@@ -90,9 +90,8 @@ impl Reader {
             return;
         }
         let is_first = self.lines.is_empty();
-        if self.syntax == Syntax::Yaml {
-            self.folds = if is_first { fold::folded_at_first(&lines) } else { self.folds.moved(&self.lines, &lines) };
-        }
+        let opens = is_first && self.syntax == Syntax::Yaml;
+        self.folds = if opens { fold::folded_at_first(&lines) } else { self.folds.moved(&self.lines, &lines) };
         self.lines = lines;
         self.top.line = self.top.line.saturating_sub(gone).min(self.lines.len().saturating_sub(1));
         let last = self.lines.len().saturating_sub(1);
