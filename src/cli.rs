@@ -6,6 +6,7 @@ pub mod fan_out;
 pub mod get;
 pub mod inspect;
 pub mod log;
+pub mod progress;
 pub mod run;
 pub mod screen;
 

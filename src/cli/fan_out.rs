@@ -1,6 +1,7 @@
 //! One question to many clusters: bounded at once, each with a deadline, none able to hide.
 
 use super::FailOn;
+use super::progress::Progress;
 use crate::engine::cluster::{Cluster, ClusterError, Connector};
 use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::model::text::Text;
@@ -27,6 +28,8 @@ pub struct Fleet {
     pub connector: Arc<dyn Connector>,
     pub limits: Limits,
     pub now: UnixSeconds,
+    /// Somebody looks at stderr, and nothing else is written while answers come in.
+    pub shows_progress: bool,
 }
 
 impl Fleet {
@@ -77,6 +80,8 @@ impl Fleet {
                 (name.clone(), answer.map_err(|error| Failure { cluster: name, error }))
             }
         };
-        futures::stream::iter(&self.entries).map(one).buffer_unordered(self.limits.concurrency.max(1))
+        let mut progress = self.shows_progress.then(|| Progress::new(self.entries.len()));
+        let answers = futures::stream::iter(&self.entries).map(one).buffer_unordered(self.limits.concurrency.max(1));
+        answers.inspect(move |_| progress.iter_mut().for_each(Progress::step))
     }
 }

@@ -25,6 +25,9 @@ use std::time::Duration;
 /// Longer than any hub takes (its own deadline is the request's); a listing that never comes is an error.
 const LISTING_MAX: Duration = Duration::from_secs(60);
 
+/// Open files asked for: 4,096 watches and their like, with room; also what macOS gives at most.
+const FILES_MAX: u64 = 10_240;
+
 /// Runs the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -40,6 +43,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    raise_file_limit();
     let result = runtime().and_then(|runtime| {
         let result = runtime.block_on(run(&cli));
         // Reads of terminal or files that block cannot be cancelled; nothing they do matters now.
@@ -52,6 +56,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             drop(writeln!(std::io::stderr(), "{error}"));
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Every watch is a socket of its own (the client speaks HTTP/1.1), and macOS starts with 256 of them. What
+/// the system refuses stays as it was: connects then fail one by one, and say why.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.unwrap_or(FILES_MAX).min(FILES_MAX);
+    if limit.current.is_some_and(|current| current < wanted) {
+        drop(setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit }));
     }
 }
 
@@ -158,6 +173,11 @@ async fn ask(cli: &Cli, settings: &Settings, command: &Command) -> Result<u8, Us
     }
 }
 
+/// Whether the command prints while answers come in.
+fn streams(command: Option<&Command>) -> bool {
+    matches!(command, Some(Command::Get(args)) if args.stream)
+}
+
 /// Finds the clusters that are meant.
 async fn open(cli: &Cli, settings: &Settings) -> Result<Fleet, UserError> {
     // A plugin that must ask somebody can, when somebody is there.
@@ -176,6 +196,7 @@ async fn open(cli: &Cli, settings: &Settings) -> Result<Fleet, UserError> {
             deadline: fan_out(cli.command.as_ref()).and_then(|f| f.timeout).map(|s| Duration::from_secs(u64::from(s))),
         },
         now: clock::now(),
+        shows_progress: std::io::stderr().is_terminal() && !streams(cli.command.as_ref()),
     })
 }
 

@@ -1,0 +1,41 @@
+//! How far a fan-out is, on stderr while it lasts, where somebody is looking.
+
+use std::io::Write as _;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A command that is done sooner says nothing: a line that only flashes up is noise.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Counts answers; the line is wiped when it is dropped.
+#[derive(Debug)]
+pub struct Progress {
+    total: usize,
+    done: usize,
+    started: Instant,
+    shown: bool,
+}
+
+impl Progress {
+    pub fn new(total: usize) -> Self {
+        Self { total, done: 0, started: Instant::now(), shown: false }
+    }
+
+    /// One more cluster answered or failed.
+    pub fn step(&mut self) {
+        self.done += 1;
+        if self.done < self.total && self.started.elapsed() >= QUIET {
+            self.shown = true;
+            // Progress that cannot be shown is no reason to stop.
+            drop(write!(std::io::stderr(), "\r\x1b[K{} of {} clusters answered", self.done, self.total));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            drop(write!(std::io::stderr(), "\r\x1b[K"));
+        }
+    }
+}
