@@ -6,7 +6,9 @@ pub mod files;
 pub mod found;
 pub mod kubeconfig;
 pub mod local;
+pub mod member;
 pub mod merge;
+pub mod provider;
 
 pub use local::Kubeconfigs;
 

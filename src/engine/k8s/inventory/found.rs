@@ -18,7 +18,7 @@ pub struct Found {
     /// The API server's URL, if known.
     pub server: Text,
     /// What tells that two sources mean the same cluster.
-    pub address: Option<Address>,
+    pub addresses: Vec<Address>,
     pub namespace: Text,
     pub labels: BTreeMap<Text, Text>,
     pub provider: Text,
@@ -35,7 +35,7 @@ impl Found {
             context: None,
             endpoint: Err(Text::const_new("no source names an API server for it")),
             server: Text::default(),
-            address: None,
+            addresses: Vec::new(),
             namespace: Text::default(),
             labels: BTreeMap::new(),
             provider: Text::default(),

@@ -185,7 +185,7 @@ fn in_cluster(environment: &Environment) -> Option<Found> {
         timeout_s: 0,
         label: "in-cluster".to_owned(),
     };
-    found.address = Address::of(&endpoint);
+    found.addresses.extend(Address::of(&endpoint));
     found.endpoint = Ok(endpoint);
     Some(found)
 }

@@ -16,7 +16,7 @@ pub fn join(contexts: Vec<Found>, hub: Vec<Vec<Found>>, mapping: Option<&Mapping
     let named = mapping.map(|m| apply_mapping(&mut joined, m)).unwrap_or_default();
     let mut by_address: HashMap<Address, Vec<usize>> = HashMap::new();
     for (i, one) in joined.iter().enumerate().take(count) {
-        if let Some(address) = &one.first.address {
+        for address in &one.first.addresses {
             by_address.entry(address.clone()).or_default().push(i);
         }
     }
@@ -24,7 +24,7 @@ pub fn join(contexts: Vec<Found>, hub: Vec<Vec<Found>>, mapping: Option<&Mapping
         // The user's own word counts more than an address.
         let mut targets: Vec<usize> = says.iter().filter_map(|f| named.get(hub_name(f)?)).copied().collect();
         if targets.is_empty() {
-            let addresses = says.iter().filter_map(|f| f.address.as_ref());
+            let addresses = says.iter().flat_map(|f| &f.addresses);
             targets = addresses.filter_map(|a| by_address.get(a)).flatten().copied().collect();
         }
         targets.sort_unstable();
@@ -111,7 +111,7 @@ mod tests {
         let source = Source::Kubeconfig { file: Text::from("/k/c"), context: Text::from(name) };
         let mut found = Found::new(source, vec![name.to_owned()]);
         found.context = Some(Text::from(name));
-        found.address = address(url);
+        found.addresses.extend(address(url));
         found
     }
 
@@ -119,7 +119,7 @@ mod tests {
         let (hub, kind, namespace) = (Text::from("hub"), Text::from("ClusterProfile"), Text::from("fleet"));
         let source = Source::Hub { hub, kind, namespace, name: Text::from(name) };
         let mut found = Found::new(source, vec![name.to_owned()]);
-        found.address = address(url);
+        found.addresses.extend(address(url));
         vec![found]
     }
 
@@ -144,7 +144,7 @@ mod tests {
             join(contexts(), vec![profile("eu", "https://eu:6443"), profile("b", "https://gw/clusters/b")], None);
         assert_eq!(shape(&joined), owned(&[("ann@eu", 1), ("bob@eu", 1), ("gw-a", 0), ("b", 0)]));
         let mut proxied = profile("eu", "https://eu:6443");
-        proxied[0].address.as_mut().unwrap().proxy_url = Some("http://proxy:1".to_owned());
+        proxied[0].addresses[0].proxy_url = Some("http://proxy:1".to_owned());
         let joined = join(contexts(), vec![proxied], None);
         assert_eq!(joined.len(), 4, "another proxy is another way");
         let joined = join(contexts(), vec![profile("ann@eu", "")], None);

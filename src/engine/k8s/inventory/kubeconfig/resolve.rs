@@ -66,7 +66,7 @@ fn one(files: &[Arc<Kubeconfig>], file: &Kubeconfig, name: &str, context: &Named
     match endpoint(files, file, name, spec) {
         Ok(endpoint) => {
             found.server = plain(&endpoint.server);
-            found.address = Address::of(&endpoint);
+            found.addresses.extend(Address::of(&endpoint));
             found.endpoint = Ok(endpoint);
         }
         Err(defect) => {
