@@ -134,7 +134,8 @@ pub(super) fn access(settings: &Settings, terminal: Terminal) -> Access {
         plugins: Plugins::new(Launcher::own(), terminal),
     };
     let inventory =
-        FleetInventory::new(Arc::clone(&settings.config), Arc::clone(&settings.environment), endpoints.clone());
+        FleetInventory::new(Arc::clone(&settings.config), Arc::clone(&settings.environment), endpoints.clone())
+            .with_plugins(Arc::clone(&surroundings.plugins));
     Access { inventory, connector: Arc::new(K8sConnector::new(endpoints, surroundings)) }
 }
 

@@ -2,8 +2,9 @@
 
 use super::found::{Address, Found, plain};
 use super::kubeconfig::{Kubeconfig, resolve};
+use super::provider::Providers;
 use crate::config::kubectl_mc::{Mapping, mapping};
-use crate::config::{Environment, yaml};
+use crate::config::{Config, Environment, yaml};
 use crate::engine::k8s::endpoint::{Endpoint, Material, User};
 use crate::model::cluster::Source;
 use crate::model::text::Text;
@@ -37,6 +38,7 @@ pub struct Local {
     pub found: Vec<Found>,
     pub current: Option<usize>,
     pub mapping: Option<Mapping>,
+    pub providers: Providers,
     pub warnings: Vec<Text>,
     /// Changes when any kubeconfig does.
     pub content: u64,
@@ -48,6 +50,7 @@ pub struct Reader {
     kubeconfigs: Kubeconfigs,
     environment: Environment,
     mapping_file: Option<PathBuf>,
+    provider_file: Option<PathBuf>,
     /// Texts of pipes (`KUBECONFIG=<(…)`): a second read would find nothing.
     pipes: BTreeMap<PathBuf, String>,
     /// The last good state of each file: one that is broken by an edit takes no cluster away.
@@ -55,13 +58,28 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn new(kubeconfigs: Kubeconfigs, environment: Environment, mapping_file: Option<PathBuf>) -> Self {
-        Self { kubeconfigs, environment, mapping_file, pipes: BTreeMap::new(), good: BTreeMap::new() }
+    pub fn new(kubeconfigs: Kubeconfigs, environment: Environment) -> Self {
+        Self {
+            kubeconfigs,
+            environment,
+            mapping_file: None,
+            provider_file: None,
+            pipes: BTreeMap::new(),
+            good: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the mapping and the provider file as well.
+    #[must_use]
+    pub fn with_files_of(self, config: &Config) -> Self {
+        let provider_file = config.provider_file.value.clone();
+        Self { mapping_file: config.mapping_file.clone(), provider_file, ..self }
     }
 
     /// The files to watch for changes.
     pub fn files(&self) -> Vec<PathBuf> {
-        self.kubeconfig_files().into_iter().chain(self.mapping_file.clone()).collect()
+        let others = self.mapping_file.iter().chain(&self.provider_file).cloned();
+        self.kubeconfig_files().into_iter().chain(others).collect()
     }
 
     fn kubeconfig_files(&self) -> Vec<PathBuf> {
@@ -95,15 +113,34 @@ impl Reader {
             warnings.push(plain(&self.nothing()));
         }
         warnings.append(&mut resolved.warnings);
-        let mapping = match self.mapping_file.as_deref().map(|path| mapping(path, &self.environment)) {
-            Some(Ok(mapping)) => mapping,
-            Some(Err(flaw)) => {
-                warnings.push(plain(&format!("mapping {flaw}")));
-                None
-            }
-            None => None,
-        };
-        Local { found: resolved.found, current: resolved.current, mapping, warnings, content: hasher.finish() }
+        Local {
+            found: resolved.found,
+            current: resolved.current,
+            mapping: self.read_mapping(&mut warnings),
+            providers: self.read_providers(&mut warnings),
+            warnings,
+            content: hasher.finish(),
+        }
+    }
+
+    fn read_mapping(&self, warnings: &mut Vec<Text>) -> Option<Mapping> {
+        mapping(self.mapping_file.as_deref()?, &self.environment).unwrap_or_else(|flaw| {
+            warnings.push(plain(&format!("mapping {flaw}")));
+            None
+        })
+    }
+
+    fn read_providers(&self, warnings: &mut Vec<Text>) -> Providers {
+        let Some(path) = self.provider_file.as_deref() else { return Providers::default() };
+        let shown = self.environment.shorten(path);
+        let parsed = yaml::read(path, &shown).and_then(|text| match text {
+            Some(text) => Providers::parse(&text, path, &shown),
+            None => Err(yaml::Flaw { file: shown.clone(), line: 0, message: "there is no such file".to_owned() }),
+        });
+        parsed.unwrap_or_else(|flaw| {
+            warnings.push(plain(&format!("provider file {flaw}")));
+            Providers::default()
+        })
     }
 
     fn parse_files(&mut self, files: &[PathBuf], hasher: &mut DefaultHasher) -> (Vec<Arc<Kubeconfig>>, Vec<Text>) {

@@ -22,7 +22,8 @@ pub fn join(contexts: Vec<Found>, hub: Vec<Vec<Found>>, mapping: Option<&Mapping
     }
     for says in hub {
         // The user's own word counts more than an address.
-        let mut targets: Vec<usize> = says.iter().filter_map(|f| named.get(hub_name(f)?)).copied().collect();
+        let names = says.iter().flat_map(|f| hub_name(f).into_iter().chain(f.names.first().map(String::as_str)));
+        let mut targets: Vec<usize> = names.filter_map(|name| named.get(name)).copied().collect();
         if targets.is_empty() {
             let addresses = says.iter().flat_map(|f| &f.addresses);
             targets = addresses.filter_map(|a| by_address.get(a)).flatten().copied().collect();
@@ -35,6 +36,10 @@ pub fn join(contexts: Vec<Found>, hub: Vec<Vec<Found>>, mapping: Option<&Mapping
             }
         }
         if targets.is_empty() {
+            // Another hub may know it as well.
+            for address in says.iter().flat_map(|f| &f.addresses) {
+                by_address.entry(address.clone()).or_insert_with(|| vec![joined.len()]);
+            }
             let mut says = says.into_iter();
             if let Some(first) = says.next() {
                 joined.push(Joined { others: says.collect(), ..Joined::alone(first) });
@@ -184,8 +189,8 @@ mod tests {
                 assert_eq!(joined[i].first.context.as_deref(), Some(format!("c{i}").as_str()));
                 assert_eq!(joined[i].others.len(), hub.iter().filter(|h| *h == host).count());
             }
-            let alone = hub.iter().filter(|h| !contexts.contains(h)).count();
-            assert_eq!(joined.len(), contexts.len() + alone);
+            let alone: std::collections::BTreeSet<_> = hub.iter().filter(|h| !contexts.contains(h)).collect();
+            assert_eq!(joined.len(), contexts.len() + alone.len());
         }
     }
 }

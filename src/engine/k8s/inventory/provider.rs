@@ -289,4 +289,4 @@ fn named(exec: &NamedExec, way: &Way) -> Result<ExecPlugin, String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::engine::k8s::inventory) mod tests;

@@ -19,7 +19,7 @@ fn trust() -> Trust {
     Trust { providers: providers(), allow_exec: vec!["aws".to_owned()] }
 }
 
-fn hub() -> HubAt {
+pub(in crate::engine::k8s::inventory) fn hub() -> HubAt {
     let user = User { token: Some(Material::Inline(Secret("hub-token".to_owned()))), ..User::default() };
     let endpoint = Endpoint {
         server: "https://hub:6443".to_owned(),

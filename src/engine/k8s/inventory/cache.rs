@@ -1,0 +1,125 @@
+//! What hubs said at the last time, kept on disk: a command need not ask the hub for every call, and a hub that
+//! does not answer takes no cluster away. Holds members only, which hold no secret.
+
+use super::member::Member;
+use crate::config::yaml::read;
+use crate::model::time::UnixSeconds;
+use serde::{Deserialize, Serialize};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Written into each file; another form is another version.
+const VERSION: u32 = 1;
+
+/// A folder of kept inventories, one file for each hub.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    folder: PathBuf,
+}
+
+/// One hub's members as they were.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    version: u32,
+    /// The hub's context.
+    hub: String,
+    /// The kubeconfigs it was asked with: others may be other users, or another hub.
+    kubeconfigs: u64,
+    pub written: UnixSeconds,
+    pub members: Vec<Member>,
+}
+
+impl Cache {
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    fn file(&self, hub: &str) -> PathBuf {
+        let mut hasher = DefaultHasher::new();
+        hub.hash(&mut hasher);
+        self.folder.join(format!("hub-{:016x}.json", hasher.finish()))
+    }
+
+    /// What was kept of the hub, if it was asked with these kubeconfigs; nothing where the file is not as it should be.
+    pub fn read(&self, hub: &str, kubeconfigs: u64) -> Option<Kept> {
+        let text = read(&self.file(hub), hub).ok()??;
+        let kept: Kept = serde_json::from_str(&text).ok()?;
+        (kept.version == VERSION && kept.hub == hub && kept.kubeconfigs == kubeconfigs).then_some(kept)
+    }
+
+    /// Keeps the members, readable by the user alone.
+    pub fn write(&self, hub: &str, kubeconfigs: u64, members: Vec<Member>, now: UnixSeconds) -> std::io::Result<()> {
+        let kept = Kept { version: VERSION, hub: hub.to_owned(), kubeconfigs, written: now, members };
+        let text = serde_json::to_vec(&kept)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        let file = self.file(hub);
+        // Written beside and moved, so that nobody reads half of it.
+        let beside = file.with_extension(format!("{}.new", std::process::id()));
+        let done = write_private(&beside, &text).and_then(|()| std::fs::rename(&beside, &file));
+        if done.is_err() {
+            std::fs::remove_file(&beside).ok();
+        }
+        done
+    }
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
+}
+
+impl Kept {
+    /// Says whether it is young enough to be the answer; what is from the future is not.
+    pub fn is_fresh(&self, now: UnixSeconds, ttl: std::time::Duration) -> bool {
+        u64::try_from(now.since(self.written)).is_ok_and(|age| age < ttl.as_secs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
+
+    fn members() -> Vec<Member> {
+        vec![Member { name: "eu".to_owned(), kind: "ClusterProfile".to_owned(), ..Member::default() }]
+    }
+
+    #[test]
+    fn what_is_kept_comes_back_for_the_same_hub_and_kubeconfigs_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path().join("a/b"));
+        assert_eq!(cache.read("hub", 1), None);
+        cache.write("hub", 1, members(), UnixSeconds(100)).unwrap();
+        assert_eq!(cache.read("hub", 1).unwrap().members, members());
+        assert_eq!(cache.read("hub", 2), None, "a changed kubeconfig");
+        assert_eq!(cache.read("other", 1), None);
+        let mode = std::fs::metadata(cache.file("hub")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(root.path().join("a/b")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_broken_file_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path().to_path_buf());
+        for text in ["", "{", "{\"version\": 0}", "[]", "\u{0}"] {
+            std::fs::write(cache.file("hub"), text).unwrap();
+            assert_eq!(cache.read("hub", 1), None, "{text}");
+        }
+        let file = Cache::new(cache.file("hub"));
+        assert!(file.write("hub", 1, members(), UnixSeconds(1)).is_err());
+    }
+
+    #[test]
+    fn freshness_ends_and_does_not_begin_in_the_future() {
+        let kept =
+            Kept { version: VERSION, hub: String::new(), kubeconfigs: 0, written: UnixSeconds(100), members: vec![] };
+        let ttl = Duration::from_secs(300);
+        assert!(kept.is_fresh(UnixSeconds(100), ttl) && kept.is_fresh(UnixSeconds(399), ttl));
+        assert!(!kept.is_fresh(UnixSeconds(400), ttl) && !kept.is_fresh(UnixSeconds(99), ttl));
+    }
+}
