@@ -9,3 +9,4 @@ pub(crate) mod world;
 mod pace;
 mod scenarios;
 mod seeds;
+mod work;

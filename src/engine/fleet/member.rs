@@ -200,7 +200,7 @@ impl Member {
     }
 
     fn has_listed(&self) -> bool {
-        self.watched.values().any(Watched::is_listed)
+        self.watched.values().any(|watched| watched.is_listed() || !watched.rows.is_empty())
     }
 
     /// Since when and why the rows are not those of now, when the whole cluster does not answer.
@@ -225,6 +225,9 @@ impl Member {
         if let Some(defect) = &self.entry.defect {
             self.link = Link::Down { error: ClusterError::Failed(defect.clone()), since: turn.now.wall };
             return;
+        }
+        for watched in self.watched.values_mut() {
+            watched.widen(turn);
         }
         self.generation = turn.generation();
         self.attempt = Attempt::Queued;

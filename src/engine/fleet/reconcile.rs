@@ -132,6 +132,18 @@ impl Fleet {
         self.start_idle(name);
     }
 
+    /// What was denied may be allowed by now: lists all namespaces at once again, where it did not.
+    pub(super) fn widen_all(&mut self, name: &ClusterName) {
+        let Some(member) = self.members.get_mut(name) else { return };
+        for watched in member.watched.values_mut().filter(|watched| watched.only().is_some()) {
+            for id in watched.ids() {
+                self.running.remove(&id);
+            }
+            watched.widen(&mut self.turn);
+        }
+        self.start_idle(name);
+    }
+
     /// A view names other namespaces now: watches that list by namespace follow.
     fn widen(&mut self, name: &ClusterName) {
         let Some(member) = self.members.get(name) else { return };

@@ -71,6 +71,8 @@ impl Fleet {
         member.retry(&mut self.turn);
         if member.session() != before {
             self.running.retain(|_, place| place.cluster != *name);
+        } else if member.is_serving() {
+            self.widen_all(name);
         }
         self.settle(name);
     }

@@ -117,6 +117,16 @@ impl Watched {
         self.dirty = true;
     }
 
+    /// Lists all namespaces at once again: it may be allowed by now.
+    pub(super) fn widen(&mut self, turn: &mut Turn) {
+        if self.streams.contains_key(&None) {
+            return;
+        }
+        turn.effects.extend(self.ids().map(Effect::Unwatch));
+        self.streams = BTreeMap::from([(None, Stream::default())]);
+        self.dirty = true;
+    }
+
     /// Its client is gone: the streams with it. Rows stay.
     pub(super) fn cut(&mut self) {
         self.streams.values_mut().for_each(Stream::cut);

@@ -149,6 +149,14 @@ async fn a_denied_wide_list_falls_back_to_the_namespaces() {
     }
     engine.requests.try_send(request).expect("room");
     until(&mut engine, "both namespaces", |s| rows(s, "a", &pod()) == 3).await;
+    // Allowed by now, and asked for again.
+    world.change("a", |sim| {
+        sim.heal();
+        sim.put(&pod(), "ns-9", "elsewhere", 1);
+    });
+    engine.requests.try_send(Request::Retry(vec![ClusterName::new("a")])).expect("room");
+    let snapshot = until(&mut engine, "all namespaces", |s| rows(s, "a", &pod()) == 4).await;
+    assert_eq!(snapshot.shards[&shard("a", &pod())].only, None);
 }
 
 #[tokio::test(start_paused = true)]
