@@ -7,7 +7,7 @@ use super::{describe, events, get, inspect, screen};
 use crate::config::{self, Config, Environment, Flags, Loaded, Selection};
 use crate::engine::clock;
 use crate::engine::cluster::{Connector, Inventory as _, Listing};
-use crate::engine::k8s::client::Surroundings;
+use crate::engine::k8s::client::{Surroundings, sockets};
 use crate::engine::k8s::connector::K8sConnector;
 use crate::engine::k8s::credentials::plugin::detach::{self, Launcher};
 use crate::engine::k8s::credentials::plugin::{Plugins, Terminal};
@@ -25,9 +25,6 @@ use std::time::Duration;
 /// Longer than any hub takes (its own deadline is the request's); a listing that never comes is an error.
 const LISTING_MAX: Duration = Duration::from_secs(60);
 
-/// Open files asked for: 4,096 watches and their like, with room; also what macOS gives at most.
-const FILES_MAX: u64 = 10_240;
-
 /// Runs the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -43,7 +40,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    raise_file_limit();
+    // What the system refuses stays as it was: connects then fail one by one, and say why.
+    sockets::raise_limit();
     let result = runtime().and_then(|runtime| {
         let result = runtime.block_on(run(&cli));
         // Reads of terminal or files that block cannot be cancelled; nothing they do matters now.
@@ -56,17 +54,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             drop(writeln!(std::io::stderr(), "{error}"));
             ExitCode::from(error.exit_code())
         }
-    }
-}
-
-/// Every watch is a socket of its own (the client speaks HTTP/1.1), and macOS starts with 256 of them. What
-/// the system refuses stays as it was: connects then fail one by one, and say why.
-fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.unwrap_or(FILES_MAX).min(FILES_MAX);
-    if limit.current.is_some_and(|current| current < wanted) {
-        drop(setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit }));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The way to an API server: real sockets, real TLS, real plugins; servers of every bad kind.
 
 mod bad_servers;
+mod cluster;
 mod credentials;
 mod plugins;
 mod proxies;

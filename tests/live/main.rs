@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
+mod connection;
 mod control_plane;
 mod hold;
 mod rig;
@@ -24,7 +25,7 @@ use rig::{Outcome, Programs};
 type Test = (&'static str, fn() -> Outcome);
 
 /// Each file names its own tests.
-const TESTS: &[&[Test]] = &[control_plane::TESTS];
+const TESTS: &[&[Test]] = &[connection::TESTS, control_plane::TESTS];
 
 fn main() -> ExitCode {
     let mut words = env::args().skip(1);

@@ -9,6 +9,7 @@ pub mod errors;
 pub(crate) mod headers;
 pub mod proxy;
 pub(crate) mod service;
+pub mod sockets;
 pub(crate) mod tls;
 
 use crate::config::environment::Environment;
@@ -53,7 +54,7 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// Makes the client of an endpoint. Contacts nobody; says what is wrong with the endpoint as written.
+/// Makes the client of an endpoint; to be called within a runtime. Contacts nobody; says what is wrong with the endpoint as written.
 pub fn build(endpoint: &Arc<Endpoint>, surroundings: &Surroundings) -> Result<Connection, ClusterError> {
     let credentials = Arc::new(Credentials::new(Arc::clone(endpoint), Arc::clone(&surroundings.plugins)));
     let observed = connector::Observed::default();
