@@ -118,22 +118,21 @@ pub enum DemoError {
     Tls(#[from] rustls::Error),
     /// No port on loopback.
     #[error("cannot open a port on 127.0.0.1 for the demo fleet: {0}")]
-    Listen(#[source] std::io::Error),
+    Listen(std::io::Error),
     /// The kubeconfig path holds a file this program did not write.
     #[error("{0} exists and was not written by `qd demo serve`: choose another path or remove it")]
     Foreign(PathBuf),
     /// The kubeconfig could not be written.
-    #[error("cannot write the kubeconfig {path}")]
+    #[error("cannot write the kubeconfig {path}: {cause}")]
     Write {
         /// Where to.
         path: PathBuf,
         /// Why not.
-        #[source]
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// Signals cannot be listened to.
     #[error("cannot wait for signals: {0}")]
-    Signal(#[source] std::io::Error),
+    Signal(std::io::Error),
 }
 
 /// A running simulated fleet. Dropping it closes every port and ends every task.
@@ -147,8 +146,7 @@ pub struct Fleet {
 impl Fleet {
     /// Builds the world of every cluster and starts to serve them. Needs a tokio runtime.
     ///
-    /// Unreachable clusters have no world until a fault is lifted: theirs is built too, but empty of pods
-    /// only when they were asked to have none.
+    /// Clusters that cannot be reached have a world too: lifting their fault shows it.
     pub async fn start(options: Options) -> Result<Self, DemoError> {
         let certificates = certificate::generate()?;
         let cancel = CancellationToken::new();
@@ -169,7 +167,8 @@ impl Fleet {
             let Ok((server, world)) = task.await else {
                 continue;
             };
-            let serving = server::serve(Arc::clone(&server), socket, acceptor.clone(), cancel.clone());
+            let port = server::open(socket, &server).map_err(DemoError::Listen)?;
+            let serving = server::serve(Arc::clone(&server), port, acceptor.clone(), cancel.clone());
             tokio::spawn(serving);
             servers.push(server);
             worlds.push(world);
@@ -287,6 +286,10 @@ fn build(member: Member, port: u16, clock: Clock) -> (Arc<ApiServer>, World) {
 /// once everything can be reached.
 pub async fn serve(options: Options, path: Option<&Path>, started: impl FnOnce(&[String])) -> Result<(), DemoError> {
     use tokio::signal::unix::{SignalKind, signal};
+    // Refused before the work of building a hundred clusters.
+    if let Some(path) = path {
+        kubeconfig::claim(path)?;
+    }
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DemoError::Signal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(DemoError::Signal)?;
     let rate = options.changes_per_second;

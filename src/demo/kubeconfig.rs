@@ -23,7 +23,8 @@ pub(super) fn render(servers: &[Arc<ApiServer>], authority_pem: &str) -> String 
     let mut contexts = String::new();
     let mut users = String::new();
     for server in servers {
-        let name = &server.member.name;
+        // A JSON string is a YAML string, whatever it holds.
+        let name = serde_json::Value::from(server.member.name.as_str());
         // Writing to a String cannot fail.
         let _ok = write!(
             clusters,
@@ -39,22 +40,27 @@ pub(super) fn render(servers: &[Arc<ApiServer>], authority_pem: &str) -> String 
     )
 }
 
+/// Whether a path may be written: nothing is there, or a file of ours.
+pub(super) fn claim(path: &Path) -> Result<(), DemoError> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(cause) => return Err(DemoError::Write { path: path.to_owned(), cause }),
+    };
+    // A foreign file may be anything: it is read only as far as the marker goes.
+    let mut first = String::new();
+    let mut reader = BufReader::new(std::io::Read::take(file, MARKER.len() as u64 + 1));
+    if reader.read_line(&mut first).is_ok() && first.trim_end() == MARKER {
+        Ok(())
+    } else {
+        Err(DemoError::Foreign(path.to_owned()))
+    }
+}
+
 /// Writes a kubeconfig, for its owner only. A file that somebody else wrote is left alone.
 pub(super) fn write(path: &Path, yaml: &str) -> Result<(), DemoError> {
-    let failed = |source| DemoError::Write { path: path.to_owned(), source };
-    match fs::File::open(path) {
-        Ok(file) => {
-            let mut first = String::new();
-            // A foreign file may be anything: its first line is read only as far as the marker goes.
-            let mut reader = BufReader::new(std::io::Read::take(file, MARKER.len() as u64 + 1));
-            let readable = reader.read_line(&mut first).is_ok();
-            if !readable || first.trim_end() != MARKER {
-                return Err(DemoError::Foreign(path.to_owned()));
-            }
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
-    }
+    claim(path)?;
+    let failed = |cause| DemoError::Write { path: path.to_owned(), cause };
     // A new file in the same folder, then a rename: readers never see half a kubeconfig.
     let mut name = path.as_os_str().to_owned();
     name.push(".new");

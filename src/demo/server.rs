@@ -39,7 +39,7 @@ pub(super) fn reserve() -> io::Result<(TcpSocket, u16)> {
 }
 
 /// What the port of a cluster does at the moment.
-enum Port {
+pub(super) enum Port {
     /// Bound and closed: connections are refused and no other program can take the port.
     Closed(TcpSocket),
     Open(TcpListener),
@@ -47,10 +47,16 @@ enum Port {
     Silent(TcpListener),
 }
 
+/// Opens a reserved port as far as the cluster is to be reached: who connects from now on is not refused.
+pub(super) fn open(socket: TcpSocket, server: &ApiServer) -> io::Result<Port> {
+    let fault = server.faults.borrow().current.clone();
+    turn(Port::Closed(socket), &fault, server.port)
+}
+
 /// Serves one cluster until cancelled.
-pub(super) async fn serve(server: Arc<ApiServer>, socket: TcpSocket, acceptor: TlsAcceptor, cancel: CancellationToken) {
+pub(super) async fn serve(server: Arc<ApiServer>, port: Port, acceptor: TlsAcceptor, cancel: CancellationToken) {
     let mut faults = server.faults.subscribe();
-    let mut port = Some(Port::Closed(socket));
+    let mut port = Some(port);
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     while !cancel.is_cancelled() {
         let fault = faults.borrow_and_update().current.clone();

@@ -34,7 +34,8 @@ pub(super) struct World {
     events: std::collections::VecDeque<compact_str::CompactString>,
     /// Steps of lives in progress: a new pod starts, an old one goes.
     pending: std::collections::VecDeque<churn::Step>,
-    serial: u64,
+    /// Whether the last scaling added a replica.
+    scaled_up: bool,
 }
 
 /// A pod that churn may touch.
@@ -72,7 +73,7 @@ impl World {
             pods,
             events: std::collections::VecDeque::new(),
             pending: std::collections::VecDeque::new(),
-            serial: 0,
+            scaled_up: false,
         };
         (store, world)
     }

@@ -94,12 +94,8 @@ pub(super) fn watch(
     }
     // Without a version, or at 0, a watch starts with what there is.
     let from_now = asked == 0 || streamed;
-    let mut namespace = target.namespace.to_owned();
-    if !target.name.is_empty() {
-        namespace.clear();
-    }
     let initial = if from_now && query.get("sendInitialEvents") != "false" {
-        let mut objects = collection.objects(&namespace);
+        let mut objects = collection.objects(target.namespace);
         objects.retain(|object| selector.matches(&object.facts));
         objects.into()
     } else {
@@ -108,7 +104,7 @@ pub(super) fn watch(
     let watch = Watch {
         server: Arc::clone(server),
         index,
-        namespace,
+        namespace: target.namespace.to_owned(),
         selector,
         rendering,
         revision: if from_now { store.revision() } else { asked },

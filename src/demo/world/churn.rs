@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::super::api::ApiServer;
 use super::super::json::{int, items, set, text};
-use super::super::store::Store;
+use super::super::store::{self, Store};
 use super::{PodEntry, PodState, World, ago, event, pod, rfc3339, suffix, uid};
 
 /// How often changes are made: often enough to look steady, rarely enough to cost little.
@@ -46,11 +46,13 @@ pub(in crate::demo) async fn churn(servers: Vec<Arc<ApiServer>>, mut worlds: Vec
         // A process that was stopped does not make up for all of it.
         done = done.max(due.saturating_sub(BURST));
         while done < due {
-            done += 1;
             let Some(number) = pick(&shares, &mut rng) else { return };
-            if let (Some(server), Some(world)) = (servers.get(number), worlds.get_mut(number)) {
-                world.change(&mut server.store.write(), server.clock.now());
-            }
+            let (Some(server), Some(world)) = (servers.get(number), worlds.get_mut(number)) else { return };
+            let mut store = server.store.write();
+            let before = store.revision();
+            world.change(&mut store, server.clock.now());
+            // A step that found nothing to change counts too, or this would never end.
+            done += (store.revision() - before).max(1);
         }
     }
 }
@@ -73,9 +75,8 @@ fn pick(shares: &[usize], rng: &mut fastrand::Rng) -> Option<usize> {
 }
 
 impl World {
-    /// Makes exactly one change, unless there is nothing to change.
+    /// Makes the next change: of one object, or of a few that change together.
     pub(in crate::demo) fn change(&mut self, store: &mut Store, now: Timestamp) {
-        self.serial += 1;
         let roll = self.rng.u8(..100);
         match roll {
             0..12 => {
@@ -88,7 +89,8 @@ impl World {
             12..18 => self.replace(store, now),
             18..30 => self.report(store, now),
             30..35 => self.renew_lease(store, now),
-            35..40 => self.touch_deployment(store, now),
+            35..38 => self.touch_deployment(store, now),
+            38..40 => self.scale(store, now),
             _ => self.touch_pod(store, now),
         }
     }
@@ -135,17 +137,11 @@ impl World {
         if old.state != PodState::Running || !replaceable {
             return self.touch_pod(store, now);
         }
-        let mut successor = document.clone();
+        let template = document.clone();
         set(&mut document, "/metadata", "deletionTimestamp", rfc3339(now).into());
         set(&mut document, "/metadata", "deletionGracePeriodSeconds", 30.into());
         store.put(index, document);
-        let name = format!("{}{}", text(&successor, "/metadata/generateName"), suffix(&mut self.rng, 5));
-        let key = super::super::store::key(text(&successor, "/metadata/namespace"), &name);
-        set(&mut successor, "/metadata", "name", name.into());
-        set(&mut successor, "/metadata", "uid", uid(&mut self.rng).into());
-        set(&mut successor, "/metadata", "creationTimestamp", rfc3339(now).into());
-        refresh_status(&mut successor, PodState::Creating, now);
-        store.put(index, successor);
+        let key = self.create_like(store, index, template, now);
         if let Some(entry) = self.pods.get_mut(number) {
             *entry = PodEntry { key: key.clone(), state: PodState::Creating };
         }
@@ -201,7 +197,7 @@ impl World {
         said.age = 0;
         let name = event::name(text(&about, "/metadata/name"), &mut self.rng);
         let document = event::document(&about, "Pod", (&name, &uid(&mut self.rng)), &said, now);
-        self.events.push_back(super::super::store::key(text(&about, "/metadata/namespace"), &name));
+        self.events.push_back(store::key(text(&about, "/metadata/namespace"), &name));
         store.put(index, document);
     }
 
@@ -221,6 +217,53 @@ impl World {
                 set(condition, "", "lastUpdateTime", since.into());
             }
         });
+    }
+
+    /// A deployment gets one replica more, the next one less, so that the number of pods stays.
+    fn scale(&mut self, store: &mut Store, now: Timestamp) {
+        let Some(number) = self.random_pod() else { return };
+        let Some(entry) = self.pods.get(number).cloned() else { return };
+        let Some(index) = store.find("", "pods") else { return };
+        let Some(pod) = store.document(index, &entry.key) else { return };
+        let owner = text(&pod, "/metadata/ownerReferences/0/name").to_owned();
+        let replicated = text(&pod, "/metadata/ownerReferences/0/kind") == "ReplicaSet";
+        let Some((deployment, _)) = owner.rsplit_once('-').filter(|_| replicated && entry.state == PodState::Running)
+        else {
+            return self.touch_pod(store, now);
+        };
+        let namespace = text(&pod, "/metadata/namespace").to_owned();
+        let more = !self.scaled_up;
+        self.scaled_up = more;
+        let step = if more { 1 } else { -1 };
+        let changed = [("deployments", deployment), ("replicasets", &owner)];
+        for (plural, name) in changed {
+            edit(store, "apps", plural, &store::key(&namespace, name), |workload| {
+                for (part, field) in [("/spec", "replicas"), ("/status", "replicas"), ("/status", "readyReplicas")] {
+                    let replicas = int(workload, &format!("{part}/{field}"));
+                    set(workload, part, field, (replicas + step).max(0).into());
+                }
+            });
+        }
+        if more {
+            let key = self.create_like(store, index, pod, now);
+            self.pods.push(PodEntry { key: key.clone(), state: PodState::Creating });
+            self.pending.push_back(Step::Start(key));
+        } else {
+            self.pods.swap_remove(number);
+            store.remove(index, &entry.key);
+        }
+    }
+
+    /// Creates a pod of the same template and returns its key.
+    fn create_like(&mut self, store: &mut Store, index: usize, mut pod: Value, now: Timestamp) -> CompactString {
+        let name = format!("{}{}", text(&pod, "/metadata/generateName"), suffix(&mut self.rng, 5));
+        let key = store::key(text(&pod, "/metadata/namespace"), &name);
+        set(&mut pod, "/metadata", "name", name.into());
+        set(&mut pod, "/metadata", "uid", uid(&mut self.rng).into());
+        set(&mut pod, "/metadata", "creationTimestamp", rfc3339(now).into());
+        refresh_status(&mut pod, PodState::Creating, now);
+        store.put(index, pod);
+        key
     }
 
     fn random_key(&mut self, store: &Store, group: &str, plural: &str) -> Option<CompactString> {
@@ -248,5 +291,31 @@ fn refresh_status(pod: &mut Value, state: PodState, now: Timestamp) {
 fn touch_condition(pod: &mut Value, now: Timestamp) {
     if let Some(condition) = pod.pointer_mut("/status/conditions/1") {
         set(condition, "", "lastProbeTime", ago(now, 0).into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::member::Member;
+
+    #[test]
+    fn the_same_seed_makes_the_same_changes() {
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        let bytes = || {
+            let (mut store, mut world) = World::build(&Member::new("one", 35, 80, 11), now);
+            for _ in 0..600 {
+                world.change(&mut store, now);
+            }
+            let pods = store.collection_of("", "pods").unwrap().objects("");
+            assert!((78..=90).contains(&pods.len()), "the number of pods stays near its start: {}", pods.len());
+            let all: Vec<_> = ["pods", "events"]
+                .iter()
+                .flat_map(|plural| store.collection_of("", plural).unwrap().objects(""))
+                .map(|object| object.json.clone())
+                .collect();
+            (store.revision(), all)
+        };
+        assert_eq!(bytes(), bytes());
     }
 }

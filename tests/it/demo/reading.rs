@@ -232,3 +232,36 @@ async fn identity_and_rights() {
     let answer: Value = client.request(request).await.expect("an answer");
     assert_eq!(answer["status"]["allowed"], true);
 }
+
+#[tokio::test]
+async fn http_2_is_spoken_to_those_who_ask() {
+    use http_body_util::{BodyExt as _, Empty};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, ServerName};
+
+    let fleet = single(35, 5).await;
+    let kubeconfig = Kubeconfig::from_yaml(fleet.kubeconfig()).expect("a kubeconfig");
+    let authority = kubeconfig.clusters[0].cluster.as_ref().and_then(|c| c.certificate_authority_data.clone());
+    let authority =
+        base64::Engine::decode(&base64::engine::general_purpose::STANDARD, authority.expect("an authority"));
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(&authority.expect("base64")).expect("PEM")).expect("a root");
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let mut tls = tls.expect("versions").with_root_certificates(roots).with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let url = fleet.url("one").expect("a cluster");
+    let stream = tokio::net::TcpStream::connect(url.trim_start_matches("https://")).await.expect("a connection");
+    let name = ServerName::try_from("127.0.0.1").expect("a name");
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(tls));
+    let stream = connector.connect(name, stream).await.expect("TLS");
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (mut sender, connection) = handshake.await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let request = Request::get(format!("{url}/readyz")).body(Empty::<hyper::body::Bytes>::new()).expect("a request");
+    let answer = timeout(PATIENCE, sender.send_request(request)).await.expect("an answer in time").expect("an answer");
+    assert_eq!(answer.version(), http::Version::HTTP_2);
+    assert_eq!(answer.into_body().collect().await.expect("a body").to_bytes(), "ok");
+}
