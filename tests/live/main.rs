@@ -17,6 +17,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 mod connection;
 mod control_plane;
 mod hold;
+mod oracle;
 mod rig;
 
 use rig::{Outcome, Programs};
@@ -25,7 +26,7 @@ use rig::{Outcome, Programs};
 type Test = (&'static str, fn() -> Outcome);
 
 /// Each file names its own tests.
-const TESTS: &[&[Test]] = &[connection::TESTS, control_plane::TESTS];
+const TESTS: &[&[Test]] = &[connection::TESTS, control_plane::TESTS, oracle::TESTS];
 
 fn main() -> ExitCode {
     let mut words = env::args().skip(1);

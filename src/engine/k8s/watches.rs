@@ -6,6 +6,8 @@
 mod definitions;
 mod objects;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod version;
 mod wire;
 
@@ -85,6 +87,8 @@ struct Part {
     spec: WatchSpec,
     namespace: Option<Text>,
     running: Option<Running>,
+    /// As [`Objects::has_relisted`], carried over to the next one.
+    has_relisted: bool,
 }
 
 /// A list and watch under way, by how its rows are made.
@@ -113,9 +117,19 @@ impl Running {
     }
 }
 
+impl Running {
+    fn has_relisted(&self) -> bool {
+        match self {
+            Self::Objects(objects) => objects.has_relisted,
+            Self::Custom(both) => both.0.has_relisted,
+            Self::Tables(_) => false,
+        }
+    }
+}
+
 impl Part {
     fn new(shared: Arc<Shared>, spec: WatchSpec, namespace: Option<Text>) -> Self {
-        Self { shared, spec, namespace, running: None }
+        Self { shared, spec, namespace, running: None, has_relisted: false }
     }
 
     fn stream(self) -> BoxStream<'static, Item> {
@@ -136,6 +150,7 @@ impl Part {
                 self.running = Some(running);
                 return item;
             }
+            self.has_relisted = running.has_relisted();
         }
     }
 
@@ -151,7 +166,8 @@ impl Part {
         };
         let definition = defined.then(|| Definition::new(&self.shared, kind, projection.clone()));
         let streaming = self.shared.streaming.is_offered(&self.shared.client).await;
-        let objects = Objects::new(&self.shared, &self.spec, self.namespace.as_ref(), projection, streaming);
+        let mut objects = Objects::new(&self.shared, &self.spec, self.namespace.as_ref(), projection, streaming);
+        objects.has_relisted = self.has_relisted;
         Ok(match definition {
             Some(definition) => Running::Custom(Box::new((objects, definition))),
             None => Running::Objects(Box::new(objects)),

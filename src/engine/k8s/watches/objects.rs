@@ -36,6 +36,9 @@ pub(super) struct Objects {
     /// The list comes as a stream, which the server may still refuse, or never end.
     streaming: bool,
     phase: Phase,
+    /// The history had gone, and nothing was watched since: the next time it is an error, so that a
+    /// server whose lists are always too old to be watched is not asked in a circle.
+    pub(super) has_relisted: bool,
 }
 
 /// How far the list is.
@@ -44,6 +47,8 @@ enum Phase {
     New,
     Listing,
     Watching,
+    /// Of no more use: the caller waits, and a new one begins.
+    Spent,
 }
 
 impl Objects {
@@ -68,22 +73,33 @@ impl Objects {
             events: watcher(api, config(spec, timeout(shared), streaming)).boxed(),
             streaming,
             phase: Phase::New,
+            has_relisted: false,
         }
     }
 
     /// The next item; `None` to begin again from nothing. May be dropped at any await and asked again.
     pub(super) async fn next(&mut self) -> Option<Item> {
+        if self.phase == Phase::Spent {
+            return None;
+        }
         loop {
             match self.events.next().await? {
                 Ok(Event::Init) => {
                     return self.started().map(Ok);
                 }
-                Ok(Event::InitApply(wire) | Event::Apply(wire)) => return Some(self.applied(&wire)),
+                Ok(Event::InitApply(wire)) => return Some(self.applied(&wire)),
+                Ok(Event::Apply(wire)) => {
+                    self.has_relisted = false;
+                    return Some(self.applied(&wire));
+                }
                 Ok(Event::InitDone) => {
                     self.phase = Phase::Watching;
                     return Some(Ok(WatchItem::Listed { namespace: self.namespace.clone() }));
                 }
-                Ok(Event::Delete(wire)) => return Some(self.deleted(&wire)),
+                Ok(Event::Delete(wire)) => {
+                    self.has_relisted = false;
+                    return Some(self.deleted(&wire));
+                }
                 Err(error) => match self.failed(error) {
                     Recovery::Report(error) => return Some(Err(error)),
                     Recovery::Relist => {}
@@ -141,9 +157,14 @@ impl Objects {
         let code = if let kube::Error::Api(status) = &cause { status.code } else { 0 };
         match (self.phase, code) {
             // Rows stay as they are until the new list is there; it is no failure worth a wait.
-            (Phase::Watching, 410) => {
+            (Phase::Watching, 410) if !self.has_relisted => {
                 self.phase = Phase::New;
+                self.has_relisted = true;
                 if starting { Recovery::Restart } else { Recovery::Relist }
+            }
+            (Phase::Watching, 410) => {
+                self.phase = Phase::Spent;
+                Recovery::Report(ClusterError::Expired)
             }
             (Phase::New, 400 | 405 | 406 | 415 | 422) if self.streaming => {
                 self.shared.streaming.refuse();

@@ -42,6 +42,8 @@ pub(super) struct Tables {
     interner: Interner,
     ready: VecDeque<WatchItem>,
     stage: Stage,
+    /// As of the watches of objects: the history had gone, and nothing was watched since.
+    has_relisted: bool,
 }
 
 /// What is to be done once what is ready was handed out.
@@ -80,7 +82,17 @@ impl Tables {
             interner: Interner::default(),
             ready: VecDeque::new(),
             stage: Stage::List { token: String::new() },
+            has_relisted: false,
         }
+    }
+
+    /// The history is gone; the rows stay until the new list is there. A second time in a row is an
+    /// error, after which the list begins again too.
+    fn relist(&mut self) -> Result<Stage, ClusterError> {
+        if std::mem::replace(&mut self.has_relisted, true) {
+            return Err(ClusterError::Expired);
+        }
+        Ok(Stage::List { token: String::new() })
     }
 
     pub(super) async fn next(&mut self) -> Item {
@@ -96,7 +108,7 @@ impl Tables {
                 }
                 Stage::Resume { version } => match self.resume(&version).await {
                     Ok(watching) => watching,
-                    Err(ClusterError::Expired) => Stage::List { token: String::new() },
+                    Err(ClusterError::Expired) => self.relist()?,
                     Err(other) => {
                         self.stage = Stage::Resume { version };
                         return Err(other);
@@ -107,7 +119,7 @@ impl Tables {
                         Ok(Some(Ok(event))) => match self.event(event)? {
                             Next::Same => Stage::Watching { version, events, patience },
                             Next::Version(version) => Stage::Watching { version, events, patience },
-                            Next::Relist => Stage::List { token: String::new() },
+                            Next::Relist => self.relist()?,
                         },
                         Ok(Some(Err(error))) => {
                             self.stage = Stage::Resume { version };
@@ -165,6 +177,7 @@ impl Tables {
                 let page = self.read(table.get())?;
                 let version = page.version.clone();
                 self.apply(page, table.get().len());
+                self.has_relisted = false;
                 Ok(if version.is_empty() { Next::Same } else { Next::Version(version) })
             }
             WatchEvent::Deleted(table) => {
@@ -173,7 +186,6 @@ impl Tables {
                 Ok(Next::Same)
             }
             WatchEvent::Bookmark(bookmark) => Ok(Next::Version(bookmark.metadata.resource_version)),
-            // The history is gone; the rows stay until the new list is there.
             WatchEvent::Error(status) if status.code == 410 => Ok(Next::Relist),
             WatchEvent::Error(status) => Err(translate(&kube::Error::Api(status))),
         }
