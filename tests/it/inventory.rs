@@ -1,5 +1,8 @@
 //! The inventory over files: what is read, what a bad file gets, what a change does.
 
+mod hub;
+mod scripted;
+
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use quarterdeck::config::{Environment, Flags, load};
