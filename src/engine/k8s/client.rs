@@ -1,7 +1,7 @@
 //! The way to one API server: a `kube` client over a transport of our own.
 //!
 //! `kube`'s stack stays in charge of requests and answers. Below it lies ours, because of what its
-//! default does (`docs/adr`): plugins run three times and block, NO_PROXY asks the wrong host, retries
+//! default does (`docs/adr/0004`): plugins run three times and block, NO_PROXY asks the wrong host, retries
 //! have no bound, idle connections neither, a rotated certificate is never seen.
 
 pub(crate) mod connector;

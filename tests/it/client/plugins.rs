@@ -124,16 +124,34 @@ async fn a_plugin_that_is_told_of_its_cluster_runs_for_each() {
 }
 
 #[tokio::test]
-async fn an_answer_that_has_ended_is_replaced_and_one_that_lasts_is_kept() {
-    for (end, runs) in [("2000-01-01T00:00:00Z", 3), ("2999-01-01T00:00:00Z", 1)] {
+async fn an_answer_is_kept_even_one_that_seems_to_have_ended() {
+    for end in ["2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z"] {
         let script = Script::token(&format!(r#","expirationTimestamp":"{end}""#));
         let connection = connect_in(script.on(&open().await), &plain());
-        // `get` asks for credentials twice: before its deadline starts, and with the request.
-        connection.log_in().await.expect("it answers");
-        connection.log_in().await.expect("it answers");
-        connection.log_in().await.expect("it answers");
-        assert_eq!(script.runs(), runs, "{end}");
+        for _ in 0..3 {
+            get(&connection).await.expect("it answers");
+        }
+        assert_eq!(script.runs(), 1, "{end}");
     }
+}
+
+/// On a command line with a terminal: quietly first, many at a time; then one by one with the terminal.
+#[tokio::test]
+async fn where_the_terminal_is_free_a_plugin_that_fails_may_ask() {
+    let script = Script::new(&format!(
+        r#"case "$KUBERNETES_EXEC_INFO" in
+*'"interactive":true'*) echo '{{"apiVersion":"{V1}","kind":"ExecCredential","status":{{"token":"asked"}}}}' ;;
+*) exit 1 ;;
+esac"#
+    ));
+    let server = open().await;
+    let launcher = || Launcher::Through(env!("CARGO_BIN_EXE_qd").into());
+    let free = Surroundings { environment: Arc::default(), plugins: Plugins::new(launcher(), Terminal::Free) };
+    get(&connect_in(script.on(&server), &free)).await.expect("it may ask");
+    assert_eq!((script.runs(), server.asked()[0].header("authorization")), (2, "Bearer asked"));
+    let never = ExecPlugin { interactive: Interactive::Never, ..script.exec() };
+    get(&connect_in(with(&server, never), &free)).await.expect_err("this one may not");
+    assert_eq!(script.runs(), 3);
 }
 
 #[tokio::test]

@@ -28,6 +28,10 @@ const RUNNING_MAX: usize = 8;
 /// on its way; for short-lived answers a tenth of their life.
 const MARGIN_S: i64 = 60;
 
+/// An answer serves at least this long, whatever it says: where the clock is wrong, each answer seems to
+/// have ended, and the plugin must not run for each request.
+const KEPT_AT_LEAST_S: i64 = 10;
+
 /// After a failure the plugin is left alone this long: all that ask meanwhile get the same reason.
 const FAILURE_KEPT: Duration = Duration::from_secs(3);
 
@@ -60,10 +64,12 @@ pub(crate) struct Answered {
 
 impl Answered {
     fn is_current(&self, now: UnixSeconds) -> bool {
-        self.expires.is_none_or(|end| {
-            let margin = (end.since(self.obtained) / 10).clamp(0, MARGIN_S);
-            end.since(now) > margin
-        })
+        let fresh = (0..KEPT_AT_LEAST_S).contains(&now.since(self.obtained));
+        fresh
+            || self.expires.is_none_or(|end| {
+                let margin = (end.since(self.obtained) / 10).clamp(0, MARGIN_S);
+                end.since(now) > margin
+            })
     }
 }
 
@@ -245,4 +251,30 @@ fn key(exec: &ExecPlugin, endpoint: &Endpoint) -> Key {
 
 fn needed(text: &str) -> ClusterError {
     ClusterError::AuthNeeded(Text::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_replaced_shortly_before_it_ends_and_not_for_each_request() {
+        let check = |expires: Option<i64>, now: i64, expect: bool| {
+            let expires = expires.map(UnixSeconds);
+            let answer = Answered { number: 1, token: None, identity: None, expires, obtained: UnixSeconds(1000) };
+            assert_eq!(answer.is_current(UnixSeconds(now)), expect, "{expires:?} at {now}");
+        };
+        check(None, 1_000_000, true);
+        // An hour: a minute before.
+        check(Some(4600), 4539, true);
+        check(Some(4600), 4540, false);
+        // A minute: six seconds before.
+        check(Some(1060), 1053, true);
+        check(Some(1060), 1054, false);
+        // Ended before it came: the clock is wrong, or the plugin is.
+        check(Some(0), 1009, true);
+        check(Some(0), 1010, false);
+        // The clock was set back meanwhile.
+        check(Some(0), 900, false);
+    }
 }
