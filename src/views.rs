@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod command;
+pub mod complete;
 pub mod detail;
 pub mod dialog;
 pub mod doctor;

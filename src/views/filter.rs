@@ -17,6 +17,8 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 mod parse;
+#[cfg(test)]
+mod tests;
 
 /// A parsed filter. The default shows everything.
 #[derive(Debug, Clone, Default)]

@@ -184,3 +184,14 @@ pub(crate) fn shard(columns: Arc<[Column]>, mut rows: Vec<Arc<Row>>) -> Shard {
 pub(crate) fn pod_shard(cluster: &str, list: &[Pod<'_>]) -> Shard {
     shard(pod_columns(), list.iter().map(|p| pod(cluster, *p)).collect())
 }
+
+/// Deployments: (namespace, name, selector).
+pub(crate) fn deployment_shard(cluster: &str, list: &[(&str, &str, &str)]) -> Shard {
+    let columns = Arc::from([Column::new("READY").right(), Column::new("AGE").right(), Column::wide("SELECTOR")]);
+    let row = |(namespace, name, selector): &(&str, &str, &str)| {
+        let cells = [Cell::Ratio { have: 1, want: 1 }, Cell::Since(NOW), Cell::text(selector)];
+        let pod = pod(cluster, (namespace, name, "Running", 0, 0));
+        Arc::new(Row { cells: Box::from(cells), owner: None, ..Row::clone(&pod) })
+    };
+    shard(columns, list.iter().map(row).collect())
+}

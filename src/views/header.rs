@@ -3,7 +3,7 @@
 use super::keymap::{Context, HINT_GAP, Keymap};
 use super::listing::Listing;
 use super::place::Source;
-use super::resources::{Gap, Missing};
+use super::resources::{Gap, Missing, NOT_SERVED};
 use super::theme::{Role, Theme};
 use crate::model::cluster::ClusterState;
 use crate::model::text::{fit, width};
@@ -18,8 +18,13 @@ fn piece(text: impl Into<String>, role: Role) -> Piece {
     (text.into(), role)
 }
 
-/// Where one is: ` fleet  @all ▸ pods ▸ all namespaces    /api`.
-pub fn path(listing: &Listing, snapshot: &Snapshot, frozen: bool) -> Vec<Piece> {
+/// Where one is: ` fleet  @all ▸ pods ▸ all namespaces    /api`; then without what goes without saying.
+pub fn path(listing: &Listing, snapshot: &Snapshot, frozen: bool) -> Vec<Vec<Piece>> {
+    let short = path_with(listing, snapshot, frozen, false);
+    vec![path_with(listing, snapshot, frozen, true), short]
+}
+
+fn path_with(listing: &Listing, snapshot: &Snapshot, frozen: bool, all: bool) -> Vec<Piece> {
     let place = &listing.place;
     let title = if snapshot.title.is_empty() { "fleet" } else { &snapshot.title };
     let mut pieces = vec![
@@ -27,9 +32,11 @@ pub fn path(listing: &Listing, snapshot: &Snapshot, frozen: bool) -> Vec<Piece> 
         piece("  ", Role::Text),
         piece(place.looked_at().clusters_title(), Role::Scope),
         piece(" ▸ ", Role::Dim),
-        piece(place.source.name(), Role::Strong),
+        piece(listing.title(snapshot), Role::Strong),
     ];
-    if place.source != Source::Fleet {
+    let by_namespace = listing.is_namespaced() || listing.rows().total() == 0 || !place.scope.namespaces.is_empty();
+    if place.source != Source::Fleet && (by_namespace || place.within.is_some()) && (all || place.looked_at_narrowly())
+    {
         pieces.push(piece(" ▸ ", Role::Dim));
         pieces.push(match &place.within {
             Some(within) => piece(within.title.as_str(), Role::Scope),
@@ -97,19 +104,21 @@ pub fn grouped(number: usize) -> String {
     out
 }
 
-/// Draws the header line.
-pub fn draw(area: Rect, buffer: &mut Buffer, theme: &Theme, left: &[Piece], right: &[Vec<Piece>]) {
+/// Draws the header line: of the forms of both sides the fullest that fit together; the right side gives way last.
+pub fn draw(area: Rect, buffer: &mut Buffer, theme: &Theme, left: &[Vec<Piece>], right: &[Vec<Piece>]) {
     let room = usize::from(area.width);
-    let wanted: usize = left.iter().map(|(text, _)| width(text)).sum();
-    let fits = |form: &&Vec<Piece>| {
-        let own: usize = form.iter().map(|(text, _)| width(text)).sum();
-        wanted.min(room / 2) + own + 3 <= room
-    };
-    let right = right.iter().find(fits).map_or(&[][..], Vec::as_slice);
-    let own: usize = right.iter().map(|(text, _)| width(text)).sum();
-    let room_left = if own == 0 { room } else { room.saturating_sub(own + 3) };
+    let columns = |form: &[Piece]| form.iter().map(|(text, _)| width(text)).sum::<usize>();
+    let pairs = right.iter().flat_map(|r| left.iter().map(move |l| (l, r)));
+    let fitting = pairs.clone().find(|(l, r)| columns(l) + columns(r) + 3 <= room);
+    // What was typed last is at the end of the path: it is cut only when the counts are at their shortest.
+    let Some((left, right)) = fitting.or_else(|| pairs.last()) else { return };
+    let own = columns(right);
+    let right_fits = own + 24 <= room;
+    let room_left = if right_fits { room.saturating_sub(own + 2) } else { room };
     write(area, buffer, theme, (0, room_left), left);
-    write(area, buffer, theme, (room.saturating_sub(own + 1), own), right);
+    if right_fits {
+        write(area, buffer, theme, (room.saturating_sub(own + 1), own), right);
+    }
 }
 
 /// Writes pieces from a column on, within so many columns; the last that does not fit is cut in the middle.
@@ -197,7 +206,7 @@ pub fn empty(listing: &Listing, snapshot: &Snapshot) -> Vec<String> {
         return lines;
     }
     let is = |gap: Gap| coverage.missing.iter().filter(|m| m.gap == gap).count();
-    let not_served = coverage.missing.iter().filter(|m| m.why == "not served here").count();
+    let not_served = coverage.missing.iter().filter(|m| m.why == NOT_SERVED).count();
     if not_served == coverage.wanted {
         lines.push(format!("No cluster in {} serves {what}.", listing.place.scope.clusters_title()));
         lines.push("ctrl-a finds the kinds they serve.".to_owned());

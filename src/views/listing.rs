@@ -33,6 +33,8 @@ pub struct Listing {
     merged: Merged,
     /// The row the cursor is on.
     at: usize,
+    /// The cursor's object was asked for before its rows came: wait for it.
+    awaited: bool,
     /// The columns of all shards, joined by name, in order of appearance.
     columns: Vec<Column>,
     /// The widest text seen per column since rows, sort or filter changed at large.
@@ -62,7 +64,7 @@ impl Lens for Conditions<'_> {
 impl Listing {
     /// Opens a place; rows come with [`Listing::feed`].
     pub fn new(place: Place, choice: ColumnChoice) -> Self {
-        let mut listing = Self { choice, ..Self::default() };
+        let mut listing = Self { choice, awaited: place.cursor.is_some(), ..Self::default() };
         let filter = place.filter.clone();
         listing.merged.sort_by(place.sort.clone());
         listing.place = place;
@@ -85,13 +87,9 @@ impl Listing {
             }
         };
         let conditions = Conditions { place: &self.place, filter: &self.filter, now };
-        let was_empty = self.merged.total() == 0;
         let changed = self.merged.update(slots, &conditions);
         if changed {
             self.join_columns();
-            if was_empty && let Some(key) = &self.place.cursor {
-                self.at = self.merged.place(key).unwrap_or(self.at);
-            }
             self.hold_cursor();
         }
         changed
@@ -125,9 +123,12 @@ impl Listing {
 
     /// Keeps the cursor on its object, or where the object was.
     fn hold_cursor(&mut self) {
-        let found = self.place.cursor.as_ref().and_then(|key| self.merged.place(key));
+        // Nobody has moved yet: the first row, whatever arrives before it.
+        let Some(key) = &self.place.cursor else { return };
+        let found = self.merged.place(key);
         self.at = found.unwrap_or(self.at).min(self.merged.len().saturating_sub(1));
-        if found.is_none() {
+        self.awaited &= found.is_none();
+        if found.is_none() && !self.awaited && !self.merged.is_empty() {
             self.place.cursor = self.merged.key(self.at);
         }
     }
@@ -152,6 +153,19 @@ impl Listing {
         self.merged.filter(&conditions, narrower);
         self.hold_cursor();
         self.widths.clear();
+    }
+
+    /// What the table is called: the plural of its kind once a cluster has said it, else as typed.
+    pub fn title<'a>(&'a self, snapshot: &'a Snapshot) -> &'a str {
+        let typed = self.place.source.name();
+        let Source::Resources(_) = self.place.source else { return typed };
+        let kinds = snapshot.clusters.values().filter_map(|c| c.catalog.find(typed));
+        // A name with its group was typed for a reason.
+        kinds.map(|kind| kind.plural.as_str()).next().filter(|_| !typed.contains('.')).unwrap_or(typed)
+    }
+
+    pub fn is_namespaced(&self) -> bool {
+        self.namespaced
     }
 
     pub fn filter(&self) -> &Filter {
@@ -183,6 +197,7 @@ impl Listing {
     /// Puts the cursor on a row; past the end is the last.
     pub fn go_to(&mut self, row: usize) {
         self.at = row.min(self.merged.len().saturating_sub(1));
+        self.awaited = false;
         self.place.cursor = self.merged.key(self.at);
     }
 

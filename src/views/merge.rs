@@ -15,6 +15,9 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+#[cfg(test)]
+mod tests;
+
 /// What decides which rows are shown.
 pub trait Lens {
     /// Says whether the row belongs to the view at all (namespaces, drill-down): the first count.

@@ -95,6 +95,11 @@ impl Place {
 }
 
 impl Place {
+    /// Says whether the path must name what is looked at within the clusters.
+    pub fn looked_at_narrowly(&self) -> bool {
+        self.within.is_some() || !self.scope.namespaces.is_empty()
+    }
+
     /// The clusters and namespaces that are really looked at: a drill-down needs one cluster only.
     pub fn looked_at(&self) -> Scope {
         match &self.within {

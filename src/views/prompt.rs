@@ -17,6 +17,8 @@ pub struct Prompt {
     input: Input,
     /// The line as it was before, for `esc`.
     pub before: String,
+    /// What a completion would add; shown dim behind the line.
+    pub ghost: String,
     /// How far back in the earlier lines; 0 is the line being typed.
     back: usize,
     draft: String,
@@ -27,7 +29,14 @@ const LINE_CHARS_MAX: usize = 1024;
 
 impl Prompt {
     pub fn new(kind: PromptKind, text: &str) -> Self {
-        Self { kind, input: Input::new(text.to_owned()), before: text.to_owned(), back: 0, draft: String::new() }
+        Self {
+            kind,
+            input: Input::new(text.to_owned()),
+            before: text.to_owned(),
+            ghost: String::new(),
+            back: 0,
+            draft: String::new(),
+        }
     }
 
     pub fn text(&self) -> &str {

@@ -54,6 +54,8 @@ pub fn coverage(snapshot: &Snapshot, view: ViewId, scope: &Scope) -> Coverage {
         match worst(cluster, missing, snapshot.at) {
             None => coverage.complete += 1,
             Some((gap, why, next)) => {
+                // That a kind is not served is all there is to know.
+                coverage.complete += usize::from(why == NOT_SERVED);
                 coverage.missing.push(Missing { cluster: cluster.entry.name.clone(), gap, why, next });
             }
         }
@@ -62,6 +64,9 @@ pub fn coverage(snapshot: &Snapshot, view: ViewId, scope: &Scope) -> Coverage {
     coverage.slots.sort_by(|a, b| a.key.cmp(&b.key));
     coverage
 }
+
+/// Said of a cluster whose discovery does not have the kind.
+pub const NOT_SERVED: &str = "not served here";
 
 type Reason = (Gap, String, String);
 
@@ -73,7 +78,7 @@ fn reason(gap: Gap, why: impl Into<String>, next: impl Into<String>) -> Reason {
 fn shards_of(snapshot: &Snapshot, resolution: Option<&Resolution>, slots: &mut Vec<Slot>) -> Option<Reason> {
     let keys = match resolution {
         None | Some(Resolution::Pending) => return Some(reason(Gap::Progress, "asking what it serves", "")),
-        Some(Resolution::NotServed) => return Some(reason(Gap::Quiet, "not served here", "")),
+        Some(Resolution::NotServed) => return Some(reason(Gap::Quiet, NOT_SERVED, "")),
         Some(Resolution::Failed(why)) => return Some(reason(Gap::Trouble, why.to_string(), "ctrl-r asks again")),
         Some(Resolution::Shards(keys)) => keys,
     };
@@ -107,7 +112,7 @@ fn shard_gap(state: &ShardState, only: Option<&[Text]>, now: UnixSeconds) -> Opt
             Some(reason(Gap::Partial, format!("rows are {age} old ({why})"), "ctrl-r retries now"))
         }
         ShardState::Denied { what } => Some(reason(Gap::Trouble, format!("denied: {what}"), "ask for `list`")),
-        ShardState::NotServed => Some(reason(Gap::Quiet, "not served here", "")),
+        ShardState::NotServed => Some(reason(Gap::Quiet, NOT_SERVED, "")),
         ShardState::Failed { why } => Some(reason(Gap::Trouble, format!("failed: {why}"), "ctrl-r retries now")),
     }
 }

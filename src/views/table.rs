@@ -20,6 +20,8 @@ pub struct ColumnWish {
     pub wanted: usize,
     /// Never narrower than this, rather left out.
     pub least: usize,
+    /// An essential column is this wide before any other is shown at all, where that is possible.
+    pub comfort: usize,
     /// 0 is the last to be left out.
     pub importance: usize,
 }
@@ -38,26 +40,42 @@ pub struct Heading {
 /// Columns between two columns.
 const GAP: usize = 2;
 
-/// Mark, cursor, state: before the first column.
+/// Mark, cursor and a space before the first column.
 pub const GUTTER: usize = 3;
+
+/// The same with a state and a space, where no column shows it.
+pub const GUTTER_WITH_STATE: usize = 5;
+
+/// Columns of lower importance are essential: they have their comfort before others have a place.
+pub const ESSENTIAL: usize = 4;
 
 /// No column takes more than this before all others have what they want.
 const FAIR: usize = 44;
 
 /// Fits columns into a width: what is least important goes first, then names are cut.
-pub fn lay_out(wishes: &[ColumnWish], columns: usize) -> Vec<Heading> {
+pub fn lay_out(wishes: &[ColumnWish], gutter: usize, columns: usize) -> Vec<Heading> {
     let mut ranked: Vec<usize> = (0..wishes.len()).collect();
     ranked.sort_by_key(|at| wishes.get(*at).map(|w| w.importance));
-    let mut room = columns.saturating_sub(GUTTER);
+    let mut room = columns.saturating_sub(gutter);
     let mut widths: Vec<Option<usize>> = vec![None; wishes.len()];
-    for (nth, at) in ranked.iter().enumerate() {
+    let comfortable = |w: &ColumnWish| w.comfort.max(w.least).min(w.wanted).max(1);
+    let essential = wishes.iter().filter(|w| w.importance < ESSENTIAL);
+    let comfort: usize = essential.map(|w| comfortable(w) + GAP).sum();
+    let has_comfort = comfort <= room + GAP;
+    let mut is_first = true;
+    for at in &ranked {
         let Some(wish) = wishes.get(*at) else { continue };
-        let gap = if nth == 0 { 0 } else { GAP };
-        let least = wish.least.min(wish.wanted).max(1);
-        let width = if nth == 0 { least.min(room) } else { least };
+        let gap = if is_first { 0 } else { GAP };
+        let least = if has_comfort && wish.importance < ESSENTIAL {
+            comfortable(wish)
+        } else {
+            wish.least.min(wish.wanted).max(1)
+        };
+        let width = if is_first { least.min(room) } else { least };
         if width == 0 || width + gap > room {
-            break;
+            continue;
         }
+        is_first = false;
         room -= width + gap;
         if let Some(slot) = widths.get_mut(*at) {
             *slot = Some(width);
@@ -73,11 +91,11 @@ pub fn lay_out(wishes: &[ColumnWish], columns: usize) -> Vec<Heading> {
             room -= more;
         }
     }
-    place(wishes, &widths)
+    place(wishes, gutter, &widths)
 }
 
-fn place(wishes: &[ColumnWish], widths: &[Option<usize>]) -> Vec<Heading> {
-    let mut x = GUTTER;
+fn place(wishes: &[ColumnWish], gutter: usize, widths: &[Option<usize>]) -> Vec<Heading> {
+    let mut x = gutter;
     let mut headings = Vec::new();
     for (wish, width) in wishes.iter().zip(widths) {
         let Some(width) = *width else { continue };
@@ -165,7 +183,7 @@ impl TableModel {
         if line.marked {
             write(buffer, area, (area.x, y), "◆", styles.marked);
         }
-        write(buffer, area, (area.x + 2, y), line.glyph, line.glyph_style);
+        write(buffer, area, (area.x + 3, y), line.glyph, line.glyph_style);
         if line.selected {
             buffer.set_style(area, styles.selected);
             write(buffer, area, (area.x + 1, y), "▸", Style::default());
@@ -217,19 +235,22 @@ mod tests {
 
     fn wish(name: &str, wanted: usize, least: usize, importance: usize) -> ColumnWish {
         let id = SortKey::Column(name.into());
-        ColumnWish { id, heading: name.to_owned(), align: Align::Left, wanted, least, importance }
+        ColumnWish { id, heading: name.to_owned(), align: Align::Left, wanted, least, comfort: least * 2, importance }
     }
 
     #[test]
     fn the_least_important_column_goes_first() {
         let wishes =
             [wish("NS", 10, 8, 3), wish("NAME", 30, 12, 0), wish("CLUSTER", 10, 8, 1), wish("NODE", 20, 20, 4)];
-        let shown = |columns| lay_out(&wishes, columns).into_iter().map(|h| (h.text, h.width)).collect::<Vec<_>>();
+        let shown =
+            |columns| lay_out(&wishes, GUTTER, columns).into_iter().map(|h| (h.text, h.width)).collect::<Vec<_>>();
         let all: Vec<String> = shown(100).into_iter().map(|(name, _)| name).collect();
         assert_eq!(all, ["NS", "NAME", "CLUSTER", "NODE"]);
         assert_eq!(shown(40), [("NS".into(), 10), ("NAME".into(), 13), ("CLUSTER".into(), 10)]);
         assert_eq!(shown(26), [("NAME".into(), 12), ("CLUSTER".into(), 9)]);
         assert_eq!(shown(3), []);
+        let in_comfort = shown(60);
+        assert_eq!(in_comfort[1], ("NAME".into(), 30), "a whole name before one more column");
     }
 
     proptest::proptest! {
@@ -239,7 +260,7 @@ mod tests {
             columns in 0_usize..200,
         ) {
             let wishes: Vec<ColumnWish> = wanted.iter().map(|(w, l, i)| wish("C", *w, *l, *i)).collect();
-            let headings = lay_out(&wishes, columns);
+            let headings = lay_out(&wishes, GUTTER, columns);
             assert!(headings.iter().all(|h| h.x + h.width <= columns));
         }
     }

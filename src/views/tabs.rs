@@ -4,7 +4,7 @@ use super::history::History;
 use super::listing::Listing;
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
-use crate::protocol::ViewId;
+use crate::protocol::{Snapshot, ViewId};
 
 /// As many as there are digits to tell them apart.
 pub const TABS_MAX: usize = 9;
@@ -35,9 +35,9 @@ impl Tab {
     }
 
     /// What the tab strip calls it.
-    pub fn title(&self) -> String {
+    pub fn title(&self, snapshot: &Snapshot) -> String {
         let place = &self.listing.place;
-        let mut title = place.source.name().to_owned();
+        let mut title = self.listing.title(snapshot).to_owned();
         if !place.scope.clusters.is_empty() {
             title.push(' ');
             title.push_str(&place.scope.clusters_title());

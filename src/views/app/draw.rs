@@ -101,7 +101,7 @@ impl App {
         let mut pieces: Vec<Piece> = vec![(" ".to_owned(), Role::Tab)];
         for (at, tab) in self.tabs.iter().enumerate() {
             let role = if at == self.active { Role::TabActive } else { Role::Tab };
-            pieces.push((format!(" {} {} ", at + 1, tab.title()), role));
+            pieces.push((format!(" {} {} ", at + 1, tab.title(&self.snapshot)), role));
         }
         self.draw_pieces(area, buffer, &pieces);
     }
@@ -160,7 +160,8 @@ impl App {
         // A long line shows its end, where one types.
         let skip = (prompt.cursor() + 1).saturating_sub(room);
         let shown: String = skip_columns(prompt.text(), skip);
-        let pieces = [(sign.to_owned(), Role::Key), (shown, Role::Input)];
+        let ghost = if prompt.at_end() { prompt.ghost.clone() } else { String::new() };
+        let pieces = [(sign.to_owned(), Role::Key), (shown, Role::Input), (ghost, Role::Ghost)];
         self.draw_pieces(area, buffer, &pieces);
         let x = area.x + u16::try_from(prompt.cursor().saturating_sub(skip) + 1).unwrap_or(u16::MAX);
         (!area.is_empty()).then(|| Position::new(x.min(area.right().saturating_sub(1)), area.y))

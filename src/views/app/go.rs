@@ -201,6 +201,12 @@ impl App {
         let Some((row, slot)) = tab.listing.selected_row() else { return };
         let name = row.name.clone();
         let scope = tab.listing.place.scope.clone();
+        if tab.listing.place.source == Source::Events {
+            let object = tab.listing.cell_text(row, slot, "OBJECT", self.now);
+            let (cluster, namespace) = (row.cluster.clone(), row.namespace.clone());
+            self.go_to_event_object(cluster, namespace, object.as_deref().unwrap_or_default());
+            return;
+        }
         match drill(row, slot) {
             Drill::Cluster => {
                 let marked: Vec<Text> = tab.listing.chosen().into_iter().map(|k| k.name).collect();
@@ -223,6 +229,19 @@ impl App {
                 self.say(Severity::Warning, &why);
             }
         }
+    }
+
+    /// To the object an event is about: `pod/api-1`.
+    fn go_to_event_object(&mut self, cluster: ClusterName, namespace: Text, object: &str) {
+        let catalog = self.snapshot.clusters.get(&cluster).map(|c| &c.catalog);
+        let found = object.split_once('/').and_then(|(kind, name)| catalog?.find(kind).map(|k| (k, name)));
+        let Some((kind, name)) = found else {
+            self.say(Severity::Note, &format!("the object {object} cannot be found by its kind"));
+            return;
+        };
+        let namespace = if kind.namespaced { namespace } else { Text::default() };
+        let key = ObjectKey { cluster, kind: kind.id.clone(), namespace, name: Text::new(name), uid: Text::default() };
+        self.go_to_object(key);
     }
 
     /// To the owner of the row: its own table, the cursor on it.

@@ -1,6 +1,7 @@
 //! Keys, pasted text and the mouse, to what they mean.
 
 use super::App;
+use crate::views::complete::Candidates;
 use crate::views::keymap::{Action, Context, Key, Meaning};
 use crate::views::msg::{Effect, Mouse, MouseAction};
 use crate::views::overlay::{Outcome, Reply};
@@ -68,6 +69,7 @@ impl App {
             Some(Action::Back) => self.abandon(kind),
             Some(Action::Up) => self.browse(kind, 1),
             Some(Action::Down) => self.browse(kind, -1),
+            Some(Action::Complete) => self.complete(kind),
             _ => {
                 let changed = self.prompt.as_mut().is_some_and(|p| p.key(key));
                 if changed {
@@ -80,15 +82,42 @@ impl App {
     /// The line changed: a filter applies at once.
     fn typed(&mut self, kind: PromptKind) {
         let text = self.prompt.as_ref().map(|p| p.text().to_owned()).unwrap_or_default();
-        if kind == PromptKind::Filter {
-            self.set_filter(&text);
+        match kind {
+            PromptKind::Filter => self.set_filter(&text),
+            PromptKind::Command => {
+                let ghost = self.candidates().rest(&text);
+                if let Some(prompt) = &mut self.prompt {
+                    prompt.ghost = ghost;
+                }
+            }
         }
+    }
+
+    fn candidates(&self) -> Candidates<'_> {
+        Candidates {
+            snapshot: &self.snapshot,
+            memory: &self.memory,
+            listing: self.tab().map(|tab| &tab.listing),
+            themes: self.themes.iter().map(|t| &*t.name).collect(),
+        }
+    }
+
+    /// Takes what is shown dim behind the line.
+    fn complete(&mut self, kind: PromptKind) {
+        if let Some(prompt) = &mut self.prompt {
+            let whole = format!("{}{}", prompt.text(), prompt.ghost);
+            prompt.set(&whole);
+        }
+        self.typed(kind);
     }
 
     fn accept(&mut self, kind: PromptKind) {
         let Some(prompt) = self.prompt.take() else { return };
         match kind {
-            PromptKind::Filter => self.memory.note_filter(prompt.text()),
+            PromptKind::Filter => {
+                self.memory.note_filter(prompt.text());
+                self.subscribe();
+            }
             PromptKind::Command => {
                 self.memory.note_command(prompt.text().trim());
                 let line = prompt.text().to_owned();

@@ -18,7 +18,9 @@ pub(super) fn filter(source: &str) -> Result<Filter, String> {
         match word.as_str() {
             "-l" => {
                 let selector = words.next().ok_or("`-l` needs a selector: -l app=web")?;
-                Selector::parse(&selector).map_err(|why| format!("-l: {why}"))?;
+                let parsed = Selector::parse(&selector).map_err(|why| format!("-l: {why}"))?;
+                // Judged here too, so that rows already held answer at once.
+                filter.terms.push(Term { not: false, test: Test::Label(parsed) });
                 if !filter.selector.is_empty() {
                     filter.selector.push(',');
                 }

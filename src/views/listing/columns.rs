@@ -8,7 +8,7 @@ use crate::model::time::UnixSeconds;
 use crate::views::merge::{Slot, column};
 use crate::views::place::Source;
 use crate::views::sort::SortKey;
-use crate::views::table::ColumnWish;
+use crate::views::table::{ColumnWish, ESSENTIAL};
 use serde::{Deserialize, Serialize};
 
 /// The user's choice for one kind: columns in order, each shown or not. Columns it does not name follow
@@ -57,7 +57,10 @@ impl Listing {
             all.push((SortKey::Kind, true));
         }
         let shown = |c: &Column| c.priority == 0 || self.place.wide;
-        all.extend(self.columns.iter().map(|c| (SortKey::Column(c.name.clone()), shown(c))));
+        // An event is named by its object; its own name says nothing.
+        let is_name = |c: &Column| self.place.source == Source::Events && c.name == "OBJECT";
+        let cells = self.columns.iter().filter(|c| !is_name(c));
+        all.extend(cells.map(|c| (SortKey::Column(c.name.clone()), shown(c))));
         all
     }
 
@@ -95,7 +98,8 @@ impl Listing {
 
     /// The column that says how an object is, where this table has one.
     pub fn state_column(&self) -> Option<&Text> {
-        let name = STATE_COLUMNS.iter().find_map(|name| column(&self.columns, name))?;
+        let names: &[&str] = if self.place.source == Source::Events { &["TYPE"] } else { &STATE_COLUMNS };
+        let name = names.iter().find_map(|name| column(&self.columns, name))?;
         self.columns.get(name).map(|c| &c.name)
     }
 
@@ -121,20 +125,23 @@ impl Listing {
         let heading = self.heading(&key);
         let wanted = self.widths.get(&key).copied().unwrap_or_default().max(width(&heading));
         let is_state = matches!((&key, state), (SortKey::Column(name), Some(state)) if name == state);
+        let is_sorted = self.place.sort.primary().is_some_and(|(sorted, _)| *sorted == key);
         let is_message = matches!(&key, SortKey::Column(name) if is_message(name));
-        let (importance, least) = match &key {
-            SortKey::Name => (0, 12),
-            SortKey::Cluster => (1, 9),
-            _ if is_state => (2, 13),
-            SortKey::Namespace => (3, 9),
-            _ if is_message => (4, 20),
-            SortKey::Kind | SortKey::Column(_) | SortKey::Label(_) => (5 + nth, 20),
+        let (importance, least, comfort) = match &key {
+            SortKey::Name => (0, 11, 24),
+            SortKey::Cluster => (1, 9, 16),
+            _ if is_state => (2, 13, 18),
+            SortKey::Namespace => (3, 9, 12),
+            _ if is_message => (ESSENTIAL + 1, 20, 0),
+            // What the table is sorted by must be seen.
+            _ if is_sorted => (ESSENTIAL, 20, 0),
+            SortKey::Kind | SortKey::Column(_) | SortKey::Label(_) => (ESSENTIAL + 2 + nth, 20, 0),
         };
         let named = if let SortKey::Column(name) = &key { column(&self.columns, name) } else { None };
         let align = named.and_then(|at| self.columns.get(at)).map(|c| c.align);
         // An arrow that is cut off says nothing: the heading's width is the least.
         let least = least.min(wanted).max(width(&heading).min(wanted));
-        ColumnWish { align: align.unwrap_or(Align::Left), id: key, heading, wanted, least, importance }
+        ColumnWish { align: align.unwrap_or(Align::Left), id: key, heading, wanted, least, comfort, importance }
     }
 
     /// The heading with an arrow where the table is sorted by it.
@@ -142,6 +149,7 @@ impl Listing {
         let name = match key {
             SortKey::Namespace => "NAMESPACE",
             SortKey::Name if self.place.source == Source::Fleet => "CLUSTER",
+            SortKey::Name if self.place.source == Source::Events => "OBJECT",
             SortKey::Name => "NAME",
             SortKey::Cluster => "CLUSTER",
             SortKey::Kind => "KIND",
@@ -180,6 +188,9 @@ impl Listing {
     pub(super) fn text_of(&self, key: &SortKey, row: &Row, slot: &Slot, now: UnixSeconds) -> (Text, usize) {
         match key {
             SortKey::Namespace => (row.namespace.clone(), 0),
+            SortKey::Name if self.place.source == Source::Events => {
+                (self.cell_text(row, slot, "OBJECT", now).unwrap_or_else(|| row.name.clone()), 0)
+            }
             SortKey::Name => (row.name.clone(), usize::from(self.place.source == Source::Fleet)),
             SortKey::Cluster => (Text::new(row.cluster.as_str()), 1),
             SortKey::Kind => (Text::new(slot.key.kind.kind.to_lowercase()), 0),

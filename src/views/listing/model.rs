@@ -11,7 +11,7 @@ use crate::protocol::{ShardState, Snapshot};
 use crate::views::merge::Slot;
 use crate::views::place::Source;
 use crate::views::sort::SortKey;
-use crate::views::table::{CellModel, Heading, LineModel, TableModel, fitted, lay_out};
+use crate::views::table::{CellModel, GUTTER, GUTTER_WITH_STATE, Heading, LineModel, TableModel, fitted, lay_out};
 use crate::views::theme::{Role, Theme};
 use ratatui::style::Style;
 
@@ -47,9 +47,11 @@ impl Listing {
     /// The window of `size` (columns, rows with the heading) as it is drawn.
     pub fn model(&self, size: (usize, usize), look: Look<'_>) -> TableModel {
         let (columns, rows) = size;
-        let headings = lay_out(&self.wishes(), columns);
-        let window = self.place.offset..self.place.offset + rows.saturating_sub(1);
         let state = self.state_column().cloned();
+        let has_glyphs = state.is_none() && self.rows().faults() > 0;
+        let gutter = if has_glyphs { GUTTER_WITH_STATE } else { GUTTER };
+        let headings = lay_out(&self.wishes(), gutter, columns);
+        let window = self.place.offset..self.place.offset + rows.saturating_sub(1);
         let lines = window.filter_map(|at| {
             let (row, slot) = self.rows().get(at)?;
             let old = look.stale_since(slot);

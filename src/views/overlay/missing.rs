@@ -43,11 +43,7 @@ impl MissingList {
             format!("{} {name}{space}  {}{next}", glyph(m.gap), m.why)
         };
         let lines: Vec<String> = self.missing.iter().map(line).collect();
-        let title = match lines.len() {
-            1 => "1 cluster not complete · enter retries it".to_owned(),
-            n => format!("{n} clusters not complete · enter retries one"),
-        };
-        draw_list(buffer, around, &title, &lines, self.at);
+        draw_list(buffer, around, "missing from this view · enter retries", &lines, self.at);
     }
 }
 

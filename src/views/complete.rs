@@ -1,0 +1,93 @@
+//! Completion of the command line: the rest of the word being typed, shown dim, taken with tab.
+
+use super::command::COMMANDS;
+use super::listing::Listing;
+use super::memory::Memory;
+use crate::model::cluster::ClusterName;
+use crate::model::text::Text;
+use crate::protocol::Snapshot;
+
+/// What words may become.
+#[derive(Debug)]
+pub struct Candidates<'a> {
+    pub snapshot: &'a Snapshot,
+    pub memory: &'a Memory,
+    pub listing: Option<&'a Listing>,
+    pub themes: Vec<&'a str>,
+}
+
+impl<'a> Candidates<'a> {
+    /// What would complete the line; empty when nothing does. A line typed before is offered whole.
+    pub fn rest(&self, line: &str) -> String {
+        if line.trim().is_empty() {
+            return String::new();
+        }
+        if let Some(rest) = self.memory.commands.iter().rev().find_map(|l| l.strip_prefix(line)) {
+            return rest.to_owned();
+        }
+        let (before, word) = line.rsplit_once(' ').unwrap_or(("", line));
+        // Of a list (`@a,b`, `-n a,b`) only its last name is completed.
+        let name = word.rsplit([',', '@']).next().unwrap_or(word);
+        let first = before.split_whitespace().next().unwrap_or_default();
+        let after = before.split_whitespace().last().unwrap_or_default();
+        let found = if word.starts_with('@') || matches!(first, "connect" | "disconnect" | "pause" | "ctx") {
+            rest_of(name, self.clusters())
+        } else if before.is_empty() {
+            rest_of(name, self.kinds())
+                .or_else(|| rest_of(name, COMMANDS.iter().filter_map(|c| c.names.first().copied())))
+        } else if first == "theme" {
+            rest_of(name, self.themes.iter().copied())
+        } else if first == "sort" {
+            rest_of(name, self.columns())
+        } else if after == "-n" || first == "ns" {
+            rest_of(name, self.namespaces())
+        } else {
+            None
+        };
+        found.unwrap_or_default()
+    }
+
+    fn kinds(&self) -> impl Iterator<Item = &'a str> {
+        self.snapshot.clusters.values().flat_map(|c| c.catalog.kinds.iter().map(|k| k.plural.as_str()))
+    }
+
+    fn clusters(&self) -> impl Iterator<Item = &'a str> {
+        let names = self.snapshot.clusters.keys().map(ClusterName::as_str);
+        let groups = self.snapshot.clusters.values().flat_map(|c| c.entry.groups.iter().map(Text::as_str));
+        names.chain(groups)
+    }
+
+    fn columns(&self) -> impl Iterator<Item = &'a str> {
+        self.listing.into_iter().flat_map(|l| l.columns().iter().map(|c| c.name.as_str()))
+    }
+
+    fn namespaces(&self) -> impl Iterator<Item = &'a str> {
+        let recent = self.memory.namespaces.iter().map(Text::as_str);
+        let seen =
+            self.listing.into_iter().flat_map(|l| l.rows().slots()).flat_map(|slot| Namespaces(&slot.shard.rows));
+        recent.chain(seen)
+    }
+}
+
+/// The distinct namespaces of rows sorted by them, found by leaps.
+struct Namespaces<'a>(&'a [std::sync::Arc<crate::model::object::Row>]);
+
+impl<'a> Iterator for Namespaces<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let first = self.0.first()?;
+        let end = self.0.partition_point(|row| row.namespace <= first.namespace);
+        self.0 = self.0.get(end..).unwrap_or_default();
+        Some(&first.namespace)
+    }
+}
+
+/// The rest of the first name that begins so, in any case; none when the word is complete already.
+fn rest_of<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    if word.is_empty() {
+        return None;
+    }
+    let begins = |name: &&str| name.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
+    names.filter(|n| n.len() > word.len()).find(begins).and_then(|n| n.get(word.len()..)).map(str::to_lowercase)
+}
