@@ -72,7 +72,7 @@ fn print(command: &mut clap::Command, help: &mut String) {
     let name = command.get_bin_name().unwrap_or("qd").to_owned();
     // The version changes with every release; help does not.
     let text = command.render_long_help().to_string();
-    help.push_str(&format!("$ {name} --help\n{text}\n\n"));
+    help.extend(["$ ", name.as_str(), " --help\n", text.as_str(), "\n\n"]);
     for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help" && !sub.is_hide_set()) {
         print(sub, help);
     }

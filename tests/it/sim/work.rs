@@ -199,7 +199,7 @@ async fn a_recording_written_and_read_again_shows_the_same() {
     let (fleet, records) = from_lines(&text).expect("what was written can be read");
     let again = replay(fleet, records);
     assert_eq!((missed, again.at >= BEGIN), (0, true));
-    let pods = |s: &Snapshot| s.shards[&shard("a", &pod())].rows.clone();
+    let pods = |s: &Snapshot| Arc::clone(&s.shards[&shard("a", &pod())].rows);
     assert_eq!(pods(&shown), pods(&again));
     assert_eq!(*state(&again, "a"), ClusterState::Live);
 }
