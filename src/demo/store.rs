@@ -14,14 +14,17 @@ use tokio::sync::watch;
 use super::json::{at, set, text};
 use super::resource::{Origin, Resource};
 
-/// Changes kept per resource. With `HISTORY_BYTES` it decides how long a watch may be away.
+/// Changes kept per resource. With the bytes below it decides how long a watch may be away.
 const HISTORY_CHANGES: usize = 1_024;
-/// Bytes of past objects kept per resource: with 100 clusters this is 100 MiB at most for pods.
-const HISTORY_BYTES: usize = 1 << 20;
+/// Bytes of past pods kept: some 200 changes, 10 s of a cluster that changes 20 times a second.
+/// A hundred clusters must fit in one GiB, so there is not room for much more.
+const HISTORY_OF_PODS: usize = 1 << 20;
+/// The same for every other resource: they are smaller and change less.
+const HISTORY_OF_OTHERS: usize = 1 << 18;
 /// Paged lists that can be continued per cluster; the oldest is dropped, and its tokens get 410.
-const PAGED_LISTS: usize = 16;
+const PAGED_LISTS: usize = 8;
 /// Changes after which a paged list is dropped: it keeps old objects alive.
-const PAGED_AGE: u64 = 4_000;
+const PAGED_AGE: u64 = 1_000;
 
 /// One object at one resourceVersion.
 #[derive(Debug)]
@@ -238,7 +241,8 @@ impl Collection {
         let revision = change.revision;
         self.history_bytes += change.object.json.len();
         self.history.push_back(Arc::new(change));
-        while self.history.len() > HISTORY_CHANGES || self.history_bytes > HISTORY_BYTES {
+        let budget = if self.resource.plural == "pods" { HISTORY_OF_PODS } else { HISTORY_OF_OTHERS };
+        while self.history.len() > HISTORY_CHANGES || self.history_bytes > budget {
             let Some(oldest) = self.history.pop_front() else {
                 break;
             };
@@ -320,6 +324,7 @@ impl Store {
     /// Creates or replaces an object. `kind`, `apiVersion` and the resourceVersion are set here.
     pub(super) fn put(&mut self, index: usize, mut value: Value) {
         let revision = self.revision + 1;
+        self.paged.retain(|list| list.revision + PAGED_AGE >= revision);
         let Some(collection) = self.collections.get_mut(index) else {
             return;
         };
@@ -373,8 +378,6 @@ impl Store {
 
     /// Keeps the moment of a list whose later pages will be asked for.
     pub(super) fn keep(&mut self, list: PagedList) {
-        let oldest = self.revision.saturating_sub(PAGED_AGE);
-        self.paged.retain(|list| list.revision >= oldest);
         while self.paged.len() >= PAGED_LISTS {
             self.paged.pop_front();
         }

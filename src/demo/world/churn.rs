@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::super::api::ApiServer;
 use super::super::json::{int, items, set, text};
+use super::super::member::Reach;
 use super::super::store::{self, Store};
 use super::{PodEntry, PodState, World, ago, event, pod, rfc3339, suffix, uid};
 
@@ -37,7 +38,7 @@ pub(in crate::demo) async fn churn(servers: Vec<Arc<ApiServer>>, mut worlds: Vec
     let start = Instant::now();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let shares = shares(&worlds);
+    let shares = shares(&servers, &worlds);
     let mut done = 0_u64;
     loop {
         let now = ticks.tick().await;
@@ -57,12 +58,16 @@ pub(in crate::demo) async fn churn(servers: Vec<Arc<ApiServer>>, mut worlds: Vec
     }
 }
 
-/// Running totals of pods: where a random number falls is a cluster.
-fn shares(worlds: &[World]) -> Vec<usize> {
-    worlds
+/// Running totals of pods: where a random number falls is a cluster. Nobody sees what happens in clusters
+/// that cannot be reached, so nothing does.
+fn shares(servers: &[Arc<ApiServer>], worlds: &[World]) -> Vec<usize> {
+    servers
         .iter()
-        .scan(0, |sum, world| {
-            *sum += world.pods.len();
+        .zip(worlds)
+        .scan(0, |sum, (server, world)| {
+            if server.member.reach == Reach::Open {
+                *sum += world.pods.len();
+            }
             Some(*sum)
         })
         .collect()
