@@ -117,12 +117,14 @@ impl Console {
                 signal = signals.next() => {
                     match signal {
                         signals::Signal::End => return Ok(ExitReason::Signal),
-                        signals::Signal::Continue => { self.screen.resume()?; self.due = Some(Instant::now()); }
+                        signals::Signal::Continue => self.take_back()?,
                     }
                     continue;
                 }
                 light = &mut ground, if events.is_none() => {
                     events = Some(EventStream::new());
+                    // Nobody listened so far.
+                    self.measure();
                     light.map_or_else(|_| Flow::default(), |light| self.app.update(Msg::Background { light }))
                 }
                 changed = snapshots.changed() => {
@@ -181,15 +183,25 @@ impl Console {
                 }
                 Effect::Suspend => {
                     Screen::suspend()?;
-                    self.screen.resume()?;
-                    let (columns, rows) = Screen::size();
-                    self.app.update(Msg::Resize(columns, rows));
-                    self.due = Some(Instant::now());
+                    self.take_back()?;
                 }
                 Effect::Quit => return Ok(Some(ExitReason::Quit)),
             }
         }
         Ok(None)
+    }
+
+    /// Takes the terminal again; it may have been resized meanwhile.
+    fn take_back(&mut self) -> std::io::Result<()> {
+        self.screen.resume()?;
+        self.measure();
+        Ok(())
+    }
+
+    /// Tells the app how large the terminal is now, and draws anew.
+    fn measure(&mut self) {
+        let (columns, rows) = Screen::size();
+        self.tell(Msg::Resize(columns, rows));
     }
 
     fn draw(&mut self) -> std::io::Result<()> {
