@@ -110,8 +110,10 @@ impl Credentials {
             }
         };
         let said = errors::sentence(said);
-        let said = if said.is_empty() || said == "Unauthorized" { String::new() } else { format!(" ({said})") };
-        ClusterError::AuthNeeded(Text::from(format!("{hint}{said}")))
+        let said = said.strip_prefix("Unauthorized: ").unwrap_or(&said);
+        // What the server says beyond its code is nearer to what to do than what we can guess.
+        let text = if said.is_empty() || said == "Unauthorized" { hint } else { format!("{said} ({hint})") };
+        ClusterError::AuthNeeded(Text::from(text))
     }
 
     async fn token(&self, material: &Material) -> Result<String, ClusterError> {
