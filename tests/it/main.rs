@@ -9,6 +9,7 @@
 mod architecture;
 mod cli;
 mod client;
+mod console;
 mod demo;
 mod docs;
 mod engine;
@@ -16,3 +17,4 @@ mod fleet;
 mod inventory;
 mod picture;
 mod sim;
+mod terminal;

@@ -21,7 +21,7 @@ struct Screen {
 }
 
 /// A program in a terminal of its own; killed when dropped.
-pub struct Terminal {
+pub(crate) struct Terminal {
     screen: Arc<Screen>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
@@ -29,7 +29,7 @@ pub struct Terminal {
 }
 
 /// The environment a test gives the program: nothing of the tester's own.
-pub fn command(program: &Path, home: &Path, arguments: &[&str]) -> CommandBuilder {
+pub(crate) fn command(program: &Path, home: &Path, arguments: &[&str]) -> CommandBuilder {
     let mut command = CommandBuilder::new(program);
     command.env_clear();
     for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("COLORTERM", "truecolor")] {
@@ -43,25 +43,26 @@ pub fn command(program: &Path, home: &Path, arguments: &[&str]) -> CommandBuilde
 
 impl Terminal {
     /// Starts the command in a terminal of so many columns and rows.
-    pub fn start(command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
+    pub(crate) fn start(command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
         let keys = pair.master.take_writer().expect("a writer");
         let mut output = pair.master.try_clone_reader().expect("a reader");
+        let (rows, columns) = emulated((columns, rows));
         let shown = Shown { parser: vt100::Parser::new(rows, columns, 0), changes: 0, ended: false };
         let screen = Arc::new(Screen { shown: Mutex::new(shown), changed: Condvar::new() });
         let reader = Arc::clone(&screen);
         std::thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             loop {
                 let read = output.read(&mut buffer).unwrap_or(0);
                 let mut shown = reader.shown.lock();
                 if read == 0 {
                     shown.ended = true;
                 } else {
-                    shown.parser.process(&buffer[..read]);
+                    shown.parser.process(buffer.get(..read).unwrap_or_default());
                     shown.changes += 1;
                 }
                 reader.changed.notify_all();
@@ -74,27 +75,52 @@ impl Terminal {
     }
 
     /// The process.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.process_id().expect("a running process has an id")
     }
 
-    /// What is on the screen, trailing spaces removed.
-    pub fn text(&self) -> String {
-        text(&self.screen.shown.lock().parser)
+    /// Says whether the program has the screen to itself: what it shows then is gone when it leaves.
+    pub(crate) fn is_alternate(&self) -> bool {
+        self.screen.shown.lock().parser.screen().alternate_screen()
     }
 
-    pub fn send(&mut self, keys: &str) {
+    /// The foreground and background colours on the screen, each once.
+    pub(crate) fn colors(&self) -> Vec<vt100::Color> {
+        let shown = self.screen.shown.lock();
+        let (rows, columns) = shown.parser.screen().size();
+        let mut colors = Vec::new();
+        for cell in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+            let cell = shown.parser.screen().cell(cell.0, cell.1);
+            for color in cell.into_iter().flat_map(|cell| [cell.fgcolor(), cell.bgcolor()]) {
+                if !colors.contains(&color) {
+                    colors.push(color);
+                }
+            }
+        }
+        colors
+    }
+
+    /// Sends the process a signal, as `kill` does.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(pid.expect("a process"), signal).expect("a signal is sent");
+    }
+
+    pub(crate) fn send(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush()).expect("the terminal takes keys");
     }
 
-    pub fn resize(&self, (columns, rows): (u16, u16)) {
+    pub(crate) fn resize(&self, (columns, rows): (u16, u16)) {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        // Held over both: what the program draws for the new size must not be read with the old one.
+        let mut shown = self.screen.shown.lock();
         self.master.resize(size).expect("the terminal can be resized");
-        self.screen.shown.lock().parser.screen_mut().set_size(rows, columns);
+        let (rows, columns) = emulated((columns, rows));
+        shown.parser.screen_mut().set_size(rows, columns);
     }
 
     /// Waits until the screen is as wanted; the screen as it was then, or a panic that shows it.
-    pub fn wait(&self, what: &str, deadline: Duration, wanted: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn wait(&self, what: &str, deadline: Duration, wanted: impl Fn(&str) -> bool) -> String {
         match self.poll(deadline, wanted) {
             Ok(text) => text,
             Err(text) => panic!("no {what} within {deadline:?}; the screen was:\n{text}"),
@@ -102,7 +128,7 @@ impl Terminal {
     }
 
     /// As [`Terminal::wait`], the last screen as the error.
-    pub fn poll(&self, deadline: Duration, wanted: impl Fn(&str) -> bool) -> Result<String, String> {
+    pub(crate) fn poll(&self, deadline: Duration, wanted: impl Fn(&str) -> bool) -> Result<String, String> {
         let until = Instant::now() + deadline;
         let mut shown = self.screen.shown.lock();
         loop {
@@ -119,7 +145,7 @@ impl Terminal {
     }
 
     /// Waits for the program's end: its exit code.
-    pub fn end(&mut self, deadline: Duration) -> u32 {
+    pub(crate) fn end(&mut self, deadline: Duration) -> u32 {
         let until = Instant::now() + deadline;
         {
             let mut shown = self.screen.shown.lock();
@@ -131,6 +157,11 @@ impl Terminal {
         }
         self.child.wait().expect("an exit code").exit_code()
     }
+}
+
+/// Rows and columns of the emulated screen: the emulator panics where there is hardly any.
+fn emulated((columns, rows): (u16, u16)) -> (u16, u16) {
+    (rows.max(4), columns.max(8))
 }
 
 fn text(parser: &vt100::Parser) -> String {
