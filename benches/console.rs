@@ -1,1 +1,135 @@
-fn main() {}
+//! The figures of `docs/performance.md`: the release binary in a pseudo-terminal, against simulated clusters in
+//! another process and against a real API server.
+//!
+//! ```text
+//! cargo bench --bench console                      all of it, written into the document
+//! cargo bench --bench console -- fleet server      these sections only
+//! cargo bench --bench console -- --runs 3 --long   fewer runs; five minutes of idling instead of one
+//! ```
+
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "this is a program that talks to whoever started it")]
+#![expect(clippy::disallowed_methods, reason = "what is measured here is real time")]
+#![expect(clippy::expect_used, clippy::panic, reason = "the terminal of the tests says so why it cannot go on")]
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[path = "console/command.rs"]
+mod command;
+#[path = "console/figure.rs"]
+mod figure;
+#[path = "console/fleet.rs"]
+mod fleet;
+#[path = "../tests/live"]
+mod live {
+    #![expect(
+        dead_code,
+        unused_imports,
+        clippy::disallowed_types,
+        reason = "the rig of the live tests, of which a bench needs a part"
+    )]
+    pub(crate) mod rig;
+}
+#[path = "console/process.rs"]
+mod process;
+#[path = "console/requests.rs"]
+mod requests;
+#[path = "console/screen.rs"]
+mod screen;
+#[path = "console/server.rs"]
+mod server;
+#[expect(dead_code, reason = "the terminal of the tests, of which a bench needs a part")]
+#[path = "../tests/it/terminal.rs"]
+mod terminal;
+
+use figure::Figure;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+type Outcome<T = ()> = Result<T, Error>;
+
+/// How much to measure.
+#[derive(Debug)]
+struct Plan {
+    runs: usize,
+    /// Presses of a key in each run.
+    keys: usize,
+    /// How long requests of an idle console are counted.
+    idle: Duration,
+}
+
+/// A name, a title, and what measures it.
+type Section = (&'static str, &'static str, fn(&Plan) -> Outcome<Vec<Figure>>);
+
+const SECTIONS: &[Section] = &[
+    ("fleet", "100 clusters of 1,000 pods, nothing changes", fleet::quiet),
+    ("busy", "100 clusters of 1,000 pods, 2,000 changes a second", fleet::busy),
+    ("dead", "the same with ten of the clusters dead", fleet::dead),
+    ("server", "one real API server, 10,000 pods of 11 KB", server::compare),
+    ("requests", "requests of an idle console", requests::idle),
+    ("get", "without a screen", command::get),
+];
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.md");
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Outcome {
+    let mut plan = Plan { runs: 5, keys: 200, idle: Duration::from_secs(60) };
+    let mut wanted = Vec::new();
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            // Cargo says so.
+            "--bench" => {}
+            "--long" => plan.idle = Duration::from_secs(300),
+            "--runs" => plan.runs = words.next().and_then(|n| n.parse().ok()).ok_or("--runs takes a number")?,
+            name if SECTIONS.iter().any(|(known, ..)| *known == name) => wanted.push(name.to_owned()),
+            other => return Err(format!("no section {other:?}; there are {}", names().join(", ")).into()),
+        }
+    }
+    for (name, title, measure) in SECTIONS {
+        if !wanted.is_empty() && !wanted.iter().any(|want| want == name) {
+            continue;
+        }
+        let machine = process::machine();
+        say(&format!("{name}: {title} ({machine})"));
+        let text = match measure(&plan) {
+            Ok(figures) => format!("{}\n{machine}.\n", figure::table(&figures)),
+            Err(error) => {
+                say(&format!("  not measured: {error}"));
+                continue;
+            }
+        };
+        println!("{text}");
+        write(name, &text)?;
+    }
+    Ok(())
+}
+
+/// Progress goes to stderr: stdout has the tables.
+fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+fn names() -> Vec<&'static str> {
+    SECTIONS.iter().map(|(name, ..)| *name).collect()
+}
+
+/// Puts a table between its marks in the document; all else stays.
+fn write(section: &str, table: &str) -> Outcome {
+    let [begin, end] = ["begin", "end"].map(|word| format!("<!-- {word} {section} -->\n"));
+    let document = fs::read_to_string(Path::new(DOCUMENT))?;
+    let (before, rest) = document.split_once(&begin).ok_or_else(|| format!("no mark {begin:?} in the document"))?;
+    let (_, after) = rest.split_once(&end).ok_or_else(|| format!("no mark {end:?} in the document"))?;
+    Ok(fs::write(DOCUMENT, format!("{before}{begin}\n{table}\n{end}{after}"))?)
+}

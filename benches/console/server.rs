@@ -1,0 +1,96 @@
+//! One real API server with 10,000 pods of 11 KB: the console, a raw LIST and kubectl, one after the other.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use kube::Client;
+use tokio::time::Instant;
+
+use crate::figure::{Figure, Unit};
+use crate::live::rig::{ControlPlane, Options, Programs};
+use crate::process::{cpu_seconds, memory};
+use crate::screen::{Console, counts, has_rows};
+use crate::{Outcome, Plan, say};
+
+const PODS: usize = 10_000;
+const POD_BYTES: usize = 11_000;
+
+pub(crate) fn compare(plan: &Plan) -> Outcome<Vec<Figure>> {
+    if let Some(reason) = Programs::missing() {
+        return Err(reason.into());
+    }
+    let plane = ControlPlane::start(Options { nodes: 20, ..Options::named("real") })?;
+    let namespace = plane.new_namespace("bench")?;
+    say(&format!("  creating {PODS} pods"));
+    plane.create_pods(&namespace, PODS, POD_BYTES)?;
+    say("  waiting until they run");
+    plane.wait_for_running(&namespace, PODS)?;
+    let kubeconfig = plane.kubeconfig_path("admin");
+    // Once each, unmeasured: the API server's caches and the page cache are warm for all alike.
+    raw_list(&plane)?;
+    kubectl(&plane)?;
+
+    let mut first = Figure::new("start of the program to first rows", Unit::Milliseconds, 200.0);
+    let mut all = Figure::new("start of the program to all rows", Unit::Milliseconds, 1_300.0);
+    let mut ratio = Figure::new("all rows, against the raw LIST of the same round", Unit::Times, 1.4);
+    let mut peak = Figure::new("memory at its peak", Unit::Mebibytes, 40.0);
+    let mut cpu = Figure::new("processor time to all rows", Unit::Seconds, 0.6);
+    let mut raw = Figure::new("a raw LIST with `resourceVersion=0`, read and dropped", Unit::Milliseconds, None);
+    let mut peer = Figure::new("`kubectl get pods -A`", Unit::Milliseconds, None);
+    let mut peer_ratio = Figure::new("all rows, against kubectl of the same round", Unit::Times, None);
+    for _ in 0..plan.runs {
+        let run = measure(&kubeconfig)?;
+        let (listed, printed) = (raw_list(&plane)?, kubectl(&plane)?);
+        first.add(run.first);
+        all.add(run.all);
+        ratio.add(run.all / listed);
+        peak.add(run.peak);
+        cpu.add(run.cpu);
+        raw.add(listed);
+        peer.add(printed);
+        peer_ratio.add(run.all / printed);
+    }
+    Ok(vec![first, all, ratio, peak, cpu, raw, peer, peer_ratio])
+}
+
+struct Run {
+    first: f64,
+    all: f64,
+    peak: f64,
+    cpu: f64,
+}
+
+fn measure(kubeconfig: &Path) -> Outcome<Run> {
+    let console = Console::open(kubeconfig)?;
+    let first = console.since_start("the first rows", has_rows)?;
+    let all = console.since_start("all rows", |text| {
+        let counts = counts(text);
+        counts.complete == 1 && counts.rows >= PODS
+    })?;
+    let run = Run { first, all, cpu: cpu_seconds(console.pid())?, peak: memory(console.pid())?.peak };
+    console.close();
+    Ok(run)
+}
+
+/// Milliseconds for a connection and the whole body, which nobody keeps or reads.
+fn raw_list(plane: &ControlPlane) -> Outcome<f64> {
+    plane.with_client(async |client: Client| {
+        let started = Instant::now();
+        let request = http::Request::get("/api/v1/pods?resourceVersion=0").body(Vec::new())?;
+        let body = client.request_stream(request).await?;
+        let bytes = futures::io::copy_buf(body, &mut futures::io::sink()).await?;
+        if bytes < (PODS * POD_BYTES / 2) as u64 {
+            return Err(format!("the list has {bytes} bytes only").into());
+        }
+        Ok(started.elapsed().as_secs_f64() * 1_000.0)
+    })
+}
+
+fn kubectl(plane: &ControlPlane) -> Outcome<f64> {
+    let started = Instant::now();
+    let status = plane.kubectl_command().args(["get", "pods", "-A"]).stdout(Stdio::null()).status()?;
+    if !status.success() {
+        return Err(format!("kubectl: {status}").into());
+    }
+    Ok(started.elapsed().as_secs_f64() * 1_000.0)
+}
