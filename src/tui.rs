@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 mod ground;
 mod input;
+mod memory;
 mod session;
 mod signals;
 mod terminal;
@@ -180,6 +181,11 @@ impl Console {
                     let saved = session::save_file(self.state_dir.as_deref(), &name, &text);
                     self.app.update(Msg::Saved(saved));
                     self.due = self.due.or_else(|| Some(Instant::now()));
+                }
+                Effect::MeasureMemory => {
+                    if let Some(bytes) = memory::resident() {
+                        self.app.update(Msg::Memory(bytes));
+                    }
                 }
                 Effect::Suspend => {
                     Screen::suspend()?;

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod command;
 pub mod complete;
+pub mod containers;
 pub mod detail;
 pub mod dialog;
 pub mod doctor;

@@ -20,6 +20,7 @@ mod act;
 mod draw;
 mod go;
 mod input;
+mod leaves;
 #[cfg(test)]
 mod tests;
 
@@ -75,6 +76,8 @@ pub struct App {
     /// Notices up to this number have been shown.
     seen_notice: u64,
     effects: Vec<Effect>,
+    /// The number of the next request that has one.
+    next_request: u64,
 }
 
 impl App {
@@ -103,6 +106,7 @@ impl App {
             message: None,
             seen_notice: 0,
             effects: Vec::new(),
+            next_request: 1,
         };
         app.choose_theme(None);
         app.restore(setup.command.as_deref());
@@ -165,6 +169,7 @@ impl App {
                 }
                 true
             }
+            Msg::Memory(bytes) => self.note_memory(bytes),
             Msg::Saved(Ok(path)) => self.say(Severity::Note, &format!("saved {path}")),
             Msg::Saved(Err(why)) => self.say(Severity::Error, &format!("not saved: {why}")),
         };
@@ -188,9 +193,13 @@ impl App {
     }
 
     fn take_snapshot(&mut self, snapshot: Arc<Snapshot>) -> bool {
+        for overlay in &mut self.overlays {
+            overlay.feed(&snapshot);
+        }
         if self.frozen {
+            // What lies over the frozen table is live: it was opened to be read.
             self.held = Some(snapshot);
-            return false;
+            return !self.overlays.is_empty();
         }
         self.snapshot = snapshot;
         self.feed();
@@ -271,7 +280,8 @@ impl App {
     }
 
     fn surroundings(&self, area: Rect) -> Surroundings<'_> {
-        Surroundings { snapshot: &self.snapshot, theme: &self.theme, now: self.now, area }
+        let snapshot = self.held.as_ref().unwrap_or(&self.snapshot);
+        Surroundings { snapshot, theme: &self.theme, now: self.now, area }
     }
 
     /// Seconds until something on the screen reads differently by the passing of time alone.
@@ -288,7 +298,7 @@ impl App {
 
     fn open_prompt(&mut self, kind: PromptKind) {
         let text = match kind {
-            PromptKind::Command => String::new(),
+            PromptKind::Command | PromptKind::Search => String::new(),
             PromptKind::Filter => self.tab().map_or_else(String::new, |tab| tab.listing.place.filter.clone()),
         };
         self.prompt = Some(Prompt::new(kind, &text));

@@ -16,6 +16,9 @@ pub enum Command {
     /// Without a name: say which there are.
     Theme(Option<String>),
     Suspend,
+    /// What each cluster costs and how it answers.
+    Doctor,
+    Help,
     /// Take the mouse or leave it to the terminal.
     Mouse(bool),
     /// Sort by a column; again turns it round.
@@ -52,6 +55,8 @@ enum Verb {
     Events,
     Quit,
     Theme,
+    Doctor,
+    Help,
     Suspend,
     Mouse,
     Sort,
@@ -90,6 +95,8 @@ pub const COMMANDS: &[Described] = &[
     ),
     described(Verb::Events, &["events", "ev", "event"], "events", "Show events of all clusters, warnings first"),
     described(Verb::Theme, &["theme", "skin"], "theme [NAME]", "Change the theme"),
+    described(Verb::Doctor, &["doctor", "info"], "doctor", "Show what each cluster costs and how it answers"),
+    described(Verb::Help, &["help", "h", "?"], "help", "Show the keys and commands"),
     described(Verb::Sort, &["sort"], "sort COLUMN", "Sort by a column; again turns it round"),
     described(Verb::Label, &["label"], "label KEY", "Show a label as a column, or hide it"),
     described(Verb::Connect, &["connect"], "connect NAME|GLOB|GROUP…", "Connect clusters"),
@@ -139,6 +146,8 @@ fn with_verb(command: &Described, words: &[&str], filter: Option<String>) -> Res
         }
         Verb::Quit => Command::Quit,
         Verb::Suspend => Command::Suspend,
+        Verb::Doctor => Command::Doctor,
+        Verb::Help => Command::Help,
         Verb::Theme => Command::Theme(words.first().map(|w| (*w).to_owned())),
         Verb::Mouse => Command::Mouse(match words.first() {
             Some(&"on") => true,

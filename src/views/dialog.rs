@@ -3,6 +3,7 @@
 use super::keymap::Action;
 use super::panel::{centred, frame, line, write};
 use super::theme::{Role, Theme};
+use crate::model::cluster::Cluster;
 use crate::model::object::ObjectKey;
 use crate::model::text::{fit, width};
 use crate::protocol::Snapshot;
@@ -67,6 +68,18 @@ impl Chooser {
         Self { title: title.into(), choices, at: 0 }
     }
 
+    /// With the cursor on the nth entry, or the last.
+    #[must_use]
+    pub fn at(self, nth: usize) -> Self {
+        let at = nth.min(self.choices.len().saturating_sub(1));
+        Self { at, ..self }
+    }
+
+    /// Which entry the cursor is on.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
     /// The containers of a pod, the cursor on the one shown.
     pub fn containers(names: &[impl AsRef<str>], current: &str) -> Self {
         let choice = |name: &str| Choice {
@@ -78,27 +91,47 @@ impl Chooser {
         Self { at, ..Self::new("Container", names.iter().map(|n| choice(n.as_ref())).collect()) }
     }
 
-    /// What can be copied of an object; `cell` is the column and value under the cursor, `yaml` the text where it is
-    /// open.
-    pub fn copy(object: &ObjectKey, cell: Option<(&str, &str)>, yaml: Option<String>, snapshot: &Snapshot) -> Self {
+    /// What can be copied of an object: names, a command, its cells (column and value), its text where it is open.
+    pub fn copy(object: &ObjectKey, cells: &[(String, String)], text: Option<String>, snapshot: &Snapshot) -> Self {
         let entry = |label: &str, text: String| Choice {
             label: label.to_owned(),
             detail: text.clone(),
             pick: Pick::Copy(text),
         };
         let mut choices = vec![entry("name", object.name.to_string())];
-        if let Some((column, value)) = cell.filter(|(_, v)| !v.is_empty()) {
-            choices.push(entry(&column.to_lowercase(), value.to_owned()));
-        }
         if !object.namespace.is_empty() {
             choices.push(entry("namespace", object.namespace.to_string()));
         }
+        choices.push(entry("cluster", object.cluster.to_string()));
         if let Some(command) = kubectl(object, snapshot) {
             choices.push(entry("kubectl command", command));
         }
-        if let Some(yaml) = yaml {
-            let detail = format!("{} lines", yaml.lines().count());
-            choices.push(Choice { detail, ..entry("text", yaml) });
+        if let Some(text) = text.filter(|t| !t.is_empty()) {
+            let detail = format!("{} lines", text.lines().count());
+            choices.push(Choice { detail, ..entry("text", text) });
+        }
+        for (column, value) in cells.iter().filter(|(_, v)| !v.is_empty()) {
+            choices.push(entry(&column.to_lowercase(), value.clone()));
+        }
+        Self::new("Copy", choices)
+    }
+
+    /// What can be copied of a cluster.
+    pub fn copy_cluster(cluster: &Cluster) -> Self {
+        let entry = |label: &str, text: &str| Choice {
+            label: label.to_owned(),
+            detail: text.to_owned(),
+            pick: Pick::Copy(text.to_owned()),
+        };
+        let mut choices = vec![entry("name", cluster.entry.name.as_str())];
+        if let Some(context) = &cluster.entry.context {
+            choices.push(entry("context", context));
+            choices.push(entry("kubectl command", &format!("kubectl --context {}", quoted(context))));
+        }
+        for (label, text) in [("server", cluster.entry.server.as_str()), ("reason", cluster.state.why())] {
+            if !text.is_empty() {
+                choices.push(entry(label, text));
+            }
         }
         Self::new("Copy", choices)
     }

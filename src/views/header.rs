@@ -1,6 +1,6 @@
 //! The lines around the table: where one is and how much there is; what is missing; which keys work.
 
-use super::keymap::{Context, HINT_GAP, Keymap};
+use super::keymap::{Action, Context, HINT_GAP, Keymap};
 use super::listing::Listing;
 use super::place::Source;
 use super::resources::{Gap, Missing, NOT_SERVED};
@@ -168,10 +168,10 @@ pub fn reasons(missing: &[Missing], columns: usize) -> Vec<Piece> {
     vec![piece(format!(" {title}"), role), piece(text, Role::Dim)]
 }
 
-/// The keys that work here, as the keymap has them.
-pub fn hints(keymap: &Keymap, context: Context, columns: usize) -> Vec<Piece> {
+/// The keys that work here, as the keymap has them, of those that are offered now.
+pub fn hints(keymap: &Keymap, context: Context, columns: usize, offers: impl Fn(Action) -> bool) -> Vec<Piece> {
     let mut pieces = vec![piece(" ", Role::Hint)];
-    for (at, hint) in keymap.hints(context, columns.saturating_sub(1)).into_iter().enumerate() {
+    for (at, hint) in keymap.hints_where(context, columns.saturating_sub(1), offers).into_iter().enumerate() {
         if at > 0 {
             pieces.push(piece(" ".repeat(HINT_GAP), Role::Hint));
         }

@@ -53,8 +53,12 @@ impl Help {
         self.reader.search(text, room(area));
     }
 
-    pub fn reader(&mut self) -> &mut Reader {
-        &mut self.reader
+    pub fn is_searching(&self) -> bool {
+        self.reader.is_searching()
+    }
+
+    pub fn end_search(&mut self) {
+        self.reader.end_search();
     }
 
     pub fn draw(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {

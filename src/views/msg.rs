@@ -22,6 +22,8 @@ pub enum Msg {
     },
     /// The engine did not take a request: its queue is full, or it has ended.
     Busy,
+    /// The answer to [`Effect::MeasureMemory`], in bytes.
+    Memory(u64),
     /// What became of an [`Effect::Save`]: where it is, or why not.
     Saved(Result<String, String>),
 }
@@ -52,6 +54,8 @@ pub enum Effect {
         name: String,
         text: String,
     },
+    /// Say how much memory the program takes, where the system says; the answer is [`Msg::Memory`].
+    MeasureMemory,
     /// Take the mouse, or leave it to the terminal so that text can be selected.
     CaptureMouse(bool),
     Suspend,

@@ -1,8 +1,16 @@
 //! What lies over the table: a stack, the top one has the keys.
 
+use super::containers::Containers;
+use super::detail::Detail;
+use super::dialog::{Chooser, Pick};
+use super::doctor::Doctor;
+use super::help::Help;
 use super::keymap::{Action, Context, Key};
+use super::leaf::{self, Scene};
 use super::listing::ColumnChoice;
+use super::logs::LogView;
 use super::msg::Effect;
+use super::palette::Palette;
 use super::sort::SortKey;
 use super::theme::Theme;
 use crate::model::time::UnixSeconds;
@@ -23,6 +31,18 @@ pub enum Overlay {
     Missing(MissingList),
     /// Which columns are shown, in what order; and what to sort by.
     Columns(ColumnList),
+    /// YAML or description of an object; covers the table.
+    Detail(Box<Detail>),
+    /// A log; covers the table.
+    Logs(Box<LogView>),
+    /// A pod's containers, to choose one.
+    Containers(Box<Containers>),
+    Palette(Box<Palette>),
+    Help(Box<Help>),
+    /// What each cluster costs; covers the table.
+    Doctor(Doctor),
+    /// A few things to choose from.
+    Chooser(Chooser),
 }
 
 /// What an overlay may look at.
@@ -43,6 +63,8 @@ pub struct Reply {
     /// What the screen should do, once it is closed if it closes.
     pub outcome: Option<Outcome>,
     pub effects: Vec<Effect>,
+    /// The key means something to the screen around it, not to the overlay.
+    pub passed: bool,
 }
 
 /// What an overlay asks of the screen.
@@ -54,6 +76,8 @@ pub enum Outcome {
     Columns(ColumnChoice),
     /// Sort by this; again turns it round.
     Sort(SortKey),
+    /// Do what was chosen.
+    Pick(Pick),
 }
 
 impl Reply {
@@ -63,6 +87,17 @@ impl Reply {
 
     pub fn close() -> Self {
         Self { close: true, ..Self::default() }
+    }
+
+    /// Not mine.
+    pub fn pass() -> Self {
+        Self { passed: true, ..Self::default() }
+    }
+
+    fn of_leaf(outcome: leaf::Outcome) -> Self {
+        let leaf::Outcome { taken, close, requests } = outcome;
+        let effects = requests.into_iter().map(Effect::Send).collect();
+        Self { close, outcome: None, effects, passed: !taken }
     }
 
     /// Closes and asks for something.
@@ -80,24 +115,116 @@ impl Overlay {
     /// Where its keys are looked up.
     pub fn context(&self) -> Context {
         match self {
-            Self::Missing(_) | Self::Columns(_) => Context::List,
+            Self::Missing(_) | Self::Columns(_) | Self::Containers(_) | Self::Chooser(_) => Context::List,
+            Self::Detail(_) => Context::Detail,
+            Self::Logs(_) => Context::Logs,
+            Self::Palette(_) => Context::Palette,
+            Self::Help(_) => Context::Help,
+            Self::Doctor(_) => Context::Doctor,
         }
     }
 
-    /// Does what the key is bound to; `action` is `None` when it is bound to nothing there.
-    pub fn update(&mut self, action: Option<Action>, _key: Key, around: &Surroundings<'_>) -> Reply {
-        match (action, self) {
-            (Some(Action::Back), _) => Reply::close(),
-            (Some(action), Self::Missing(list)) => list.act(action, around),
-            (Some(action), Self::Columns(list)) => list.act(action, around),
-            (None, _) => Reply::stay(),
+    /// Does what the key is bound to; `action` is `None` when it is bound to nothing there. `next` numbers requests.
+    pub fn update(&mut self, (action, key): (Option<Action>, Key), around: &Surroundings<'_>, next: &mut u64) -> Reply {
+        if let Self::Palette(palette) = self
+            && palette.key(key)
+        {
+            return Reply::stay();
         }
+        let Some(action) = action else { return Reply::stay() };
+        let known = |known| if known { Reply::stay() } else { Reply::pass() };
+        match self {
+            Self::Detail(detail) => Reply::of_leaf(detail.on(action, around.area, around.snapshot, next)),
+            Self::Logs(logs) => Reply::of_leaf(logs.on(action, around.area, next)),
+            Self::Help(help) if action == Action::Back && help.is_searching() => {
+                help.end_search();
+                Reply::stay()
+            }
+            _ if action == Action::Back => Reply::close(),
+            Self::Missing(list) => list.act(action, around),
+            Self::Columns(list) => list.act(action, around),
+            Self::Containers(list) => match list.chosen(around.snapshot).filter(|_| action == Action::Accept) {
+                Some(name) => Reply::finish(Outcome::Pick(Pick::Container(name))),
+                None => known(list.on(action, around.area, around.snapshot)),
+            },
+            Self::Palette(palette) => match palette.chosen().filter(|_| action == Action::Accept) {
+                Some(entry) => Reply::finish(Outcome::Run(entry.command.clone())),
+                None => known(palette.on(action, around.area)),
+            },
+            Self::Help(help) => known(help.on(action, around.area)),
+            Self::Doctor(doctor) => known(doctor.on(action, around.area, around.snapshot)),
+            Self::Chooser(chooser) => match chooser.chosen().filter(|_| action == Action::Accept) {
+                Some(pick) => Reply::finish(Outcome::Pick(pick.clone())),
+                None => known(chooser.on(action, around.area)),
+            },
+        }
+    }
+
+    /// Takes what a new snapshot has for it.
+    pub fn feed(&mut self, snapshot: &Snapshot) {
+        match self {
+            Self::Detail(detail) => detail.feed(snapshot),
+            Self::Logs(logs) => logs.feed(snapshot),
+            Self::Missing(_)
+            | Self::Columns(_)
+            | Self::Containers(_)
+            | Self::Palette(_)
+            | Self::Help(_)
+            | Self::Doctor(_)
+            | Self::Chooser(_) => {}
+        }
+    }
+
+    /// What the engine must be told when it is gone.
+    pub fn farewell(&self) -> Vec<Effect> {
+        let requests = match self {
+            Self::Detail(detail) => detail.close(),
+            Self::Logs(logs) => logs.close(),
+            Self::Containers(list) => list.close(),
+            Self::Missing(_)
+            | Self::Columns(_)
+            | Self::Palette(_)
+            | Self::Help(_)
+            | Self::Doctor(_)
+            | Self::Chooser(_) => Vec::new(),
+        };
+        requests.into_iter().map(Effect::Send).collect()
+    }
+
+    /// Searches its text; says whether it has one.
+    pub fn search(&mut self, text: &str, area: Rect) -> bool {
+        match self {
+            Self::Detail(detail) => detail.search(text, area),
+            Self::Logs(logs) => logs.search(text, area),
+            Self::Help(help) => help.search(text, area),
+            Self::Missing(_)
+            | Self::Columns(_)
+            | Self::Containers(_)
+            | Self::Palette(_)
+            | Self::Doctor(_)
+            | Self::Chooser(_) => return false,
+        }
+        true
+    }
+
+    /// Says whether it lies over the whole table, so that nothing of the table is to be seen.
+    pub fn covers(&self) -> bool {
+        matches!(self, Self::Detail(_) | Self::Logs(_) | Self::Doctor(_))
     }
 
     pub fn draw(&self, buffer: &mut Buffer, around: &Surroundings<'_>) {
+        let (area, theme) = (around.area, around.theme);
+        let scene = Scene { snapshot: around.snapshot, theme, now: around.now };
         match self {
             Self::Missing(list) => list.draw(buffer, around),
             Self::Columns(list) => list.draw(buffer, around),
+            Self::Detail(detail) => detail.draw(area, buffer, &scene),
+            Self::Logs(logs) => logs.draw(area, buffer, &scene),
+            Self::Containers(list) => list.draw(area, buffer, &scene),
+            Self::Palette(palette) => palette.draw(area, buffer, theme),
+            Self::Help(help) => help.draw(area, buffer, theme),
+            Self::Doctor(doctor) => doctor.draw(area, buffer, &scene),
+            Self::Chooser(chooser) => chooser.draw(area, buffer, theme),
         }
     }
 }

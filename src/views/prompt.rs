@@ -8,6 +8,8 @@ use tui_input::{Input, InputRequest};
 pub enum PromptKind {
     Command,
     Filter,
+    /// In the text that lies over the table.
+    Search,
 }
 
 /// The line, its cursor, and the way through earlier lines.

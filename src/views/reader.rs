@@ -131,19 +131,22 @@ impl Reader {
             Action::PreviousMatch => self.next_match(room, false),
             _ => return false,
         }
+        // Lines may have changed since the last key, too.
+        self.keep_cursor_visible(room);
         true
     }
 
     /// Scrolls by rows without leaving the text: what the wheel does.
     pub fn scroll(&mut self, room: Room, rows: usize, down: bool) {
         self.unfollow(room);
+        self.top = self.start(room);
         for _ in 0..rows {
             let next = if down { self.after(self.top, room) } else { self.before(self.top, room) };
             let Some(next) = next else { break };
             self.top = next;
         }
         self.top = self.top.min(self.last_top(room));
-        let window = self.window(room);
+        let window = self.rows_from(self.top, room);
         if let (Some(cursor), Some(first), Some(last)) = (self.cursor, window.first(), window.last()) {
             self.cursor = Some(cursor.clamp(first.line, last.line));
         }
@@ -185,18 +188,42 @@ impl Reader {
         (last * 100).checked_div(self.lines.len()).unwrap_or(100)
     }
 
-    /// The rows that are visible now, from the top one.
+    /// The rows that are visible now, from the top one. The cursor is always among them.
     pub fn window(&self, room: Room) -> Vec<Spot> {
+        if self.lines.is_empty() { Vec::new() } else { self.rows_from(self.start(room), room) }
+    }
+
+    fn rows_from(&self, top: Spot, room: Room) -> Vec<Spot> {
         let mut spots = Vec::with_capacity(room.rows);
-        if self.lines.is_empty() {
-            return spots;
-        }
-        let mut next = Some(if self.follow { self.last_top(room) } else { self.top.min(self.last_top(room)) });
+        let mut next = Some(top);
         while let (Some(spot), true) = (next, spots.len() < room.rows) {
             spots.push(spot);
             next = self.after(spot, room);
         }
         spots
+    }
+
+    /// The row at the top: where it was, moved as little as shows the cursor.
+    fn start(&self, room: Room) -> Spot {
+        let lowest = self.last_top(room);
+        if self.follow {
+            return lowest;
+        }
+        let shown = self.folds.shown_for(self.top.line);
+        let top = if shown == self.top.line { self.top } else { Spot { line: shown, row: 0 } };
+        let top = top.min(lowest);
+        // Some row of its line is enough: a line longer than the screen can be paged through.
+        let Some(cursor) = self.cursor.filter(|c| !self.rows_from(top, room).iter().any(|s| s.line == *c)) else {
+            return top;
+        };
+        let mut spot = Spot { line: cursor, row: 0 };
+        if spot > top {
+            for _ in 1..room.rows {
+                let Some(before) = self.before(spot, room) else { break };
+                spot = before;
+            }
+        }
+        spot.min(lowest)
     }
 
     fn here(&self, room: Room) -> usize {
@@ -271,27 +298,7 @@ impl Reader {
     }
 
     fn keep_cursor_visible(&mut self, room: Room) {
-        let Some(line) = self.cursor else {
-            self.top = self.top.min(self.last_top(room));
-            return;
-        };
-        let spot = Spot { line, row: 0 };
-        if spot < self.top {
-            self.top = spot;
-        }
-        let mut rows = 0;
-        let mut back = Some(spot);
-        while let (Some(at), true) = (back, rows + 1 < room.rows) {
-            if at <= self.top {
-                break;
-            }
-            back = self.before(at, room);
-            rows += 1;
-        }
-        if let Some(lowest) = back.filter(|b| *b > self.top) {
-            self.top = lowest;
-        }
-        self.top = self.top.min(self.last_top(room));
+        self.top = self.start(room);
     }
 
     /// Stops following where the text is now.

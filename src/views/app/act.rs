@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::model::cluster::ClusterName;
+use crate::model::document::Aspect;
 use crate::model::text::Text;
 use crate::protocol::{Request, Severity};
 use crate::views::history::History;
@@ -36,7 +37,14 @@ impl App {
             Action::Refresh => self.refresh(),
             Action::Command => self.open_prompt(PromptKind::Command),
             Action::Filter => self.open_prompt(PromptKind::Filter),
-            Action::Copy => self.copy_name(),
+            Action::Copy => self.open_copy(),
+            Action::Describe => self.open_detail(Aspect::Describe),
+            Action::Yaml => self.open_detail(Aspect::Yaml),
+            Action::Logs => self.open_logs("", false),
+            Action::PreviousLogs => self.open_logs("", true),
+            Action::Palette => self.open_palette(),
+            Action::Help => self.open_help(),
+            Action::Save => self.open_save(),
             Action::Quit => self.effects.push(Effect::Quit),
             _ => {}
         }
@@ -288,12 +296,6 @@ impl App {
             self.send(Request::Retry(missing));
         }
         self.say(Severity::Note, "reading the inventory again");
-    }
-
-    fn copy_name(&mut self) {
-        if let Some(key) = self.tab().and_then(|tab| tab.listing.selected()) {
-            self.copy(key.name.to_string(), key.name.as_str());
-        }
     }
 
     /// Copies a text and says what it was; one that terminals would drop in silence is refused.

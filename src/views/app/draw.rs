@@ -5,6 +5,7 @@ use crate::model::text::width;
 use crate::model::time::UnixSeconds;
 use crate::protocol::Severity;
 use crate::views::header::{self, Piece};
+use crate::views::overlay::Overlay;
 use crate::views::prompt::PromptKind;
 use crate::views::table::TableStyles;
 use crate::views::theme::Role;
@@ -59,20 +60,26 @@ impl App {
 
     /// Draws everything.
     pub fn view(&self, frame: &mut Frame<'_>) {
+        if let Some(cursor) = self.render(frame.buffer_mut()) {
+            frame.set_cursor_position(cursor);
+        }
+    }
+
+    /// Draws everything into a buffer; gives where the cursor is while something is typed.
+    pub(super) fn render(&self, buffer: &mut Buffer) -> Option<Position> {
         let areas = self.areas();
-        let buffer = frame.buffer_mut();
         buffer.set_style(self.screen().intersection(buffer.area), self.theme.style(Role::Text));
         self.draw_header(areas.header, buffer);
         self.draw_tabs(areas.tabs, buffer);
-        self.draw_table(areas.table, buffer);
+        if !self.overlays.iter().any(Overlay::covers) {
+            self.draw_table(areas.table, buffer);
+        }
         self.draw_pieces(areas.reasons, buffer, &self.reason_pieces());
         let cursor = self.draw_bottom(areas.bottom, buffer);
         for overlay in &self.overlays {
             overlay.draw(buffer, &self.surroundings(areas.table));
         }
-        if let Some(cursor) = cursor {
-            frame.set_cursor_position(cursor);
-        }
+        cursor
     }
 
     fn draw_header(&self, area: Rect, buffer: &mut Buffer) {
@@ -139,7 +146,7 @@ impl App {
             };
             return vec![(format!(" {}", message.text), role)];
         }
-        let Some(tab) = self.tab() else { return Vec::new() };
+        let Some(tab) = self.tab().filter(|_| !self.overlays.iter().any(Overlay::covers)) else { return Vec::new() };
         if let Some(why) = &tab.listing.filter_error {
             return vec![(format!(" filter: {why}"), Role::Error)];
         }
@@ -149,12 +156,13 @@ impl App {
     /// The prompt while something is typed, else the hints; returns where the cursor is.
     fn draw_bottom(&self, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         let Some(prompt) = &self.prompt else {
-            self.draw_pieces(area, buffer, &header::hints(&self.keymap, self.context(), usize::from(area.width)));
+            let hints = header::hints(&self.keymap, self.context(), usize::from(area.width), |a| self.offers(a));
+            self.draw_pieces(area, buffer, &hints);
             return None;
         };
         let sign = match prompt.kind {
             PromptKind::Command => ":",
-            PromptKind::Filter => "/",
+            PromptKind::Filter | PromptKind::Search => "/",
         };
         let room = usize::from(area.width).saturating_sub(2);
         // A long line shows its end, where one types.

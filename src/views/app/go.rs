@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::model::cluster::{ClusterName, ClusterState};
+use crate::model::document::Aspect;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
 use crate::protocol::{Interest, Request, Severity};
@@ -48,6 +49,8 @@ impl App {
                 self.say(Severity::Note, text);
             }
             Command::Theme(name) => self.set_theme(name.as_deref()),
+            Command::Doctor => self.open_doctor(),
+            Command::Help => self.open_help(),
             Command::Sort(column) => self.sort_by_name(&column),
             Command::Label(key) => self.toggle_label(key),
             Command::Connect(names) => {
@@ -118,6 +121,7 @@ impl App {
     /// Goes to a new place; the present one goes to the history.
     pub(super) fn go(&mut self, place: Place) {
         let place = Place { sort: self.memory.sort_of(&place.source), ..place };
+        self.uncover();
         let from = self.place();
         if place == (Place { cursor: None, offset: 0, sideways: 0, ..from.clone() }) {
             return;
@@ -224,7 +228,8 @@ impl App {
                 self.go(Place::of(Source::Resources(Text::const_new("pods")), scope));
             }
             Drill::Kind(resource) => self.go(Place::of(Source::Resources(resource), scope)),
-            Drill::Containers | Drill::Describe => {}
+            Drill::Containers => self.open_containers(),
+            Drill::Describe => self.open_detail(Aspect::Describe),
             Drill::Refused(why) => {
                 self.say(Severity::Warning, &why);
             }

@@ -38,18 +38,24 @@ impl App {
     }
 
     fn overlay_key(&mut self, action: Option<Action>, key: Key) {
+        let area = self.areas().table;
         // Taken out while it is updated, since it looks at the rest of the screen.
         let Some(mut overlay) = self.overlays.pop() else { return };
-        let Reply { close, outcome, effects } = overlay.update(action, key, &self.surroundings(self.screen()));
-        if !close {
+        let mut next = self.next_request;
+        let reply = overlay.update((action, key), &self.surroundings(area), &mut next);
+        self.next_request = next;
+        let Reply { close, outcome, effects, passed } = reply;
+        self.effects.extend(effects);
+        if close {
+            self.effects.extend(overlay.farewell());
+        } else {
             self.overlays.push(overlay);
         }
-        self.effects.extend(effects);
         if let Some(outcome) = outcome {
             self.take(outcome);
         }
-        if !close && action == Some(Action::Command) {
-            self.open_prompt(PromptKind::Command);
+        if let Some(action) = action.filter(|_| passed) {
+            self.act_over(action);
         }
     }
 
@@ -59,6 +65,7 @@ impl App {
             Outcome::Run(line) => self.run_line(&line),
             Outcome::Columns(choice) => self.choose_columns(choice),
             Outcome::Sort(key) => self.choose_sort(key),
+            Outcome::Pick(pick) => self.pick(pick),
         }
     }
 
@@ -84,6 +91,7 @@ impl App {
         let text = self.prompt.as_ref().map(|p| p.text().to_owned()).unwrap_or_default();
         match kind {
             PromptKind::Filter => self.set_filter(&text),
+            PromptKind::Search => self.search(&text),
             PromptKind::Command => {
                 let ghost = self.candidates().rest(&text);
                 if let Some(prompt) = &mut self.prompt {
@@ -118,6 +126,7 @@ impl App {
                 self.memory.note_filter(prompt.text());
                 self.subscribe();
             }
+            PromptKind::Search => {}
             PromptKind::Command => {
                 self.memory.note_command(prompt.text().trim());
                 let line = prompt.text().to_owned();
@@ -128,10 +137,11 @@ impl App {
 
     /// `esc` gives the filter back that was there before.
     fn abandon(&mut self, kind: PromptKind) {
-        if let Some(prompt) = self.prompt.take()
-            && kind == PromptKind::Filter
-        {
-            self.set_filter(&prompt.before);
+        let Some(prompt) = self.prompt.take() else { return };
+        match kind {
+            PromptKind::Filter => self.set_filter(&prompt.before),
+            PromptKind::Search => self.search(""),
+            PromptKind::Command => {}
         }
     }
 
@@ -139,6 +149,7 @@ impl App {
         let earlier = match kind {
             PromptKind::Command => &self.memory.commands,
             PromptKind::Filter => &self.memory.filters,
+            PromptKind::Search => return,
         };
         if let Some(prompt) = &mut self.prompt {
             prompt.browse(step, earlier);

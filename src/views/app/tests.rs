@@ -18,7 +18,7 @@ use crate::views::theme::file::Themes;
 const VIEW: ViewId = ViewId(1);
 
 /// Two live clusters with pods, one that is down, one that wants a login.
-fn fleet() -> Fleet {
+pub(super) fn fleet() -> Fleet {
     let down = ClusterState::Unreachable { why: "connection refused".into(), since: UnixSeconds(NOW.0 - 360) };
     Fleet::default()
         .cluster("eu-west", ClusterState::Live)
@@ -46,7 +46,7 @@ fn fleet() -> Fleet {
         )
 }
 
-fn setup(size: (u16, u16), command: Option<&str>) -> Setup {
+pub(super) fn setup(size: (u16, u16), command: Option<&str>) -> Setup {
     Setup {
         themes: Themes::default(),
         theme: None,
@@ -67,7 +67,7 @@ fn at_pods() -> App {
     app
 }
 
-fn press(app: &mut App, keys: &str) -> Vec<Effect> {
+pub(super) fn press(app: &mut App, keys: &str) -> Vec<Effect> {
     let keys = parse_sequence(keys).unwrap();
     keys.into_iter().flat_map(|key| app.update(Msg::Key(key)).effects).collect()
 }

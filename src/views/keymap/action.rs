@@ -355,10 +355,10 @@ pub const HINTS: &[(Context, &[Action])] = &[
             Action::Save,
         ],
     ),
-    (Help, &[Action::Back, Action::Search, Action::NextMatch, Action::Down]),
-    (Doctor, &[Action::Back, Action::Down, Action::Save]),
-    (List, &[Action::Accept, Action::Back, Action::Down]),
-    (Palette, &[Action::Accept, Action::Back, Action::Down]),
+    (Help, &[Action::Back, Action::Search, Action::NextMatch]),
+    (Doctor, &[Action::Back, Action::Save]),
+    (List, &[Action::Accept, Action::Back]),
+    (Palette, &[Action::Accept, Action::Back]),
     (Prompt, &[Action::Accept, Action::Complete, Action::Back, Action::Up]),
 ];
 

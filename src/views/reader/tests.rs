@@ -82,6 +82,17 @@ fn a_match_far_to_the_right_is_scrolled_to() {
     assert!(format!("{buffer:?}").contains("needle"));
 }
 
+#[test]
+fn a_line_longer_than_the_screen_can_be_paged_through() {
+    let mut reader = Reader::document(Syntax::Plain);
+    reader.set_lines(texts(&format!("{}\nend", "x".repeat(200))), 0);
+    reader.on(Action::Wrap, ROOM);
+    reader.on(Action::PageDown, ROOM);
+    assert_eq!(reader.window(ROOM).first(), Some(&Spot { line: 0, row: 3 }));
+    reader.on(Action::Bottom, ROOM);
+    assert_eq!((reader.cursor(), shown(&reader, ROOM).last()), (Some(1), Some(&1)));
+}
+
 fn any_action() -> impl Strategy<Value = Action> {
     proptest::sample::select(vec![
         Action::Up,
