@@ -45,18 +45,15 @@ fn answer(app: &mut App, requests: &[Request], text: &str) {
     let mut documents = BTreeMap::new();
     let mut tails = BTreeMap::new();
     for request in requests {
-        match request {
-            Request::Open { id, object, aspect } => {
-                let body = Body::Ready(text.lines().map(Text::new).collect());
-                documents.insert(*id, Arc::new(Document { object: object.clone(), aspect: *aspect, body }));
-            }
-            Request::Tail { id, source } => {
-                let lines = text.lines().map(Arc::from).collect();
-                let containers = Arc::from(["api", "proxy"].map(Text::const_new));
-                let tail = Tail { source: source.clone(), state: TailState::Following, lines, dropped: 0, containers };
-                tails.insert(*id, Arc::new(tail));
-            }
-            _ => {}
+        if let Request::Open { id, object, aspect } = request {
+            let body = Body::Ready(text.lines().map(Text::new).collect());
+            documents.insert(*id, Arc::new(Document { object: object.clone(), aspect: *aspect, body }));
+        }
+        if let Request::Tail { id, source } = request {
+            let lines = text.lines().map(Arc::from).collect();
+            let containers = Arc::from(["api", "proxy"].map(Text::const_new));
+            let tail = Tail { source: source.clone(), state: TailState::Following, lines, dropped: 0, containers };
+            tails.insert(*id, Arc::new(tail));
         }
     }
     (answered.documents, answered.tails) = (Arc::new(documents), Arc::new(tails));
