@@ -1,7 +1,9 @@
 //! One cluster of the fleet: whether it is wanted, whether it answers, and when it is asked again.
 
+mod inquiry;
+
 use crate::engine::backoff;
-use crate::engine::cluster::{ClusterError, Identity, Probe};
+use crate::engine::cluster::{ClusterError, Probe};
 use crate::engine::fleet::shard::{WatchKey, Watched};
 use crate::engine::fleet::stream::Stream;
 use crate::engine::fleet::turn::Turn;
@@ -11,18 +13,13 @@ use crate::model::kind::Catalog;
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use crate::protocol::Severity;
+use inquiry::{DISCOVERY_STEPS, Inquiry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Who must log in or be let in is asked this seldom: each attempt may run a credential plugin.
 const REFUSED: Duration = Duration::from_secs(120);
-/// Kinds are discovered again this often: a changed aggregated API tells nobody.
-const DISCOVERY: Duration = Duration::from_secs(600);
-/// After a custom kind came or went, discovery is repeated after these: a server takes some seconds
-/// to serve what it accepted.
-const DISCOVERY_STEPS: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(6)];
-
 /// What the user wants of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
@@ -52,14 +49,6 @@ enum Attempt {
     Queued,
     Connecting,
     Probing,
-}
-
-/// What a discovery or an identification is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Inquiry {
-    Idle,
-    Due(Duration),
-    Running,
 }
 
 #[derive(Debug)]
@@ -411,62 +400,6 @@ impl Member {
             self.probe(turn);
         } else {
             self.connect(turn);
-        }
-    }
-
-    pub(super) fn on_identified(&mut self, outcome: Result<Identity, ClusterError>, turn: &mut Turn) {
-        let Ok(identity) = outcome else {
-            self.identity = Inquiry::Due(turn.around(DISCOVERY));
-            return;
-        };
-        self.identity = Inquiry::Idle;
-        self.dirty |= self.facts.uid != identity.uid || self.facts.properties != identity.properties;
-        self.facts.uid = identity.uid;
-        self.facts.properties = identity.properties;
-    }
-
-    /// `true` when the kinds it serves are different now.
-    pub(super) fn on_discovered(&mut self, outcome: Result<Catalog, ClusterError>, turn: &mut Turn) -> bool {
-        match outcome {
-            Ok(catalog) => {
-                self.discovery_failures = 0;
-                let step = DISCOVERY_STEPS.get(self.discovery_steps).copied();
-                self.discovery_steps = self.discovery_steps.saturating_add(1);
-                let due = match step {
-                    Some(step) => turn.after(step),
-                    None => turn.around(DISCOVERY),
-                };
-                self.discovery = Inquiry::Due(due);
-                self.catalog_error = None;
-                for stream in self.streams().filter(|stream| stream.is_not_served()) {
-                    stream.hurry(turn);
-                }
-                let changed = self.catalog.as_ref() != Some(&catalog);
-                self.dirty |= changed;
-                self.catalog = Some(catalog);
-                changed
-            }
-            Err(error) => {
-                self.discovery_failures = self.discovery_failures.saturating_add(1);
-                self.costs.errors += 1;
-                self.discovery = Inquiry::Due(turn.retry(self.discovery_failures));
-                let why = Text::new(error.to_string());
-                let first = self.catalog.is_none() && self.catalog_error.as_ref() != Some(&why);
-                self.catalog_error = Some(why);
-                first
-            }
-        }
-    }
-
-    /// A custom kind came, changed or went.
-    pub(super) fn on_custom_kinds(&mut self, turn: &Turn) {
-        let soon = turn.after(DISCOVERY_STEPS.first().copied().unwrap_or_default());
-        self.discovery_steps = 1;
-        match self.discovery {
-            Inquiry::Due(due) if due <= soon => {}
-            Inquiry::Due(_) | Inquiry::Idle => self.discovery = Inquiry::Due(soon),
-            // The steps after it look again.
-            Inquiry::Running => {}
         }
     }
 

@@ -1,0 +1,85 @@
+//! What a cluster is and what it serves: asked when it first answers, and again when that may have changed.
+
+use super::Member;
+use crate::engine::cluster::{ClusterError, Identity};
+use crate::engine::fleet::turn::Turn;
+use crate::model::kind::Catalog;
+use crate::model::text::Text;
+use std::time::Duration;
+
+/// Kinds are discovered again this often: a changed aggregated API tells nobody.
+const DISCOVERY: Duration = Duration::from_secs(600);
+/// After a custom kind came or went, discovery is repeated after these: a server takes some seconds
+/// to serve what it accepted.
+pub(super) const DISCOVERY_STEPS: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(6)];
+
+/// What a discovery or an identification is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Inquiry {
+    Idle,
+    Due(Duration),
+    Running,
+}
+
+impl Member {
+    pub(in crate::engine::fleet) fn on_identified(&mut self, outcome: Result<Identity, ClusterError>, turn: &mut Turn) {
+        let Ok(identity) = outcome else {
+            self.identity = Inquiry::Due(turn.around(DISCOVERY));
+            return;
+        };
+        self.identity = Inquiry::Idle;
+        self.dirty |= self.facts.uid != identity.uid || self.facts.properties != identity.properties;
+        self.facts.uid = identity.uid;
+        self.facts.properties = identity.properties;
+    }
+
+    /// `true` when the kinds it serves are different now.
+    pub(in crate::engine::fleet) fn on_discovered(
+        &mut self,
+        outcome: Result<Catalog, ClusterError>,
+        turn: &mut Turn,
+    ) -> bool {
+        match outcome {
+            Ok(catalog) => {
+                self.discovery_failures = 0;
+                let step = DISCOVERY_STEPS.get(self.discovery_steps).copied();
+                self.discovery_steps = self.discovery_steps.saturating_add(1);
+                let due = match step {
+                    Some(step) => turn.after(step),
+                    None => turn.around(DISCOVERY),
+                };
+                self.discovery = Inquiry::Due(due);
+                self.catalog_error = None;
+                for stream in self.streams().filter(|stream| stream.is_not_served()) {
+                    stream.hurry(turn);
+                }
+                let changed = self.catalog.as_ref() != Some(&catalog);
+                self.dirty |= changed;
+                self.catalog = Some(catalog);
+                changed
+            }
+            Err(error) => {
+                self.discovery_failures = self.discovery_failures.saturating_add(1);
+                self.costs.errors += 1;
+                self.discovery = Inquiry::Due(turn.retry(self.discovery_failures));
+                let why = Text::new(error.to_string());
+                let first = self.catalog.is_none() && self.catalog_error.as_ref() != Some(&why);
+                self.catalog_error = Some(why);
+                first
+            }
+        }
+    }
+
+    /// A custom kind came, changed or went.
+    pub(in crate::engine::fleet) fn on_custom_kinds(&mut self, turn: &Turn) {
+        let soon = turn.after(DISCOVERY_STEPS.first().copied().unwrap_or_default());
+        self.discovery_steps = 1;
+        match self.discovery {
+            Inquiry::Due(due) if due <= soon => {}
+            Inquiry::Due(_) | Inquiry::Idle => self.discovery = Inquiry::Due(soon),
+            // The steps after it look again.
+            Inquiry::Running => {}
+        }
+    }
+}
