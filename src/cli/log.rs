@@ -27,10 +27,11 @@ pub fn start(environment: &Environment, verbose: u8) -> Result<Log, String> {
     let Some(folder) = &environment.state_folder else { return Ok(Log(None)) };
     let file = open(folder).map_err(|why| format!("no log in {}: {why}", environment.shorten(folder)))?;
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(file);
+    // At `warn` kube_client writes whole answers that it cannot parse: a Secret may be in one.
     let level = match verbose {
-        0 => "quarterdeck=info,warn",
-        1 => "quarterdeck=debug,kube=info,warn",
-        _ => "quarterdeck=trace,kube=debug,info",
+        0 => "quarterdeck=info,kube_client=error,warn",
+        1 => "quarterdeck=debug,kube_client=error,kube_runtime=info,warn",
+        _ => "quarterdeck=trace,kube_client=error,kube_runtime=debug,info",
     };
     let started = tracing_subscriber::fmt()
         .with_writer(writer)

@@ -42,12 +42,17 @@ pub struct Setup {
     pub size: (u16, u16),
 }
 
-/// One line that says what came of the last thing done.
+/// One line that says what came of the last thing done, or what the engine has to say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     pub severity: Severity,
     pub text: String,
+    /// When it makes room for what is missing: seconds are enough to read a line.
+    pub until: UnixSeconds,
 }
+
+/// How long a message stays when no key is pressed.
+const MESSAGE_S: i64 = 10;
 
 /// The screen.
 #[derive(Debug)]
@@ -184,6 +189,7 @@ impl App {
             return false;
         }
         self.now = now;
+        self.message.take_if(|message| message.until <= now);
         for tab in &mut self.tabs {
             if tab.listing.filter().depends_on_time() {
                 tab.listing.judge(false, now);
@@ -216,11 +222,13 @@ impl App {
     }
 
     fn show_notices(&mut self) {
-        let Some(newest) = self.snapshot.notices.last() else { return };
-        let worst = self.snapshot.notices.iter().filter(|n| n.number > self.seen_notice && n.severity > Severity::Note);
+        let snapshot = Arc::clone(&self.snapshot);
+        let Some(newest) = snapshot.notices.last() else { return };
+        let worst = snapshot.notices.iter().filter(|n| n.number > self.seen_notice && n.severity > Severity::Note);
         if let Some(notice) = worst.max_by_key(|n| (n.severity, n.number)) {
             let cluster = notice.cluster.as_ref().map_or_else(String::new, |c| format!("{c}: "));
-            self.message = Some(Message { severity: notice.severity, text: format!("{cluster}{}", notice.text) });
+            let (severity, text) = (notice.severity, format!("{cluster}{}", notice.text));
+            self.say(severity, &text);
         }
         self.seen_notice = newest.number;
     }
@@ -232,7 +240,8 @@ impl App {
 
     /// Puts a line where it is read; says that there is something to draw.
     fn say(&mut self, severity: Severity, text: &str) -> bool {
-        self.message = Some(Message { severity, text: text.to_owned() });
+        let until = UnixSeconds(self.now.0.saturating_add(MESSAGE_S));
+        self.message = Some(Message { severity, text: text.to_owned(), until });
         true
     }
 
@@ -287,7 +296,9 @@ impl App {
     /// Seconds until something on the screen reads differently by the passing of time alone.
     pub fn next_change(&self) -> Option<i64> {
         let height = self.page();
-        self.tab().and_then(|tab| tab.listing.next_change(height, self.now))
+        let message = self.message.as_ref().map(|message| message.until.since(self.now).max(1));
+        let rows = self.tab().and_then(|tab| tab.listing.next_change(height, self.now));
+        message.into_iter().chain(rows).min()
     }
 
     /// What to save for the next start.

@@ -50,6 +50,8 @@ pub struct Reader {
     follow: bool,
     folds: Folds,
     search: Option<Search>,
+    /// The room of the last key: new lines keep the cursor in sight there.
+    room: Room,
 }
 
 impl Reader {
@@ -99,12 +101,16 @@ impl Reader {
         if let Some(search) = &mut self.search {
             search.refresh(&self.lines);
         }
+        if self.cursor.is_some() && self.room.rows > 0 {
+            self.keep_cursor_visible(self.room);
+        }
     }
 
     /// Does what a key asked for; `false` if it is not the viewer's.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
     pub fn on(&mut self, action: Action, room: Room) -> bool {
         let page = room.rows.saturating_sub(1).max(1);
+        self.room = room;
         match action {
             Action::Up => self.step(room, false),
             Action::Down => self.step(room, true),
@@ -235,8 +241,8 @@ impl Reader {
         let next = if down { Some(self.folds.next(cursor)) } else { self.folds.previous(cursor) };
         if let Some(next) = next.filter(|n| *n < self.lines.len()) {
             self.cursor = Some(next);
-            self.keep_cursor_visible(room);
         }
+        self.keep_cursor_visible(room);
     }
 
     fn go(&mut self, line: usize, room: Room) {

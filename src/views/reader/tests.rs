@@ -93,6 +93,18 @@ fn a_line_longer_than_the_screen_can_be_paged_through() {
     assert_eq!((reader.cursor(), shown(&reader, ROOM).last()), (Some(1), Some(&1)));
 }
 
+#[test]
+fn lines_that_unfold_do_not_push_the_cursor_out_of_sight() {
+    let room = Room::new(20, 5);
+    let mut reader = Reader::document(Syntax::Describe);
+    reader.set_lines(texts("a\nb\n  c\n  d\n  e\n  f\ng"), 0);
+    reader.on(Action::FoldAll, room);
+    reader.on(Action::Bottom, room);
+    reader.set_lines(texts("1\n2\n3\n4\n5\n6\n7"), 0);
+    let cursor = reader.cursor().unwrap();
+    assert!(shown(&reader, room).contains(&cursor), "{cursor} of {:?}", shown(&reader, room));
+}
+
 fn any_action() -> impl Strategy<Value = Action> {
     proptest::sample::select(vec![
         Action::Up,
