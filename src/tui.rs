@@ -77,7 +77,8 @@ pub async fn run(
     for problem in problems {
         app.warn(&problem);
     }
-    let mut console = Console { app, screen, requests, state_dir: options.state_dir.clone(), due: None, drawn: None };
+    let mut console =
+        Console { app, screen, requests, state_dir: options.state_dir.clone(), due: None, drawn: None, ticked: None };
     let reason = console.run(snapshots, ground::ask(&options)).await;
     session::save(options.state_dir.as_deref(), &console.app.memory());
     reason
@@ -91,6 +92,8 @@ struct Console {
     /// When the next frame is due; `None` while nothing changed.
     due: Option<Instant>,
     drawn: Option<Instant>,
+    /// When the time was last looked at.
+    ticked: Option<Instant>,
 }
 
 impl Console {
@@ -137,7 +140,10 @@ impl Console {
                     self.app.update(Msg::Tick(clock::now()));
                     self.app.update(Msg::Snapshot(snapshot))
                 }
-                () = at(tick) => self.app.update(Msg::Tick(clock::now())),
+                () = at(tick) => {
+                    self.ticked = Some(Instant::now());
+                    self.app.update(Msg::Tick(clock::now()))
+                }
             };
             if let Some(reason) = self.follow(flow)? {
                 return Ok(reason);
@@ -220,8 +226,8 @@ impl Console {
     /// When the screen next reads differently by itself: at a whole second, since ages are whole seconds.
     fn next_tick(&self) -> Option<Instant> {
         let seconds = u64::try_from(self.app.next_change()?).ok()?.max(1);
-        let drawn = self.drawn.unwrap_or_else(Instant::now);
-        Some(drawn + Duration::from_secs(seconds))
+        let last = self.drawn.max(self.ticked).unwrap_or_else(Instant::now);
+        Some(last + Duration::from_secs(seconds))
     }
 }
 

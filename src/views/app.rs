@@ -194,6 +194,9 @@ impl App {
             if tab.listing.filter().depends_on_time() {
                 tab.listing.judge(false, now);
             }
+            if tab.listing.coverage.missing.iter().any(|m| m.since.is_some()) {
+                tab.listing.feed(&self.snapshot, tab.view, now);
+            }
         }
         true
     }

@@ -91,3 +91,53 @@ fn selected(row: &Row, slot: &Slot, resource: &'static str) -> Drill {
         Err(why) => Drill::Refused(format!("the selector of {} cannot be read: {why}", row.name)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::cluster::ClusterName;
+    use crate::model::kind::KindId;
+    use crate::protocol::ShardKey;
+    use crate::views::fixture::deployment_shard;
+    use std::sync::Arc;
+
+    fn opened(group: &str, kind: &str, selector: &str) -> Drill {
+        let shard = deployment_shard("eu", &[("payments", "api", selector)]);
+        let row = Arc::clone(&shard.rows[0]);
+        let key =
+            ShardKey { cluster: ClusterName::new("eu"), kind: KindId::new(group, kind), selector: Text::default() };
+        drill(&row, &Slot { key, shard: Arc::new(shard) })
+    }
+
+    fn resource(drill: Drill) -> (String, Belongs) {
+        match drill {
+            Drill::Rows { resource, within } => (resource.to_string(), within.test),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn workloads_open_what_belongs_to_them() {
+        let owned = Belongs::Owned("eu/payments/api".into());
+        for kind in ["ReplicaSet", "StatefulSet", "DaemonSet"] {
+            assert_eq!(resource(opened("apps", kind, "")), ("pods".to_owned(), owned.clone()), "{kind}");
+        }
+        assert_eq!(resource(opened("batch", "CronJob", "")), ("jobs".to_owned(), owned));
+        let (pods, test) = resource(opened("apps", "Deployment", "app=api"));
+        assert_eq!(pods, "pods");
+        assert!(matches!(test, Belongs::Selected { namespace, .. } if namespace == "payments"));
+        let (_, test) = resource(opened("", "Node", ""));
+        assert_eq!(test, Belongs::Column { name: "NODE".into(), value: "api".into() });
+    }
+
+    #[test]
+    fn others_open_as_what_they_are() {
+        assert_eq!(opened("", "Namespace", ""), Drill::Namespace("api".into()));
+        assert_eq!(opened("apiextensions.k8s.io", "CustomResourceDefinition", ""), Drill::Kind("api".into()));
+        assert_eq!(opened("", "Pod", ""), Drill::Containers);
+        assert_eq!(opened("", "ConfigMap", ""), Drill::Describe);
+        assert_eq!(opened("quarterdeck.dev", "Cluster", ""), Drill::Cluster);
+        let refused = Drill::Refused("api selects nothing: it has no selector".to_owned());
+        assert_eq!(opened("", "Service", ""), refused, "a service without a selector");
+    }
+}

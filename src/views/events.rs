@@ -96,3 +96,54 @@ fn with_count(columns: &[Column]) -> Arc<[Column]> {
     }
     Arc::from(columns)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::cluster::ClusterName;
+    use crate::model::kind::KindId;
+    use crate::model::time::UnixSeconds;
+    use crate::protocol::{Revision, ShardKey};
+    use crate::views::fixture::{pod, shard};
+
+    fn event(name: &str, seen: i64, reason: &str, count: i64) -> Arc<Row> {
+        let cells = [
+            Cell::Since(UnixSeconds(seen)),
+            Cell::text("Warning"),
+            Cell::text(reason),
+            Cell::text("pod/api"),
+            Cell::Int(count),
+            Cell::text("back-off"),
+        ];
+        let base = pod("eu", ("payments", name, "", 0, 0));
+        Arc::new(Row { cells: Box::from(cells), ..Row::clone(&base) })
+    }
+
+    fn slot(revision: u64, rows: Vec<Arc<Row>>) -> Slot {
+        let names = ["LAST SEEN", "TYPE", "REASON", "OBJECT", "COUNT", "MESSAGE"];
+        let columns = names.map(Column::new).to_vec().into();
+        let key =
+            ShardKey { cluster: ClusterName::new("eu"), kind: KindId::new("", "Event"), selector: Text::default() };
+        Slot { key, shard: Arc::new(Shard { revision: Revision(revision), ..shard(columns, rows) }) }
+    }
+
+    #[test]
+    fn equal_events_are_one_row_with_their_count_and_the_newest_time() {
+        let rows = vec![event("a", 10, "BackOff", 3), event("b", 30, "BackOff", 4), event("c", 20, "Failed", 1)];
+        let folded = deduplicated(vec![slot(1, rows)], &[]);
+        let shown = |row: &Arc<Row>| (row.name.to_string(), row.cells[0].clone(), row.cells[4].clone());
+        let shown: Vec<_> = folded[0].shard.rows.iter().map(shown).collect();
+        let since = |s| Cell::Since(UnixSeconds(s));
+        assert_eq!(shown, [("b".into(), since(30), Cell::Int(7)), ("c".into(), since(20), Cell::Int(1))]);
+    }
+
+    #[test]
+    fn what_did_not_change_stays_where_it_is() {
+        let before = deduplicated(vec![slot(1, vec![event("a", 10, "BackOff", 3)])], &[]);
+        let again = deduplicated(vec![slot(1, vec![event("a", 10, "BackOff", 3)])], &before);
+        assert!(Arc::ptr_eq(&before[0].shard, &again[0].shard));
+        let rows = vec![event("a", 10, "BackOff", 3), event("c", 20, "Failed", 1)];
+        let more = deduplicated(vec![slot(2, rows)], &before);
+        assert!(Arc::ptr_eq(&before[0].shard.rows[0], &more[0].shard.rows[0]));
+    }
+}

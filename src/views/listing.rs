@@ -80,7 +80,7 @@ impl Listing {
         let slots = match &self.place.source {
             Source::Fleet => vec![fleet::slot(snapshot, self.merged.slots().first())],
             Source::Resources(_) | Source::Events => {
-                let mut coverage = resources::coverage(snapshot, view, &self.place.looked_at());
+                let mut coverage = resources::coverage(snapshot, view, &self.place.looked_at(), now);
                 let slots = std::mem::take(&mut coverage.slots);
                 self.coverage = coverage;
                 self.prepared(slots)
@@ -284,6 +284,8 @@ impl Listing {
         });
         let cells = moments.map(|t| until_next_change(now.since(t))).min();
         let by_filter = self.filter.depends_on_time().then_some(1);
-        [cells, by_filter].into_iter().flatten().min()
+        let gaps = self.coverage.missing.iter().filter_map(|m| m.since);
+        let gaps = gaps.map(|t| until_next_change(now.since(t))).min();
+        [cells, by_filter, gaps].into_iter().flatten().min()
     }
 }

@@ -30,6 +30,8 @@ pub struct Missing {
     pub why: String,
     /// What the user can do; empty where time does it.
     pub next: String,
+    /// Since when its cluster is not as it should be, where `why` says how long.
+    pub since: Option<UnixSeconds>,
 }
 
 /// The shards of a view, and what is missing from it.
@@ -44,19 +46,20 @@ pub struct Coverage {
 }
 
 /// Collects a view's shards over the scope.
-pub fn coverage(snapshot: &Snapshot, view: ViewId, scope: &Scope) -> Coverage {
+pub fn coverage(snapshot: &Snapshot, view: ViewId, scope: &Scope, now: UnixSeconds) -> Coverage {
     let mut coverage = Coverage::default();
     let resolutions = snapshot.resolutions.get(&view);
     for cluster in snapshot.clusters.values().filter(|c| scope.has_cluster(c)) {
         coverage.wanted += 1;
         let resolution = resolutions.and_then(|r| r.get(&cluster.entry.name));
-        let missing = shards_of(snapshot, resolution, &mut coverage.slots);
-        match worst(cluster, missing, snapshot.at) {
+        let missing = shards_of(snapshot, resolution, &mut coverage.slots, now);
+        let since = cluster.state.since();
+        match worst(cluster, missing, now) {
             None => coverage.complete += 1,
             Some((gap, why, next)) => {
                 // That a kind is not served is all there is to know.
                 coverage.complete += usize::from(why == NOT_SERVED);
-                coverage.missing.push(Missing { cluster: cluster.entry.name.clone(), gap, why, next });
+                coverage.missing.push(Missing { cluster: cluster.entry.name.clone(), gap, why, next, since });
             }
         }
     }
@@ -75,7 +78,12 @@ fn reason(gap: Gap, why: impl Into<String>, next: impl Into<String>) -> Reason {
 }
 
 /// Adds the shards of one cluster; says what is not complete about them.
-fn shards_of(snapshot: &Snapshot, resolution: Option<&Resolution>, slots: &mut Vec<Slot>) -> Option<Reason> {
+fn shards_of(
+    snapshot: &Snapshot,
+    resolution: Option<&Resolution>,
+    slots: &mut Vec<Slot>,
+    now: UnixSeconds,
+) -> Option<Reason> {
     let keys = match resolution {
         None | Some(Resolution::Pending) => return Some(reason(Gap::Progress, "asking what it serves", "")),
         Some(Resolution::NotServed) => return Some(reason(Gap::Quiet, NOT_SERVED, "")),
@@ -89,7 +97,7 @@ fn shards_of(snapshot: &Snapshot, resolution: Option<&Resolution>, slots: &mut V
             continue;
         };
         slots.push(Slot { key: key.clone(), shard: Arc::clone(shard) });
-        worst = worst.max(shard_gap(&shard.state, shard.only.as_deref(), snapshot.at));
+        worst = worst.max(shard_gap(&shard.state, shard.only.as_deref(), now));
     }
     worst
 }

@@ -355,12 +355,16 @@ fn the_line_completes_and_remembers() {
 
 #[test]
 fn an_age_wakes_the_screen_when_it_next_reads_differently() {
-    let app = at_pods();
-    assert_eq!(app.next_change(), Some(1), "a pod of 12 s counts seconds");
-    let old = fleet().rows(VIEW, "us-east", &pods(), pod_shard("us-east", &[("a", "old", "Running", 0, 15_000)]));
-    let mut app = at_pods();
-    app.update(Msg::Snapshot(old.snapshot()));
-    assert_eq!(app.next_change(), Some(60));
+    let with_pod_of = |seconds| {
+        let shard = pod_shard("eu-west", &[("a", "pod", "Running", 0, seconds)]);
+        let fleet = Fleet::default().cluster("eu-west", ClusterState::Live).rows(VIEW, "eu-west", &pods(), shard);
+        let mut app = App::new(setup((120, 20), Some("pods")));
+        app.update(Msg::Snapshot(fleet.snapshot()));
+        app
+    };
+    assert_eq!(with_pod_of(12).next_change(), Some(1));
+    assert_eq!(with_pod_of(15_000).next_change(), Some(60));
+    assert_eq!(at_pods().next_change(), Some(1), "a cluster that is down for 6 m counts seconds too");
 }
 
 proptest::proptest! {
