@@ -105,6 +105,8 @@ impl Console {
         // Opened once the terminal has said what its background is: two readers would take each other's input.
         let mut events: Option<EventStream> = None;
         let mut signals = signals::Signals::new()?;
+        // Nobody listened so far.
+        self.measure();
         self.draw()?;
         let first = Arc::clone(&snapshots.borrow_and_update());
         self.tell(Msg::Snapshot(first));
@@ -122,13 +124,12 @@ impl Console {
                     match signal {
                         signals::Signal::End => return Ok(ExitReason::Signal),
                         signals::Signal::Continue => self.take_back()?,
+                        signals::Signal::Resize => self.measure(),
                     }
                     continue;
                 }
                 light = &mut ground, if events.is_none() => {
                     events = Some(EventStream::new());
-                    // Nobody listened so far.
-                    self.measure();
                     light.map_or_else(|_| Flow::default(), |light| self.app.update(Msg::Background { light }))
                 }
                 changed = snapshots.changed() => {

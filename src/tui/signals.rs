@@ -1,4 +1,4 @@
-//! Signals that end the console in good order, and the one that brings it back.
+//! Signals: those that end the console in good order, the one that brings it back, and a new size.
 
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
@@ -7,6 +7,8 @@ pub(super) enum Signal {
     End,
     /// SIGCONT: the shell gave the terminal back.
     Continue,
+    /// SIGWINCH. The event stream tells it too, but only from its first read on, and it is opened late.
+    Resize,
 }
 
 pub(super) struct Signals {
@@ -14,6 +16,7 @@ pub(super) struct Signals {
     hangup: Stream,
     interrupt: Stream,
     resume: Stream,
+    resize: Stream,
 }
 
 impl Signals {
@@ -24,6 +27,7 @@ impl Signals {
             hangup: from(SignalKind::hangup())?,
             interrupt: from(SignalKind::interrupt())?,
             resume: from(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+            resize: from(SignalKind::window_change())?,
         })
     }
 
@@ -33,6 +37,7 @@ impl Signals {
             _ = self.hangup.recv() => Signal::End,
             _ = self.interrupt.recv() => Signal::End,
             _ = self.resume.recv() => Signal::Continue,
+            _ = self.resize.recv() => Signal::Resize,
         }
     }
 }
