@@ -170,7 +170,8 @@ impl Doctor {
             let room = row(n).right().saturating_sub(end + 2);
             if room > 12 && !line.why.is_empty() {
                 let rest = Rect { x: end + 2, width: room, ..row(n) };
-                write(buffer, rest, &fit(&line.why, usize::from(room)), scene.theme.style(Role::Dim));
+                // A reason says most at its beginning: cut at the end, by the edge.
+                write(buffer, rest, &line.why, scene.theme.style(Role::Dim));
             }
         }
     }

@@ -136,7 +136,7 @@ pub fn say(area: Rect, buffer: &mut Buffer, lines: &[(String, Role)], theme: &Th
     let columns = usize::from(area.width.saturating_sub(2));
     let mut y = area.y;
     for (text, role) in lines {
-        for range in super::reader::lines::wrapped(text, columns) {
+        for range in words(text, columns) {
             let row = Rect { x: area.x + area.width.min(1), y, width: area.width.saturating_sub(2), height: 1 };
             if y < area.bottom() {
                 write(buffer, row, text.get(range).unwrap_or_default(), theme.style(*role));
@@ -146,7 +146,45 @@ pub fn say(area: Rect, buffer: &mut Buffer, lines: &[(String, Role)], theme: &Th
     }
 }
 
+/// Cuts a sentence into rows between words; a word longer than the row is cut within.
+fn words(text: &str, columns: usize) -> Vec<std::ops::Range<usize>> {
+    let mut rows: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut at = 0;
+    for word in text.split_inclusive(' ') {
+        let (start, end) = (at, at + word.len());
+        at = end;
+        match rows.last_mut() {
+            Some(row) if width(text.get(row.start..end).unwrap_or_default().trim_end()) <= columns => row.end = end,
+            _ => rows.extend(
+                super::reader::lines::wrapped(word.trim_end(), columns).iter().map(|r| start + r.start..start + r.end),
+            ),
+        }
+    }
+    rows
+}
+
 /// The body of a leaf with a column free at each side, as its title row has.
 pub fn inner(body: Rect) -> Rect {
     Rect { x: body.x + body.width.min(1), width: body.width.saturating_sub(2), ..body }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_break_between_words() {
+        let text = "api is forbidden: supercalifragilistic words";
+        let rows: Vec<&str> = words(text, 12).into_iter().map(|r| text[r].trim_end()).collect();
+        assert_eq!(rows, ["api is", "forbidden:", "supercalifra", "gilistic", "words"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_row_is_too_wide(text in "[a-z ]{0,60}", columns in 1_usize..20) {
+            for row in words(&text, columns) {
+                assert!(width(text[row].trim_end()) <= columns);
+            }
+        }
+    }
 }

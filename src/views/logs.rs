@@ -226,6 +226,9 @@ impl LogView {
             let more = if more > 0 { format!(" (+{more})") } else { String::new() };
             notes.push((format!("{}{more}", self.source.container), Role::Scope));
         }
+        if self.source.container.is_empty() && self.containers.len() > 1 {
+            notes.push((format!("1 of {} containers", self.containers.len()), Role::Scope));
+        }
         if self.source.previous {
             notes.push(("previous run".to_owned(), Role::Warning));
         }

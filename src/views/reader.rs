@@ -162,9 +162,23 @@ impl Reader {
     pub fn search(&mut self, text: &str, room: Room) {
         self.search = Search::new(text, &self.lines);
         let here = self.here(room);
-        if let Some(line) = self.search.as_ref().and_then(|s| s.from(here)) {
+        if let Some(line) = self.search.as_ref().and_then(|s| self.prefer_shown(s, here, true)) {
             self.show_match(line, room);
         }
+    }
+
+    /// The next match that is not folded away, round the end; a folded one only when there is no other.
+    fn prefer_shown(&self, search: &Search, from: usize, forward: bool) -> Option<usize> {
+        let step = |at: usize| if forward { search.from(at) } else { search.before(at) };
+        let first = step(from)?;
+        let mut line = first;
+        for _ in 0..search.count() {
+            if self.folds.shown_for(line) == line {
+                return Some(line);
+            }
+            line = step(if forward { line + 1 } else { line })?;
+        }
+        Some(first)
     }
 
     /// The text searched for, which of the matching lines is current, and how many there are.
@@ -281,7 +295,10 @@ impl Reader {
 
     fn next_match(&mut self, room: Room, forward: bool) {
         let here = self.here(room);
-        let found = self.search.as_ref().and_then(|s| if forward { s.from(here + 1) } else { s.before(here) });
+        let found = self.search.as_ref().and_then(|s| {
+            let from = if forward { here + 1 } else { here };
+            self.prefer_shown(s, from, forward)
+        });
         if let Some(line) = found {
             self.show_match(line, room);
         }

@@ -19,11 +19,8 @@ impl Reader {
         let room = Room::new(area.width, area.height);
         for (y, spot) in (area.y..area.bottom()).zip(self.window(room)) {
             let row = Rect { y, height: 1, ..area };
-            buffer.set_style(row, theme.style(role));
+            buffer.set_style(row, self.over(spot, theme.style(role), theme));
             self.draw_row(spot, row, buffer, (theme, theme.style(role)));
-            if self.cursor == Some(spot.line) {
-                buffer.set_style(row, theme.style(Role::Cursor));
-            }
         }
     }
 
@@ -39,6 +36,7 @@ impl Reader {
         let matches = self.search.as_ref().map_or_else(Vec::new, |s| s.ranges(&line));
         let style = |byte: usize| {
             let plain = role_at(&parts, byte).map_or(ground, |role| ground.patch(theme.style(role)));
+            let plain = self.over(spot, plain, theme);
             if is_in(&matches, byte) { plain.patch(self.match_style(spot, theme)) } else { plain }
         };
         let end = put(&line, shown, row, buffer, style);
@@ -49,6 +47,11 @@ impl Reader {
                 theme.style(Role::Dim)
             });
         }
+    }
+
+    /// A style with the cursor's over it, where the cursor is.
+    fn over(&self, spot: Spot, style: Style, theme: &Theme) -> Style {
+        if self.cursor == Some(spot.line) { style.patch(theme.style(Role::Cursor)) } else { style }
     }
 
     fn match_style(&self, spot: Spot, theme: &Theme) -> Style {

@@ -63,6 +63,20 @@ fn a_match_in_a_fold_opens_it() {
 }
 
 #[test]
+fn a_match_that_is_shown_comes_before_a_folded_one() {
+    let mut reader = Reader::document(Syntax::Yaml);
+    reader.set_lines(texts("metadata:\n  managedFields:\n  - name: x\n  - name: y\n  name: a\nspec:\n  name: b"), 0);
+    reader.search("name", ROOM);
+    assert_eq!(reader.cursor(), Some(4));
+    reader.on(Action::NextMatch, ROOM);
+    assert_eq!(reader.cursor(), Some(6));
+    reader.on(Action::NextMatch, ROOM);
+    assert_eq!(reader.cursor(), Some(4), "round the end, the fold stays closed");
+    reader.on(Action::PreviousMatch, ROOM);
+    assert_eq!(reader.cursor(), Some(6));
+}
+
+#[test]
 fn wrapped_lines_take_several_rows() {
     let mut reader = Reader::document(Syntax::Plain);
     reader.set_lines(texts("0123456789012345678901234567890\nb"), 0);
