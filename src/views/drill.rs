@@ -110,10 +110,8 @@ mod tests {
     }
 
     fn resource(drill: Drill) -> (String, Belongs) {
-        match drill {
-            Drill::Rows { resource, within } => (resource.to_string(), within.test),
-            other => panic!("{other:?}"),
-        }
+        let Drill::Rows { resource, within } = drill else { panic!("{drill:?}") };
+        (resource.to_string(), within.test)
     }
 
     #[test]

@@ -87,11 +87,15 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The event columns with COUNT always shown; added at the end where a server has none.
+/// The event columns with COUNT always shown; added at the end where a server has none. A shard whose list
+/// has not begun has no columns yet.
 fn with_count(columns: &[Column]) -> Arc<[Column]> {
     let mut columns = columns.to_vec();
+    if columns.is_empty() {
+        return Arc::from(columns);
+    }
     match column(&columns, "COUNT").and_then(|at| columns.get_mut(at)) {
-        Some(count) => count.priority = 0,
+        Some(count) => *count = Column::new("COUNT").right(),
         None => columns.push(Column::new("COUNT").right()),
     }
     Arc::from(columns)

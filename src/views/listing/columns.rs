@@ -60,7 +60,9 @@ impl Listing {
         // An event is named by its object; its own name says nothing.
         let is_name = |c: &Column| self.place.source == Source::Events && c.name == "OBJECT";
         let cells = self.columns.iter().filter(|c| !is_name(c));
-        all.extend(cells.map(|c| (SortKey::Column(c.name.clone()), shown(c))));
+        let is_last = |c: &&Column| self.place.source == Source::Events && c.name == "MESSAGE";
+        let (last, others): (Vec<&Column>, Vec<&Column>) = cells.partition(is_last);
+        all.extend(others.into_iter().chain(last).map(|c| (SortKey::Column(c.name.clone()), shown(c))));
         all
     }
 
