@@ -320,3 +320,15 @@ fn text_from_a_cluster_cannot_drive_the_terminal() {
     assert!(console.terminal.is_alternate());
     console.leave();
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_costs_the_log_and_nothing_else() {
+    let home = Home::empty();
+    let folder = home.path(".local/state/quarterdeck");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink("/dev/full", folder.join("qd.log")).unwrap();
+    let console = Console::open(home, &["--demo", "-c", ":pods -A"], WIDE);
+    console.shows(&["Running", "help"]);
+    console.leave();
+}
