@@ -65,10 +65,9 @@ pub(super) async fn serve(server: Arc<ApiServer>, port: Port, acceptor: TlsAccep
             Ok(current) => current,
             Err(error) => {
                 tracing::warn!(cluster = server.member.name, %error, "demo: the port cannot be opened again");
-                match reclaim(server.port).await {
-                    Some(socket) => Port::Closed(socket),
-                    None => return,
-                }
+                // Had again, it is not yet what the fault asks for: once more round.
+                port = reclaim(server.port).await.map(Port::Closed);
+                continue;
             }
         };
         if let Port::Open(listener) = &current {

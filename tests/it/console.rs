@@ -76,6 +76,10 @@ fn the_demo_shows_a_fleet_in_trouble() {
         row(text, "eu-west").contains("live")
             && row(text, "sa-east").contains("unreachable")
             && row(text, "staging").contains("auth needed")
+            // A screen may be read half drawn: what is judged below is waited for here.
+            && row(text, "staging").contains("aws sso login")
+            && row(text, "sa-east").contains("refused")
+            && ["us-east", "ap-south", "edge-lab"].iter().all(|cluster| text.contains(cluster))
     });
     assert!(text.lines().next().unwrap_or_default().contains("demo"), "the title says so:\n{text}");
     for cluster in ["us-east", "ap-south", "edge-lab"] {
