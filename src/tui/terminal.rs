@@ -4,6 +4,7 @@ use base64::Engine as _;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use crossterm::{cursor, execute, queue, terminal};
+use ratatui::layout::Rect;
 use ratatui::{DefaultTerminal, Frame};
 use std::io::{Write as _, stdout};
 
@@ -70,7 +71,9 @@ impl Screen {
         terminal::enable_raw_mode()?;
         execute!(stdout(), terminal::EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
         self.capture_mouse(self.mouse)?;
-        self.terminal.clear()
+        // Not `clear`: it asks the terminal where the cursor is, and the answer goes to whoever reads the keys.
+        let (columns, rows) = Self::size();
+        self.terminal.resize(Rect::new(0, 0, columns, rows))
     }
 }
 

@@ -124,11 +124,46 @@ fn pods_are_merged_filtered_and_opened() {
 }
 
 #[test]
+fn objects_are_read_described_and_tailed() {
+    let mut console = Console::on(shared(), &["-c", ":pods -n payments @east"]);
+    console.shows(&["payments", "east", "Running"]);
+    console.terminal.send("y");
+    console.shows(&["apiVersion: v1", "kind: Pod"]);
+    console.terminal.send(ESC);
+    console.shows(&["NAMESPACE", "Running"]);
+    console.terminal.send("d");
+    console.shows(&["Name:", "Namespace:", "payments"]);
+    console.terminal.send(ESC);
+    console.shows(&["NAMESPACE", "Running"]);
+    console.terminal.send("l");
+    console.hides("NAMESPACE");
+    console.terminal.send(ESC);
+    console.shows(&["NAMESPACE", "Running"]);
+    console.leave();
+}
+
+#[test]
+fn help_lists_the_keys_of_the_view() {
+    let mut console = Console::demo(&[]);
+    console.shows(&["eu-west"]);
+    console.terminal.send("?");
+    console.shows(&["ctrl-z", "unhealthy"]);
+    console.terminal.send(ESC);
+    console.hides("unhealthy only");
+    console.shows(&["eu-west", "STATE"]);
+    console.leave();
+}
+
+#[test]
 fn the_events_of_all_clusters_are_one_table() {
     let mut console = Console::on(shared(), &[]);
     console.shows(&["east", "live"]);
     console.run("events");
     console.shows(&["REASON", "CLUSTER", "Warning"]);
+    console.run("doctor");
+    console.shows(&["east", "WATCHES"]);
+    console.terminal.send(ESC);
+    console.shows(&["REASON", "Warning"]);
     console.leave();
 }
 
@@ -153,6 +188,18 @@ fn signals_give_the_terminal_back() {
         console.terminal.end(SOON);
         assert!(!console.terminal.is_alternate(), "{signal:?} leaves the terminal as it was");
     }
+}
+
+#[test]
+fn a_stopped_console_goes_on_where_it_was() {
+    let mut console = Console::demo(&["-c", ":pods -A"]);
+    console.shows(&["Running"]);
+    console.terminal.signal(Signal::STOP);
+    console.terminal.resize((110, 30));
+    console.terminal.signal(Signal::CONT);
+    console.run("deploy -A");
+    console.shows(&["UP-TO-DATE", "? help"]);
+    console.leave();
 }
 
 #[test]
