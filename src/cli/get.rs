@@ -345,7 +345,8 @@ fn report(args: &GetArgs, wanted: &Wanted, all: &Collected, streams: &mut Stream
     }
     let structured = matches!(args.output, Output::Json | Output::Yaml);
     if nothing && lines.is_empty() && !structured && !args.ignore_not_found {
-        lines.push(match (&wanted.namespace, wanted.all_namespaces) {
+        let everywhere = wanted.all_namespaces || all.replies.iter().all(|reply| !reply.kind.namespaced);
+        lines.push(match (&wanted.namespace, everywhere) {
             (Some(namespace), false) => format!("No resources found in {namespace} namespace."),
             (None, false) => "No resources found in each context's own namespace (-A looks in all).".to_owned(),
             (_, true) => "No resources found".to_owned(),

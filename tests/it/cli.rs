@@ -167,6 +167,8 @@ fn an_unknown_kind_is_an_error_and_an_empty_answer_is_none() {
     let empty = qd(BOTH, &["get", "pods", "-n", "nowhere"]);
     assert_eq!((empty.code, empty.stdout.as_str()), (Some(0), ""));
     assert_eq!(empty.stderr, "No resources found in nowhere namespace.\n");
+    let nowhere = qd(BOTH, &["get", "nodes", "-l", "none=such"]);
+    assert_eq!(nowhere.stderr, "No resources found\n", "what has no namespace is in none");
 }
 
 #[test]
