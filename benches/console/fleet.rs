@@ -163,14 +163,17 @@ fn filter_and_sort(mut console: Console, plan: &Plan) -> Outcome<Vec<Figure>> {
     let mut sorted = Figure::new("sort 100,000 rows: key to frame", Unit::Milliseconds, 100.0);
     for _ in 0..plan.runs {
         console.key_to_frame("/", |text| text.lines().rev().take(2).any(|line| line.trim_start().starts_with('/')))?;
-        for (at, (key, figure)) in
-            [("p", 0), ("r", 1), ("i", 1), ("c", 1), ("\u{7f}", 2), ("\u{7f}", 2)].into_iter().enumerate()
-        {
-            let before = counts(&console.text()).shown;
-            let taken = console.key_to_frame(key, |text| {
-                let now = counts(text).shown;
-                now.is_some() && (at == 0 || now != before)
-            })?;
+        for (key, typed, figure) in [
+            ("p", "/p", 0),
+            ("r", "/pr", 1),
+            ("i", "/pri", 1),
+            ("c", "/pric", 1),
+            ("\u{7f}", "/pri", 2),
+            ("\u{7f}", "/pr", 2),
+        ] {
+            // The first line says what is filtered by, in the frame that shows the rows of that.
+            let is_applied = |text: &str| text.lines().next().is_some_and(|line| line.split(' ').any(|w| w == typed));
+            let taken = console.key_to_frame(key, is_applied)?;
             match figure {
                 0 => opened.add(taken),
                 1 => narrowed.add(taken),
