@@ -14,11 +14,17 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
+mod command;
 mod connection;
+mod console;
 mod control_plane;
 mod hold;
 mod oracle;
 mod rig;
+#[expect(dead_code, reason = "of the terminal of the other tests, what is needed here")]
+#[expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why and fails")]
+#[path = "../it/terminal.rs"]
+mod terminal;
 
 use rig::{Outcome, Programs};
 
@@ -26,7 +32,7 @@ use rig::{Outcome, Programs};
 type Test = (&'static str, fn() -> Outcome);
 
 /// Each file names its own tests.
-const TESTS: &[&[Test]] = &[connection::TESTS, control_plane::TESTS, oracle::TESTS];
+const TESTS: &[&[Test]] = &[control_plane::TESTS, connection::TESTS, oracle::TESTS, command::TESTS, console::TESTS];
 
 fn main() -> ExitCode {
     let mut words = env::args().skip(1);
