@@ -20,10 +20,20 @@ struct Screen {
     changed: Condvar,
 }
 
+/// Where typed keys go, and the terminal's own answers.
+type Keys = Arc<Mutex<Box<dyn Write + Send>>>;
+
+/// What a program asks of its terminal, and what this one says: a dark background, and what it is.
+const QUESTIONS: [(&[u8], &[u8]); 3] = [
+    (b"\x1b]10;?", b"\x1b]10;rgb:e0e0/e0e0/e0e0\x1b\\"),
+    (b"\x1b]11;?", b"\x1b]11;rgb:1010/1010/1010\x1b\\"),
+    (b"\x1b[c", b"\x1b[?62;22c"),
+];
+
 /// A program in a terminal of its own; killed when dropped.
 pub(crate) struct Terminal {
     screen: Arc<Screen>,
-    keys: Box<dyn Write + Send>,
+    keys: Keys,
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
 }
@@ -48,7 +58,8 @@ impl Terminal {
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
-        let keys = pair.master.take_writer().expect("a writer");
+        let keys: Keys = Arc::new(Mutex::new(pair.master.take_writer().expect("a writer")));
+        let answers = Arc::clone(&keys);
         let mut output = pair.master.try_clone_reader().expect("a reader");
         let (rows, columns) = emulated((columns, rows));
         let shown = Shown { parser: vt100::Parser::new(rows, columns, 0), changes: 0, ended: false };
@@ -58,6 +69,7 @@ impl Terminal {
             let mut buffer = vec![0; 65536];
             loop {
                 let read = output.read(&mut buffer).unwrap_or(0);
+                answer(buffer.get(..read).unwrap_or_default(), &answers);
                 let mut shown = reader.shown.lock();
                 if read == 0 {
                     shown.ended = true;
@@ -107,7 +119,8 @@ impl Terminal {
     }
 
     pub(crate) fn send(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush()).expect("the terminal takes keys");
+        let mut to = self.keys.lock();
+        to.write_all(keys.as_bytes()).and_then(|()| to.flush()).expect("the terminal takes keys");
     }
 
     pub(crate) fn resize(&self, (columns, rows): (u16, u16)) {
@@ -156,6 +169,17 @@ impl Terminal {
             }
         }
         self.child.wait().expect("an exit code").exit_code()
+    }
+}
+
+/// Answers as a terminal does. Without, the program would wait a moment, and read keys as answers meanwhile.
+fn answer(output: &[u8], to: &Keys) {
+    for (question, answer) in QUESTIONS {
+        if output.windows(question.len()).any(|part| part == question) {
+            let mut to = to.lock();
+            // A program that ended meanwhile needs no answer.
+            drop(to.write_all(answer).and_then(|()| to.flush()));
+        }
     }
 }
 
