@@ -50,6 +50,14 @@ impl Console {
         self.terminal.wait(&format!("screen without {unwanted:?}"), SOON, |text| !text.contains(unwanted))
     }
 
+    /// Closes what lies over the table, and waits until it is gone: a key that came together with `esc` would be read
+    /// as one with `alt`.
+    fn close(&mut self) {
+        self.shows(&["esc back"]);
+        self.terminal.send(ESC);
+        self.hides("esc back");
+    }
+
     /// Types a command and runs it.
     fn run(&mut self, command: &str) {
         self.terminal.send(&format!(":{command}{ENTER}"));
@@ -129,15 +137,15 @@ fn objects_are_read_described_and_tailed() {
     console.shows(&["payments", "east", "Running"]);
     console.terminal.send("y");
     console.shows(&["apiVersion: v1", "kind: Pod"]);
-    console.terminal.send(ESC);
+    console.close();
     console.shows(&["NAMESPACE", "Running"]);
     console.terminal.send("d");
     console.shows(&["Name:", "Namespace:", "payments"]);
-    console.terminal.send(ESC);
+    console.close();
     console.shows(&["NAMESPACE", "Running"]);
     console.terminal.send("l");
     console.hides("NAMESPACE");
-    console.terminal.send(ESC);
+    console.close();
     console.shows(&["NAMESPACE", "Running"]);
     console.leave();
 }
@@ -148,8 +156,7 @@ fn help_lists_the_keys_of_the_view() {
     console.shows(&["eu-west"]);
     console.terminal.send("?");
     console.shows(&["ctrl-z", "unhealthy"]);
-    console.terminal.send(ESC);
-    console.hides("unhealthy only");
+    console.close();
     console.shows(&["eu-west", "STATE"]);
     console.leave();
 }
@@ -162,7 +169,7 @@ fn the_events_of_all_clusters_are_one_table() {
     console.shows(&["REASON", "CLUSTER", "Warning"]);
     console.run("doctor");
     console.shows(&["east", "WATCHES"]);
-    console.terminal.send(ESC);
+    console.close();
     console.shows(&["REASON", "Warning"]);
     console.leave();
 }

@@ -13,6 +13,29 @@ struct Shown {
     parser: vt100::Parser,
     changes: u64,
     ended: bool,
+    /// Within a synchronized update: a frame is half drawn, and nobody would see it.
+    drawing: bool,
+    /// The end of what was read last, where a mark may have been cut.
+    cut: Vec<u8>,
+}
+
+/// The marks around one frame.
+const BEGIN: &[u8] = b"\x1b[?2026h";
+const END: &[u8] = b"\x1b[?2026l";
+
+impl Shown {
+    fn take(&mut self, output: &[u8]) {
+        self.parser.process(output);
+        self.changes += 1;
+        self.cut.extend_from_slice(output);
+        let last = |mark: &[u8]| self.cut.windows(mark.len()).rposition(|part| part == mark);
+        let (begin, end) = (last(BEGIN), last(END));
+        if begin.is_some() || end.is_some() {
+            self.drawing = begin > end;
+        }
+        let kept = self.cut.len().min(BEGIN.len() - 1);
+        self.cut.drain(..self.cut.len() - kept);
+    }
 }
 
 struct Screen {
@@ -62,7 +85,13 @@ impl Terminal {
         let answers = Arc::clone(&keys);
         let mut output = pair.master.try_clone_reader().expect("a reader");
         let (rows, columns) = emulated((columns, rows));
-        let shown = Shown { parser: vt100::Parser::new(rows, columns, 0), changes: 0, ended: false };
+        let shown = Shown {
+            parser: vt100::Parser::new(rows, columns, 0),
+            changes: 0,
+            ended: false,
+            drawing: false,
+            cut: vec![],
+        };
         let screen = Arc::new(Screen { shown: Mutex::new(shown), changed: Condvar::new() });
         let reader = Arc::clone(&screen);
         std::thread::spawn(move || {
@@ -74,8 +103,7 @@ impl Terminal {
                 if read == 0 {
                     shown.ended = true;
                 } else {
-                    shown.parser.process(buffer.get(..read).unwrap_or_default());
-                    shown.changes += 1;
+                    shown.take(buffer.get(..read).unwrap_or_default());
                 }
                 reader.changed.notify_all();
                 if read == 0 {
@@ -146,7 +174,7 @@ impl Terminal {
         let mut shown = self.screen.shown.lock();
         loop {
             let now = text(&shown.parser);
-            if wanted(&now) {
+            if !shown.drawing && wanted(&now) {
                 return Ok(now);
             }
             let left = until.saturating_duration_since(Instant::now());

@@ -59,6 +59,14 @@ impl Console {
         self.until(&format!("{wanted:?}"), SOON, |text| wanted.iter().all(|part| text.contains(part)))
     }
 
+    /// Closes what lies over the table, and waits until it is gone: a key that came together with `esc` would be read
+    /// as one with `alt`.
+    fn close(&mut self) -> Outcome {
+        self.shows(&["esc back"])?;
+        self.terminal.send(ESC);
+        self.until("the overlay's end", SOON, |text| !text.contains("esc back")).map(drop)
+    }
+
     fn run(&mut self, line: &str) {
         self.terminal.send(&format!(":{line}\r"));
     }
@@ -232,7 +240,7 @@ fn relists_after_compaction() -> Outcome {
     console.shows(&["afterwards", "meanwhile"])?;
     console.run("doctor");
     console.shows(&["RELISTS"])?;
-    console.terminal.send(ESC);
+    console.close()?;
     console.shows(&["NAMESPACE", "afterwards"])?;
     console.leave()
 }
@@ -247,19 +255,19 @@ fn reads_logs_yaml_and_description() -> Outcome {
     console.terminal.send("l");
     console.shows(&["first line", "second line"])?;
     plane.write_log(&["first line", "second line", "third line"])?;
-    console.terminal.send(ESC);
+    console.close()?;
     console.shows(&["pod-0", "NAMESPACE"])?;
     console.terminal.send("p");
     console.shows(&["the run before"])?;
-    console.terminal.send(ESC);
+    console.close()?;
     console.shows(&["pod-0", "NAMESPACE"])?;
     console.terminal.send("y");
     console.shows(&["kind: Pod", "apiVersion: v1"])?;
-    console.terminal.send(ESC);
+    console.close()?;
     console.shows(&["pod-0", "NAMESPACE"])?;
     console.terminal.send("d");
     console.shows(&["registry.example/main:1", "node-0"])?;
-    console.terminal.send(ESC);
+    console.close()?;
     console.shows(&["pod-0", "NAMESPACE"])?;
     console.leave()
 }
@@ -286,7 +294,7 @@ fn sends_nothing_but_get() -> Outcome {
     for (key, shown) in [("y", "kind: Pod"), ("d", "Name:"), ("l", "ready")] {
         console.terminal.send(key);
         console.shows(&[shown])?;
-        console.terminal.send(ESC);
+        console.close()?;
         console.shows(&["NAMESPACE", "pod-1"])?;
     }
     console.leave()?;
