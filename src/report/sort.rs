@@ -76,7 +76,8 @@ fn step(rest: &str) -> Option<(Step, &str)> {
 fn order(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => x.as_f64().partial_cmp(&y.as_f64()).unwrap_or(Ordering::Equal),
-        (Value::String(x), Value::String(y)) => crate::model::cell::natural(x, y),
+        // By bytes, as kubectl orders text (seen beside it in the live tests).
+        (Value::String(x), Value::String(y)) => x.cmp(y),
         (Value::Bool(x), Value::Bool(y)) => x.cmp(y),
         (x, y) => x.to_string().cmp(&y.to_string()),
     }
