@@ -76,8 +76,11 @@ fn step(rest: &str) -> Option<(Step, &str)> {
 fn order(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => x.as_f64().partial_cmp(&y.as_f64()).unwrap_or(Ordering::Equal),
-        // By bytes, as kubectl orders text (seen beside it in the live tests).
-        (Value::String(x), Value::String(y)) => x.cmp(y),
+        // Numbers that stand as text by their value, other text by bytes, as kubectl orders it.
+        (Value::String(x), Value::String(y)) => match (x.parse::<f64>(), y.parse::<f64>()) {
+            (Ok(a), Ok(b)) => a.total_cmp(&b),
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => x.cmp(y),
+        },
         (Value::Bool(x), Value::Bool(y)) => x.cmp(y),
         (x, y) => x.to_string().cmp(&y.to_string()),
     }
