@@ -188,7 +188,7 @@ pub struct FanOutArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Objects")]
 pub struct ObjectArgs {
-    /// TYPE[,TYPE] [NAME...], or TYPE/NAME...
+    /// Kinds and names, as kubectl takes them
     #[arg(required = true, value_name = "TYPE[,TYPE] [NAME]...|TYPE/NAME")]
     pub what: Vec<String>,
     /// The namespace; each context's own if not given

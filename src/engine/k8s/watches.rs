@@ -1,7 +1,7 @@
 //! Lists and watches: from bytes on the wire to rows.
 //!
 //! kube's own `watcher` lists, watches, resumes and lists again; what it carries is the text of each
-//! object ([`wire::Wire`]), which becomes a row at once and is dropped.
+//! object (`wire::Wire`), which becomes a row at once and is dropped.
 
 mod definitions;
 mod objects;
