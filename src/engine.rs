@@ -11,6 +11,7 @@ pub mod fleet;
 pub mod index;
 pub mod k8s;
 pub mod observation;
+pub mod proxy;
 pub mod publish;
 pub mod record;
 

@@ -7,5 +7,6 @@ pub mod glob;
 pub mod health;
 pub mod kind;
 pub mod object;
+pub mod route;
 pub mod text;
 pub mod time;

@@ -6,6 +6,7 @@ use syn::visit::Visit;
 
 /// Crates that only some modules may name. All others (serde, jiff, text) are free.
 const GOVERNED: &[&str] = &[
+    "arc_swap",
     "clap",
     "clap_complete",
     "crossterm",
@@ -18,9 +19,11 @@ const GOVERNED: &[&str] = &[
     "kube",
     "notify",
     "nucleo_matcher",
+    "prometheus_client",
     "ratatui",
     "rcgen",
     "rustls",
+    "subtle",
     "terminal_colorsaurus",
     "tokio",
     "tokio_rustls",
@@ -74,6 +77,44 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule { module: "engine::k8s::projection", ours: &["model", "engine::cluster"], crates: &[] },
+    Rule {
+        module: "engine::proxy",
+        ours: &[
+            "model",
+            "protocol",
+            "error",
+            "config",
+            "engine::backoff",
+            "engine::clock",
+            "engine::cluster",
+            "engine::k8s::client",
+            "engine::k8s::credentials",
+            "engine::k8s::endpoint",
+        ],
+        crates: &[
+            "arc_swap",
+            "http",
+            "http_body_util",
+            "hyper",
+            "hyper_util",
+            "notify",
+            "prometheus_client",
+            "rcgen",
+            "rustls",
+            "subtle",
+            "tokio",
+            "tokio_rustls",
+            "tokio_util",
+            "x509_parser",
+        ],
+    },
+    // What decides names no network, no clock and no task.
+    Rule { module: "engine::proxy::request", ours: PROXY_CORE, crates: &[] },
+    Rule { module: "engine::proxy::rules", ours: PROXY_CORE, crates: &[] },
+    Rule { module: "engine::proxy::target", ours: PROXY_CORE, crates: &[] },
+    Rule { module: "engine::proxy::tester", ours: PROXY_CORE, crates: &[] },
+    Rule { module: "engine::proxy::edge", ours: PROXY_CORE, crates: &["http"] },
+    Rule { module: "engine::proxy::config", ours: PROXY_CORE, crates: &[] },
     Rule { module: "report", ours: &["model", "protocol", "error", "engine::cluster"], crates: &[] },
     Rule {
         module: "views",
@@ -118,6 +159,20 @@ const CORE: &[&str] = &[
     "engine::plan",
     "engine::backoff",
     "engine::fleet",
+];
+
+/// What the deciding parts of the proxy may name.
+const PROXY_CORE: &[&str] = &[
+    "model",
+    "error",
+    "config",
+    "engine::k8s::endpoint",
+    "engine::proxy::caller",
+    "engine::proxy::config",
+    "engine::proxy::refusal",
+    "engine::proxy::request",
+    "engine::proxy::rules",
+    "engine::proxy::target",
 ];
 
 /// All paths a file names, each from its first segment, test modules left out.

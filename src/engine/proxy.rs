@@ -1,0 +1,10 @@
+//! The routing proxy: one API endpoint in front of many clusters.
+//!
+//! A request's way: `edge` (is it fit to be read?), `caller` (who asks?), `request` (what the server will
+//! see), `rules` and `target` (which cluster?), `limit` (may it go now?), `upstream` or `tunnel` (carry it), and
+//! `audit` and `metrics` when its answer's body ends. `carry` joins them; nothing else does.
+
+pub mod caller;
+pub mod config;
+pub mod refusal;
+pub mod request;

@@ -1,0 +1,202 @@
+//! The proxy's configuration, checked: what the other parts build on. Files become this in `read`.
+//!
+//! The vocabulary is the requirement's; what goes beyond it is described in `docs/routing.md`.
+
+use crate::engine::k8s::endpoint::Endpoint;
+use crate::engine::proxy::request::Class;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One effective configuration. Clusters and rules are named by their places in these lists.
+#[derive(Debug, Clone)]
+pub struct ProxyConfig {
+    /// Where all goes that no rule names: discovery, cluster-scoped kinds, unmatched namespaces.
+    pub home: Option<usize>,
+    pub clusters: Vec<UpstreamCluster>,
+    /// By priority, highest first; equal ones in the order of the files.
+    pub rules: Vec<Rule>,
+    pub limits: Limits,
+    pub audit: AuditSettings,
+    /// A short hash of the whole, for logs, metrics and `/config`. No secret can be told from it.
+    pub hash: String,
+    /// Where it was read from, as the user wrote it.
+    pub origin: String,
+}
+
+/// A cluster: one world of objects, reached over one or more endpoints of the same etcd.
+#[derive(Debug, Clone)]
+pub struct UpstreamCluster {
+    pub name: Arc<str>,
+    /// Address, trust and identity of each API server. Never empty.
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// The namespace written to `kubeconfig` and published for clients.
+    pub namespace: String,
+    pub labels: BTreeMap<String, String>,
+    /// For weighted targets; 1 where not given, 0 takes no new keys.
+    pub weight: u32,
+    pub region: String,
+    /// What a request costs here, in any one unit; for `cheapest`.
+    pub cost: f64,
+    /// Windows in which the cluster takes no new keys.
+    pub maintenance: Vec<Window>,
+    pub mode: Mode,
+    pub health: HealthSettings,
+    pub retry: RetrySettings,
+    pub breaker: BreakerSettings,
+}
+
+/// With whose identity requests arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The cluster's configured credential replaces the caller's.
+    #[default]
+    Swap,
+    /// The configured credential, impersonating the caller.
+    Impersonate,
+    /// The caller's own bearer token.
+    Passthrough,
+}
+
+/// A weekly window in UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Bit 0 is Monday.
+    pub days: u8,
+    /// Minutes since midnight.
+    pub from: u16,
+    /// Minutes since midnight; not after `from` means the next day.
+    pub to: u16,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct HealthSettings {
+    pub interval: Duration,
+    pub timeout: Duration,
+    pub path: String,
+    /// Failures in a row until it is down.
+    pub failures: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetrySettings {
+    pub max_retries: u32,
+    pub backoff_factor: f64,
+    pub max_delay: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct BreakerSettings {
+    pub failure_threshold: u32,
+    pub recovery_timeout: Duration,
+    pub half_open_requests: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub name: Arc<str>,
+    pub priority: i64,
+    /// All must hold; none at all always holds.
+    pub conditions: Vec<Condition>,
+    pub action: Action,
+    /// Impersonation headers of the client go on, under this rule.
+    pub allow_impersonation: bool,
+    /// Declared replicas: targets may be chosen per request.
+    pub stateless: bool,
+    /// Another of its targets may take over before any byte was accepted.
+    pub failover: bool,
+    /// Where it stands: file and line.
+    pub place: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Condition {
+    pub field: Field,
+    pub operator: Operator,
+    /// As written; `in` takes several.
+    pub values: Vec<String>,
+    /// The condition holds where the operator does not.
+    pub negated: bool,
+}
+
+/// What a condition looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Field {
+    Namespace,
+    /// `pods`, `deployments.apps`, `pods/exec`, `*.apps`.
+    Resource,
+    Group,
+    Subresource,
+    /// Kubernetes verbs; HTTP methods were turned into these while reading.
+    Verb,
+    Class(Class),
+    Name,
+    User,
+    CallerGroup,
+    /// A requirement that the request's label selector implies, or, where `body` is set, a label of the object sent.
+    Label {
+        body: bool,
+    },
+    /// The caller's region, which the proxy is told at its start.
+    Region,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operator {
+    Equals,
+    In,
+    Contains,
+    Regex,
+    Prefix,
+}
+
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// One or several clusters, by their places.
+    Route {
+        targets: Vec<usize>,
+        balance: Balance,
+    },
+    Deny {
+        message: String,
+    },
+}
+
+/// How one of several clusters is chosen for a key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Balance {
+    RoundRobin,
+    Weighted,
+    Random,
+    LeastLoaded,
+    NearestRegion,
+    Cheapest,
+    MostFree,
+    /// The first target whose window holds, in order.
+    TimeWindow(Vec<(usize, Vec<Window>)>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// Requests of one caller under way, long-running ones apart.
+    pub per_caller: u32,
+    /// Requests under way in all, long-running ones apart; above it short ones are turned away.
+    pub in_flight: u32,
+    pub long_running: u32,
+    pub connections: u32,
+    /// The longest time a short request may take.
+    pub request_timeout: Duration,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AuditSettings {
+    /// Where the log goes; none keeps none. `-` is standard output.
+    pub path: Option<std::path::PathBuf>,
+    /// An `audit.k8s.io/v1` Policy.
+    pub policy: Option<std::path::PathBuf>,
+    pub max_bytes: u64,
+    pub max_files: u32,
+    /// A full queue makes requests wait instead of losing events.
+    pub blocking: bool,
+}
