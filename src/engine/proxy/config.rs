@@ -2,22 +2,28 @@
 //!
 //! The vocabulary is the requirement's; what goes beyond it is described in `docs/routing.md`.
 
-use crate::engine::k8s::endpoint::Endpoint;
-use crate::engine::proxy::request::Class;
+use crate::engine::k8s::endpoint::{Endpoint, Material};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// One effective configuration. Clusters and rules are named by their places in these lists.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ProxyConfig {
     /// Where all goes that no rule names: discovery, cluster-scoped kinds, unmatched namespaces.
     pub home: Option<usize>,
     pub clusters: Vec<UpstreamCluster>,
     /// By priority, highest first; equal ones in the order of the files.
     pub rules: Vec<Rule>,
+    /// Where the proxy runs; empty where it was not told.
+    pub region: String,
+    /// Other regions, the nearest first; those not named are far.
+    pub nearby: Vec<String>,
+    pub callers: CallerSettings,
     pub limits: Limits,
     pub audit: AuditSettings,
+    /// Discovery and OpenAPI answers are kept and revalidated by ETag.
+    pub cache_discovery: bool,
     /// A short hash of the whole, for logs, metrics and `/config`. No secret can be told from it.
     pub hash: String,
     /// Where it was read from, as the user wrote it.
@@ -38,12 +44,59 @@ pub struct UpstreamCluster {
     pub region: String,
     /// What a request costs here, in any one unit; for `cheapest`.
     pub cost: f64,
+    /// Requests it can take at once, for `most-free`; 0 where nobody said.
+    pub capacity: u32,
     /// Windows in which the cluster takes no new keys.
     pub maintenance: Vec<Window>,
     pub mode: Mode,
     pub health: HealthSettings,
     pub retry: RetrySettings,
     pub breaker: BreakerSettings,
+    /// Where it stands: file and line.
+    pub place: String,
+}
+
+impl UpstreamCluster {
+    /// With one endpoint, and defaults for all else.
+    pub fn new(name: &str, endpoint: Arc<Endpoint>) -> Self {
+        Self {
+            name: Arc::from(name),
+            endpoints: vec![endpoint],
+            namespace: "default".to_owned(),
+            labels: BTreeMap::new(),
+            weight: 1,
+            region: String::new(),
+            cost: 0.0,
+            capacity: 0,
+            maintenance: Vec::new(),
+            mode: Mode::default(),
+            health: HealthSettings::default(),
+            retry: RetrySettings::default(),
+            breaker: BreakerSettings::default(),
+            place: String::new(),
+        }
+    }
+}
+
+/// Who may call, besides the bearer of the token this proxy made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallerSettings {
+    /// PEM: client certificates of these CAs are callers, the subject's CN the user and its O the groups.
+    pub client_ca: Option<Material>,
+    /// ServiceAccount tokens are reviewed by the home cluster.
+    pub token_review: Option<ReviewSettings>,
+    /// Who the uid at the other end of a Unix socket is. The proxy's own uid always may call.
+    pub uids: BTreeMap<u32, String>,
+    /// Groups of the token's bearer and of socket callers.
+    pub groups: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewSettings {
+    /// The token must be meant for one of these; none: for the API server.
+    pub audiences: Vec<String>,
+    /// How long an answer is believed.
+    pub cache: Duration,
 }
 
 /// With whose identity requests arrive.
@@ -79,6 +132,17 @@ pub struct HealthSettings {
     pub failures: u32,
 }
 
+impl Default for HealthSettings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(30),
+            timeout: Duration::from_secs(5),
+            path: "/readyz".to_owned(),
+            failures: 2,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetrySettings {
     pub max_retries: u32,
@@ -86,11 +150,23 @@ pub struct RetrySettings {
     pub max_delay: Duration,
 }
 
+impl Default for RetrySettings {
+    fn default() -> Self {
+        Self { max_retries: 1, backoff_factor: 2.0, max_delay: Duration::from_secs(1) }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct BreakerSettings {
     pub failure_threshold: u32,
     pub recovery_timeout: Duration,
     pub half_open_requests: u32,
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self { failure_threshold: 5, recovery_timeout: Duration::from_secs(10), half_open_requests: 1 }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -106,6 +182,8 @@ pub struct Rule {
     pub stateless: bool,
     /// Another of its targets may take over before any byte was accepted.
     pub failover: bool,
+    /// Reads go to this cluster too; its answers are dropped and compared in metrics.
+    pub mirror: Option<usize>,
     /// Where it stands: file and line.
     pub place: String,
 }
@@ -114,7 +192,8 @@ pub struct Rule {
 pub struct Condition {
     pub field: Field,
     pub operator: Operator,
-    /// As written; `in` takes several.
+    /// As written, never empty; only `in` has several. Of a label it is `key=value`: the operator looks at what
+    /// follows the first `=`; `key` alone holds where the label is there at all.
     pub values: Vec<String>,
     /// The condition holds where the operator does not.
     pub negated: bool,
@@ -130,7 +209,8 @@ pub enum Field {
     Subresource,
     /// Kubernetes verbs; HTTP methods were turned into these while reading.
     Verb,
-    Class(Class),
+    /// `read`, `write`, `connect`.
+    Class,
     Name,
     User,
     CallerGroup,
@@ -189,7 +269,20 @@ pub struct Limits {
     pub request_timeout: Duration,
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            per_caller: 1500,
+            in_flight: 2000,
+            long_running: 5000,
+            connections: 5000,
+            // A little more than kube-apiserver's own, whose answer tells more.
+            request_timeout: Duration::from_secs(75),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub struct AuditSettings {
     /// Where the log goes; none keeps none. `-` is standard output.
     pub path: Option<std::path::PathBuf>,
@@ -199,4 +292,10 @@ pub struct AuditSettings {
     pub max_files: u32,
     /// A full queue makes requests wait instead of losing events.
     pub blocking: bool,
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self { path: None, policy: None, max_bytes: 100 << 20, max_files: 5, blocking: false }
+    }
 }
