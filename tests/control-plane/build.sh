@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the control plane that the live tests run, unless it is there already, and prints the folder that holds it:
-# etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubectl, kwok and supervise.
+# etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubectl, requestinfo, kwok and supervise.
 #
 # Needs Go and its module proxy, and some minutes the first time; afterwards it answers at once, without Go.
 #   build.sh --check        build nothing: print the folder, and say by the exit code whether it is there (0), can be
@@ -14,7 +14,7 @@ cache=${QD_CONTROL_PLANE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/quarterdeck-test
 
 if command -v sha256sum >/dev/null 2>&1; then digest=sha256sum; else digest='shasum -a 256'; fi
 # Everything that decides what is built is in the name, so a change builds anew and an old checkout finds its own build.
-name=$(cd "$here" && cat build.sh go.mod go.sum main.go kwok/go.mod kwok/go.sum kwok/main.go supervise/*.go | $digest | cut -c1-16)
+name=$(cd "$here" && cat build.sh go.mod go.sum *.go kwok/go.mod kwok/go.sum kwok/main.go supervise/*.go | $digest | cut -c1-16)
 target=$cache/$name
 
 if [ -x "$target/control-plane" ]; then
@@ -58,7 +58,7 @@ trap 'exit 130' INT TERM HUP
     (cd kwok && go build -mod=readonly -trimpath -buildvcs=false -o "$building/kwok" -ldflags '-s -w' . >&2)
     CGO_ENABLED=0 go build -mod=readonly -trimpath -buildvcs=false -o "$building/supervise" -ldflags '-s -w' ./supervise >&2
 ) 9>&- # What go leaves running in the background must not hold the lock.
-for program in etcd kube-apiserver kube-controller-manager kube-scheduler kubectl; do
+for program in etcd kube-apiserver kube-controller-manager kube-scheduler kubectl requestinfo; do
     ln -s control-plane "$building/$program"
 done
 chmod 755 "$building"

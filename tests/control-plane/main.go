@@ -31,6 +31,7 @@ var programs = map[string]func() int{
 	"kube-controller-manager": component(controllers.NewControllerManagerCommand),
 	"kube-scheduler":          component(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
 	"kubectl":                 runKubectl,
+	"requestinfo":             runRequestInfo,
 }
 
 func main() {
