@@ -36,6 +36,21 @@ pub(crate) fn cpu_seconds(pid: u32) -> Outcome<f64> {
     }
 }
 
+/// The same of all processes whose command line names `word`, of those that live now.
+pub(crate) fn cpu_seconds_of(word: &str) -> Outcome<f64> {
+    let mut seconds = 0.0;
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&command).contains(word) {
+            // One that ended meanwhile does no more.
+            seconds += cpu_seconds(pid).unwrap_or(0.0);
+        }
+    }
+    Ok(seconds)
+}
+
 /// The machine, in one line, and how busy it was with other things.
 pub(crate) fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
