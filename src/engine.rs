@@ -14,6 +14,7 @@ pub mod observation;
 pub mod proxy;
 pub mod publish;
 pub mod record;
+pub mod router;
 
 use crate::protocol::{REQUESTS_MAX, Request, Snapshot};
 use act::{Act, Report};
@@ -24,6 +25,7 @@ use fleet::options::FleetOptions;
 use observation::Observation;
 use publish::Publisher;
 use record::Recorder;
+use router::{NoRouter, Router};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -42,12 +44,15 @@ pub struct EngineOptions {
     pub pace: Duration,
     /// Where observations are recorded, if anywhere.
     pub recorder: Option<Recorder>,
+    /// Where a routing proxy is found and started.
+    pub router: Arc<dyn Router>,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
         let fleet = FleetOptions { seed: clock::seed(), ..FleetOptions::default() };
-        Self { fleet, clock: Clock::Wall, pace: Duration::from_millis(33), recorder: None }
+        let router = Arc::new(NoRouter);
+        Self { fleet, clock: Clock::Wall, pace: Duration::from_millis(33), recorder: None, router }
     }
 }
 
@@ -62,7 +67,7 @@ impl Engine {
         let token = CancellationToken::new();
         let fleet = Fleet::new(options.fleet);
         let (publisher, snapshots) = Publisher::new(fleet.last_published(), options.pace);
-        let (act, reports) = Act::new(inventory, connector, token.clone());
+        let (act, reports) = Act::new((inventory, connector, options.router), token.clone());
         let (requests, requested) = mpsc::channel(REQUESTS_MAX);
         let running = Running {
             fleet,
@@ -141,6 +146,7 @@ impl Running {
                 () = sleep_until(tick), if tick.is_some() => self.observe(Observation::Tick),
             }
         }
+        self.act.leave();
         self.reports.close();
         self.act.join().await;
     }

@@ -9,6 +9,7 @@ use crate::model::cluster::{Cluster, ClusterName};
 use crate::model::document::{Aspect, Document};
 use crate::model::kind::KindId;
 use crate::model::object::{ObjectKey, Row};
+use crate::model::route::{Explanation, Fence, Routes};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use std::collections::BTreeMap;
@@ -180,6 +181,50 @@ pub enum TailState {
     Failed(Text),
 }
 
+/// Where a running proxy is, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct ProxyAt {
+    /// `host:port` of its admin listener.
+    pub address: Text,
+    /// Its process, where it says.
+    pub pid: Option<u32>,
+    /// Started by this program, which ends it when it ends itself.
+    pub own: bool,
+    /// Started by this program, and told to stay when it ends.
+    pub kept: bool,
+}
+
+/// How this program stands to a routing proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ProxyLink {
+    /// None is known.
+    #[default]
+    None,
+    /// One is being started, or a named one attached.
+    Starting,
+    Attached(ProxyAt),
+    /// It is being ended: it drains.
+    Stopping,
+    /// There was one, or one was asked for.
+    Lost {
+        why: Text,
+        since: UnixSeconds,
+    },
+}
+
+/// What a proxy would do with a request: the answer to [`Request::TestRoute`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Explained {
+    /// Asked, not answered yet.
+    Waiting,
+    Answer(Explanation),
+    /// Not a request, or no proxy to ask: why.
+    Refused(Text),
+}
+
+/// Answers of the tester a snapshot keeps; the oldest goes.
+pub const EXPLANATIONS_MAX: usize = 8;
+
 /// An immutable picture of the fleet. Cheap to clone, cheap to compare.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
@@ -196,6 +241,10 @@ pub struct Snapshot {
     pub operations: Arc<BTreeMap<RequestId, Arc<Operation>>>,
     /// The newest last.
     pub notices: Arc<[Notice]>,
+    pub proxy: ProxyLink,
+    /// The last picture of the proxy; it stays when the link is lost.
+    pub routes: Option<Arc<Routes>>,
+    pub explanations: Arc<BTreeMap<RequestId, Arc<Explained>>>,
 }
 
 impl Snapshot {
@@ -265,4 +314,31 @@ pub enum Request {
         source: TailSource,
     },
     EndTail(RequestId),
+    /// Look for a running proxy and keep the picture of it current, until [`Request::UnwatchRoutes`].
+    WatchRoutes(RequestId),
+    UnwatchRoutes(RequestId),
+    /// Start a proxy of this program's own.
+    StartProxy,
+    /// End the proxy this program started; one that others started is left alone.
+    StopProxy,
+    /// Let the proxy this program started outlive it, or take that back.
+    KeepProxy(bool),
+    /// Attach to a proxy by its admin address (`host:port`) and the file that has its token.
+    AttachProxy {
+        address: Text,
+        token_file: Text,
+    },
+    /// Drain, fence or open one of the proxy's clusters.
+    FenceCluster {
+        id: RequestId,
+        cluster: Text,
+        fence: Fence,
+    },
+    /// Read the proxy's configuration again now.
+    ReloadRoutes(RequestId),
+    /// Which way a request would go: `GET /api/v1/pods`, or a kubectl command line.
+    TestRoute {
+        id: RequestId,
+        text: Text,
+    },
 }

@@ -1,10 +1,12 @@
 //! Runs effects, each in a task of its own with a deadline; what comes of them returns as an
 //! observation. A task that panics reports as one that failed, and nothing else is touched.
 
+mod routing;
 mod tasks;
 
 use super::cluster::{Cluster, Connector, Inventory};
 use super::observation::{AttemptId, Effect, Generation, Observation, Session, WatchId};
+use super::router::{LinkedProxy, Router};
 use crate::model::cluster::ClusterName;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,11 +19,12 @@ use tokio_util::task::TaskTracker;
 /// the API server.
 const OBSERVATIONS_MAX: usize = 1024;
 
-/// What a task reports: an observation, and the client where it made one.
+/// What a task reports: an observation, and the client or the proxy where it made one.
 #[derive(Debug)]
 pub struct Report {
     observation: Observation,
     client: Option<Arc<dyn Cluster>>,
+    proxy: Option<Arc<dyn LinkedProxy>>,
 }
 
 /// A connected cluster and what runs on it.
@@ -43,6 +46,8 @@ struct Watch {
 pub struct Act {
     inventory: Arc<dyn Inventory>,
     connector: Arc<dyn Connector>,
+    router: Arc<dyn Router>,
+    proxy: routing::Held,
     token: CancellationToken,
     listing: CancellationToken,
     clients: HashMap<ClusterName, Client>,
@@ -55,14 +60,15 @@ pub struct Act {
 impl Act {
     /// Effects run until `token` is cancelled; what they bring comes out of the receiver.
     pub fn new(
-        inventory: Arc<dyn Inventory>,
-        connector: Arc<dyn Connector>,
+        (inventory, connector, router): (Arc<dyn Inventory>, Arc<dyn Connector>, Arc<dyn Router>),
         token: CancellationToken,
     ) -> (Self, mpsc::Receiver<Report>) {
         let (reports, receiver) = mpsc::channel(OBSERVATIONS_MAX);
         let act = Self {
             inventory,
             connector,
+            router,
+            proxy: routing::Held::default(),
             listing: token.child_token(),
             token,
             clients: HashMap::new(),
@@ -76,7 +82,10 @@ impl Act {
 
     /// Takes note of what a report means for what runs, and gives its observation.
     pub fn take(&mut self, report: Report) -> Observation {
-        let Report { observation, client } = report;
+        let Report { observation, client, proxy } = report;
+        if let Observation::ProxyLinked { attempt, .. } = &observation {
+            self.proxy.arrived(*attempt, proxy);
+        }
         if let Observation::Connected { session, .. } = &observation
             && let Some(known) = self.clients.get_mut(&session.cluster)
             && known.generation == session.generation
@@ -151,6 +160,8 @@ impl Act {
                 self.spawn(token.clone(), names);
                 self.spawn(token, tasks::tail(self.reports.clone(), cluster, attempt, source));
             }
+            Effect::LinkProxy { attempt, source } => self.link_proxy(attempt, source),
+            Effect::AskProxy { attempt, ask } => self.ask_proxy(attempt, ask),
             Effect::Cancel(attempt) => {
                 if let Some(token) = self.attempts.remove(&attempt) {
                     token.cancel();

@@ -11,6 +11,7 @@ pub mod options;
 mod picture;
 mod reconcile;
 mod requests;
+mod routing;
 mod shard;
 mod stream;
 mod tails;
@@ -28,6 +29,7 @@ use member::{Member, Wanted};
 use operations::Operations;
 use options::FleetOptions;
 use reconcile::{Place, Running};
+use routing::Routing;
 use shard::Brought;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -55,6 +57,7 @@ pub struct Fleet {
     documents: Documents,
     tails: Tails,
     operations: Operations,
+    routing: Routing,
     current: Option<ClusterName>,
     /// Warnings of the inventory as last told.
     warned: BTreeSet<Text>,
@@ -77,6 +80,7 @@ impl Fleet {
             documents: Documents::default(),
             tails: Tails::default(),
             operations: Operations::default(),
+            routing: Routing::default(),
             current: None,
             warned: BTreeSet::new(),
             inventory_due: None,
@@ -127,6 +131,12 @@ impl Fleet {
             Observation::Containers { attempt, outcome } => self.tails.on_containers(attempt, outcome),
             Observation::Tailed { attempt, lines } => self.tails.on_lines(attempt, &lines, now.elapsed),
             Observation::TailEnded { attempt, outcome } => self.tails.on_ended(attempt, outcome, &mut self.turn),
+            Observation::ProxyLinked { .. }
+            | Observation::ProxySeen { .. }
+            | Observation::ProxyDid { .. }
+            | Observation::ProxyKept { .. }
+            | Observation::ProxyStopped { .. }
+            | Observation::Explained { .. } => self.on_proxy(observation),
             Observation::Tick => {}
         }
         self.run_due();
@@ -136,7 +146,7 @@ impl Fleet {
 
     /// When [`Observation::Tick`] should come, if nothing else comes before.
     pub fn next_due(&self) -> Option<Duration> {
-        let own = [self.documents.next_due(), self.tails.next_due(), self.inventory_due];
+        let own = [self.documents.next_due(), self.tails.next_due(), self.routing.next_due(), self.inventory_due];
         self.due.values().copied().chain(own.into_iter().flatten()).min()
     }
 
@@ -255,6 +265,7 @@ impl Fleet {
         }
         self.documents.run_due(&self.members, &mut self.turn);
         self.tails.run_due(&self.members, &mut self.turn);
+        self.routing.run_due(&mut self.turn);
     }
 
     /// Gives the free connect slots to those that wait for one.

@@ -4,12 +4,14 @@
 //! an observation. A recording of observations replays to the same snapshots.
 
 use super::cluster::{ClusterError, Identity, Listing, Probe, WatchItem, WatchSpec};
+use super::router::{ProxySource, RouterError};
 use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::model::document::Aspect;
 use crate::model::kind::{Catalog, Kind};
 use crate::model::object::ObjectKey;
+use crate::model::route::{Explanation, Fence, Routes};
 use crate::model::text::Text;
-use crate::protocol::{Request, RequestId, Reveal, TailSource};
+use crate::protocol::{ProxyAt, Request, RequestId, Reveal, TailSource};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -92,6 +94,32 @@ pub enum Observation {
         attempt: AttemptId,
         outcome: Result<(), ClusterError>,
     },
+    /// What became of an attempt to have a proxy.
+    ProxyLinked {
+        attempt: AttemptId,
+        outcome: Result<ProxyAt, RouterError>,
+    },
+    ProxySeen {
+        attempt: AttemptId,
+        outcome: Result<Box<Routes>, RouterError>,
+    },
+    /// A fence or a reload is done, or refused.
+    ProxyDid {
+        id: RequestId,
+        outcome: Result<(), RouterError>,
+    },
+    ProxyKept {
+        attempt: AttemptId,
+        outcome: Result<bool, RouterError>,
+    },
+    ProxyStopped {
+        attempt: AttemptId,
+        outcome: Result<(), RouterError>,
+    },
+    Explained {
+        id: RequestId,
+        outcome: Result<Box<Explanation>, RouterError>,
+    },
     /// Time passed: something may be due.
     Tick,
 }
@@ -142,4 +170,25 @@ pub enum Effect {
     },
     /// Stop a document's fetch or a tail.
     Cancel(AttemptId),
+    /// Find, attach or start a proxy; an earlier one is let go of.
+    LinkProxy {
+        attempt: AttemptId,
+        source: ProxySource,
+    },
+    /// Ask the proxy of this attempt.
+    AskProxy {
+        attempt: AttemptId,
+        ask: ProxyAsk,
+    },
+}
+
+/// What is asked of a running proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyAsk {
+    Picture,
+    Fence { id: RequestId, cluster: Text, fence: Fence },
+    Reload(RequestId),
+    Explain { id: RequestId, text: Text },
+    Keep(bool),
+    Stop,
 }

@@ -156,3 +156,35 @@ pub struct Exchange {
     pub attempts: u32,
     pub long_running: bool,
 }
+
+/// Candidates an [`Explanation`] names after the one that holds.
+pub const NEXT_MAX: usize = 3;
+
+/// Which way a request would go, and why: the tester's answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The request as it was understood: `GET /api/v1/namespaces/production/pods`.
+    pub request: Text,
+    /// What the server would make of it: `list pods in production`.
+    pub read: Text,
+    /// The rule that holds; `None` where none does.
+    pub rule: Option<Text>,
+    /// The rule's file and line.
+    pub place: Text,
+    /// Where it would go; `None` where it would be refused.
+    pub cluster: Option<Text>,
+    /// One line: which conditions held, how the cluster was chosen, or why it is refused.
+    pub why: Text,
+    /// What would be tried next were the rule not there, at most [`NEXT_MAX`].
+    pub next: Vec<Candidate>,
+}
+
+/// What would come next.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// A rule's name, or `home`.
+    pub rule: Text,
+    /// `None` where it would be refused.
+    pub cluster: Option<Text>,
+    pub why: Text,
+}

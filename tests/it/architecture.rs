@@ -58,6 +58,7 @@ const RULES: &[Rule] = &[
     Rule { module: "engine::clock", ours: &["model"], crates: &["tokio"] },
     Rule { module: "engine::record", ours: CORE, crates: &["tokio"] },
     Rule { module: "engine::cluster", ours: &["model", "protocol"], crates: &[] },
+    Rule { module: "engine::router", ours: &["model", "protocol"], crates: &[] },
     Rule {
         module: "engine::k8s",
         ours: &["model", "protocol", "error", "config", "engine::cluster", "engine::clock", "engine::backoff"],
@@ -159,6 +160,7 @@ const CORE: &[&str] = &[
     "engine::plan",
     "engine::backoff",
     "engine::fleet",
+    "engine::router",
 ];
 
 /// What the deciding parts of the proxy may name.

@@ -7,6 +7,7 @@ pub(crate) mod invariants;
 pub(crate) mod world;
 
 mod pace;
+mod routing;
 mod scenarios;
 mod seeds;
 mod work;

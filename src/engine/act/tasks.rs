@@ -41,8 +41,8 @@ pub(super) struct Reports(pub mpsc::Sender<Report>);
 
 impl Reports {
     /// An error means that the engine has ended, and this task is about to.
-    async fn send(&self, observation: Observation) {
-        drop(self.0.send(Report { observation, client: None }).await);
+    pub(super) async fn send(&self, observation: Observation) {
+        drop(self.0.send(Report { observation, client: None, proxy: None }).await);
     }
 }
 
@@ -62,7 +62,7 @@ async fn call<T>(
     }
 }
 
-fn crashed(what: &str) -> Text {
+pub(super) fn crashed(what: &str) -> Text {
     compact_str::format_compact!("{what} failed inside qd (a panic); it is tried again")
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn connect(
         Err(error) => (None, Err(error)),
     };
     let observation = Observation::Connected { session, outcome };
-    drop(reports.0.send(Report { observation, client }).await);
+    drop(reports.0.send(Report { observation, client, proxy: None }).await);
 }
 
 pub(super) async fn probe(reports: Reports, cluster: Arc<dyn Cluster>, session: Session) {

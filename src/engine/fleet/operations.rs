@@ -1,11 +1,11 @@
 //! Work that somebody asked for, and what became of it.
 
-use crate::engine::cluster::ClusterError;
 use crate::error::{ErrorKind, UserError};
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
 use crate::protocol::{Operation, Progress, RequestId};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 /// Operations kept; the oldest finished one goes first, then the oldest.
@@ -22,7 +22,7 @@ impl Operations {
         self.dirty
     }
 
-    pub(super) fn begin(&mut self, id: RequestId, what: &str, cluster: &ClusterName) {
+    pub(super) fn begin(&mut self, id: RequestId, what: &str, cluster: Option<&ClusterName>) {
         if self.kept.len() >= OPERATIONS_MAX && !self.kept.contains_key(&id) {
             let ended = |operation: &Operation| matches!(operation.progress, Progress::Done | Progress::Failed(_));
             let oldest = self.kept.iter().find(|(_, operation)| ended(operation)).or_else(|| self.kept.iter().next());
@@ -31,12 +31,12 @@ impl Operations {
             }
         }
         let progress = Progress::Running { done: 0, of: 1 };
-        let operation = Operation { what: Text::new(what), cluster: Some(cluster.clone()), progress };
+        let operation = Operation { what: Text::new(what), cluster: cluster.cloned(), progress };
         self.kept.insert(id, Arc::new(operation));
         self.dirty = true;
     }
 
-    pub(super) fn end(&mut self, id: RequestId, outcome: Result<(), ClusterError>) {
+    pub(super) fn end(&mut self, id: RequestId, outcome: Result<(), impl Display>) {
         let Some(operation) = self.kept.get_mut(&id) else { return };
         let progress = match outcome {
             Ok(()) => Progress::Done,
@@ -51,6 +51,11 @@ impl Operations {
         };
         *operation = Arc::new(Operation { progress, ..Operation::clone(operation) });
         self.dirty = true;
+    }
+
+    /// What the operation does.
+    pub(super) fn what(&self, id: RequestId) -> Option<Text> {
+        self.kept.get(&id).map(|operation| operation.what.clone())
     }
 
     /// The operations, when they changed since they were last taken.

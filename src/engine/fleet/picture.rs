@@ -22,6 +22,7 @@ impl Fleet {
             || self.documents.is_dirty()
             || self.tails.is_dirty()
             || self.operations.is_dirty()
+            || self.routing.is_dirty()
             || self.views.values().any(|view| view.dirty)
             || self.members.values().any(|member| member.dirty || member.watched.values().any(|w| w.dirty))
     }
@@ -46,6 +47,7 @@ impl Fleet {
             next.operations = Arc::new(operations);
             changed = true;
         }
+        changed |= self.routing.publish(&mut next);
         if let Some(notices) = self.turn.notices.take_changed() {
             next.notices = notices;
             changed = true;

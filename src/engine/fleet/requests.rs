@@ -33,6 +33,15 @@ impl Fleet {
             Request::RevealSecret { id, object, reveal } => self.reveal(id, object, reveal),
             Request::Tail { id, source } => self.tails.begin(id, source, &mut self.turn),
             Request::EndTail(id) => self.tails.end(id, &mut self.turn),
+            Request::WatchRoutes(_)
+            | Request::UnwatchRoutes(_)
+            | Request::StartProxy
+            | Request::StopProxy
+            | Request::KeepProxy(_)
+            | Request::AttachProxy { .. }
+            | Request::FenceCluster { .. }
+            | Request::ReloadRoutes(_)
+            | Request::TestRoute { .. } => self.on_routes_request(request),
         }
     }
 
@@ -78,7 +87,7 @@ impl Fleet {
     }
 
     fn reveal(&mut self, id: RequestId, object: ObjectKey, reveal: Reveal) {
-        self.operations.begin(id, &format!("reveal secret {}", object.name), &object.cluster);
+        self.operations.begin(id, &format!("reveal secret {}", object.name), Some(&object.cluster));
         let serving = self.members.get(&object.cluster).filter(|member| member.is_serving());
         let found = serving.and_then(|member| Some((member.session(), documents::kind(member, &object.kind)?)));
         let Some((session, kind)) = found else {

@@ -1,0 +1,129 @@
+//! Effects on a routing proxy: link it, ask it, let it go.
+
+use super::tasks::{Reports, crashed};
+use super::{Act, Report};
+use crate::engine::observation::{AttemptId, Observation, ProxyAsk};
+use crate::engine::router::{LinkedProxy, ProxySource, Router, RouterError};
+use crate::protocol::ProxyAt;
+use futures::future::FutureExt as _;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// A proxy's start reads its configuration, makes its CA and may have to log in to its home cluster.
+const LINK: Duration = Duration::from_secs(40);
+/// One small request to this machine.
+const ASK: Duration = Duration::from_secs(10);
+/// The drain of a proxy, 30 s by default, and some.
+const STOP: Duration = Duration::from_secs(60);
+
+/// The proxy that is held, and the attempt it came of.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    attempt: Option<AttemptId>,
+    token: CancellationToken,
+    proxy: Option<Arc<dyn LinkedProxy>>,
+}
+
+impl Held {
+    /// A proxy is there; one that nobody waits for any more is let go.
+    pub(super) fn arrived(&mut self, attempt: AttemptId, proxy: Option<Arc<dyn LinkedProxy>>) {
+        if self.attempt == Some(attempt) {
+            self.proxy = proxy;
+        } else if let Some(proxy) = proxy {
+            proxy.leave();
+        }
+    }
+
+    fn release(&mut self) {
+        self.token.cancel();
+        if let Some(proxy) = self.proxy.take() {
+            proxy.leave();
+        }
+    }
+}
+
+impl Act {
+    pub(super) fn link_proxy(&mut self, attempt: AttemptId, source: ProxySource) {
+        self.proxy.release();
+        let token = self.token.child_token();
+        self.proxy = Held { attempt: Some(attempt), token: token.clone(), proxy: None };
+        self.spawn(token, link(self.reports.clone(), Arc::clone(&self.router), attempt, source));
+    }
+
+    pub(super) fn ask_proxy(&mut self, attempt: AttemptId, ask: ProxyAsk) {
+        if self.proxy.attempt != Some(attempt) {
+            return;
+        }
+        if let Some(proxy) = self.proxy.proxy.clone() {
+            self.spawn(self.proxy.token.child_token(), answer(self.reports.clone(), proxy, attempt, ask));
+        }
+    }
+
+    /// This program ends.
+    pub fn leave(&mut self) {
+        self.proxy.release();
+    }
+}
+
+async fn link(reports: Reports, router: Arc<dyn Router>, attempt: AttemptId, source: ProxySource) {
+    let linked = call(LINK, "the proxy's start", async { router.link(source).await }).await;
+    let (proxy, outcome): (_, Result<ProxyAt, _>) = match linked {
+        Ok(proxy) => (Some(Arc::clone(&proxy)), Ok(proxy.at())),
+        Err(why) => (None, Err(why)),
+    };
+    let observation = Observation::ProxyLinked { attempt, outcome };
+    if let Err(unsent) = reports.0.send(Report { observation, client: None, proxy }).await
+        && let Some(proxy) = unsent.0.proxy
+    {
+        proxy.leave();
+    }
+}
+
+async fn answer(reports: Reports, proxy: Arc<dyn LinkedProxy>, attempt: AttemptId, ask: ProxyAsk) {
+    let observation = match ask {
+        ProxyAsk::Picture => {
+            let outcome = call(ASK, "the proxy's picture", async { proxy.picture().await }).await;
+            Observation::ProxySeen { attempt, outcome: outcome.map(Box::new) }
+        }
+        ProxyAsk::Fence { id, cluster, fence } => {
+            let outcome = call(ASK, "the proxy", async { proxy.fence(cluster, fence).await }).await;
+            Observation::ProxyDid { id, outcome }
+        }
+        ProxyAsk::Reload(id) => {
+            let outcome = call(LINK, "the proxy's reload", async { proxy.reload().await }).await;
+            Observation::ProxyDid { id, outcome }
+        }
+        ProxyAsk::Explain { id, text } => {
+            let outcome = call(ASK, "the proxy's tester", async { proxy.explain(text).await }).await;
+            Observation::Explained { id, outcome: outcome.map(Box::new) }
+        }
+        ProxyAsk::Keep(kept) => {
+            let outcome = call(ASK, "the proxy", async { proxy.keep(kept).await }).await;
+            Observation::ProxyKept { attempt, outcome }
+        }
+        ProxyAsk::Stop => {
+            let outcome = call(STOP, "the proxy's end", async { proxy.stop().await }).await;
+            Observation::ProxyStopped { attempt, outcome }
+        }
+    };
+    reports.send(observation).await;
+}
+
+/// Runs one call to its end, to its deadline, or to its panic.
+async fn call<T>(
+    deadline: Duration,
+    what: &'static str,
+    call: impl Future<Output = Result<T, RouterError>>,
+) -> Result<T, RouterError> {
+    match timeout(deadline, AssertUnwindSafe(call).catch_unwind()).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(RouterError::Failed(crashed(what))),
+        Err(_) => {
+            let seconds = deadline.as_secs();
+            Err(RouterError::Unreachable(compact_str::format_compact!("{what}: no answer within {seconds}s")))
+        }
+    }
+}
