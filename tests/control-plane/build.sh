@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the control plane that the live tests run, unless it is there already, and prints the folder that holds it:
-# etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubectl, requestinfo, kwok and supervise.
+# etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubectl, requestinfo, streams, kwok and supervise.
 #
 # Needs Go and its module proxy, and some minutes the first time; afterwards it answers at once, without Go.
 #   build.sh --check        build nothing: print the folder, and say by the exit code whether it is there (0), can be
@@ -58,7 +58,7 @@ trap 'exit 130' INT TERM HUP
     (cd kwok && go build -mod=readonly -trimpath -buildvcs=false -o "$building/kwok" -ldflags '-s -w' . >&2)
     CGO_ENABLED=0 go build -mod=readonly -trimpath -buildvcs=false -o "$building/supervise" -ldflags '-s -w' ./supervise >&2
 ) 9>&- # What go leaves running in the background must not hold the lock.
-for program in etcd kube-apiserver kube-controller-manager kube-scheduler kubectl requestinfo; do
+for program in etcd kube-apiserver kube-controller-manager kube-scheduler kubectl requestinfo streams; do
     ln -s control-plane "$building/$program"
 done
 chmod 755 "$building"

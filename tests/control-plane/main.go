@@ -32,6 +32,7 @@ var programs = map[string]func() int{
 	"kube-scheduler":          component(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
 	"kubectl":                 runKubectl,
 	"requestinfo":             runRequestInfo,
+	"streams":                 runStreams,
 }
 
 func main() {

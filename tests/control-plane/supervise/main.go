@@ -1,7 +1,7 @@
 // Command supervise runs one program for as long as somebody holds its standard input open. Whoever starts it keeps the
 // other end of that pipe; when that process ends, however it ends, the kernel closes the pipe and the program is killed.
 //
-//	supervise PROGRAM [ARGUMENT...]   run the program; lines on standard input are signals for it: stop, cont, term, kill
+//	supervise PROGRAM [ARGUMENT...]   run the program; lines on standard input are signals for it: stop, cont, term, hup, kill
 //	supervise -remove FOLDER          wait for the end of standard input, then remove the folder
 package main
 
@@ -66,6 +66,7 @@ func obey(group int) {
 		"stop": syscall.SIGSTOP,
 		"cont": syscall.SIGCONT,
 		"term": syscall.SIGTERM,
+		"hup":  syscall.SIGHUP,
 		"kill": syscall.SIGKILL,
 	}
 	lines := bufio.NewScanner(os.Stdin)
