@@ -6,5 +6,7 @@
 
 pub mod caller;
 pub mod config;
+pub mod edge;
+pub mod limit;
 pub mod refusal;
 pub mod request;

@@ -8,6 +8,7 @@ pub(crate) mod connector;
 pub mod errors;
 pub(crate) mod headers;
 pub mod proxy;
+pub mod review;
 pub(crate) mod service;
 pub mod sockets;
 pub(crate) mod tls;

@@ -1,7 +1,19 @@
 //! Who asks. Nothing is routed, and no credential added, before this is known.
 
+pub mod certificate;
+pub mod review;
+pub mod socket;
+pub mod token;
+
+use crate::engine::clock;
+use crate::engine::proxy::edge::bearer::bearer;
+use crate::engine::proxy::refusal::Refusal;
+use http::{HeaderMap, HeaderValue};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// `WWW-Authenticate` of every 401.
+pub const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"quarterdeck\"");
 
 /// How a caller showed who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,3 +37,67 @@ pub struct Caller {
     pub extra: Arc<BTreeMap<String, Vec<String>>>,
     pub means: Means,
 }
+
+impl Caller {
+    /// A user without groups.
+    pub fn plain(user: &str, means: Means) -> Self {
+        Self { user: user.into(), groups: Arc::default(), uid: None, extra: Arc::default(), means }
+    }
+}
+
+/// What the connection shows of the other side, verified by whoever accepted it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shown<'a> {
+    /// The client's leaf certificate, DER, which the TLS handshake verified against the configured CA.
+    pub certificate: Option<&'a [u8]>,
+    /// Of a Unix socket, from the kernel.
+    pub uid: Option<u32>,
+}
+
+/// All ways to be known here.
+#[derive(Debug, Default)]
+pub struct Callers {
+    pub tokens: token::Tokens,
+    pub certificates: certificate::Certificates,
+    pub sockets: socket::Uids,
+    /// Only for a proxy that serves others than its own machine.
+    pub reviews: Option<review::Reviews>,
+}
+
+impl Callers {
+    /// The caller of a request: by its certificate, else by its uid, else by its bearer token.
+    ///
+    /// Answers 401 where none of them is known, with the same words whatever was wrong; 503 and 429 where the home
+    /// cluster would have to say, and cannot.
+    pub async fn authenticate(&self, headers: &HeaderMap, shown: Shown<'_>) -> Result<Arc<Caller>, Refusal> {
+        if let Some(caller) = shown.certificate.and_then(|der| self.certificates.caller(der, clock::now())) {
+            return Ok(caller);
+        }
+        if let Some(caller) = shown.uid.and_then(|uid| self.sockets.caller(uid)) {
+            return Ok(caller);
+        }
+        let Ok(Some(token)) = bearer(headers) else {
+            return Err(unknown());
+        };
+        let digest = token::Digest::of(&token);
+        if let Some(caller) = self.tokens.caller(&digest) {
+            return Ok(caller);
+        }
+        match &self.reviews {
+            Some(reviews) => reviews.caller(&token, digest).await,
+            None => Err(unknown()),
+        }
+    }
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(
+        401,
+        "Unauthorized",
+        "unauthenticated",
+        "the proxy does not know the caller: use the kubeconfig or the token it published",
+    )
+}
+
+#[cfg(test)]
+mod tests;

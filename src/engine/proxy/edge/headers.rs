@@ -1,0 +1,214 @@
+//! Which headers of a request cross: everything that says who asks is taken away, then ours is set. In that order, and
+//! by copying what may cross into a new map: what this does not name never reaches a cluster.
+
+use super::bearer::{self, bearer};
+use super::impersonation;
+use super::upgrade::Protocol;
+use crate::engine::proxy::caller::{Caller, Means};
+use crate::engine::proxy::config::Mode;
+use crate::engine::proxy::refusal::Refusal;
+use http::HeaderMap;
+use http::header::{self, HeaderName, HeaderValue};
+
+/// Options of all `Connection` lines together. Clients send one or two; each costs a look at every header.
+const OPTIONS_MAX: usize = 32;
+
+/// What a request may carry on: of its caller, its cluster and its rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy<'a> {
+    pub caller: &'a Caller,
+    /// The cluster's.
+    pub mode: Mode,
+    /// The rule's `allow_impersonation`.
+    pub allow_impersonation: bool,
+    /// From [`super::upgrade::upgrade`].
+    pub upgrade: Option<Protocol>,
+    /// From [`audit_id`]; the server writes it into its own log.
+    pub audit_id: &'a HeaderValue,
+}
+
+/// The headers a request goes on with. Values are copied, so that none holds a whole read buffer in a connection's
+/// header table (hyper#4060). Repeated lines stay separate and in their order.
+///
+/// `Host` and `Authorization` are set by the upstream; only in mode `passthrough` does the caller's bearer token stand
+/// in the result. Errors: 403 for `Impersonate-*` that is not allowed, and for an identity that no header can carry;
+/// 400 for `Connection` lines beyond reason.
+pub fn outgoing(headers: &HeaderMap, policy: &Policy<'_>) -> Result<HeaderMap, Refusal> {
+    let options = Options::of(headers)?;
+    let mut out = HeaderMap::with_capacity(headers.keys_len().saturating_add(4).min(512));
+    for (name, value) in headers {
+        match fate(name) {
+            Fate::Keep if !options.name(name) => append(&mut out, name.clone(), copy(value))?,
+            Fate::Impersonation => {
+                impersonation::of_client(name, &options, policy)?;
+                append(&mut out, name.clone(), copy(value))?;
+            }
+            Fate::Handshake if policy.upgrade == Some(Protocol::WebSocket) && !options.name(name) => {
+                append(&mut out, name.clone(), copy(value))?;
+            }
+            Fate::Protocols if !options.name(name) => {
+                let rest = bearer::without_token(value.as_bytes()).and_then(|rest| HeaderValue::from_str(&rest).ok());
+                if let Some(rest) = rest {
+                    append(&mut out, name.clone(), rest)?;
+                }
+            }
+            Fate::Keep | Fate::Drop | Fate::Handshake | Fate::Protocols => {}
+        }
+    }
+    impersonation::check_client(&out)?;
+    set(&mut out, headers, policy)?;
+    Ok(out)
+}
+
+/// Ours, after theirs are gone.
+fn set(out: &mut HeaderMap, headers: &HeaderMap, policy: &Policy<'_>) -> Result<(), Refusal> {
+    insert(out, AUDIT_ID, copy(policy.audit_id))?;
+    if let Some(protocol) = policy.upgrade {
+        insert(out, header::CONNECTION, HeaderValue::from_static("Upgrade"))?;
+        insert(out, header::UPGRADE, protocol.value())?;
+    }
+    match policy.mode {
+        Mode::Swap => Ok(()),
+        Mode::Impersonate => impersonation::of_caller(out, policy.caller),
+        Mode::Passthrough => insert(out, header::AUTHORIZATION, own_bearer(headers, policy.caller)?),
+    }
+}
+
+/// The caller's token as it goes on. The proxy's own never does: a cluster has no use for it, other than to use it here.
+fn own_bearer(headers: &HeaderMap, caller: &Caller) -> Result<HeaderValue, Refusal> {
+    let none = || {
+        Refusal::new(
+            403,
+            "Forbidden",
+            "passthrough",
+            "this cluster takes the caller's own token, and none of it was sent",
+        )
+    };
+    if caller.means == Means::Token {
+        return Err(none());
+    }
+    let token = bearer(headers).ok().flatten().ok_or_else(none)?;
+    let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| none())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// The header by which logs of proxy and server join.
+pub const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
+
+/// The caller's `Audit-ID`, where it sent just one and it is fit for a log; else a new one of 128 random bits.
+pub fn audit_id(headers: &HeaderMap, random: impl FnOnce() -> u128) -> HeaderValue {
+    let mut lines = headers.get_all(AUDIT_ID).iter();
+    let fit = |value: &&HeaderValue| {
+        let bytes = value.as_bytes();
+        (1..=64).contains(&bytes.len()) && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    match (lines.next().filter(fit), lines.next()) {
+        (Some(sent), None) => copy(sent),
+        _ => new_audit_id(random()),
+    }
+}
+
+/// A random UUID, version 4.
+fn new_audit_id(random: u128) -> HeaderValue {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let bits = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let mut text = [b'-'; 36];
+    let places = (0..36).filter(|at| ![8, 13, 18, 23].contains(at));
+    for (nibble, place) in (0..32_u32).rev().zip(places) {
+        let digit = usize::try_from(bits >> (nibble * 4) & 0xf).unwrap_or_default();
+        if let (Some(to), Some(from)) = (text.get_mut::<usize>(place), DIGITS.get(digit)) {
+            *to = *from;
+        }
+    }
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("none"))
+}
+
+/// What becomes of a header by its name alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Keep,
+    Drop,
+    /// `Impersonate-*`: the caller's, allowed or refused, never dropped in silence. Without it the request would run
+    /// as the proxy itself.
+    Impersonation,
+    /// Only with a WebSocket upgrade.
+    Handshake,
+    /// Subprotocols, of which one may be a token.
+    Protocols,
+}
+
+/// Headers that begin so are dropped.
+const PREFIXES: [&str; 5] = ["x-remote-", "x-forwarded-", "proxy-", "sec-fetch-", "access-control-request-"];
+
+/// As servers read it that take `_` for `-`: no other spelling crosses.
+pub(super) fn fate(name: &HeaderName) -> Fate {
+    let name = name.as_str();
+    if name.contains('_') { of_name(&name.replace('_', "-")) } else { of_name(name) }
+}
+
+fn of_name(name: &str) -> Fate {
+    match name {
+        // Between two neighbours only.
+        "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade" | "http2-settings"
+        // Answered or set by this proxy itself.
+        | "host" | "expect" | "audit-id" | "origin"
+        // Who asks, and from where: API servers believe these about the source address.
+        | "authorization" | "cookie" | "forwarded" | "x-real-ip" | "x-remote" => Fate::Drop,
+        "sec-websocket-protocol" => Fate::Protocols,
+        "sec-websocket-key" | "sec-websocket-version" | "sec-websocket-extensions" | "sec-websocket-accept" => {
+            Fate::Handshake
+        }
+        _ if name.starts_with("impersonate-") => Fate::Impersonation,
+        _ if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => Fate::Drop,
+        _ => Fate::Keep,
+    }
+}
+
+/// The names in all `Connection` lines: headers that end here.
+#[derive(Debug)]
+pub(super) struct Options<'a> {
+    headers: &'a HeaderMap,
+    any: bool,
+}
+
+impl<'a> Options<'a> {
+    pub(super) fn of(headers: &'a HeaderMap) -> Result<Self, Refusal> {
+        let options = Self { headers, any: headers.contains_key(header::CONNECTION) };
+        if options.any && options.all().nth(OPTIONS_MAX).is_some() {
+            return Err(Refusal::new(400, "BadRequest", "connection", "too many options in Connection"));
+        }
+        Ok(options)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let lines = self.headers.get_all(header::CONNECTION).iter();
+        lines.flat_map(|line| line.as_bytes().split(|b| *b == b',')).map(<[u8]>::trim_ascii)
+    }
+
+    pub(super) fn name(&self, name: &HeaderName) -> bool {
+        self.any && self.all().any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
+    }
+}
+
+/// The same value in memory of its own.
+pub(super) fn copy(value: &HeaderValue) -> HeaderValue {
+    let mut own = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+    own.set_sensitive(value.is_sensitive());
+    own
+}
+
+fn too_many<E>(_: E) -> Refusal {
+    Refusal::new(431, "RequestHeaderFieldsTooLarge", "headers", "too many headers")
+}
+
+pub(super) fn append(to: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), Refusal> {
+    to.try_append(name, value).map(drop).map_err(too_many)
+}
+
+fn insert(to: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), Refusal> {
+    to.try_insert(name, value).map(drop).map_err(too_many)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! `Impersonate-*`: set by us from the caller, or sent by the caller where a rule lets it.
+
+use super::headers::{Options, Policy, append};
+use crate::engine::proxy::caller::Caller;
+use crate::engine::proxy::config::Mode;
+use crate::engine::proxy::refusal::Refusal;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+const USER: HeaderName = HeaderName::from_static("impersonate-user");
+const GROUP: HeaderName = HeaderName::from_static("impersonate-group");
+const UID: HeaderName = HeaderName::from_static("impersonate-uid");
+const EXTRA: &str = "impersonate-extra-";
+
+/// Extra keys of these domains say what a cluster itself found out about a caller (its pod, its node, its
+/// credential). Nobody may claim them, and those of one cluster mean nothing in another.
+const RESERVED: [&str; 2] = ["kubernetes.io", "k8s.io"];
+
+/// Every server adds it to whoever it knows; asking for it would need one permission more.
+const AUTHENTICATED: &str = "system:authenticated";
+
+fn forbidden(message: &'static str) -> Refusal {
+    Refusal::new(403, "Forbidden", "impersonation", message)
+}
+
+/// May this header of the client go on? A spelling that servers do not know would be lost in silence: refused as well.
+pub(super) fn of_client(name: &HeaderName, options: &Options<'_>, policy: &Policy<'_>) -> Result<(), Refusal> {
+    if !policy.allow_impersonation {
+        return Err(forbidden("impersonation is not allowed by the rule of this request (allowImpersonation)"));
+    }
+    if policy.mode != Mode::Swap {
+        return Err(forbidden("impersonation is not possible with a cluster whose mode is not swap"));
+    }
+    if options.name(name) {
+        return Err(Refusal::new(400, "BadRequest", "connection", "Connection names an identity header"));
+    }
+    if let Some(key) = name.as_str().strip_prefix(EXTRA) {
+        let key = decoded(key).ok_or_else(|| forbidden("an Impersonate-Extra key is not readable"))?;
+        if reserved(&key) {
+            return Err(forbidden("an Impersonate-Extra key of a reserved domain"));
+        }
+        return Ok(());
+    }
+    if [USER, GROUP, UID].contains(name) { Ok(()) } else { Err(forbidden("an unknown Impersonate header")) }
+}
+
+/// Impersonation without exactly one user would run as the proxy itself, or as whom the server picks.
+pub(super) fn check_client(out: &HeaderMap) -> Result<(), Refusal> {
+    let any = out.keys().any(|name| name.as_str().starts_with("impersonate-"));
+    if !any {
+        return Ok(());
+    }
+    let mut users = out.get_all(USER).iter();
+    match (users.next(), users.next()) {
+        (Some(user), None) if !user.is_empty() => Ok(()),
+        _ => Err(forbidden("impersonation needs exactly one Impersonate-User")),
+    }
+}
+
+/// The caller in full: who has groups and extras keeps them, or would be somebody else.
+pub(super) fn of_caller(out: &mut HeaderMap, caller: &Caller) -> Result<(), Refusal> {
+    append(out, USER, value(&caller.user)?)?;
+    for group in caller.groups.iter().filter(|group| &***group != AUTHENTICATED) {
+        append(out, GROUP, value(group)?)?;
+    }
+    if let Some(uid) = &caller.uid {
+        append(out, UID, value(uid)?)?;
+    }
+    for (key, values) in caller.extra.iter().filter(|(key, _)| !reserved(key)) {
+        let name = extra_name(key)?;
+        for text in values {
+            append(out, name.clone(), value(text)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// A value that arrives as it is: spaces at its ends would be lost on the way, and it would name another.
+fn value(text: &str) -> Result<HeaderValue, Refusal> {
+    let unfit = || forbidden("the caller's identity cannot be written as a header");
+    if text.is_empty() || text.trim() != text {
+        return Err(unfit());
+    }
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| unfit())
+}
+
+/// The key lower-cased; what a header name cannot hold, and `%` itself, percent-encoded.
+fn extra_name(key: &str) -> Result<HeaderName, Refusal> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut name = Vec::with_capacity(EXTRA.len() + key.len());
+    name.extend_from_slice(EXTRA.as_bytes());
+    for byte in key.to_lowercase().bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            name.push(byte);
+        } else {
+            name.push(b'%');
+            name.extend([byte >> 4, byte & 15].iter().filter_map(|digit| DIGITS.get(usize::from(*digit))));
+        }
+    }
+    HeaderName::from_bytes(&name).map_err(|_| forbidden("the caller's extra fields cannot be written as headers"))
+}
+
+fn decoded(key: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(key.len());
+    let mut rest = key.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        if byte != b'%' {
+            bytes.push(byte);
+            rest = after;
+            continue;
+        }
+        let (digits, after) = after.split_first_chunk::<2>()?;
+        let digits = std::str::from_utf8(digits).ok().filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = after;
+    }
+    String::from_utf8(bytes).ok().filter(|key| !key.is_empty())
+}
+
+/// `kubernetes.io/x`, `authentication.kubernetes.io/pod-name`, `K8S.io`.
+fn reserved(key: &str) -> bool {
+    let domain = key.split('/').next().unwrap_or_default().to_lowercase();
+    RESERVED.iter().any(|own| domain.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
