@@ -4,9 +4,12 @@
 //! see), `rules` and `target` (which cluster?), `limit` (may it go now?), `upstream` or `tunnel` (carry it), and
 //! `audit` and `metrics` when its answer's body ends. `carry` joins them; nothing else does.
 
+pub mod body;
 pub mod caller;
 pub mod config;
 pub mod edge;
 pub mod limit;
 pub mod refusal;
 pub mod request;
+pub mod tunnel;
+pub mod upstream;

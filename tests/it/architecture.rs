@@ -11,6 +11,7 @@ const GOVERNED: &[&str] = &[
     "clap_complete",
     "crossterm",
     "dirs",
+    "h2",
     "http",
     "http_body_util",
     "hyper",
@@ -94,6 +95,7 @@ const RULES: &[Rule] = &[
         ],
         crates: &[
             "arc_swap",
+            "h2",
             "http",
             "http_body_util",
             "hyper",

@@ -28,6 +28,13 @@ pub(crate) struct Grant {
     answer: Option<u64>,
 }
 
+impl Grant {
+    /// Says whether a request goes out just the same with the other one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.authorization == other.authorization && self.trust == other.trust && self.answer == other.answer
+    }
+}
+
 /// The credentials of one endpoint.
 #[derive(Debug)]
 pub(crate) struct Credentials {

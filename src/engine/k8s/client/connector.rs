@@ -28,6 +28,9 @@ use tower::Service;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
+/// How long what was sent may stay without an acknowledgement.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// What connections learn of a server, for whoever asks.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +41,13 @@ impl Observed {
     pub(crate) fn not_after(&self) -> Option<UnixSeconds> {
         *self.0.lock()
     }
+}
+
+/// A connection as it came up.
+pub(crate) struct Dialled {
+    pub(crate) io: TokioIo<Socket>,
+    /// The two sides agreed on HTTP/2 by ALPN.
+    pub(crate) h2: bool,
 }
 
 /// Makes connections to one server.
@@ -65,23 +75,39 @@ impl Connector {
         tcp.set_keepalive(Some(KEEPALIVE));
         tcp.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
         tcp.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
+        #[cfg(target_os = "linux")]
+        tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
         Self { tcp, proxy, tls, address: Arc::clone(address), observed: observed.clone() }
     }
 
-    async fn connect(mut self, to: Uri) -> Result<TokioIo<Socket>, ClusterError> {
+    /// One connection, within [`CONNECT_TIMEOUT`]; whoever dials speaks HTTP on it.
+    pub(crate) async fn dial(self, to: Uri) -> Result<Dialled, ClusterError> {
+        let via = self.proxy.as_ref().map(|p| format!(" by way of the proxy {}", p.address())).unwrap_or_default();
+        let address = Arc::clone(&self.address);
+        match tokio::time::timeout(CONNECT_TIMEOUT, self.connect(to)).await {
+            Ok(result) => result,
+            Err(_) => Err(ClusterError::Unreachable(Text::from(format!(
+                "timed out after {} connecting to {address}{via}",
+                errors::seconds(CONNECT_TIMEOUT)
+            )))),
+        }
+    }
+
+    async fn connect(mut self, to: Uri) -> Result<Dialled, ClusterError> {
         let stream: Box<dyn Stream> = match self.proxy.clone() {
             None => Box::new(self.tcp.call(to).await.map_err(|e| tcp_failed(&e, &self.address))?.into_inner()),
             Some(proxy) => self.through(&proxy, to).await?,
         };
         let Some((config, name)) = self.tls else {
-            return Ok(TokioIo::new(Socket(stream)));
+            return Ok(Dialled { io: TokioIo::new(Socket(stream)), h2: false });
         };
         let stream =
             TlsConnector::from(config).connect(name, stream).await.map_err(|e| tls_failed(&e, &self.address))?;
         if let Some(leaf) = stream.get_ref().1.peer_certificates().and_then(<[_]>::first) {
             *self.observed.0.lock() = tls::not_after(leaf);
         }
-        Ok(TokioIo::new(Socket(Box::new(stream))))
+        let h2 = stream.get_ref().1.alpn_protocol() == Some(tls::ALPN_H2);
+        Ok(Dialled { io: TokioIo::new(Socket(Box::new(stream))), h2 })
     }
 
     /// To the proxy first, and from there on.
@@ -124,17 +150,7 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, to: Uri) -> Self::Future {
         let this = self.clone();
-        Box::pin(async move {
-            let via = this.proxy.as_ref().map(|p| format!(" by way of the proxy {}", p.address())).unwrap_or_default();
-            let address = Arc::clone(&this.address);
-            match tokio::time::timeout(CONNECT_TIMEOUT, this.connect(to)).await {
-                Ok(result) => result,
-                Err(_) => Err(ClusterError::Unreachable(Text::from(format!(
-                    "timed out after {} connecting to {address}{via}",
-                    errors::seconds(CONNECT_TIMEOUT)
-                )))),
-            }
-        })
+        Box::pin(async move { this.dial(to).await.map(|dialled| dialled.io) })
     }
 }
 

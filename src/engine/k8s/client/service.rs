@@ -59,15 +59,16 @@ struct Inner {
 }
 
 /// A server's address, taken apart.
-struct Server {
-    base: Uri,
+pub(crate) struct Server {
+    pub(crate) base: Uri,
     /// `host:port`, for messages.
-    address: Arc<str>,
-    tls: Option<ServerName<'static>>,
+    pub(crate) address: Arc<str>,
+    /// The name its certificate must carry; `None` for a server without TLS.
+    pub(crate) tls: Option<ServerName<'static>>,
 }
 
 impl Server {
-    fn parse(url: &str, tls_name: Option<&str>) -> Result<Self, ClusterError> {
+    pub(crate) fn parse(url: &str, tls_name: Option<&str>) -> Result<Self, ClusterError> {
         let unfit = || {
             let url = clean(url);
             ClusterError::Failed(Text::from(format!(

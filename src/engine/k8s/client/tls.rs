@@ -11,6 +11,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use std::sync::Arc;
 
+/// HTTP/2 and HTTP/1.1 as ALPN names them.
+pub(crate) const ALPN_H2: &[u8] = b"h2";
+pub(crate) const ALPN_H1: &[u8] = b"http/1.1";
+
 /// A client certificate with its key, both PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {

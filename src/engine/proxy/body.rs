@@ -1,0 +1,101 @@
+//! What goes to a cluster as the body of a request.
+
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A request's body. Frames and trailers pass untouched.
+#[derive(Debug)]
+pub enum Outgoing {
+    Empty,
+    /// All of it is here, so it can be sent again. At most 64 KiB should be read ahead for that.
+    Whole(Bytes),
+    /// As the caller sends it: goes out once.
+    Stream(Incoming),
+    /// Its beginning was read already.
+    Begun {
+        read: Bytes,
+        rest: Incoming,
+    },
+}
+
+impl Outgoing {
+    /// A second one just like it, where it can be sent twice.
+    pub fn again(&self) -> Option<Self> {
+        match self {
+            Self::Empty => Some(Self::Empty),
+            Self::Whole(bytes) => Some(Self::Whole(bytes.clone())),
+            Self::Stream(_) | Self::Begun { .. } => None,
+        }
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = self.get_mut();
+        match this {
+            Self::Empty => Poll::Ready(None),
+            Self::Stream(body) => Pin::new(body).poll_frame(cx),
+            Self::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *this = Self::Empty;
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Self::Begun { read, .. } if !read.is_empty() => Poll::Ready(Some(Ok(Frame::data(std::mem::take(read))))),
+            Self::Begun { rest, .. } => Pin::new(rest).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Stream(body) => body.is_end_stream(),
+            Self::Begun { read, rest } => read.is_empty() && rest.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Stream(body) => body.size_hint(),
+            Self::Begun { read, rest } => {
+                let (read, rest) = (read.len() as u64, rest.size_hint());
+                let mut hint = SizeHint::new();
+                hint.set_lower(rest.lower().saturating_add(read));
+                if let Some(upper) = rest.upper() {
+                    hint.set_upper(upper.saturating_add(read));
+                }
+                hint
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+
+    #[tokio::test]
+    async fn a_whole_body_can_be_sent_again_and_says_its_size() {
+        let body = Outgoing::Whole(Bytes::from_static(b"abc"));
+        let again = body.again().expect("it is all here");
+        assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(3), false));
+        assert_eq!(body.collect().await.expect("no error").to_bytes(), "abc");
+        assert_eq!(again.collect().await.expect("no error").to_bytes(), "abc");
+    }
+
+    #[tokio::test]
+    async fn an_empty_one_ends_at_once() {
+        for body in [Outgoing::Empty, Outgoing::Whole(Bytes::new())] {
+            assert!(body.is_end_stream());
+            assert_eq!(body.size_hint().exact(), Some(0));
+            assert!(body.collect().await.expect("no error").to_bytes().is_empty());
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The way to the clusters: connections, credentials, health, and what may be sent twice.
+//!
+//! A [`Member`] is one cluster; each of its API servers is an `origin` with its own login, connections, health and
+//! breaker. Whoever carries a request gives it to [`Member::send`] with its headers ready; the member chooses the
+//! origin, sets `Authorization` and `Host`, and sends again only what `retry` allows.
+
+pub mod breaker;
+mod dial;
+mod failure;
+mod h1;
+mod h2;
+pub mod health;
+mod lease;
+mod login;
+mod member;
+mod origin;
+mod pool;
+mod probe;
+pub mod retry;
+mod upgrade;
+
+pub use failure::Stage;
+pub use lease::Lease;
+pub use member::{Call, Counts, Failed, Member, Sent, Standing};
+pub use upgrade::{Tunnel, Upgraded};
+
+use crate::engine::k8s::client::Surroundings;
+use crate::engine::proxy::config::ProxyConfig;
+use origin::{Origin, Terms};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How long the streams of an API server that left the configuration go on.
+const LEAVE: Duration = Duration::from_secs(30);
+
+/// All clusters of the configuration in force.
+pub struct Upstreams {
+    surroundings: Surroundings,
+    token: CancellationToken,
+    members: Mutex<Vec<Arc<Member>>>,
+}
+
+impl std::fmt::Debug for Upstreams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upstreams").field("members", &*self.members.lock()).finish_non_exhaustive()
+    }
+}
+
+impl Upstreams {
+    /// Their tasks and connections end with `token`.
+    pub fn new(surroundings: Surroundings, token: &CancellationToken) -> Self {
+        Self { surroundings, token: token.child_token(), members: Mutex::default() }
+    }
+
+    /// The members of a configuration, in the order of its clusters. What did not change is kept with its connections; what
+    /// left gets no new requests, and its streams end after half a minute. To be called within a runtime.
+    pub fn apply(&self, config: &ProxyConfig) -> Vec<Arc<Member>> {
+        let mut members = self.members.lock();
+        let mut kept: Vec<Arc<Origin>> = members.iter().flat_map(|m| m.origins().iter().map(Arc::clone)).collect();
+        let next: Vec<Arc<Member>> = config
+            .clusters
+            .iter()
+            .map(|cluster| {
+                let before = members.iter().find(|m| m.name() == &*cluster.name);
+                if let Some(same) = before.filter(|m| m.is_of(cluster)) {
+                    kept.retain(|o| !same.origins().iter().any(|s| Arc::ptr_eq(s, o)));
+                    return Arc::clone(same);
+                }
+                let made = Terms::of(cluster).map(|terms| {
+                    // One origin may serve one member only: its counts and its fence are that member's.
+                    let known = before.and_then(|m| m.origins().iter().find(|o| o.terms == terms));
+                    let known = known.and_then(|o| kept.iter().position(|k| Arc::ptr_eq(k, o)));
+                    match known {
+                        Some(place) => Ok(kept.swap_remove(place)),
+                        None => Origin::start(terms, &self.surroundings, &self.token),
+                    }
+                });
+                Arc::new(Member::new(cluster, made, before.map(|m| &**m), &self.token))
+            })
+            .collect();
+        for left in kept {
+            left.stop.cancel();
+            let token = self.token.clone();
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = token.cancelled() => {}
+                    () = tokio::time::sleep(LEAVE) => left.severed().cancel(),
+                }
+            });
+        }
+        members.clone_from(&next);
+        next
+    }
+}
+
+impl Drop for Upstreams {
+    fn drop(&mut self) {
+        self.token.cancel();
+    }
+}

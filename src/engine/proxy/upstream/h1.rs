@@ -1,0 +1,82 @@
+//! One HTTP/1.1 connection: one request at a time, kept for the next while the server keeps it.
+
+use super::failure::{Cause, Failure};
+use super::pool::Pool;
+use crate::engine::k8s::client::connector::Socket;
+use crate::engine::proxy::body::Outgoing;
+use crate::model::text::Text;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Header lines of an answer.
+pub(super) const HEADERS_MAX: usize = 256;
+/// The head of an answer, as on HTTP/2.
+const HEADER_BYTES_MAX: usize = super::h2::HEADER_BYTES_MAX as usize;
+/// After an answer's end the connection is ready within this, or not used again.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// The place of one connection among those a pool may have.
+pub(super) struct Seat(pub(super) Arc<Pool>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.h1.fetch_sub(1, Ordering::AcqRel);
+        self.0.freed();
+    }
+}
+
+/// A connection in use, or waiting for its next request.
+pub(super) struct Single {
+    pub(super) sender: http1::SendRequest<Outgoing>,
+    seat: Seat,
+    /// When it fell idle.
+    pub(super) since: Instant,
+}
+
+impl Single {
+    pub(super) async fn open(io: TokioIo<Socket>, seat: Seat, severed: &CancellationToken) -> Result<Self, Failure> {
+        let (sender, connection) = builder().handshake(io).await.map_err(|e| Failure::of(&e, true))?;
+        tokio::spawn(severed.clone().run_until_cancelled_owned(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection to a cluster ended");
+            }
+        }));
+        Ok(Self { sender, seat, since: Instant::now() })
+    }
+
+    /// Its answer has ended, or nobody wants the rest of it: keeps it if it can serve again.
+    pub(super) fn settle(mut self) {
+        let pool = Arc::clone(&self.seat.0);
+        if self.sender.is_closed() {
+            return;
+        }
+        if self.sender.is_ready() {
+            return pool.keep(self);
+        }
+        // The connection's task may be about to notice the end; outside a runtime nothing is kept.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Ok(Ok(())) = tokio::time::timeout(SETTLE, self.sender.ready()).await {
+                    pool.keep(self);
+                }
+            });
+        }
+    }
+}
+
+/// With the limits of answers.
+pub(super) fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.max_headers(HEADERS_MAX).max_header_size(HEADER_BYTES_MAX);
+    builder
+}
+
+/// The server spoke another protocol than it agreed to, or a connection of ours is lost.
+pub(super) fn lost() -> Failure {
+    Failure::unsent(Cause::Broken(Text::new("the connection was closed before it was used")))
+}

@@ -1,0 +1,622 @@
+//! One cluster: the choice of an API server for each request, and what is done when it fails.
+
+use super::breaker::Outcome;
+use super::failure::{Cause, Failure, Stage};
+use super::lease::{Flight, Lease};
+use super::origin::{Origin, Terms};
+use super::retry::{self, Again, Budget};
+use crate::engine::cluster::ClusterError;
+use crate::engine::k8s::credentials::Grant;
+use crate::engine::proxy::body::Outgoing;
+use crate::engine::proxy::config::{RetrySettings, UpstreamCluster};
+use crate::engine::proxy::refusal::Refusal;
+use crate::engine::proxy::request::Class;
+use crate::model::route::{EndpointFacts, EndpointHealth, Fence, UpstreamFacts};
+use crate::model::text::Text;
+use http::header::{AUTHORIZATION, HOST};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// How long a request without a deadline of its own waits for a connection.
+const PLACE_WAIT: Duration = Duration::from_secs(10);
+/// Requests an API server takes at once where nobody said: kube-apiserver's own default for those that do not change anything.
+const CAPACITY: u32 = 400;
+/// API servers of one cluster that can be told apart while sending again.
+const TRIED_MAX: usize = 64;
+
+/// What the choice between clusters asks of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// An API server of it may be asked.
+    pub routable: bool,
+    /// New keys may go there.
+    pub takes_new: bool,
+    /// Requests under way.
+    pub load: u32,
+    /// Requests it could take beside them.
+    pub free: u32,
+}
+
+/// What the member must know of a request besides its bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Call {
+    pub class: Class,
+    /// watch, log, exec, ...: no deadline, and no part of the streams kept for short ones.
+    pub long_running: bool,
+    /// By then the head of the answer must be there.
+    pub deadline: Option<Instant>,
+}
+
+/// An answer's head, and the body as it comes.
+#[derive(Debug)]
+pub struct Sent {
+    pub response: Response<Incoming>,
+    /// Which API server, by its place in the configuration.
+    pub endpoint: usize,
+    /// Sendings in all; 1 where nothing failed.
+    pub attempts: u32,
+    /// From the first sending to the head of the answer.
+    pub upstream_wait: Duration,
+    /// To be kept until the body has ended.
+    pub lease: Lease,
+}
+
+/// No answer.
+#[derive(Debug)]
+pub struct Failed {
+    pub refusal: Refusal,
+    pub attempts: u32,
+    /// The request as it came, where no byte of it was accepted by anybody: another cluster may have it.
+    pub unsent: Option<Box<Request<Outgoing>>>,
+}
+
+impl From<Failed> for Refusal {
+    fn from(failed: Failed) -> Self {
+        failed.refusal
+    }
+}
+
+/// What has happened since the start, for metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests sent again, by what the first sending came to.
+    pub retried_unsent: u64,
+    pub retried_unprocessed: u64,
+    pub retried_written: u64,
+    /// Sent again with new credentials after a 401.
+    pub retried_login: u64,
+    /// Retries that the budget did not allow.
+    pub retries_refused: u64,
+    /// New credentials, and looks for them that failed.
+    pub logins: u64,
+    pub logins_failed: u64,
+}
+
+/// The counting ends of [`Counts`].
+#[derive(Debug, Default)]
+struct Tally {
+    unsent: AtomicU64,
+    unprocessed: AtomicU64,
+    written: AtomicU64,
+    login: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// What outlives a reload: the operator's switch and what retries have cost.
+#[derive(Debug, Default)]
+pub(super) struct Lasting {
+    fence: AtomicU8,
+    budget: Budget,
+    tally: Tally,
+}
+
+/// One cluster.
+pub struct Member {
+    name: Arc<str>,
+    region: Text,
+    retry: RetrySettings,
+    capacity: u32,
+    terms: Vec<Terms>,
+    origins: Vec<Arc<Origin>>,
+    /// Endpoints that cannot be used as written, and why.
+    unfit: Vec<(Text, ClusterError)>,
+    lasting: Arc<Lasting>,
+    token: CancellationToken,
+}
+
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Member {
+    pub(super) fn new(
+        cluster: &UpstreamCluster,
+        made: impl Iterator<Item = Result<Arc<Origin>, ClusterError>>,
+        before: Option<&Self>,
+        token: &CancellationToken,
+    ) -> Self {
+        let (mut origins, mut unfit) = (Vec::new(), Vec::new());
+        for (made, endpoint) in made.zip(&cluster.endpoints) {
+            match made {
+                Ok(origin) => origins.push(origin),
+                Err(error) => unfit.push((Text::new(&endpoint.server), error)),
+            }
+        }
+        Self {
+            name: Arc::clone(&cluster.name),
+            region: Text::new(&cluster.region),
+            retry: cluster.retry.clone(),
+            capacity: cluster.capacity,
+            terms: Terms::of(cluster).collect(),
+            origins,
+            unfit,
+            lasting: before.map(|b| Arc::clone(&b.lasting)).unwrap_or_default(),
+            token: token.clone(),
+        }
+    }
+
+    /// Nothing that concerns the way there differs.
+    pub(super) fn is_of(&self, cluster: &UpstreamCluster) -> bool {
+        self.region == cluster.region
+            && self.retry == cluster.retry
+            && self.capacity == cluster.capacity
+            && Terms::of(cluster).eq(self.terms.iter().cloned())
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn origins(&self) -> &[Arc<Origin>] {
+        &self.origins
+    }
+
+    /// What the choice between clusters asks.
+    pub fn standing(&self) -> Standing {
+        let fence = self.fenced();
+        let routable = fence != Fence::Fenced && self.origins.iter().any(|o| o.admits(true));
+        let load = self.in_flight();
+        let capacity = match self.capacity {
+            0 => CAPACITY.saturating_mul(u32::try_from(self.origins.len()).unwrap_or(1)),
+            said => said,
+        };
+        Standing { routable, takes_new: routable && fence == Fence::Open, load, free: capacity.saturating_sub(load) }
+    }
+
+    fn in_flight(&self) -> u32 {
+        self.origins.iter().map(|o| o.in_flight.load(Ordering::Relaxed)).sum()
+    }
+
+    /// The operator's switch, as it stands.
+    pub fn fenced(&self) -> Fence {
+        match self.lasting.fence.load(Ordering::Acquire) {
+            0 => Fence::Open,
+            1 => Fence::Draining,
+            _ => Fence::Fenced,
+        }
+    }
+
+    /// Turns the operator's switch. Fencing ends what runs there.
+    pub fn fence(&self, fence: Fence) {
+        let value = match fence {
+            Fence::Open => 0,
+            Fence::Draining => 1,
+            Fence::Fenced => 2,
+        };
+        self.lasting.fence.store(value, Ordering::Release);
+        if fence == Fence::Fenced {
+            self.origins.iter().for_each(|o| o.sever(&self.token));
+        }
+    }
+
+    /// The cluster as a screen shows it.
+    pub fn facts(&self) -> UpstreamFacts {
+        let unfit = self.unfit.iter().map(|(address, error)| EndpointFacts {
+            address: address.clone(),
+            health: EndpointHealth::Unreachable,
+            why: Text::from(error.to_string()),
+            ..EndpointFacts::default()
+        });
+        let long: u32 = self.origins.iter().map(|o| o.long_running.load(Ordering::Relaxed)).sum();
+        UpstreamFacts {
+            name: Text::new(&self.name),
+            fence: self.fenced(),
+            region: self.region.clone(),
+            endpoints: self.origins.iter().map(|o| o.facts()).chain(unfit).collect(),
+            in_flight: u64::from(self.in_flight()),
+            long_running: u64::from(long),
+            credential: self.origins.iter().find_map(|o| o.login.trouble()),
+        }
+    }
+
+    /// What has happened since the cluster was first configured.
+    pub fn counts(&self) -> Counts {
+        let tally = &self.lasting.tally;
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (logins, logins_failed) =
+            self.origins.iter().map(|o| o.login.counts()).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        Counts {
+            retried_unsent: get(&tally.unsent),
+            retried_unprocessed: get(&tally.unprocessed),
+            retried_written: get(&tally.written),
+            retried_login: get(&tally.login),
+            retries_refused: get(&tally.refused),
+            logins,
+            logins_failed,
+        }
+    }
+
+    /// The first credential of ours to end there, and which one it is.
+    pub fn expiry(&self) -> Option<(crate::model::time::UnixSeconds, Text)> {
+        self.origins.iter().filter_map(|o| o.login.expiry()).min_by_key(|(at, _)| *at)
+    }
+
+    /// Sends a request and waits for the head of its answer. Its headers are ready but for `Authorization` and `Host`; of its
+    /// address only path and query count.
+    pub async fn send(&self, request: Request<Outgoing>, call: &Call) -> Result<Sent, Failed> {
+        let mut course = Course::new(request);
+        self.lasting.budget.earn();
+        let failure = loop {
+            let Some((place, origin, trial)) = self.pick(course.tried, call.class) else {
+                break course.failure.take().unwrap_or_else(|| Failure::unsent(Cause::Nobody));
+            };
+            let flight = Flight::new(Arc::clone(origin), call.long_running, trial);
+            course.attempts += 1;
+            match attempt(flight, &mut course, call).await {
+                Ok((response, lease)) => {
+                    let upstream_wait = course.began.elapsed();
+                    return Ok(Sent { response, endpoint: place, attempts: course.attempts, upstream_wait, lease });
+                }
+                Err(failure) => {
+                    if !self.again(&mut course, failure, place, call).await {
+                        break course.failure.take().unwrap_or_else(|| Failure::unsent(Cause::Nobody));
+                    }
+                }
+            }
+        };
+        Err(self.failed(course, &failure))
+    }
+
+    /// Decides about another sending, and waits the pause before it.
+    async fn again(&self, course: &mut Course, failure: Failure, place: usize, call: &Call) -> bool {
+        let stage = failure.stage;
+        let final_cause = matches!(failure.cause, Cause::Late | Cause::Caller | Cause::Busy | Cause::Malformed(_));
+        if matches!(failure.cause, Cause::Dial(_) | Cause::Login(_)) {
+            // The same one would say the same.
+            course.tried |= bit(place);
+        }
+        course.failure = Some(failure);
+        if final_cause {
+            return false;
+        }
+        let tally = &self.lasting.tally;
+        match retry::decide(stage, call.class, course.request.is_some()) {
+            Again::Never => false,
+            Again::Free => {
+                course.free += 1;
+                let counter = if stage == Stage::Unsent { &tally.unsent } else { &tally.unprocessed };
+                counter.fetch_add(1, Ordering::Relaxed);
+                // At once the first time: a connection that was just closed is no sign of trouble.
+                course.free <= retry::UNLOOKED_MAX && (course.free == 1 || self.rest(course.free - 1, call).await)
+            }
+            Again::Paced => {
+                if course.paced >= self.retry.max_retries {
+                    return false;
+                }
+                if !self.lasting.budget.spend() {
+                    tally.refused.fetch_add(1, Ordering::Relaxed);
+                    return false;
+                }
+                course.paced += 1;
+                tally.written.fetch_add(1, Ordering::Relaxed);
+                course.tried |= if self.origins.len() > 1 { bit(place) } else { 0 };
+                self.rest(course.paced, call).await
+            }
+        }
+    }
+
+    /// A random part of the pause; false where the deadline comes first.
+    async fn rest(&self, number: u32, call: &Call) -> bool {
+        let pause = retry::pause(&self.retry, number).mul_f64(fastrand::f64());
+        if call.deadline.is_some_and(|until| Instant::now() + pause >= until) {
+            return false;
+        }
+        tokio::time::sleep(pause).await;
+        true
+    }
+
+    /// Of two random API servers that may be asked, the one with less to do; those that failed this request are left out.
+    pub(super) fn pick(&self, tried: u64, class: Class) -> Option<(usize, &Arc<Origin>, bool)> {
+        if self.fenced() == Fence::Fenced {
+            return None;
+        }
+        let read = class == Class::Read;
+        let able = |(place, origin): &(usize, &Arc<Origin>)| tried & bit(*place) == 0 && origin.admits(read);
+        let all = || self.origins.iter().enumerate().filter(able);
+        let chosen = match all().count() {
+            0 => return None,
+            1 => all().next()?,
+            count => {
+                let first = fastrand::usize(..count);
+                let second = (first + 1 + fastrand::usize(..count - 1)) % count;
+                let (a, b) = (all().nth(first)?, all().nth(second)?);
+                let load = |o: &Origin| o.in_flight.load(Ordering::Relaxed);
+                if load(b.1) < load(a.1) { b } else { a }
+            }
+        };
+        let trial = chosen.1.admit(read)?;
+        Some((chosen.0, chosen.1, trial))
+    }
+
+    fn failed(&self, course: Course, failure: &Failure) -> Failed {
+        let untouched = failure.stage != Stage::Written && course.paced == 0;
+        let attempts = course.attempts;
+        let unsent = if untouched { course.into_original().map(Box::new) } else { None };
+        Failed { refusal: self.refusal(failure), attempts, unsent }
+    }
+
+    /// What the caller hears. A `Retry-After` stands only where nothing was written: clients send again what carries one.
+    pub(super) fn refusal(&self, failure: &Failure) -> Refusal {
+        let name = &self.name;
+        if self.fenced() == Fence::Fenced {
+            let text = format!("cluster {name} is fenced by its operator; open it in the Routes view, or try another");
+            return Refusal::new(503, "ServiceUnavailable", "fenced", text).retry_after(5);
+        }
+        let unavailable = |label, text: String| Refusal::new(503, "ServiceUnavailable", label, text).retry_after(1);
+        match (&failure.cause, failure.stage) {
+            (Cause::Nobody, _) => {
+                unavailable("no_endpoint", format!("cluster {name} has no API server that answers; try again soon"))
+            }
+            (Cause::Dial(_), _) => {
+                unavailable("unreachable", format!("cluster {name} cannot be reached; try again soon"))
+            }
+            (Cause::Login(_), _) => unavailable(
+                "login",
+                format!(
+                    "the proxy has no valid credentials for cluster {name}; its operator sees why in the Routes view"
+                ),
+            ),
+            (Cause::Busy, _) => {
+                unavailable("busy", format!("all connections to cluster {name} are taken; try again soon"))
+            }
+            (Cause::Broken(_), Stage::Unsent | Stage::Unprocessed) => {
+                unavailable("closed", format!("cluster {name} closed its connections; try again soon"))
+            }
+            (Cause::Broken(_), Stage::Written) => Refusal::new(
+                502,
+                "InternalError",
+                "broken",
+                format!(
+                    "the connection to cluster {name} broke before its answer; what became of the request is unknown"
+                ),
+            ),
+            (Cause::Malformed(_), _) => Refusal::new(
+                502,
+                "InternalError",
+                "malformed",
+                format!("cluster {name} answered something that is not fit to pass on"),
+            ),
+            (Cause::Caller, _) => Refusal::new(400, "BadRequest", "caller_broke", "the body of the request broke off"),
+            (Cause::Late, _) => Refusal::new(
+                504,
+                "Timeout",
+                "late",
+                format!("cluster {name} did not answer in time; what became of the request is unknown"),
+            ),
+        }
+    }
+}
+
+/// One request's way through its sendings.
+struct Course {
+    /// What to send next; `None` once it cannot be sent again.
+    request: Option<Request<Outgoing>>,
+    /// Of its address what the cluster sees.
+    path: PathAndQuery,
+    version: Version,
+    host: Option<http::HeaderValue>,
+    began: Instant,
+    attempts: u32,
+    free: u32,
+    paced: u32,
+    /// API servers that failed it.
+    tried: u64,
+    failure: Option<Failure>,
+}
+
+impl Course {
+    fn new(request: Request<Outgoing>) -> Self {
+        let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        Self {
+            path,
+            version: request.version(),
+            host: request.headers().get(HOST).cloned(),
+            request: Some(request),
+            began: Instant::now(),
+            attempts: 0,
+            free: 0,
+            paced: 0,
+            tried: 0,
+            failure: None,
+        }
+    }
+
+    /// The request without what we put on it.
+    fn into_original(self) -> Option<Request<Outgoing>> {
+        let mut request = self.request?;
+        *request.uri_mut() = http::Uri::from(self.path);
+        *request.version_mut() = self.version;
+        let headers = request.headers_mut();
+        headers.remove(AUTHORIZATION);
+        match self.host {
+            Some(host) => headers.insert(HOST, host),
+            None => headers.remove(HOST),
+        };
+        Some(request)
+    }
+}
+
+/// One sending: login, connection, request, and once more with new credentials after a 401.
+async fn attempt(flight: Flight, course: &mut Course, call: &Call) -> Result<(Response<Incoming>, Lease), Failure> {
+    let origin = Arc::clone(&flight.origin);
+    let until = call.deadline.unwrap_or_else(|| Instant::now() + PLACE_WAIT);
+    let mut grant = login(&origin, until).await?;
+    let mut flight = Some(flight);
+    for again in [true, false] {
+        let pool = origin.pool()?;
+        let slot = match pool.acquire(call.long_running, until).await {
+            Ok(slot) => slot,
+            Err(failure) => {
+                if let Some(flight) = &mut flight {
+                    flight.record(outcome_of(&failure));
+                }
+                origin.kick.notify_one();
+                return Err(failure);
+            }
+        };
+        let Some(flying) = flight.take() else { break };
+        let h2 = slot.is_h2();
+        let mut lease = Lease { slot: Some(slot), pool, flight: Some(flying), began: Instant::now() };
+        let mut request = course.request.take().ok_or_else(super::h1::lost)?;
+        dress(&mut request, &origin, &course.path, &grant, h2).ok_or_else(super::h1::lost)?;
+        course.request = copy(&request);
+        let response = match dispatch(&mut lease, request, course, call.deadline).await {
+            Ok(response) => response,
+            Err(failure) => {
+                lease.record(outcome_of(&failure));
+                return Err(failure);
+            }
+        };
+        lease.record(judge(response.status()));
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let why = Text::new("101 without being asked for an upgrade");
+            return Err(Failure { stage: Stage::Written, cause: Cause::Malformed(why) });
+        }
+        if response.status() != StatusCode::UNAUTHORIZED || !again || !origin.login.replaces {
+            return Ok((response, lease));
+        }
+        if course.request.is_none() {
+            // A probe renews them for the next.
+            origin.kick.notify_one();
+            return Ok((response, lease));
+        }
+        let newer = origin.login.renew(&grant, until, |newer| origin.rewire(newer)).await;
+        match newer {
+            Some(newer) => {
+                grant = newer;
+                course.attempts += 1;
+                drop(response);
+                flight = lease.fly_on();
+            }
+            None => return Ok((response, lease)),
+        }
+    }
+    Err(super::h1::lost())
+}
+
+async fn login(origin: &Origin, until: Instant) -> Result<Arc<Grant>, Failure> {
+    if let Some(grant) = origin.login.now() {
+        return Ok(grant);
+    }
+    origin.login.current(until).await.map_err(|e| Failure::unsent(Cause::Login(e)))
+}
+
+async fn dispatch(
+    lease: &mut Lease,
+    request: Request<Outgoing>,
+    course: &mut Course,
+    deadline: Option<Instant>,
+) -> Result<Response<Incoming>, Failure> {
+    let Some(slot) = lease.slot.as_mut() else {
+        return Err(super::h1::lost());
+    };
+    let sent = match deadline {
+        None => slot.send(request).await,
+        Some(until) => match timeout_at(until, slot.send(request)).await {
+            Ok(sent) => sent,
+            Err(_) => return Err(Failure { stage: Stage::Written, cause: Cause::Late }),
+        },
+    };
+    sent.map_err(|(failure, returned)| {
+        if returned.is_some() {
+            course.request = returned;
+        }
+        failure
+    })
+}
+
+/// Addresses a request and puts our credential on it. The caller's never goes on where ours takes its place.
+fn dress<B>(request: &mut Request<B>, origin: &Origin, path: &PathAndQuery, grant: &Grant, h2: bool) -> Option<()> {
+    *request.uri_mut() = origin.place.target(path, h2)?;
+    *request.version_mut() = if h2 { Version::HTTP_2 } else { Version::HTTP_11 };
+    let headers = request.headers_mut();
+    if h2 {
+        headers.remove(HOST);
+    } else {
+        headers.insert(HOST, origin.place.host.clone());
+    }
+    authorise(headers, origin, grant);
+    Some(())
+}
+
+pub(super) fn authorise(headers: &mut HeaderMap, origin: &Origin, grant: &Grant) {
+    if !origin.login.replaces {
+        return;
+    }
+    match &grant.authorization {
+        Some(authorization) => headers.insert(AUTHORIZATION, authorization.clone()),
+        None => headers.remove(AUTHORIZATION),
+    };
+    let ours = origin.login.impersonation();
+    if ours.is_empty() {
+        return;
+    }
+    // The kubeconfig says whom we act as there; nobody behind us chooses another.
+    let theirs: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("impersonate-")).cloned().collect();
+    for name in theirs {
+        headers.remove(name);
+    }
+    for (name, value) in ours {
+        headers.append(name.clone(), value.clone());
+    }
+}
+
+/// A second one, where its body can be sent twice.
+fn copy(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
+    let mut copy = Request::new(request.body().again()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
+}
+
+/// What an answer's status says of its server.
+pub(super) fn judge(status: StatusCode) -> Outcome {
+    match status.as_u16() {
+        502..=504 => Outcome::Gateway,
+        429 => Outcome::Neither,
+        _ => Outcome::Good,
+    }
+}
+
+/// What a failure says of its server.
+pub(super) fn outcome_of(failure: &Failure) -> Outcome {
+    match (&failure.cause, failure.stage) {
+        (Cause::Dial(_) | Cause::Late | Cause::Malformed(_), _) | (Cause::Broken(_), Stage::Written) => Outcome::Bad,
+        // A connection that ended between two requests, or a server that moves its clients on.
+        (Cause::Broken(_), Stage::Unsent | Stage::Unprocessed)
+        | (Cause::Caller | Cause::Busy | Cause::Login(_) | Cause::Nobody, _) => Outcome::Neither,
+    }
+}
+
+fn bit(place: usize) -> u64 {
+    if place < TRIED_MAX { 1 << place } else { 0 }
+}

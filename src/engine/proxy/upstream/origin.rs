@@ -1,0 +1,249 @@
+//! One API server of a cluster: its place, our login there, its connections, its health.
+
+use super::breaker::{Breaker, Outcome};
+use super::dial::{Dialler, Place};
+use super::failure::{Cause, Failure};
+use super::health::Health;
+use super::login::Login;
+use super::pool::Pool;
+use super::probe;
+use crate::engine::cluster::ClusterError;
+use crate::engine::k8s::client::connector::Observed;
+use crate::engine::k8s::client::service::Server;
+use crate::engine::k8s::client::tls::Trust;
+use crate::engine::k8s::client::{Surroundings, proxy};
+use crate::engine::k8s::credentials::Grant;
+use crate::engine::k8s::endpoint::Endpoint;
+use crate::engine::proxy::config::{BreakerSettings, HealthSettings, Mode, UpstreamCluster};
+use crate::model::route::{BreakerState, EndpointFacts};
+use crate::model::text::Text;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How often connections are looked over.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// All that makes one origin what it is: an equal one keeps its connections over a reload.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Terms {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) mode: Mode,
+    pub(super) health: HealthSettings,
+    pub(super) breaker: BreakerSettings,
+}
+
+impl Terms {
+    pub(super) fn of(cluster: &UpstreamCluster) -> impl Iterator<Item = Self> + '_ {
+        cluster.endpoints.iter().map(|endpoint| Self {
+            endpoint: Arc::clone(endpoint),
+            mode: cluster.mode,
+            health: cluster.health.clone(),
+            breaker: cluster.breaker.clone(),
+        })
+    }
+}
+
+/// The connections made with one trust.
+struct Wired {
+    trust: Arc<Trust>,
+    pool: Result<Arc<Pool>, ClusterError>,
+}
+
+pub(super) struct Origin {
+    pub(super) terms: Terms,
+    pub(super) place: Arc<Place>,
+    pub(super) login: Login,
+    observed: Observed,
+    wired: arc_swap::ArcSwapOption<Wired>,
+    pub(super) health: Mutex<Health>,
+    breaker: Mutex<Breaker>,
+    /// The breaker is closed and the health is good: what a request asks first.
+    open: AtomicBool,
+    pub(super) in_flight: AtomicU32,
+    pub(super) long_running: AtomicU32,
+    /// Asks for a probe now.
+    pub(super) kick: Notify,
+    /// Cuts all that runs there; a new one after each cut.
+    severed: Mutex<CancellationToken>,
+    /// Ends its tasks.
+    pub(super) stop: CancellationToken,
+}
+
+impl Origin {
+    /// Makes it and starts its tasks, which end with `parent`; to be called within a runtime.
+    pub(super) fn start(
+        terms: Terms,
+        surroundings: &Surroundings,
+        parent: &CancellationToken,
+    ) -> Result<Arc<Self>, ClusterError> {
+        let endpoint = &terms.endpoint;
+        let server = Server::parse(&endpoint.server, endpoint.tls_server_name.as_deref())?;
+        let proxy = proxy::choose(endpoint, &surroundings.environment)?.map(Arc::new);
+        let origin = Arc::new(Self {
+            place: Arc::new(Place::new(server, proxy)?),
+            login: Login::new(endpoint, terms.mode, &surroundings.plugins)?,
+            observed: Observed::default(),
+            wired: arc_swap::ArcSwapOption::empty(),
+            health: Mutex::default(),
+            breaker: Mutex::new(Breaker::new(terms.breaker.clone(), Instant::now())),
+            open: AtomicBool::new(true),
+            in_flight: AtomicU32::new(0),
+            long_running: AtomicU32::new(0),
+            kick: Notify::new(),
+            severed: Mutex::new(parent.child_token()),
+            stop: parent.child_token(),
+            terms,
+        });
+        let keeper = Arc::clone(&origin);
+        tokio::spawn(async move { keeper.login.keep(&keeper.stop, |grant| keeper.rewire(grant)).await });
+        let prober = Arc::clone(&origin);
+        tokio::spawn(async move { probe::run(&prober).await });
+        let sweeper = Arc::clone(&origin);
+        tokio::spawn(async move { sweeper.sweep().await });
+        Ok(origin)
+    }
+
+    async fn sweep(&self) {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                () = tokio::time::sleep(SWEEP_EVERY) => {}
+            }
+            if let Some(Ok(pool)) = self.wired.load().as_ref().map(|w| &w.pool) {
+                pool.sweep(Instant::now());
+            }
+        }
+        if let Some(Ok(pool)) = self.wired.load().as_ref().map(|w| &w.pool) {
+            pool.retire();
+        }
+    }
+
+    /// New credentials: other certificates mean other connections, another token goes out with the next request.
+    pub(super) fn rewire(&self, grant: &Grant) {
+        let present = self.wired.load_full();
+        if present.as_ref().is_some_and(|w| Arc::ptr_eq(&w.trust, &grant.trust)) {
+            return;
+        }
+        self.wire(Arc::clone(&grant.trust));
+    }
+
+    fn wire(&self, trust: Arc<Trust>) {
+        let severed = self.severed.lock().clone();
+        let pool = Dialler::new(&self.place, &trust, &self.observed).map(|dialler| Pool::new(dialler, severed));
+        let old = self.wired.swap(Some(Arc::new(Wired { trust, pool })));
+        if let Some(Ok(old)) = old.as_ref().map(|w| &w.pool) {
+            old.retire();
+        }
+    }
+
+    /// Its connections under the present credentials.
+    pub(super) fn pool(&self) -> Result<Arc<Pool>, Failure> {
+        match self.wired.load().as_ref().map(|w| &w.pool) {
+            Some(Ok(pool)) => Ok(Arc::clone(pool)),
+            Some(Err(error)) => Err(Failure::unsent(Cause::Login(error.clone()))),
+            None => {
+                let error = ClusterError::AuthNeeded(Text::new("there are no credentials yet"));
+                Err(Failure::unsent(Cause::Login(error)))
+            }
+        }
+    }
+
+    /// Ends all that runs there. New requests get new connections.
+    pub(super) fn sever(&self, parent: &CancellationToken) {
+        let old = std::mem::replace(&mut *self.severed.lock(), parent.child_token());
+        if let Some(wired) = self.wired.load_full() {
+            self.wire(Arc::clone(&wired.trust));
+        }
+        old.cancel();
+    }
+
+    /// What cuts the connections made from now on.
+    pub(super) fn severed(&self) -> CancellationToken {
+        self.severed.lock().clone()
+    }
+
+    /// Whether a request of this kind may go there at all.
+    pub(super) fn admits(&self, read: bool) -> bool {
+        self.open.load(Ordering::Acquire) || (self.health.lock().is_routable() && self.breaker.lock().admits(read))
+    }
+
+    /// Lets a request go; `Some(true)` on trial.
+    pub(super) fn admit(&self, read: bool) -> Option<bool> {
+        if self.open.load(Ordering::Acquire) {
+            return Some(false);
+        }
+        if !self.health.lock().is_routable() {
+            return None;
+        }
+        self.breaker.lock().admit(read)
+    }
+
+    /// Hears how a request ended.
+    pub(super) fn record(&self, outcome: Outcome, trial: bool) {
+        if outcome == Outcome::Neither && !trial {
+            return;
+        }
+        let mut breaker = self.breaker.lock();
+        let before = breaker.state();
+        breaker.record(outcome, trial, Instant::now());
+        let after = breaker.state();
+        drop(breaker);
+        if before != after {
+            self.reconsider();
+            self.kick.notify_one();
+        }
+    }
+
+    /// Hears of a probe.
+    pub(super) fn probed(&self, probed: super::health::Probed) {
+        let good = matches!(probed, super::health::Probed::Ready(_));
+        let mut health = self.health.lock();
+        let before = health.state();
+        health.on(probed, &self.terms.health);
+        let after = health.state();
+        drop(health);
+        self.breaker.lock().probed(good, Instant::now());
+        self.reconsider();
+        if before != after {
+            tracing::info!(address = %self.place.server.address, health = ?after, "an API server's health changed");
+        }
+    }
+
+    fn reconsider(&self) {
+        // Both under lock, so that the later change is the one that is seen.
+        let health = self.health.lock();
+        let closed = self.breaker.lock().state() == BreakerState::Closed;
+        self.open.store(health.is_routable() && closed, Ordering::Release);
+    }
+
+    /// How long until the next probe.
+    pub(super) fn next_probe(&self) -> Duration {
+        let now = Instant::now();
+        let usual = self.health.lock().pause(&self.terms.health);
+        let wanted = self.breaker.lock().wants_probe(now).map(|at| at.duration_since(now));
+        wanted.map_or(usual, |wanted| usual.min(wanted))
+    }
+
+    pub(super) fn facts(&self) -> EndpointFacts {
+        let (connections, streams) = match self.pool() {
+            Ok(pool) => pool.counts(),
+            Err(_) => (0, 0),
+        };
+        let breaker = self.breaker.lock().state();
+        let health = self.health.lock();
+        EndpointFacts {
+            address: Text::new(&*self.place.server.address),
+            health: health.state(),
+            why: health.why().clone(),
+            breaker,
+            connections,
+            streams,
+            probes: health.history(),
+        }
+    }
+}

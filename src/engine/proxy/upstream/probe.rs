@@ -1,0 +1,114 @@
+//! Asks an API server whether it is ready: on a connection of its own, so that a stuck pool is noticed.
+
+use super::h1;
+use super::health::Probed;
+use super::origin::Origin;
+use crate::engine::cluster::ClusterError;
+use crate::engine::k8s::client::{errors, headers};
+use crate::engine::k8s::credentials::Grant;
+use crate::engine::proxy::body::Outgoing;
+use crate::model::text::Text;
+use http::header::{AUTHORIZATION, CONNECTION, HOST, HeaderValue, USER_AGENT};
+use http::uri::PathAndQuery;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+
+/// Of an answer so much is read, for its reason.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// However often somebody asks for one: the pause between two.
+const SOONEST: Duration = Duration::from_millis(200);
+
+/// Probes until the origin stops.
+pub(super) async fn run(origin: &Arc<Origin>) {
+    loop {
+        let probed = tokio::select! {
+            () = origin.stop.cancelled() => return,
+            probed = ask(origin) => probed,
+        };
+        origin.probed(probed);
+        let pause = origin.next_probe().mul_f64(0.9 + fastrand::f64() / 5.0);
+        tokio::select! {
+            () = origin.stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+            () = origin.kick.notified() => tokio::time::sleep(SOONEST.min(pause)).await,
+        }
+    }
+}
+
+/// One probe, within its deadline.
+async fn ask(origin: &Arc<Origin>) -> Probed {
+    let settings = &origin.terms.health;
+    let until = Instant::now() + settings.timeout;
+    let grant = match origin.login.current(until).await {
+        Ok(grant) => grant,
+        Err(error) => return Probed::Unauthorized(Text::from(error.to_string())),
+    };
+    let began = Instant::now();
+    let answer = match timeout(settings.timeout, get(origin, &grant, &settings.path)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => return Probed::Unreachable(Text::from(error.to_string())),
+        Err(_) => {
+            let waited = errors::seconds(settings.timeout);
+            return Probed::Unreachable(Text::from(format!("no answer to {} within {waited}", settings.path)));
+        }
+    };
+    let (status, body) = answer;
+    match status {
+        StatusCode::OK => Probed::Ready(began.elapsed()),
+        // Asked without credentials, it is there.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if !origin.login.replaces => Probed::Ready(began.elapsed()),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            if status == StatusCode::UNAUTHORIZED {
+                let until = Instant::now() + settings.timeout;
+                drop(origin.login.renew(&grant, until, |newer| origin.rewire(newer)).await);
+            }
+            Probed::Unauthorized(said(status, &body, "the credential is not accepted"))
+        }
+        _ => Probed::NotReady(said(status, &body, "not ready")),
+    }
+}
+
+/// The server's words after ours; what failed of a readiness check begins with `[-]`.
+fn said(status: StatusCode, body: &[u8], what: &str) -> Text {
+    let body = String::from_utf8_lossy(body);
+    let failed: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("[-]")).take(3).collect();
+    if failed.is_empty() {
+        return Text::from(format!("{what} ({})", status.as_u16()));
+    }
+    let failed = errors::sentence(&failed.join(", "));
+    Text::from(format!("{what} ({}): {failed}", status.as_u16()))
+}
+
+async fn get(origin: &Origin, grant: &Grant, path: &str) -> Result<(StatusCode, Vec<u8>), ClusterError> {
+    let unfit = || ClusterError::Failed(Text::new("the path of the health check is not one"));
+    let path = PathAndQuery::try_from(path).map_err(|_| unfit())?;
+    let pool = origin.pool().map_err(|_| ClusterError::AuthNeeded(Text::new("there are no credentials yet")))?;
+    let dialled = pool.dialler().dial_h1().await?;
+    let (mut sender, connection) = h1::builder().handshake(dialled.io).await.map_err(|e| errors::translate_any(&e))?;
+    let mut request = Request::new(Outgoing::Empty);
+    *request.uri_mut() = origin.place.target(&path, false).ok_or_else(unfit)?;
+    let headers = request.headers_mut();
+    headers.insert(HOST, origin.place.host.clone());
+    headers.insert(USER_AGENT, HeaderValue::from_static(headers::USER_AGENT));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    if let Some(authorization) = &grant.authorization {
+        headers.insert(AUTHORIZATION, authorization.clone());
+    }
+    let exchange = async {
+        let answer = sender.send_request(request).await.map_err(|e| errors::translate_any(&e))?;
+        let status = answer.status();
+        // A reason that cannot be read is no reason.
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        Ok((status, body.map(|b| b.to_bytes().to_vec()).unwrap_or_default()))
+    };
+    tokio::pin!(connection);
+    tokio::pin!(exchange);
+    tokio::select! {
+        answer = &mut exchange => answer,
+        // The connection may end before its last answer was looked at.
+        _ = &mut connection => exchange.await,
+    }
+}

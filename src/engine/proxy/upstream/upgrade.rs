@@ -1,0 +1,189 @@
+//! Upgrades: each on a fresh HTTP/1.1 connection that serves nothing before and nothing after.
+
+use super::breaker::Outcome;
+use super::failure::{Cause, Failure, Stage};
+use super::h1;
+use super::lease::{Flight, Lease};
+use super::member::{Call, Failed, Member, Sent, authorise, judge, outcome_of};
+use super::origin::Origin;
+use crate::engine::k8s::credentials::Grant;
+use crate::engine::proxy::body::Outgoing;
+use crate::engine::proxy::refusal::Refusal;
+use crate::model::text::Text;
+use http::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// How long login and connection may take where the call has no deadline.
+const DIAL_WAIT: Duration = Duration::from_secs(10);
+
+/// What became of a request for an upgrade.
+#[derive(Debug)]
+pub enum Upgraded {
+    /// The cluster switched to the protocol that was asked for.
+    Switched(Box<Tunnel>),
+    /// Its own answer, status and body: clients fall back by it, and show it.
+    Answered(Box<Sent>),
+}
+
+/// A connection that has left HTTP.
+pub struct Tunnel {
+    /// The 101 with its headers.
+    pub response: Response<()>,
+    pub endpoint: usize,
+    pub attempts: u32,
+    /// From the first dial to the 101.
+    pub upstream_wait: Duration,
+    /// What came right behind the 101 is read first.
+    pub(in crate::engine::proxy) io: TokioIo<hyper::upgrade::Upgraded>,
+    /// Fencing cuts it.
+    pub(in crate::engine::proxy) severed: CancellationToken,
+    _flight: Flight,
+}
+
+impl std::fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tunnel").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl Member {
+    /// Asks for the upgrade that the request's `Upgrade` names. All its other headers are ready but for `Authorization`,
+    /// `Host` and `Connection`; repeated lines stay apart.
+    pub async fn upgrade(&self, request: Request<()>, call: &Call) -> Result<Upgraded, Failed> {
+        let began = Instant::now();
+        let (mut tried, mut attempts) = (0, 0);
+        let mut failure = Failure::unsent(Cause::Nobody);
+        if request.headers().get_all(UPGRADE).iter().count() != 1 {
+            let refusal = Refusal::new(400, "BadRequest", "upgrade", "an upgrade names one protocol");
+            return Err(Failed { refusal, attempts, unsent: None });
+        }
+        while let Some((place, origin, trial)) = self.pick(tried, call.class) {
+            attempts += 1;
+            match ask(origin, &request, call, Flight::new(Arc::clone(origin), true, trial)).await {
+                Ok(Asked::Switched { response, io, flight }) => {
+                    return Ok(Upgraded::Switched(Box::new(Tunnel {
+                        response,
+                        endpoint: place,
+                        attempts,
+                        upstream_wait: began.elapsed(),
+                        io,
+                        severed: origin.severed(),
+                        _flight: flight,
+                    })));
+                }
+                Ok(Asked::Answered { response, lease }) => {
+                    let upstream_wait = began.elapsed();
+                    let sent = Sent { response, endpoint: place, attempts, upstream_wait, lease };
+                    return Ok(Upgraded::Answered(Box::new(sent)));
+                }
+                Err(failed) => {
+                    let unsent = failed.stage == Stage::Unsent;
+                    failure = failed;
+                    if !unsent || place >= u64::BITS as usize {
+                        break;
+                    }
+                    tried |= 1 << place;
+                }
+            }
+        }
+        let unsent = (failure.stage == Stage::Unsent).then(|| Box::new(request.map(|()| Outgoing::Empty)));
+        Err(Failed { refusal: self.refusal(&failure), attempts, unsent })
+    }
+}
+
+enum Asked {
+    Switched { response: Response<()>, io: TokioIo<hyper::upgrade::Upgraded>, flight: Flight },
+    Answered { response: Response<Incoming>, lease: Lease },
+}
+
+/// Asks one API server; after a 401 once more with new credentials.
+async fn ask(origin: &Arc<Origin>, request: &Request<()>, call: &Call, mut flight: Flight) -> Result<Asked, Failure> {
+    let until = call.deadline.unwrap_or_else(|| Instant::now() + DIAL_WAIT);
+    let mut grant = origin.login.current(until).await.map_err(|e| Failure::unsent(Cause::Login(e)))?;
+    let mut answered = exchange(origin, request, call, &grant).await;
+    if let Ok(response) = &answered
+        && response.status() == StatusCode::UNAUTHORIZED
+        && let Some(newer) = origin.login.renew(&grant, until, |newer| origin.rewire(newer)).await
+    {
+        grant = newer;
+        answered = exchange(origin, request, call, &grant).await;
+    }
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(failure) => {
+            flight.record(outcome_of(&failure));
+            origin.kick.notify_one();
+            return Err(failure);
+        }
+    };
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        flight.record(judge(response.status()));
+        let pool = origin.pool()?;
+        let lease = Lease { slot: None, pool, flight: Some(flight), began: Instant::now() };
+        return Ok(Asked::Answered { response, lease });
+    }
+    if !agrees(request, &response) {
+        let why = Text::new("101 for another protocol than asked for");
+        return Err(Failure { stage: Stage::Written, cause: Cause::Malformed(why) });
+    }
+    let io = hyper::upgrade::on(&mut response).await.map_err(|e| Failure::of(&e, false))?;
+    flight.record(Outcome::Good);
+    Ok(Asked::Switched { response: response.map(drop), io: TokioIo::new(io), flight })
+}
+
+/// The protocol of the 101 is the one that was asked for.
+fn agrees(request: &Request<()>, response: &Response<Incoming>) -> bool {
+    let mut given = response.headers().get_all(UPGRADE).iter();
+    match (request.headers().get(UPGRADE), given.next(), given.next()) {
+        (Some(asked), Some(given), None) => {
+            given.as_bytes().trim_ascii().eq_ignore_ascii_case(asked.as_bytes().trim_ascii())
+        }
+        _ => false,
+    }
+}
+
+/// One request on a connection of its own.
+async fn exchange(
+    origin: &Arc<Origin>,
+    request: &Request<()>,
+    call: &Call,
+    grant: &Grant,
+) -> Result<Response<Incoming>, Failure> {
+    let pool = origin.pool()?;
+    let dialled = pool.dialler().dial_h1().await.map_err(|e| Failure::unsent(Cause::Dial(e)))?;
+    let (mut sender, connection) = h1::builder().handshake(dialled.io).await.map_err(|e| Failure::of(&e, true))?;
+    tokio::spawn(origin.severed().run_until_cancelled_owned(async move {
+        if let Err(error) = connection.with_upgrades().await {
+            tracing::debug!(%error, "a connection for an upgrade ended");
+        }
+    }));
+    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let mut outgoing = Request::new(Outgoing::Empty);
+    *outgoing.method_mut() = request.method().clone();
+    *outgoing.uri_mut() = origin.place.target(&path, false).ok_or_else(h1::lost)?;
+    *outgoing.version_mut() = Version::HTTP_11;
+    let headers = outgoing.headers_mut();
+    headers.clone_from(request.headers());
+    headers.insert(HOST, origin.place.host.clone());
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    authorise(headers, origin, grant);
+    let answer = sender.try_send_request(outgoing);
+    let answer = match call.deadline {
+        None => answer.await,
+        Some(until) => match timeout_at(until, answer).await {
+            Ok(answer) => answer,
+            Err(_) => return Err(Failure { stage: Stage::Written, cause: Cause::Late }),
+        },
+    };
+    answer.map_err(|mut error| {
+        let returned = error.take_message().is_some();
+        Failure::of(error.error(), returned)
+    })
+}
