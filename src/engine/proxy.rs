@@ -9,6 +9,8 @@ pub mod caller;
 pub mod config;
 pub mod edge;
 pub mod limit;
+pub mod listen;
+pub mod options;
 pub mod refusal;
 pub mod request;
 pub mod tunnel;

@@ -16,5 +16,6 @@ mod engine;
 mod fleet;
 mod inventory;
 mod picture;
+mod proxy;
 mod sim;
 mod terminal;

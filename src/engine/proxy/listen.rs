@@ -1,0 +1,360 @@
+//! Where clients come in: sockets, TLS, HTTP/1.1 and HTTP/2, limits, and the way to end in good order.
+//!
+//! Everything before a request is known here; what it means is the service's.
+
+pub mod address;
+pub mod authority;
+mod connection;
+pub mod identity;
+mod keep;
+mod ledger;
+pub mod sockets;
+mod tls;
+
+pub use ledger::{Drained, Ending, Load, Tunnel};
+
+use super::options::ServeOptions;
+use crate::engine::clock::Running;
+use crate::error::{ErrorKind, UserError};
+use address::Address;
+use arc_swap::ArcSwap;
+use connection::Protocols;
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::{Request, Response};
+use identity::Identity;
+use ledger::{Ledger, Place};
+use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
+use sockets::{Inherited, Socket};
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+/// A client that does not finish its TLS handshake by then is dropped.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Handshakes at once; more clients wait in the system's queue. Each costs a signature, some 170 µs.
+const HANDSHAKES_MAX: usize = 256;
+
+/// Pause after an accept error such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Who is at the other end of a connection, as far as the connection tells.
+#[derive(Debug)]
+pub struct Peer {
+    /// TCP clients only.
+    pub address: Option<SocketAddr>,
+    /// Unix socket clients only.
+    pub uid: Option<u32>,
+    /// A client certificate that was verified: the leaf, DER.
+    pub certificate: Option<Arc<CertificateDer<'static>>>,
+    /// The cluster this listener stands for, by name: places in the configuration change with it.
+    pub cluster: Option<Arc<str>>,
+    /// HTTP/2; otherwise HTTP/1.1.
+    pub h2: bool,
+    draining: CancellationToken,
+    place: Weak<Place>,
+}
+
+impl Peer {
+    /// Somebody who did not come through a listener.
+    pub fn nobody() -> Self {
+        Self {
+            address: None,
+            uid: None,
+            certificate: None,
+            cluster: None,
+            h2: false,
+            draining: CancellationToken::new(),
+            place: Weak::new(),
+        }
+    }
+
+    /// To be held by an upgraded stream as long as it lives; taken before its request is answered.
+    pub fn tunnel(&self) -> Tunnel {
+        Tunnel::begin(self.place.upgrade())
+    }
+
+    /// Cancelled when the proxy begins to drain: a watch can be let go then, since its client takes it up again
+    /// elsewhere.
+    pub fn draining(&self) -> &CancellationToken {
+        &self.draining
+    }
+}
+
+/// Answers requests.
+pub trait Serve: Send + Sync + 'static {
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin + Send + 'static;
+
+    fn serve(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: Arc<Peer>,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// The answer to a request whose serving panicked.
+    fn broken(&self) -> Response<Self::Body>;
+}
+
+/// Who besides the bearer of the token may call; from flags and configuration together.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// PEM.
+    pub client_ca: Option<Vec<u8>>,
+    pub token_review: bool,
+}
+
+/// What all listeners share, and a reload may change.
+#[derive(Debug)]
+pub struct Gate {
+    identity: Arc<Identity>,
+    tls: ArcSwap<ServerConfig>,
+    ledger: Arc<Ledger>,
+    protocols: Protocols,
+    handshakes: Arc<Semaphore>,
+}
+
+impl Gate {
+    /// New connections are asked for certificates of these authorities; those that are open stay as they are.
+    pub fn trust(&self, trust: &Trust) -> Result<(), UserError> {
+        self.tls.store(tls::settings(&self.identity, trust.client_ca.as_deref())?);
+        Ok(())
+    }
+
+    /// Changes how many connections may be open at once.
+    pub fn allow(&self, connections: usize) {
+        self.ledger.allow(connections);
+    }
+
+    pub fn load(&self) -> Load {
+        self.ledger.load()
+    }
+
+    pub fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+}
+
+/// Where one listener is, and the one cluster it stands for, if it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listening {
+    pub address: Address,
+    pub cluster: Option<Arc<str>>,
+}
+
+/// Bound sockets, not yet served.
+#[derive(Debug)]
+pub struct Listeners {
+    sockets: Vec<(Socket, Listening)>,
+    gate: Arc<Gate>,
+    drain: Duration,
+}
+
+impl Listeners {
+    /// Opens every socket the options ask for, and one for each of `clusters` where they ask for that. `ending` tells
+    /// the proxy to end. Limits of the configuration are given later, by [`Gate::allow`].
+    pub fn bind(
+        options: &ServeOptions,
+        identity: &Arc<Identity>,
+        trust: &Trust,
+        clusters: &[Arc<str>],
+        inherited: Inherited,
+    ) -> Result<Self, UserError> {
+        let tls = tls::settings(identity, trust.client_ca.as_deref())?;
+        let own = if inherited.is_empty() || options.listen_is_chosen { options.listen.as_slice() } else { &[] };
+        // Refused before anything is opened; passed sockets are looked at below.
+        for address in own {
+            guard(address, trust)?;
+        }
+        let mut sockets = inherited.open()?;
+        for address in own {
+            sockets.push(Socket::bind(address)?);
+        }
+        let mut bound = Vec::new();
+        for socket in sockets {
+            let address = socket.address().map_err(|why| unknown(&why))?;
+            guard(&address, trust)?;
+            bound.push((socket, Listening { address, cluster: None }));
+        }
+        if let Some(first) = options.per_cluster {
+            each_cluster(&mut bound, first, clusters)?;
+        }
+        let gate = Gate {
+            identity: Arc::clone(identity),
+            tls: ArcSwap::new(tls),
+            ledger: Arc::new(Ledger::new(CONNECTIONS, Ending::default())),
+            protocols: Protocols::default(),
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+        };
+        Ok(Self { sockets: bound, gate: Arc::new(gate), drain: options.drain })
+    }
+
+    /// In the order they were asked for: first those for all clusters.
+    pub fn listening(&self) -> Vec<Listening> {
+        self.sockets.iter().map(|(_, listening)| listening.clone()).collect()
+    }
+
+    pub fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
+    }
+
+    /// How this proxy is told to end.
+    pub fn ending(&self) -> Ending {
+        self.gate.ledger.ending().clone()
+    }
+
+    /// Accepts and serves until it is told to end; then waits for what runs, at most as long as the options say.
+    pub async fn run<S: Serve>(self, service: Arc<S>, clock: Running) -> Drained {
+        let ending = self.ending();
+        let names = self.sockets.iter().filter_map(|(_, listening)| match &listening.address {
+            Address::Tcp(address) => Some(address.ip().to_string()),
+            Address::Unix(_) => None,
+        });
+        if let Err(why) = self.gate.identity.rename(names, clock.moment().wall) {
+            tracing::error!(why, "the server certificate lacks the addresses listened on");
+        }
+        let mut tasks = JoinSet::new();
+        let gate = Arc::clone(&self.gate);
+        tasks.spawn(async move {
+            tokio::join!(gate.ledger.sweep(), gate.identity.rotate(&clock, gate.ledger.over()));
+        });
+        for (socket, listening) in self.sockets {
+            let (gate, service) = (Arc::clone(&self.gate), Arc::clone(&service));
+            tasks.spawn(accept(socket, listening.cluster, gate, service));
+        }
+        tokio::select! {
+            () = ending.drain.cancelled() => {}
+            () = ending.cut.cancelled() => ending.drain.cancel(),
+        }
+        let drained = self.gate.ledger.drain(self.drain).await;
+        // The sweeper ends with the cut, the listeners have ended with the drain.
+        while tasks.join_next().await.is_some() {}
+        drained
+    }
+}
+
+/// Until the configuration says otherwise.
+const CONNECTIONS: usize = 5_000;
+
+/// Refuses what other machines can reach, unless callers show more than a token that lies in a file.
+fn guard(address: &Address, trust: &Trust) -> Result<(), UserError> {
+    if address.is_local() || trust.client_ca.is_some() || trust.token_review {
+        return Ok(());
+    }
+    Err(UserError::new(
+        ErrorKind::Refused,
+        format!("{address} can be reached from other machines, and callers would show only a token"),
+    )
+    .hint("add --client-ca FILE (callers show certificates) or --token-review (callers show ServiceAccount tokens)")
+    .hint("or listen on 127.0.0.1"))
+}
+
+fn unknown(why: &std::io::Error) -> UserError {
+    UserError::new(ErrorKind::Internal, "a socket does not say where it listens").cause(why.to_string())
+}
+
+/// One more port for each cluster, beside the first TCP listener.
+fn each_cluster(bound: &mut Vec<(Socket, Listening)>, first: u16, clusters: &[Arc<str>]) -> Result<(), UserError> {
+    let beside = bound.iter().find_map(|(_, listening)| match listening.address {
+        Address::Tcp(address) => Some(address.ip()),
+        Address::Unix(_) => None,
+    });
+    let Some(ip) = beside else {
+        return Err(UserError::new(
+            ErrorKind::Usage,
+            "a listener for each cluster needs a TCP listener to stand beside",
+        )
+        .hint("add --listen 127.0.0.1:6443"));
+    };
+    for (place, cluster) in clusters.iter().enumerate() {
+        let port = if first == 0 { Some(0) } else { u16::try_from(place).ok().and_then(|n| first.checked_add(n)) };
+        let Some(port) = port else {
+            return Err(UserError::new(
+                ErrorKind::Usage,
+                format!("{} clusters do not fit above port {first}", clusters.len()),
+            )
+            .hint("start lower with --listen-per-cluster PORT"));
+        };
+        let socket = Socket::bind(&Address::Tcp(SocketAddr::new(ip, port)))
+            .map_err(|why| UserError { message: format!("cluster {cluster}: {}", why.message), ..why })?;
+        let address = socket.address().map_err(|why| unknown(&why))?;
+        bound.push((socket, Listening { address, cluster: Some(Arc::clone(cluster)) }));
+    }
+    Ok(())
+}
+
+/// Accepts until the proxy is told to end.
+async fn accept<S: Serve>(socket: Socket, cluster: Option<Arc<str>>, gate: Arc<Gate>, service: Arc<S>) {
+    let drain = gate.ledger.ending().drain.clone();
+    loop {
+        let Ok(handshake) = Arc::clone(&gate.handshakes).acquire_owned().await else { return };
+        tokio::select! {
+            () = drain.cancelled() => return,
+            accepted = next(&socket) => match accepted {
+                Ok(client) => {
+                    // At the bound, with nobody idle: the client sees its connection closed.
+                    let Some(place) = gate.ledger.admit() else { continue };
+                    let arrival = Arrival { cluster: cluster.clone(), place, handshake };
+                    tokio::spawn(serve(client, arrival, Arc::clone(&gate), Arc::clone(&service)));
+                }
+                Err(why) => {
+                    tracing::warn!(%why, "no connection could be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+enum Client {
+    Tcp(TcpStream, SocketAddr),
+    Unix(UnixStream),
+}
+
+async fn next(socket: &Socket) -> std::io::Result<Client> {
+    match socket {
+        Socket::Tcp(listener) => listener.accept().await.map(|(stream, from)| Client::Tcp(stream, from)),
+        Socket::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Client::Unix(stream)),
+    }
+}
+
+/// What a new connection has been given.
+struct Arrival {
+    cluster: Option<Arc<str>>,
+    place: Arc<Place>,
+    handshake: OwnedSemaphorePermit,
+}
+
+/// One connection, from its handshake to its end.
+async fn serve<S: Serve>(client: Client, arrival: Arrival, gate: Arc<Gate>, service: Arc<S>) {
+    let Arrival { cluster, place, handshake } = arrival;
+    let mut peer =
+        Peer { cluster, draining: gate.ledger.ending().drain.clone(), place: Arc::downgrade(&place), ..Peer::nobody() };
+    match client {
+        Client::Unix(stream) => {
+            // Without a uid nobody can be let in; the service turns such a caller away.
+            peer.uid = stream.peer_cred().ok().map(|cred| cred.uid());
+            drop(handshake);
+            gate.protocols.serve(stream, service, Arc::new(peer), place).await;
+        }
+        Client::Tcp(stream, from) => {
+            sockets::tune(&stream);
+            let accepting = TlsAcceptor::from(gate.tls.load_full()).accept(stream);
+            let accepted = timeout(HANDSHAKE, accepting).await;
+            drop(handshake);
+            let Ok(Ok(stream)) = accepted else { return };
+            let (_, session) = stream.get_ref();
+            peer.address = Some(from);
+            peer.h2 = session.alpn_protocol() == Some(b"h2");
+            let shown = session.peer_certificates().and_then(<[_]>::first);
+            peer.certificate = shown.map(|leaf| Arc::new(leaf.clone().into_owned()));
+            gate.protocols.serve(stream, service, Arc::new(peer), place).await;
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! Who is connected: one line for each open connection, so that the oldest idle one can make room, slow heads are
+//! ended, and a drain knows what it waits for.
+
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// From the first byte of a request's head to its last; also from the handshake to the first head.
+pub(super) const HEAD: Duration = Duration::from_secs(10);
+
+/// A connection without a request. Go's clients close theirs after 90 s: who closes first decides who is surprised.
+pub(super) const IDLE: Duration = Duration::from_secs(150);
+
+/// What an idle connection that was asked to end may still take.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// How often connections are looked over.
+const SWEEP: Duration = Duration::from_secs(1);
+
+const FINISH: u8 = 1;
+const CUT: u8 = 2;
+
+/// All open connections of one proxy.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    lines: Mutex<BTreeMap<u64, Arc<Line>>>,
+    next: AtomicU64,
+    max: AtomicUsize,
+    requests: AtomicUsize,
+    tunnels: AtomicUsize,
+    refused: AtomicU64,
+    /// The last line went.
+    empty: Notify,
+    started: Instant,
+    ending: Ending,
+    /// Everything has been counted and is cut.
+    over: CancellationToken,
+}
+
+/// How a proxy is told to end.
+#[derive(Debug, Clone, Default)]
+pub struct Ending {
+    /// No new connections; what runs may end by itself.
+    pub drain: CancellationToken,
+    /// Everything ends now.
+    pub cut: CancellationToken,
+}
+
+/// What a drain came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Drained {
+    /// Requests, watches among them, that ended by themselves, and those that were cut.
+    pub requests_ended: usize,
+    pub requests_cut: usize,
+    /// Upgraded streams: exec, attach, port-forward.
+    pub streams_ended: usize,
+    pub streams_cut: usize,
+}
+
+/// How many connections and requests there are now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    pub connections: usize,
+    pub requests: usize,
+    pub streams: usize,
+    /// Connections turned away since the start, because none was idle at the bound.
+    pub refused: u64,
+}
+
+/// One connection as the ledger sees it.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// Requests whose answers have not ended, and streams.
+    in_flight: AtomicU32,
+    /// A head has begun and is not complete.
+    is_in_head: AtomicBool,
+    /// Milliseconds since the ledger's start: since when it is idle, or in its head.
+    since: AtomicU64,
+    asked: AtomicU8,
+    asked_at: AtomicU64,
+    called: Notify,
+}
+
+/// What a connection is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// GOAWAY, or `Connection: close` after the present request.
+    Finish,
+    Cut,
+}
+
+impl Line {
+    /// Waits until the connection is asked something.
+    pub(super) async fn asked(&self) -> Asked {
+        self.called.notified().await;
+        if self.asked.load(Ordering::Acquire) == CUT { Asked::Cut } else { Asked::Finish }
+    }
+
+    fn ask(&self, what: u8, now: u64) {
+        if self.asked.fetch_max(what, Ordering::AcqRel) < what {
+            self.asked_at.store(now, Ordering::Relaxed);
+            self.called.notify_one();
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.in_flight.load(Ordering::Acquire) == 0
+            && !self.is_in_head.load(Ordering::Relaxed)
+            && self.asked.load(Ordering::Relaxed) == 0
+    }
+
+    /// What time alone asks of it.
+    fn overdue(&self, now: u64) -> Option<u8> {
+        let past = |since: &AtomicU64, span: Duration| {
+            u128::from(now.saturating_sub(since.load(Ordering::Relaxed))) >= span.as_millis()
+        };
+        if self.in_flight.load(Ordering::Acquire) > 0 {
+            return None;
+        }
+        if self.is_in_head.load(Ordering::Relaxed) {
+            return past(&self.since, HEAD).then_some(CUT);
+        }
+        match self.asked.load(Ordering::Relaxed) {
+            0 => past(&self.since, IDLE).then_some(FINISH),
+            FINISH => past(&self.asked_at, FAREWELL).then_some(CUT),
+            _ => None,
+        }
+    }
+}
+
+impl Ledger {
+    pub(super) fn new(max: usize, ending: Ending) -> Self {
+        Self {
+            lines: Mutex::default(),
+            next: AtomicU64::new(0),
+            max: AtomicUsize::new(max),
+            requests: AtomicUsize::new(0),
+            tunnels: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
+            empty: Notify::new(),
+            started: Instant::now(),
+            ending,
+            over: CancellationToken::new(),
+        }
+    }
+
+    pub(super) fn over(&self) -> &CancellationToken {
+        &self.over
+    }
+
+    pub(super) fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    pub(super) fn allow(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
+    }
+
+    pub(super) fn load(&self) -> Load {
+        Load {
+            connections: self.lines.lock().len(),
+            requests: self.requests.load(Ordering::Relaxed),
+            streams: self.tunnels.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A place for a new connection. At the bound the connection that has been idle longest makes room; where none is
+    /// idle, the new one is turned away.
+    pub(super) fn admit(self: &Arc<Self>) -> Option<Arc<Place>> {
+        let now = self.now();
+        let line = Arc::new(Line::default());
+        line.since.store(now, Ordering::Relaxed);
+        let mut lines = self.lines.lock();
+        // Those asked to end are as good as gone, as far as they go soon; no more than the half is trusted to.
+        let max = self.max.load(Ordering::Relaxed);
+        let staying = lines.values().filter(|line| line.asked.load(Ordering::Relaxed) == 0).count();
+        if staying >= max || lines.len() >= max.saturating_add(max / 2).max(max.saturating_add(1)) {
+            let oldest =
+                lines.values().filter(|line| line.is_idle()).min_by_key(|line| line.since.load(Ordering::Relaxed));
+            let Some(oldest) = oldest else {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return None;
+            };
+            oldest.ask(FINISH, now);
+        }
+        if self.ending.drain.is_cancelled() {
+            // Accepted in the moment the drain began: its one request is answered.
+            line.ask(FINISH, now);
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        lines.insert(number, Arc::clone(&line));
+        drop(lines);
+        Some(Arc::new(Place { ledger: Arc::clone(self), number, line }))
+    }
+
+    /// Asks what time asks, until all is over.
+    pub(super) async fn sweep(&self) {
+        let mut tick = tokio::time::interval(SWEEP);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.over.cancelled() => return,
+                _ = tick.tick() => {}
+            }
+            let now = self.now();
+            for line in self.lines.lock().values() {
+                if let Some(what) = line.overdue(now) {
+                    line.ask(what, now);
+                }
+            }
+        }
+    }
+
+    /// Lets everything end, for at most `patience`, then ends it.
+    pub(super) async fn drain(&self, patience: Duration) -> Drained {
+        let before = self.load();
+        self.ask_all(FINISH);
+        tokio::select! {
+            () = self.emptied() => {}
+            () = tokio::time::sleep(patience) => {}
+            () = self.ending.cut.cancelled() => {}
+        }
+        let left = self.load();
+        self.over.cancel();
+        self.ask_all(CUT);
+        // What is cut only has to be dropped; a task that does not come to it is not waited for.
+        let _late = tokio::time::timeout(FAREWELL, self.emptied()).await;
+        Drained {
+            requests_ended: before.requests.saturating_sub(left.requests),
+            requests_cut: left.requests,
+            streams_ended: before.streams.saturating_sub(left.streams),
+            streams_cut: left.streams,
+        }
+    }
+
+    fn ask_all(&self, what: u8) {
+        let now = self.now();
+        for line in self.lines.lock().values() {
+            line.ask(what, now);
+        }
+    }
+
+    async fn emptied(&self) {
+        loop {
+            let gone = self.empty.notified();
+            if self.lines.lock().is_empty() {
+                return;
+            }
+            gone.await;
+        }
+    }
+}
+
+/// A connection's place in the ledger; dropped, it is free.
+#[derive(Debug)]
+pub(super) struct Place {
+    ledger: Arc<Ledger>,
+    number: u64,
+    line: Arc<Line>,
+}
+
+impl Place {
+    pub(super) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    /// A byte of a head was read, or one is due now.
+    pub(super) fn head_begins(&self) {
+        if self.line.in_flight.load(Ordering::Relaxed) == 0 && !self.line.is_in_head.load(Ordering::Relaxed) {
+            self.line.since.store(self.ledger.now(), Ordering::Relaxed);
+            self.line.is_in_head.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn begin(&self) {
+        self.line.in_flight.fetch_add(1, Ordering::AcqRel);
+        self.line.is_in_head.store(false, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.line.since.store(self.ledger.now(), Ordering::Relaxed);
+        self.line.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut lines = self.ledger.lines.lock();
+        lines.remove(&self.number);
+        if lines.is_empty() {
+            self.ledger.empty.notify_waiters();
+        }
+    }
+}
+
+/// One request, from its head to the end of its answer.
+#[derive(Debug)]
+pub(super) struct Turn(Arc<Place>);
+
+impl Turn {
+    pub(super) fn begin(place: &Arc<Place>) -> Self {
+        place.begin();
+        place.ledger.requests.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(place))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.ledger.requests.fetch_sub(1, Ordering::Relaxed);
+        self.0.end();
+    }
+}
+
+/// An upgraded stream. Held as long as the stream lives: a drain waits for it, and its connection counts.
+#[derive(Debug)]
+pub struct Tunnel(Option<Arc<Place>>);
+
+impl Tunnel {
+    pub(super) fn begin(place: Option<Arc<Place>>) -> Self {
+        if let Some(place) = &place {
+            place.begin();
+            place.ledger.tunnels.fetch_add(1, Ordering::Relaxed);
+        }
+        Self(place)
+    }
+
+    /// Cancelled when the stream is to end at once.
+    pub fn cut(&self) -> CancellationToken {
+        self.0.as_ref().map_or_else(CancellationToken::new, |place| place.ledger.over.clone())
+    }
+}
+
+impl Drop for Tunnel {
+    fn drop(&mut self) {
+        if let Some(place) = &self.0 {
+            place.ledger.tunnels.fetch_sub(1, Ordering::Relaxed);
+            place.end();
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The routing proxy, part by part.
+
+mod listen;
