@@ -8,7 +8,9 @@ mod connection;
 pub mod identity;
 mod keep;
 mod ledger;
+pub mod publish;
 pub mod sockets;
+pub mod systemd;
 mod tls;
 
 pub use ledger::{Drained, Ending, Load, Tunnel};

@@ -4,6 +4,7 @@ mod client;
 mod drain;
 mod identity;
 mod limits;
+mod publish;
 
 use client::{Client, get, get_all};
 use http_body_util::combinators::BoxBody;

@@ -7,7 +7,7 @@ use quarterdeck::engine::clock::Clock;
 use quarterdeck::engine::proxy::listen::Trust;
 use quarterdeck::engine::proxy::listen::address::Address;
 use quarterdeck::model::time::UnixSeconds;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyPair};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -46,6 +46,24 @@ async fn open_connections_outlive_their_certificate() {
     assert_ne!(shown(&rig).await, before);
     assert!(get(&mut h1, "/").await.contains("h2=false"));
     assert_eq!(get_all(&mut h2, "/").await.0, 200);
+}
+
+/// Certificate and key of an authority with this name (`CN=a,O=b`), PEM; its names are encoded in more than one way.
+pub(super) fn authority(name: &str) -> (String, String) {
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name = DistinguishedName::new();
+    for part in name.split(',') {
+        match part.split_once('=').unwrap() {
+            ("CN", text) => authority.distinguished_name.push(DnType::CommonName, text),
+            (_, text) => {
+                let text = DnValue::PrintableString(text.try_into().unwrap());
+                authority.distinguished_name.push(DnType::OrganizationName, text);
+            }
+        }
+    }
+    let key = KeyPair::generate().unwrap();
+    (authority.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }
 
 /// An authority of clients and a client it knows: authority, certificate, key, all PEM.
