@@ -7,6 +7,7 @@ pub mod get;
 pub mod inspect;
 pub mod log;
 pub mod progress;
+pub mod route;
 pub mod run;
 pub mod screen;
 
@@ -103,6 +104,8 @@ pub enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Ask what the routing proxy would do with a request
+    Route(RouteArgs),
     /// Print a completion script
     Completion { shell: clap_complete::Shell },
     /// The simulated fleet: open it, or serve it to other programs
@@ -116,6 +119,18 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Print every value in force and the layer it came from
     Effective,
+}
+
+#[derive(Debug, Args)]
+pub struct RouteArgs {
+    #[command(subcommand)]
+    pub command: RouteCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RouteCommand {
+    /// Read `METHOD URL` lines; print what an API server sees in each, as JSON
+    Parse,
 }
 
 #[derive(Debug, Subcommand)]

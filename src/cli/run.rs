@@ -3,7 +3,7 @@
 use super::fan_out::{Fleet, Limits};
 use super::get::{Streams, write};
 use super::{Cli, Command, ConfigCommand, DemoCommand, FanOutArgs, FleetArgs};
-use super::{describe, events, get, inspect, screen};
+use super::{describe, events, get, inspect, route, screen};
 use crate::config::{self, Config, Environment, Flags, Loaded, Selection};
 use crate::engine::clock;
 use crate::engine::cluster::{Connector, Inventory as _, Listing};
@@ -90,7 +90,7 @@ fn fan_out(command: Option<&Command>) -> Option<&FanOutArgs> {
         Command::Events(args) => Some(&args.fan_out),
         Command::Clusters(args) => Some(&args.fan_out),
         Command::Doctor(args) => Some(&args.fan_out),
-        Command::Config { .. } | Command::Completion { .. } | Command::Demo { .. } => None,
+        Command::Config { .. } | Command::Completion { .. } | Command::Demo { .. } | Command::Route(_) => None,
     }
 }
 
@@ -136,6 +136,7 @@ async fn run(cli: &Cli) -> Result<u8, UserError> {
             clap_complete::generate(*shell, &mut Cli::command(), "qd", &mut std::io::stdout());
             Ok(0)
         }
+        Some(Command::Route(args)) => route::run(&args.command),
         Some(Command::Config { command: ConfigCommand::Effective }) => {
             let mut text = config::effective(&settings.config, &settings.environment).join("\n");
             text.push('\n');
@@ -157,7 +158,7 @@ async fn ask(cli: &Cli, settings: &Settings, command: &Command) -> Result<u8, Us
         Command::Get(args) => get::run(args, &fleet, &mut streams).await,
         Command::Describe(args) => describe::run(args, &fleet, &mut streams).await,
         Command::Events(args) => events::run(args, &fleet, &mut streams).await,
-        Command::Config { .. } | Command::Completion { .. } | Command::Demo { .. } => Ok(0),
+        Command::Config { .. } | Command::Completion { .. } | Command::Demo { .. } | Command::Route(_) => Ok(0),
     }
 }
 

@@ -13,5 +13,7 @@ pub mod listen;
 pub mod options;
 pub mod refusal;
 pub mod request;
+pub mod rules;
+pub mod target;
 pub mod tunnel;
 pub mod upstream;

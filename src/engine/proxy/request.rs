@@ -1,11 +1,24 @@
 //! What a request asks for, exactly as kube-apiserver's own `RequestInfo` sees it.
+//!
+//! The proxy must route on what the server will see, and forward the URL unchanged. So there are two questions:
+//! [`seen`] answers what a server makes of a URL, oddities included; [`parse`] answers the same, and refuses what two
+//! readers could take for two things (`%2F` inside a namespace, `..`, empty segments). `qd route parse` prints the
+//! first, with the second's refusal beside it, as [`line::json`] describes.
 
+pub mod line;
+pub mod path;
+pub mod query;
+pub mod selector;
+
+use super::refusal::Refusal;
+use path::Parts;
+use query::Query;
 use std::borrow::Cow;
 
 /// The attributes of a request. Texts are decoded as the server decodes them; most borrow from the URL.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct RequestInfo<'a> {
-    /// An API resource; otherwise only `path` and `verb` hold.
+    /// An API resource; otherwise only `path`, `verb` and what was understood before it became clear hold.
     pub is_resource: bool,
     /// The decoded path.
     pub path: Cow<'a, str>,
@@ -23,8 +36,10 @@ pub struct RequestInfo<'a> {
     pub field_selector: Cow<'a, str>,
     pub label_selector: Cow<'a, str>,
     /// `resourceVersion` of the query, decoded; empty where absent.
+    #[serde(skip)]
     pub resource_version: Cow<'a, str>,
     /// A `continue` token is present.
+    #[serde(skip)]
     pub continues: bool,
 }
 
@@ -37,3 +52,269 @@ pub enum Class {
     /// exec, attach, portforward, proxy.
     Connect,
 }
+
+impl Class {
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Connect];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Connect => "connect",
+        }
+    }
+}
+
+/// Why a URL is not forwarded: a server would not read it, or two readers could read two things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// The path does not begin with a slash.
+    NoPath,
+    /// A character that no URL holds: a control character, a space, a `#`, or one beyond ASCII.
+    Character,
+    /// `%zz` in the path.
+    Escape,
+    /// What stands behind percent signs is no text.
+    NotText,
+    /// A control character, written with percent signs.
+    Control,
+    /// `%2F`, `%5C` or `\` where the request's resource is named.
+    EncodedSlash,
+    /// `//`.
+    EmptySegment,
+    /// `.` or `..`.
+    DotSegment,
+    /// `/api/v1/watch` with nothing behind it.
+    NothingBehindPrefix,
+    /// More parameters than servers of all versions read.
+    Parameters,
+}
+
+impl Unreadable {
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::NoPath => "the URL's path does not begin with a slash",
+            Self::Character => "the URL holds a control character, a space, a # or a character beyond ASCII",
+            Self::Escape => "the path holds a % that no two hexadecimal digits follow",
+            Self::NotText => "the URL decodes to something that is not UTF-8",
+            Self::Control => "the path decodes to a control character",
+            Self::EncodedSlash => "the path holds a backslash, or an encoded slash or backslash",
+            Self::EmptySegment => "the path holds an empty segment",
+            Self::DotSegment => "the path holds a . or .. segment",
+            Self::NothingBehindPrefix => "nothing follows the path's watch or proxy prefix",
+            Self::Parameters => "the query holds more than 10000 parameters",
+        }
+    }
+
+    /// The answer: 400.
+    pub fn refusal(self) -> Refusal {
+        Refusal::new(400, "BadRequest", "unreadable_url", self.why())
+    }
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.why())
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// What a request asks for, if a server and every other reader see the same in it. The URL is in origin form:
+/// a path, and what follows the first `?`. Allocates nothing unless a percent sign must be decoded or the method is odd.
+pub fn parse<'a>(method: &'a str, path_and_query: &'a str) -> Result<RequestInfo<'a>, Unreadable> {
+    let seen = seen(method, path_and_query)?;
+    match seen.flaw {
+        Some(flaw) => Err(flaw),
+        None => Ok(seen.info),
+    }
+}
+
+/// What a server sees in a URL that it reads at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen<'a> {
+    pub info: RequestInfo<'a>,
+    /// Why it is not forwarded all the same.
+    pub flaw: Option<Unreadable>,
+}
+
+/// What a kube-apiserver makes of a URL, whether or not we would forward it.
+pub fn seen<'a>(method: &'a str, path_and_query: &'a str) -> Result<Seen<'a>, Unreadable> {
+    let (raw, query) = match path_and_query.split_once('?') {
+        Some((raw, query)) => (raw, query),
+        None => (path_and_query, ""),
+    };
+    if !raw.starts_with('/') {
+        return Err(Unreadable::NoPath);
+    }
+    path::characters(path_and_query)?;
+    let (info, named, error) = match path::decoded(raw)? {
+        Cow::Borrowed(path) => read(method, path, query)?,
+        Cow::Owned(path) => {
+            let (info, named, error) = read(method, &path, query)?;
+            (info.into_owned(), named, error)
+        }
+    };
+    let flaw = path::one_meaning(raw, named).err().or(error);
+    Ok(Seen { info, flaw })
+}
+
+/// Of segments: every one.
+const ALL: usize = usize::MAX;
+
+/// What was read, how many of its first path segments name it (those behind them are for what a pod or service
+/// serves), and the server's own objection.
+type Read<'a> = (RequestInfo<'a>, usize, Option<Unreadable>);
+
+fn read<'a>(method: &'a str, path: &'a str, query: &'a str) -> Result<Read<'a>, Unreadable> {
+    let mut info = RequestInfo { path: Cow::Borrowed(path), verb: lower_case(method), ..RequestInfo::default() };
+    let mut parts = Parts::split(path);
+    let groupless = match parts.first() {
+        _ if parts.len() < 3 => return Ok((info, ALL, None)),
+        Some("api") => true,
+        Some("apis") => false,
+        _ => return Ok((info, ALL, None)),
+    };
+    info.api_prefix = parts.take();
+    if !groupless {
+        if parts.len() < 3 {
+            return Ok((info, ALL, None));
+        }
+        info.api_group = parts.take();
+    }
+    info.is_resource = true;
+    info.api_version = parts.take();
+    let by_prefix = parts.first().filter(|part| matches!(*part, "watch" | "proxy"));
+    if let Some(prefix) = by_prefix {
+        if parts.len() < 2 {
+            // The server answers an error here, and has set no verb of its own yet.
+            return Ok((info, ALL, Some(Unreadable::NothingBehindPrefix)));
+        }
+        info.verb = Cow::Borrowed(prefix);
+        parts.take();
+    } else {
+        info.verb = Cow::Borrowed(resource_verb(method));
+    }
+    if parts.first() == Some("namespaces") && parts.len() > 1 {
+        info.namespace = Cow::Borrowed(parts.get(1));
+        if parts.len() > 2 && !matches!(parts.get(2), "status" | "finalize") {
+            parts.take();
+            parts.take();
+        }
+    }
+    info.resource = Cow::Borrowed(parts.get(0));
+    info.name = Cow::Borrowed(parts.get(1));
+    if info.verb != "proxy" {
+        info.subresource = Cow::Borrowed(parts.get(2));
+    }
+    let behind = match (&*info.verb, &*info.subresource) {
+        ("proxy", _) => Some(2),
+        (_, "proxy") => Some(3),
+        _ => None,
+    };
+    let named = behind.map_or(ALL, |named| parts.count() - parts.len().saturating_sub(named));
+    if behind.is_none() {
+        selected(&mut info, query, by_prefix.is_some())?;
+    }
+    if info.name.is_empty() && info.verb == "delete" {
+        info.verb = Cow::Borrowed("deletecollection");
+    }
+    Ok((info, named, None))
+}
+
+/// What the query adds: lists, watches, the name a field selector asks for, selectors and versions.
+fn selected<'a>(info: &mut RequestInfo<'a>, text: &'a str, by_prefix: bool) -> Result<(), Unreadable> {
+    let query = Query::read(text)?;
+    if info.name.is_empty() && info.verb == "get" {
+        let hold = query.options_hold();
+        info.verb = Cow::Borrowed(if query.watches(hold) { "watch" } else { "list" });
+        if let Some(name) = hold.then(|| query.name()).flatten() {
+            info.name = name;
+        }
+    }
+    let many = matches!(&*info.verb, "list" | "watch") || (info.verb == "delete" && info.name.is_empty());
+    if many && !by_prefix {
+        info.field_selector = query.field_selector.unwrap_or_default();
+        info.label_selector = query.label_selector.unwrap_or_default();
+    }
+    info.resource_version = query.resource_version.unwrap_or_default();
+    info.continues = query.next.is_some_and(|token| !token.is_empty());
+    Ok(())
+}
+
+/// Methods are told apart by case: `get` is none of the known ones.
+fn resource_verb(method: &str) -> &'static str {
+    match method {
+        "POST" => "create",
+        "GET" | "HEAD" => "get",
+        "PUT" => "update",
+        "PATCH" => "patch",
+        "DELETE" => "delete",
+        _ => "",
+    }
+}
+
+fn lower_case(method: &str) -> Cow<'_, str> {
+    const KNOWN: [(&str, &str); 7] = [
+        ("GET", "get"),
+        ("POST", "post"),
+        ("PUT", "put"),
+        ("PATCH", "patch"),
+        ("DELETE", "delete"),
+        ("HEAD", "head"),
+        ("OPTIONS", "options"),
+    ];
+    match KNOWN.iter().find(|(known, _)| *known == method) {
+        Some((_, verb)) => Cow::Borrowed(*verb),
+        None => Cow::Owned(method.to_lowercase()),
+    }
+}
+
+impl RequestInfo<'_> {
+    /// Whether it reads, changes, or opens a way into a pod or service.
+    pub fn class(&self) -> Class {
+        if self.is_resource
+            && (self.verb == "proxy" || matches!(&*self.subresource, "exec" | "attach" | "portforward" | "proxy"))
+        {
+            return Class::Connect;
+        }
+        match &*self.verb {
+            "get" | "list" | "watch" => Class::Read,
+            "head" | "options" if !self.is_resource => Class::Read,
+            _ => Class::Write,
+        }
+    }
+
+    /// No time limit holds for these.
+    pub fn is_long_running(&self) -> bool {
+        matches!(&*self.verb, "watch" | "proxy")
+            || (self.is_resource && matches!(&*self.subresource, "attach" | "exec" | "proxy" | "log" | "portforward"))
+            || (!self.is_resource && self.path.starts_with("/debug/pprof/"))
+    }
+
+    /// The same, with texts of its own.
+    pub fn into_owned(self) -> RequestInfo<'static> {
+        fn own(text: Cow<'_, str>) -> Cow<'static, str> {
+            Cow::Owned(text.into_owned())
+        }
+        RequestInfo {
+            is_resource: self.is_resource,
+            path: own(self.path),
+            verb: own(self.verb),
+            api_prefix: own(self.api_prefix),
+            api_group: own(self.api_group),
+            api_version: own(self.api_version),
+            namespace: own(self.namespace),
+            resource: own(self.resource),
+            subresource: own(self.subresource),
+            name: own(self.name),
+            field_selector: own(self.field_selector),
+            label_selector: own(self.label_selector),
+            resource_version: own(self.resource_version),
+            continues: self.continues,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

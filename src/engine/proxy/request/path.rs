@@ -1,0 +1,173 @@
+//! The path of a URL: decoded as Go's `net/url` does, split as kube-apiserver does, and looked at for second meanings.
+
+use super::Unreadable;
+use std::borrow::Cow;
+
+/// The most segments that mean something: prefix, group, version, `watch`, `namespaces`, its name, resource, name,
+/// subresource.
+const NAMED: usize = 9;
+
+/// The segments of a decoded path, of which the first are taken one by one.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'a> {
+    named: [&'a str; NAMED],
+    taken: usize,
+    count: usize,
+}
+
+impl<'a> Parts<'a> {
+    /// Splits at every slash, after those at both ends are cut off; segments between two slashes stay, empty.
+    pub fn split(path: &'a str) -> Self {
+        let path = path.trim_matches('/');
+        let mut parts = Self { named: [""; NAMED], taken: 0, count: 0 };
+        if path.is_empty() {
+            return parts;
+        }
+        let mut segments = path.split('/');
+        for place in &mut parts.named {
+            let Some(segment) = segments.next() else { return parts };
+            *place = segment;
+            parts.count += 1;
+        }
+        parts.count += segments.count();
+        parts
+    }
+
+    /// Segments in all, those taken too.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Segments left.
+    pub fn len(&self) -> usize {
+        self.count - self.taken
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn first(&self) -> Option<&'a str> {
+        (!self.is_empty()).then(|| self.get(0))
+    }
+
+    /// Of those left; empty where there is none.
+    pub fn get(&self, place: usize) -> &'a str {
+        self.named.get(self.taken + place).copied().unwrap_or_default()
+    }
+
+    /// The first of those left, which is then gone.
+    pub fn take(&mut self) -> Cow<'a, str> {
+        let first = self.get(0);
+        self.taken = self.count.min(self.taken + 1);
+        Cow::Borrowed(first)
+    }
+}
+
+/// Refuses characters that stand in no request line.
+pub fn characters(url: &str) -> Result<(), Unreadable> {
+    if url.bytes().any(|byte| byte <= b' ' || byte >= 0x7f || byte == b'#') {
+        return Err(Unreadable::Character);
+    }
+    Ok(())
+}
+
+/// Turns `%2e` into `.`; a plus stays a plus.
+pub fn decoded(raw: &str) -> Result<Cow<'_, str>, Unreadable> {
+    unescaped(raw, false)
+}
+
+/// Decodes what stands behind percent signs and, in a query, turns pluses into spaces.
+pub(super) fn unescaped(raw: &str, plus_is_space: bool) -> Result<Cow<'_, str>, Unreadable> {
+    if !raw.bytes().any(|byte| byte == b'%' || (plus_is_space && byte == b'+')) {
+        return Ok(Cow::Borrowed(raw));
+    }
+    let mut out = Vec::with_capacity(raw.len());
+    for byte in Bytes::of(raw) {
+        out.push(match byte? {
+            Byte::Plain(b'+') if plus_is_space => b' ',
+            Byte::Plain(byte) | Byte::Escaped(byte) => byte,
+        });
+    }
+    String::from_utf8(out).map(Cow::Owned).map_err(|_| Unreadable::NotText)
+}
+
+/// One byte of a decoded text, and how it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Byte {
+    Plain(u8),
+    Escaped(u8),
+}
+
+/// Decodes byte by byte.
+struct Bytes<'a> {
+    rest: std::str::Bytes<'a>,
+}
+
+impl<'a> Bytes<'a> {
+    fn of(raw: &'a str) -> Self {
+        Self { rest: raw.bytes() }
+    }
+}
+
+impl Iterator for Bytes<'_> {
+    type Item = Result<Byte, Unreadable>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let byte = self.rest.next()?;
+        if byte != b'%' {
+            return Some(Ok(Byte::Plain(byte)));
+        }
+        let digits = (self.rest.next().and_then(digit), self.rest.next().and_then(digit));
+        Some(match digits {
+            (Some(high), Some(low)) => Ok(Byte::Escaped(high << 4 | low)),
+            _ => Err(Unreadable::Escape),
+        })
+    }
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// Refuses a path in which another reader could see other segments. Those behind the first `named` are for what a pod
+/// or service serves: there a slash may be encoded or doubled, but nothing may climb out.
+pub fn one_meaning(raw: &str, named: usize) -> Result<(), Unreadable> {
+    let segments = raw.strip_prefix('/').unwrap_or(raw);
+    let mut rest = segments.split('/').enumerate().peekable();
+    while let Some((place, segment)) = rest.next() {
+        let strict = place < named;
+        if strict && segment.is_empty() && rest.peek().is_some() {
+            return Err(Unreadable::EmptySegment);
+        }
+        self::segment(segment, strict)?;
+    }
+    Ok(())
+}
+
+fn segment(raw: &str, strict: bool) -> Result<(), Unreadable> {
+    // The usual one: nothing in it needs a second look.
+    if raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Ok(());
+    }
+    // Dots since the last separator, and whether there was nothing else.
+    let (mut dots, mut only_dots) = (0_usize, true);
+    for byte in Bytes::of(raw) {
+        let byte = byte?;
+        match byte {
+            Byte::Plain(b'\\') | Byte::Escaped(b'/' | b'\\') if strict => return Err(Unreadable::EncodedSlash),
+            Byte::Plain(b'\\') | Byte::Escaped(b'/' | b'\\') => {
+                climbs(dots, only_dots)?;
+                (dots, only_dots) = (0, true);
+            }
+            Byte::Escaped(0..0x20 | 0x7f) => return Err(Unreadable::Control),
+            Byte::Plain(b'.') | Byte::Escaped(b'.') => dots += 1,
+            Byte::Plain(_) | Byte::Escaped(_) => only_dots = false,
+        }
+    }
+    climbs(dots, only_dots)
+}
+
+fn climbs(dots: usize, only_dots: bool) -> Result<(), Unreadable> {
+    if only_dots && (dots == 1 || dots == 2) { Err(Unreadable::DotSegment) } else { Ok(()) }
+}
