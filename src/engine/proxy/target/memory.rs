@@ -1,0 +1,127 @@
+//! What is remembered of keys, within a bound.
+
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Keys are spread over so many locks.
+const SHARDS: usize = 16;
+
+/// Where a key was placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    /// The hash of the cluster's name.
+    pub cluster: u64,
+    /// Seconds since 1970.
+    pub since: i64,
+}
+
+/// The values of the most recently used keys: at least half of the bound, at most all of it.
+#[derive(Debug)]
+pub struct Memory<V> {
+    shards: Vec<Mutex<Shard<V>>>,
+}
+
+/// Two generations: when the young one is full it becomes the old one, and the old one is forgotten.
+#[derive(Debug)]
+struct Shard<V> {
+    young: Keys<V>,
+    old: Keys<V>,
+    max: usize,
+}
+
+/// Keys are good hashes already.
+type Keys<V> = HashMap<u64, V, BuildHasherDefault<AsIs>>;
+
+impl<V: Copy> Memory<V> {
+    pub fn new(max: usize) -> Self {
+        let max = (max / SHARDS / 2).max(1);
+        let shard = || Mutex::new(Shard { young: Keys::default(), old: Keys::default(), max });
+        Self { shards: (0..SHARDS).map(|_| shard()).collect() }
+    }
+
+    pub fn get(&self, key: u64) -> Option<V> {
+        let mut shard = self.shard(key)?.lock();
+        if let Some(value) = shard.young.get(&key) {
+            return Some(*value);
+        }
+        let value = *shard.old.get(&key)?;
+        shard.put(key, value);
+        Some(value)
+    }
+
+    pub fn put(&self, key: u64, value: V) {
+        if let Some(shard) = self.shard(key) {
+            shard.lock().put(key, value);
+        }
+    }
+
+    fn shard(&self, key: u64) -> Option<&Mutex<Shard<V>>> {
+        // The map uses the low bits.
+        self.shards.get(usize::try_from(key >> 60).unwrap_or_default())
+    }
+}
+
+impl<V> Shard<V> {
+    fn put(&mut self, key: u64, value: V) {
+        if self.young.len() >= self.max && !self.young.contains_key(&key) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, value);
+    }
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::proxy::target::rank::hash;
+
+    fn key(number: u32) -> u64 {
+        hash(&[&number.to_string()])
+    }
+
+    #[test]
+    fn the_newest_and_the_used_stay_within_the_bound() {
+        let memory = Memory::new(320);
+        for number in 0..10_000_u32 {
+            memory.put(key(number), number);
+            // Asked for all along, so never forgotten.
+            assert_eq!(memory.get(key(0)), Some(0));
+        }
+        assert_eq!(memory.get(key(9_999)), Some(9_999));
+        assert_eq!(memory.get(key(1)), None);
+        let size = |shard: &Mutex<Shard<u32>>| {
+            let shard = shard.lock();
+            shard.young.len() + shard.old.len()
+        };
+        let kept: usize = memory.shards.iter().map(size).sum();
+        assert!(kept <= 320, "{kept}");
+    }
+
+    #[test]
+    fn a_value_is_replaced() {
+        let memory = Memory::new(32);
+        memory.put(7, 1);
+        memory.put(7, 2);
+        assert_eq!(memory.get(7), Some(2));
+    }
+}
