@@ -5,6 +5,7 @@ mod cluster;
 mod credentials;
 mod plugins;
 mod proxies;
+mod review;
 mod server;
 
 use quarterdeck::config::Environment;

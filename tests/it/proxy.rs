@@ -1,3 +1,5 @@
 //! The routing proxy, part by part.
 
+mod checklist;
+mod edge;
 mod listen;

@@ -6,6 +6,7 @@ pub mod socket;
 pub mod token;
 
 use crate::engine::clock;
+use crate::engine::proxy::config::CallerSettings;
 use crate::engine::proxy::edge::bearer::bearer;
 use crate::engine::proxy::refusal::Refusal;
 use http::{HeaderMap, HeaderValue};
@@ -62,9 +63,32 @@ pub struct Callers {
     pub sockets: socket::Uids,
     /// Only for a proxy that serves others than its own machine.
     pub reviews: Option<review::Reviews>,
+    /// Who bears the published token.
+    local: Option<Arc<Caller>>,
 }
 
 impl Callers {
+    /// As configured, and for the proxy's own uid and its user's name. No token is valid yet.
+    pub fn new(settings: &CallerSettings, own: (u32, &str), reviews: Option<review::Reviews>) -> Self {
+        let groups: Arc<[Arc<str>]> = settings.groups.iter().map(|group| Arc::from(group.as_str())).collect();
+        let mut local = Caller::plain(own.1, Means::Token);
+        local.groups = Arc::clone(&groups);
+        Self {
+            tokens: token::Tokens::default(),
+            certificates: certificate::Certificates::default(),
+            sockets: socket::Uids::new(own, &settings.uids, &groups),
+            reviews,
+            local: Some(Arc::new(local)),
+        }
+    }
+
+    /// Makes these tokens valid, and only these: the published one first, then those it replaced.
+    pub fn accept<'a>(&self, tokens: impl IntoIterator<Item = &'a str>) {
+        if let Some(local) = &self.local {
+            self.tokens.replace(tokens.into_iter().map(|token| (token, Arc::clone(local))));
+        }
+    }
+
     /// The caller of a request: by its certificate, else by its uid, else by its bearer token.
     ///
     /// Answers 401 where none of them is known, with the same words whatever was wrong; 503 and 429 where the home

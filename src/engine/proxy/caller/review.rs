@@ -4,8 +4,10 @@
 use super::token::Digest;
 use super::{Caller, Means, unknown};
 use crate::engine::cluster::ClusterError;
+use crate::engine::k8s::client::Connection;
 use crate::engine::k8s::client::review::Reviewed;
 use crate::engine::k8s::endpoint::Secret;
+use crate::engine::proxy::config::ReviewSettings;
 use crate::engine::proxy::refusal::Refusal;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
@@ -28,6 +30,9 @@ const REMEMBERED_MAX: usize = 2048;
 
 /// Questions under way: who sends made-up tokens does not make the home cluster work harder than this.
 const ASKING_MAX: usize = 16;
+
+/// The home cluster has so long to answer, as kube-apiserver's own webhooks have by default.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The longest token looked at; a ServiceAccount's has about 1 KiB.
 const TOKEN_MAX: usize = 16 * 1024;
@@ -62,6 +67,16 @@ impl Reviews {
     /// A known token is believed for `known`; an unknown one is asked about again after 2 s.
     pub fn new(ask: Ask, known: Duration) -> Self {
         Self { ask, known, slots: Arc::new(Semaphore::new(ASKING_MAX)), remembered: Arc::default() }
+    }
+
+    /// Asks over the home cluster's connection, with the proxy's own credential there.
+    pub fn over(home: &Connection, settings: &ReviewSettings) -> Self {
+        let (home, audiences) = (home.clone(), Arc::new(settings.audiences.clone()));
+        let ask = move |token: Secret| {
+            let (home, audiences) = (home.clone(), Arc::clone(&audiences));
+            async move { home.review(&token, &audiences, DEADLINE).await }.boxed()
+        };
+        Self::new(Box::new(ask), settings.cache)
     }
 
     /// Whose token this is. 401 for an unknown one, 503 when the home cluster does not say, 429 when too many are asked

@@ -6,9 +6,9 @@ fn with_token(token: &str) -> HeaderMap {
 }
 
 fn callers() -> Callers {
-    let callers =
-        Callers { sockets: socket::Uids::new((1000, "jane"), &BTreeMap::new(), &Arc::default()), ..Callers::default() };
-    callers.tokens.replace([("right", Arc::new(Caller::plain("local", Means::Token)))]);
+    let settings = CallerSettings { groups: vec!["local".to_owned()], ..CallerSettings::default() };
+    let callers = Callers::new(&settings, (1000, "jane"), None);
+    callers.accept(["right", "older"]);
     callers
 }
 
@@ -23,12 +23,15 @@ async fn a_caller_is_known_by_any_of_its_means() {
     let none = Shown::default();
     let uid = |uid: u32| Shown { uid: Some(uid), certificate: None };
     assert_eq!(user(&callers, &HeaderMap::new(), none).await, Err(401));
-    assert_eq!(user(&callers, &with_token("right"), none).await, Ok("local".into()));
+    assert_eq!(user(&callers, &with_token("right"), none).await, Ok("jane".into()));
+    assert_eq!(user(&callers, &with_token("older"), none).await, Ok("jane".into()));
+    let caller = callers.authenticate(&with_token("right"), none).await.unwrap();
+    assert_eq!((caller.means, &*caller.groups), (Means::Token, &[Arc::<str>::from("local")][..]));
     assert_eq!(user(&callers, &with_token("wrong"), none).await, Err(401));
     assert_eq!(user(&callers, &with_token("righ"), none).await, Err(401));
     assert_eq!(user(&callers, &HeaderMap::new(), uid(1000)).await, Ok("jane".into()));
     assert_eq!(user(&callers, &HeaderMap::new(), uid(1001)).await, Err(401));
-    assert_eq!(user(&callers, &with_token("right"), uid(1001)).await, Ok("local".into()));
+    assert_eq!(user(&callers, &with_token("right"), uid(1001)).await, Ok("jane".into()));
     let mut twice = with_token("right");
     twice.append(AUTHORIZATION, HeaderValue::from_static("Bearer right"));
     assert_eq!(user(&callers, &twice, none).await, Err(401));
