@@ -38,14 +38,26 @@ pub enum Duplicates {
 
 /// Parses one document. Values are not quoted in a flaw: the file may hold secrets.
 pub fn parse<T: DeserializeOwned>(text: &str, file: &str, duplicates: Duplicates) -> Result<T, Flaw> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    serde_saphyr::from_str_with_options(plain(text), options(duplicates)).map_err(|error| flaw(&error, file))
+}
+
+/// Parses all documents of a file (`---` between them); empty ones are left out.
+pub fn parse_all<T: DeserializeOwned>(text: &str, file: &str, duplicates: Duplicates) -> Result<Vec<T>, Flaw> {
+    serde_saphyr::from_multiple_with_options(plain(text), options(duplicates)).map_err(|error| flaw(&error, file))
+}
+
+fn plain(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+fn options(duplicates: Duplicates) -> Options {
     let mut options = Options::default();
     options.with_snippet = false;
     options.duplicate_keys = match duplicates {
         Duplicates::Refused => DuplicateKeyPolicy::Error,
         Duplicates::LastWins => DuplicateKeyPolicy::LastWins,
     };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| flaw(&error, file))
+    options
 }
 
 fn flaw(error: &Error, file: &str) -> Flaw {

@@ -15,5 +15,6 @@ pub mod refusal;
 pub mod request;
 pub mod rules;
 pub mod target;
+pub mod source;
 pub mod tunnel;
 pub mod upstream;

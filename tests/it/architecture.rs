@@ -117,7 +117,7 @@ const RULES: &[Rule] = &[
     Rule { module: "engine::proxy::target", ours: PROXY_CORE, crates: &[] },
     Rule { module: "engine::proxy::tester", ours: PROXY_CORE, crates: &[] },
     Rule { module: "engine::proxy::edge", ours: PROXY_CORE, crates: &["http"] },
-    Rule { module: "engine::proxy::config", ours: PROXY_CORE, crates: &[] },
+    Rule { module: "engine::proxy::config", ours: PROXY_CORE, crates: &["http"] },
     Rule { module: "report", ours: &["model", "protocol", "error", "engine::cluster"], crates: &[] },
     Rule {
         module: "views",

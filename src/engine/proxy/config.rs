@@ -2,6 +2,11 @@
 //!
 //! The vocabulary is the requirement's; what goes beyond it is described in `docs/routing.md`.
 
+pub mod effective;
+pub mod read;
+pub mod schema;
+pub mod tree;
+
 use crate::engine::k8s::endpoint::{Endpoint, Material};
 use std::collections::BTreeMap;
 use std::sync::Arc;

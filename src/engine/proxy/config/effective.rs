@@ -1,0 +1,319 @@
+//! What is in force, written as a document again, secrets masked: for `qd route config`, `/config` and the hash.
+
+use super::read::{condition_words, masked, window_words};
+use super::{Action, Balance, Condition, Mode, ProxyConfig, Rule, UpstreamCluster, Window};
+use crate::engine::k8s::endpoint::{Endpoint, Material};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
+
+/// A short hash of all but the secrets: two configurations that differ in a token only have the same.
+pub fn hash(config: &ProxyConfig) -> String {
+    let mut hasher = DefaultHasher::new();
+    document(config).to_string().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// The effective configuration in its own schema.
+pub fn document(config: &ProxyConfig) -> Value {
+    let name = |place: usize| config.clusters.get(place).map(|c| c.name.to_string());
+    let limits = &config.limits;
+    let audit = &config.audit;
+    let mut out = json!({
+        "clusters": config.clusters.iter().map(cluster).collect::<Vec<_>>(),
+        "rules": config.rules.iter().map(|r| rule(r, config)).collect::<Vec<_>>(),
+        "limits": {
+            "perCaller": limits.per_caller,
+            "inFlight": limits.in_flight,
+            "longRunning": limits.long_running,
+            "connections": limits.connections,
+            "requestTimeout": span(limits.request_timeout),
+        },
+        "audit": { "maxBytes": audit.max_bytes, "maxFiles": audit.max_files, "blocking": audit.blocking },
+        "cache": { "discovery": config.cache_discovery },
+    });
+    put(&mut out, "home", config.home.and_then(name));
+    put(&mut out, "region", filled(&config.region));
+    put(&mut out, "nearby", (!config.nearby.is_empty()).then(|| config.nearby.clone()));
+    if let Some(inner) = out.get_mut("audit") {
+        put(inner, "path", audit.path.as_ref().map(|p| p.display().to_string()));
+        put(inner, "policy", audit.policy.as_ref().map(|p| p.display().to_string()));
+    }
+    put(&mut out, "callers", callers(config));
+    out
+}
+
+fn callers(config: &ProxyConfig) -> Option<Value> {
+    let callers = &config.callers;
+    let mut out = json!({});
+    put_material(&mut out, ("clientCAData", "clientCAFile"), callers.client_ca.as_ref());
+    put(
+        &mut out,
+        "tokenReview",
+        callers.token_review.as_ref().map(|review| {
+            let mut out = json!({ "cache": span(review.cache) });
+            put(&mut out, "audiences", (!review.audiences.is_empty()).then(|| review.audiences.clone()));
+            out
+        }),
+    );
+    let uids: BTreeMap<String, &String> = callers.uids.iter().map(|(uid, user)| (uid.to_string(), user)).collect();
+    put(&mut out, "uids", (!uids.is_empty()).then_some(uids));
+    put(&mut out, "groups", (!callers.groups.is_empty()).then(|| callers.groups.clone()));
+    out.as_object().is_some_and(|fields| !fields.is_empty()).then_some(out)
+}
+
+fn cluster(cluster: &UpstreamCluster) -> Value {
+    let mut out = json!({
+        "name": &*cluster.name,
+        "endpoints": cluster.endpoints.iter().map(|e| e.server.clone()).collect::<Vec<_>>(),
+        "namespace": cluster.namespace,
+        "weight": cluster.weight,
+        "cost": cluster.cost,
+        "capacity": cluster.capacity,
+        "mode": match cluster.mode {
+            Mode::Swap => "swap",
+            Mode::Impersonate => "impersonate",
+            Mode::Passthrough => "passthrough",
+        },
+        "healthCheck": {
+            "interval": span(cluster.health.interval),
+            "timeout": span(cluster.health.timeout),
+            "path": cluster.health.path,
+            "failures": cluster.health.failures,
+        },
+        "retry": {
+            "maxRetries": cluster.retry.max_retries,
+            "backoffFactor": cluster.retry.backoff_factor,
+            "maxDelay": span(cluster.retry.max_delay),
+        },
+        "circuitBreaker": {
+            "failureThreshold": cluster.breaker.failure_threshold,
+            "recoveryTimeout": span(cluster.breaker.recovery_timeout),
+            "halfOpenRequests": cluster.breaker.half_open_requests,
+        },
+    });
+    if let Some(endpoint) = cluster.endpoints.first() {
+        identity(&mut out, endpoint);
+    }
+    put(&mut out, "region", filled(&cluster.region));
+    put(&mut out, "labels", (!cluster.labels.is_empty()).then(|| cluster.labels.clone()));
+    let windows: Vec<Value> = cluster.maintenance.iter().map(|w| window(w, None)).collect();
+    put(&mut out, "maintenance", (!windows.is_empty()).then_some(windows));
+    out
+}
+
+fn identity(out: &mut Value, endpoint: &Endpoint) {
+    let user = &endpoint.user;
+    // As they are read: the certificate beside a key is the client's.
+    if user.client_key.is_some() {
+        put_material(out, ("certificateData", "certificateFile"), user.client_certificate.as_ref());
+        put_material(out, ("keyData", "keyFile"), user.client_key.as_ref());
+        put_material(out, ("caData", "caFile"), endpoint.ca.as_ref());
+    } else {
+        put_material(out, ("certificateData", "certificateFile"), endpoint.ca.as_ref());
+    }
+    put_material(out, ("token", "tokenFile"), user.token.as_ref());
+    put(
+        out,
+        "exec",
+        user.exec.as_ref().map(|exec| {
+            let environment: BTreeMap<&String, &str> = exec.env.iter().map(|(key, _)| (key, "[redacted]")).collect();
+            json!({ "apiVersion": exec.api_version, "command": exec.command, "args": exec.args, "env": environment,
+                "provideClusterInfo": exec.provide_cluster_info })
+        }),
+    );
+    put(out, "tlsServerName", endpoint.tls_server_name.clone());
+    put(out, "insecureSkipTLSVerify", endpoint.insecure.then_some(true));
+    // A proxy's URL may hold a password.
+    put(
+        out,
+        "proxyURL",
+        endpoint.proxy_url.as_deref().map(|url| match url.split_once('@') {
+            Some((_, host)) => format!("[redacted]@{host}"),
+            None => url.to_owned(),
+        }),
+    );
+}
+
+fn rule(rule: &Rule, config: &ProxyConfig) -> Value {
+    let name = |place: usize| config.clusters.get(place).map(|c| c.name.to_string());
+    let mut actions = match &rule.action {
+        Action::Deny { message } => json!({ "deny": message }),
+        Action::Route { targets, balance } => {
+            let names: Vec<String> = targets.iter().filter_map(|t| name(*t)).collect();
+            match names.as_slice() {
+                [one] => json!({ "targetCluster": one }),
+                _ => json!({ "targetClusters": names, "loadBalancing": balance_word(balance) }),
+            }
+        }
+    };
+    if let Action::Route { balance: Balance::TimeWindow(all), .. } = &rule.action {
+        let windows = all.iter().flat_map(|(target, windows)| windows.iter().map(|w| window(w, name(*target))));
+        put(&mut actions, "windows", Some(windows.collect::<Vec<_>>()));
+        put(&mut actions, "loadBalancing", Some("time-window"));
+    }
+    put(&mut actions, "mirror", rule.mirror.and_then(name));
+    let mut out = json!({ "name": &*rule.name, "priority": rule.priority, "actions": actions });
+    let conditions: Vec<Value> = rule.conditions.iter().map(condition).collect();
+    put(&mut out, "conditions", (!conditions.is_empty()).then_some(conditions));
+    let flags =
+        [("stateless", rule.stateless), ("failover", rule.failover), ("allowImpersonation", rule.allow_impersonation)];
+    for (key, flag) in flags {
+        put(&mut out, key, flag.then_some(true));
+    }
+    out
+}
+
+fn condition(condition: &Condition) -> Value {
+    let (field, operator) = condition_words(condition);
+    match condition.values.as_slice() {
+        [one] => json!({ "type": field, "operator": operator, "value": one }),
+        several => json!({ "type": field, "operator": operator, "values": several }),
+    }
+}
+
+fn balance_word(balance: &Balance) -> &'static str {
+    match balance {
+        Balance::RoundRobin => "round-robin",
+        Balance::Weighted => "weighted",
+        Balance::Random => "random",
+        Balance::LeastLoaded => "least-loaded",
+        Balance::NearestRegion => "nearest-region",
+        Balance::Cheapest => "cheapest",
+        Balance::MostFree => "most-free",
+        Balance::TimeWindow(_) => "time-window",
+    }
+}
+
+fn window(window: &Window, cluster: Option<String>) -> Value {
+    let (days, from, to) = window_words(window);
+    let mut out = json!({ "days": days, "from": from, "to": to });
+    put(&mut out, "cluster", cluster);
+    out
+}
+
+fn span(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
+}
+
+fn filled(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn put(out: &mut Value, key: &str, value: Option<impl serde::Serialize>) {
+    let value = value.and_then(|value| serde_json::to_value(value).ok());
+    if let (Some(fields), Some(value)) = (out.as_object_mut(), value) {
+        fields.insert(key.to_owned(), value);
+    }
+}
+
+fn put_material(out: &mut Value, (inline, file): (&str, &str), material: Option<&Material>) {
+    let key = if matches!(material, Some(Material::File(_))) { file } else { inline };
+    put(out, key, masked(material));
+}
+
+/// The effective configuration as YAML, each value with its origin behind it.
+pub fn yaml(config: &ProxyConfig, origins: &BTreeMap<String, String>) -> String {
+    let mut lines = Lines { out: String::new(), origins };
+    if let Value::Object(fields) = document(config) {
+        lines.object(&fields, 0, "");
+    }
+    lines.out
+}
+
+struct Lines<'a> {
+    out: String,
+    origins: &'a BTreeMap<String, String>,
+}
+
+impl Lines<'_> {
+    fn object(&mut self, fields: &Map<String, Value>, depth: usize, path: &str) {
+        for (key, value) in fields {
+            let own = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            self.indent(depth);
+            self.entry(key, value, depth, &own);
+        }
+    }
+
+    fn entry(&mut self, key: &str, value: &Value, depth: usize, path: &str) {
+        self.out.push_str(&quoted(key));
+        self.out.push(':');
+        match value {
+            Value::Object(fields) if !fields.is_empty() => {
+                self.out.push('\n');
+                self.object(fields, depth + 1, path);
+            }
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                self.out.push('\n');
+                items.iter().for_each(|item| self.item(item, depth, path));
+            }
+            other => {
+                self.out.push(' ');
+                self.out.push_str(&inline(other));
+                let origin = self.origin_of(path);
+                self.out.push_str("  # ");
+                self.out.push_str(&origin);
+                self.out.push('\n');
+            }
+        }
+    }
+
+    /// An object of a list; the first key stands behind the dash.
+    fn item(&mut self, item: &Value, depth: usize, path: &str) {
+        let Value::Object(fields) = item else { return };
+        // Clusters and rules are known by name, so that is the step of the path.
+        let named = fields.get("name").and_then(Value::as_str);
+        let own = named.map_or_else(|| path.to_owned(), |name| format!("{path}.{name}"));
+        let first = if named.is_some() { "name" } else { "" };
+        let ordered = fields.iter().filter(|(k, _)| *k == first).chain(fields.iter().filter(|(k, _)| *k != first));
+        for (place, (key, value)) in ordered.enumerate() {
+            self.indent(depth);
+            self.out.push_str(if place == 0 { "- " } else { "  " });
+            self.entry(key, value, depth + 1, &format!("{own}.{key}"));
+        }
+    }
+
+    fn indent(&mut self, depth: usize) {
+        self.out.push_str(&"  ".repeat(depth));
+    }
+
+    /// Where a value stands: itself, or what it is a part of where that was given as a whole.
+    fn origin_of(&self, path: &str) -> String {
+        if let Some(origin) = self.origins.get(path) {
+            return origin.clone();
+        }
+        // A rule is written in one piece; of a cluster, what was not given is a default.
+        let parts: Vec<&str> = path.split('.').collect();
+        let is_whole = matches!(parts.as_slice(), ["rules", ..]) || path.ends_with(".name");
+        let mut whole = path;
+        while let (true, Some((rest, _))) = (is_whole, whole.rsplit_once('.')) {
+            if let Some(origin) = self.origins.get(rest) {
+                return origin.clone();
+            }
+            whole = rest;
+        }
+        "default".to_owned()
+    }
+}
+
+/// One value in flow style: JSON is YAML.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+/// A text without quotes where YAML reads it as the same text.
+fn quoted(text: &str) -> String {
+    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':'))
+        && !text.ends_with(':')
+        && !matches!(text.to_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "null" | "y" | "n");
+    if is_plain { text.to_owned() } else { Value::String(text.to_owned()).to_string() }
+}

@@ -1,0 +1,255 @@
+//! From documents to one checked configuration, or to all that is wrong with them. Pure: nothing is opened here.
+//!
+//! Several documents make one configuration: lists add up in the order of the documents, a setting stands in one of
+//! them only, and what is named twice is refused. A cluster's credentials may stand beside it or in a Secret.
+
+mod address;
+mod cluster;
+mod condition;
+mod credential;
+mod document;
+mod rule;
+mod settings;
+mod window;
+
+pub use address::is_link_local;
+pub(super) use settings::masked;
+pub(super) use window::words as window_words;
+
+use super::tree::Node;
+use super::{Condition, ProxyConfig, effective};
+use crate::config::Environment;
+use crate::config::yaml::Flaw;
+use crate::engine::k8s::endpoint::Endpoint;
+use crate::model::route::{Finding, FindingSeverity};
+use crate::model::text::{Text, clean};
+use credential::Credentials;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Clusters, rules and things wrong that one configuration may have.
+const CLUSTERS_MAX: usize = 1000;
+const RULES_MAX: usize = 5000;
+const FLAWS_MAX: usize = 50;
+
+/// One text of a configuration, and what it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The file, as the user wrote it; or what it is of: `configmap mca-system/mca-config: clusters.yaml`.
+    pub name: String,
+    pub text: String,
+    pub form: DocumentForm,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DocumentForm {
+    /// YAML: a configuration, a ConfigMap or a Secret. Relative paths are those of `folder`; a document without one
+    /// came over the network and may name no file and no program of this machine.
+    Yaml { folder: Option<PathBuf> },
+    /// One key of a Secret: `prod-token`. Where it is a file, that is read again when it changes.
+    Credential { key: String, path: Option<PathBuf> },
+}
+
+impl Document {
+    /// A file of this machine.
+    pub fn file(name: &str, text: &str, folder: &Path) -> Self {
+        let form = DocumentForm::Yaml { folder: Some(folder.to_path_buf()) };
+        Self { name: name.to_owned(), text: text.to_owned(), form }
+    }
+
+    /// What came over the network.
+    pub fn remote(name: &str, text: &str) -> Self {
+        Self { name: name.to_owned(), text: text.to_owned(), form: DocumentForm::Yaml { folder: None } }
+    }
+
+    /// One key of a Secret, decoded.
+    pub fn credential(name: &str, key: &str, text: &str, path: Option<&Path>) -> Self {
+        let form = DocumentForm::Credential { key: key.to_owned(), path: path.map(Path::to_path_buf) };
+        Self { name: name.to_owned(), text: text.to_owned(), form }
+    }
+}
+
+// It may hold secrets.
+impl std::fmt::Debug for Document {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Document").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A cluster of the inventory, as `cluster:` finds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    pub name: String,
+    pub context: Option<String>,
+    pub namespace: String,
+    pub region: String,
+    pub labels: BTreeMap<String, String>,
+    /// Why it cannot be connected, where it cannot.
+    pub endpoint: Result<Arc<Endpoint>, String>,
+}
+
+/// What documents are read against.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    pub inventory: &'a [Listed],
+    /// The cluster that is home where the documents name none, if they have it.
+    pub home: Option<&'a str>,
+    pub environment: &'a Environment,
+    /// Where the documents are from, as the user wrote it.
+    pub origin: &'a str,
+}
+
+/// A configuration, what is doubtful about it, and where its values stand.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    pub config: ProxyConfig,
+    pub findings: Vec<Finding>,
+    /// Places by value: `clusters.prod.weight` is at `routing.yaml:4`. What is not there is a default.
+    pub origins: BTreeMap<String, String>,
+}
+
+/// A configuration that is refused whole: everything that is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Refused {
+    pub flaws: Vec<Flaw>,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, flaw) in self.flaws.iter().enumerate() {
+            if place > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{flaw}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Reads documents as one configuration.
+pub fn read(documents: &[Document], context: &Context<'_>) -> Result<Reading, Refused> {
+    let mut reader = Reader::new(context);
+    let pieces = reader.unwrap(documents);
+    reader.stop()?;
+    let mut config = ProxyConfig { cache_discovery: true, origin: context.origin.to_owned(), ..ProxyConfig::default() };
+    reader.settings(&pieces, &mut config);
+    reader.clusters(&pieces, &mut config);
+    // Rules name clusters: without all of these, every other rule would look wrong.
+    reader.stop()?;
+    reader.home(&pieces, &mut config);
+    reader.rules(&pieces, &mut config);
+    reader.leftovers(&config);
+    reader.stop()?;
+    config.hash = effective::hash(&config);
+    Ok(Reading { config, findings: reader.findings, origins: reader.origins })
+}
+
+/// The configuration where none was given: every cluster of the inventory that can be reached safely, the current
+/// context as home, no rules.
+pub fn of_inventory(context: &Context<'_>) -> Reading {
+    let mut reader = Reader::new(context);
+    let mut config = ProxyConfig { cache_discovery: true, origin: context.origin.to_owned(), ..ProxyConfig::default() };
+    reader.whole_inventory(&mut config);
+    config.home = context.home.and_then(|home| config.clusters.iter().position(|c| &*c.name == home));
+    config.hash = effective::hash(&config);
+    Reading { config, findings: reader.findings, origins: reader.origins }
+}
+
+/// How the schema writes what a condition looks at, and how.
+pub(super) fn condition_words(condition: &Condition) -> (&'static str, &'static str) {
+    (condition::word_of(condition.field), condition::operator_word(condition))
+}
+
+/// One configuration document, and what of its surroundings it may name.
+struct Piece {
+    file: String,
+    /// None: it came over the network.
+    folder: Option<PathBuf>,
+    root: Node,
+}
+
+impl Piece {
+    fn at(&self, node: &Node) -> At {
+        At { file: self.file.clone(), line: node.line }
+    }
+}
+
+/// A place in a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct At {
+    file: String,
+    line: u64,
+}
+
+impl std::fmt::Display for At {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.line == 0 { f.write_str(&self.file) } else { write!(f, "{}:{}", self.file, self.line) }
+    }
+}
+
+/// What gathers while documents are read.
+struct Reader<'a> {
+    context: &'a Context<'a>,
+    flaws: Vec<Flaw>,
+    findings: Vec<Finding>,
+    origins: BTreeMap<String, String>,
+    credentials: Credentials,
+    allows_link_local: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(context: &'a Context<'a>) -> Self {
+        Self {
+            context,
+            flaws: Vec::new(),
+            findings: Vec::new(),
+            origins: BTreeMap::new(),
+            credentials: Credentials::default(),
+            allows_link_local: false,
+        }
+    }
+
+    fn flaw(&mut self, at: &At, message: impl Into<String>) {
+        self.flaws.push(Flaw { file: at.file.clone(), line: at.line, message: message.into() });
+    }
+
+    fn finding(&mut self, code: &str, at: &At, rule: Option<&str>, text: &str) {
+        self.findings.push(Finding {
+            severity: FindingSeverity::Warning,
+            code: Text::new(code),
+            place: Text::from(at.to_string()),
+            rule: rule.map(Text::new),
+            text: Text::from(clean(text)),
+        });
+    }
+
+    fn origin(&mut self, value: impl Into<String>, at: &At) {
+        self.origins.insert(value.into(), at.to_string());
+    }
+
+    /// Ends the reading if anything was wrong.
+    fn stop(&mut self) -> Result<(), Refused> {
+        if self.flaws.is_empty() {
+            return Ok(());
+        }
+        let mut flaws = std::mem::take(&mut self.flaws);
+        flaws.dedup();
+        flaws.truncate(FLAWS_MAX);
+        Err(Refused { flaws })
+    }
+
+    /// What nothing used is worth a word.
+    fn leftovers(&mut self, config: &ProxyConfig) {
+        for (key, name) in self.credentials.unused() {
+            let known: Vec<&str> = config.clusters.iter().map(|c| &*c.name).collect();
+            let text = format!("{key} belongs to no cluster of this configuration ({})", known.join(", "));
+            self.finding("unused-credential", &At { file: name, line: 0 }, None, &text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

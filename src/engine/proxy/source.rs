@@ -1,0 +1,89 @@
+//! Where a configuration comes from, and how its changes are noticed.
+
+use crate::engine::cluster::Listing;
+use crate::engine::k8s::endpoint::Endpoints;
+use crate::engine::proxy::config::read::Listed;
+use std::path::PathBuf;
+
+/// What `--proxy-config` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file, or a folder of them.
+    Path(PathBuf),
+    /// A ConfigMap in the home cluster, and the Secret with the credentials, which has the ConfigMap's own name
+    /// unless another is given.
+    ConfigMap { namespace: String, name: String, secret: String },
+    /// Nothing: every cluster of the inventory, the current context as home, no rules.
+    Inventory,
+}
+
+impl Source {
+    /// Reads `PATH` or `configmap:NAMESPACE/NAME[,secret:NAME]`; relative paths are under `here`.
+    pub fn parse(text: &str, resolve: impl Fn(&str) -> PathBuf) -> Result<Self, String> {
+        let Some(rest) = text.strip_prefix("configmap:") else {
+            return if text.is_empty() { Err("names no file".to_owned()) } else { Ok(Self::Path(resolve(text))) };
+        };
+        let wrong = || "expected configmap:NAMESPACE/NAME, or configmap:NAMESPACE/NAME,secret:NAME".to_owned();
+        let (object, secret) = match rest.split_once(',') {
+            Some((object, secret)) => (object, Some(secret.strip_prefix("secret:").ok_or_else(wrong)?)),
+            None => (rest, None),
+        };
+        let (namespace, name) = object.split_once('/').ok_or_else(wrong)?;
+        let is_name = |text: &str| {
+            (1..=253).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
+        };
+        if ![namespace, name, secret.unwrap_or(name)].into_iter().all(is_name) {
+            return Err(wrong());
+        }
+        let secret = secret.unwrap_or(name).to_owned();
+        Ok(Self::ConfigMap { namespace: namespace.to_owned(), name: name.to_owned(), secret })
+    }
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::ConfigMap { namespace, name, .. } => write!(f, "configmap {namespace}/{name}"),
+            Self::Inventory => f.write_str("the inventory"),
+        }
+    }
+}
+
+/// The clusters of an inventory as the reader takes them.
+pub fn listed(listing: &Listing, endpoints: &Endpoints) -> Vec<Listed> {
+    let one = |entry: &crate::model::cluster::ClusterEntry| Listed {
+        name: entry.name.to_string(),
+        context: entry.context.as_ref().map(ToString::to_string),
+        namespace: entry.namespace.to_string(),
+        region: entry.region.to_string(),
+        labels: entry.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+        endpoint: match (&entry.defect, endpoints.get(&entry.name)) {
+            (Some(defect), _) => Err(defect.to_string()),
+            (None, Some(endpoint)) => Ok(endpoint),
+            (None, None) => Err("the inventory knows no endpoint of it".to_owned()),
+        },
+    };
+    listing.entries.iter().map(|entry| one(entry)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_reads_as_it_is_typed() {
+        let parse = |text: &str| Source::parse(text, PathBuf::from);
+        assert_eq!(parse("a/b.yaml"), Ok(Source::Path(PathBuf::from("a/b.yaml"))));
+        let map = |secret: &str| Source::ConfigMap {
+            namespace: "mca-system".to_owned(),
+            name: "mca-config".to_owned(),
+            secret: secret.to_owned(),
+        };
+        assert_eq!(parse("configmap:mca-system/mca-config"), Ok(map("mca-config")));
+        assert_eq!(parse("configmap:mca-system/mca-config,secret:keys"), Ok(map("keys")));
+        for bad in ["", "configmap:", "configmap:a", "configmap:a/", "configmap:a/b/c", "configmap:a/b,keys"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}
