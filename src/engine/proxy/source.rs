@@ -18,7 +18,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Reads `PATH` or `configmap:NAMESPACE/NAME[,secret:NAME]`; relative paths are under `here`.
+    /// Reads `PATH` or `configmap:NAMESPACE/NAME[,secret:NAME]`; `resolve` makes a path of what a user wrote.
     pub fn parse(text: &str, resolve: impl Fn(&str) -> PathBuf) -> Result<Self, String> {
         let Some(rest) = text.strip_prefix("configmap:") else {
             return if text.is_empty() { Err("names no file".to_owned()) } else { Ok(Self::Path(resolve(text))) };
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_source_reads_as_it_is_typed() {
-        let parse = |text: &str| Source::parse(text, PathBuf::from);
+        let parse = |text: &str| Source::parse(text, |path| PathBuf::from(path));
         assert_eq!(parse("a/b.yaml"), Ok(Source::Path(PathBuf::from("a/b.yaml"))));
         let map = |secret: &str| Source::ConfigMap {
             namespace: "mca-system".to_owned(),

@@ -250,11 +250,13 @@ impl Lines<'_> {
             }
             Value::Array(items) if items.iter().any(Value::is_object) => {
                 self.out.push('\n');
-                items.iter().for_each(|item| self.item(item, depth, path));
+                for item in items {
+                    self.item(item, depth, path);
+                }
             }
-            other => {
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
                 self.out.push(' ');
-                self.out.push_str(&inline(other));
+                self.out.push_str(&inline(value));
                 let origin = self.origin_of(path);
                 self.out.push_str("  # ");
                 self.out.push_str(&origin);
@@ -289,7 +291,7 @@ impl Lines<'_> {
         }
         // A rule is written in one piece; of a cluster, what was not given is a default.
         let parts: Vec<&str> = path.split('.').collect();
-        let is_whole = matches!(parts.as_slice(), ["rules", ..]) || path.ends_with(".name");
+        let is_whole = matches!(parts.as_slice(), ["rules", ..]) || parts.last() == Some(&"name");
         let mut whole = path;
         while let (true, Some((rest, _))) = (is_whole, whole.rsplit_once('.')) {
             if let Some(origin) = self.origins.get(rest) {

@@ -279,12 +279,11 @@ pub fn check(node: &Node, entries: &[Entry], file: &str, flaws: &mut Vec<Flaw>) 
         flaw(node.line, format!("`{}` is missing", entry.name));
     }
     for (key, value) in given {
-        match entries.iter().find(|e| e.name == key.text) {
-            Some(entry) => check_value(value, entry, file, flaws),
-            None => {
-                let known: Vec<&str> = entries.iter().map(|e| e.name).collect();
-                flaws.push(Flaw { file: file.to_owned(), line: key.line, message: unknown("key", &key.text, &known) });
-            }
+        if let Some(entry) = entries.iter().find(|e| e.name == key.text) {
+            check_value(value, entry, file, flaws);
+        } else {
+            let known: Vec<&str> = entries.iter().map(|e| e.name).collect();
+            flaws.push(Flaw { file: file.to_owned(), line: key.line, message: unknown("key", &key.text, &known) });
         }
     }
 }
@@ -341,7 +340,18 @@ fn check_value(node: &Node, entry: &Entry, file: &str, flaws: &mut Vec<Flaw>) {
         }
     };
     if let Some(expected) = wrong {
-        let message = format!("`{}`: expected {expected}, found {}", entry.name, node.kind());
+        let found = match &node.value {
+            // A number where a text should be may be a secret.
+            Value::Whole(number) if matches!(entry.shape, Shape::Whole(..)) => number.to_string(),
+            Value::Whole(_)
+            | Value::Null
+            | Value::Flag(_)
+            | Value::Number(_)
+            | Value::Text(_)
+            | Value::List(_)
+            | Value::Map(_) => node.kind().to_owned(),
+        };
+        let message = format!("`{}`: expected {expected}, found {found}", entry.name);
         flaws.push(Flaw { file: file.to_owned(), line: node.line, message });
     }
 }

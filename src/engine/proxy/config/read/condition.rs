@@ -152,14 +152,11 @@ impl Reader<'_> {
             let built =
                 regex::RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).build();
             if let Err(error) = built {
-                let why = match error {
-                    regex::Error::CompiledTooBig(_) => "is too large".to_owned(),
-                    // The crate draws the pattern over several lines; its last line says what is wrong.
-                    other => format!(
-                        "is not one: {}",
-                        clean(other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: "))
-                    ),
-                };
+                // The crate draws the pattern over several lines; its last line says what is wrong.
+                let text = error.to_string();
+                let last = clean(text.lines().last().unwrap_or_default().trim_start_matches("error: "));
+                let is_large = matches!(error, regex::Error::CompiledTooBig(_));
+                let why = if is_large { "is too large".to_owned() } else { format!("is not one: {last}") };
                 self.flaw(at, format!("the regex {why}"));
                 return None;
             }

@@ -132,7 +132,7 @@ impl Reader<'_> {
                 (Ok((_, false)), Some(path)) => Some(Material::File(path)),
                 (Ok((text, _)), _) => Some(Material::Inline(Secret(text))),
                 (Err(why), _) => {
-                    self.flaw(&at, why);
+                    self.flaw(&at, format!("the {} of cluster `{name}` {why}", wanted.inline));
                     None
                 }
             };
@@ -188,10 +188,9 @@ impl Reader<'_> {
             return None;
         }
         // As in a kubeconfig: with a separator it is a path, without one it is looked up in PATH.
-        let command = match command.contains(std::path::MAIN_SEPARATOR) {
-            true => self.context.environment.resolve(command, folder).display().to_string(),
-            false => command.to_owned(),
-        };
+        let is_path = command.contains(std::path::MAIN_SEPARATOR);
+        let path = || self.context.environment.resolve(command, folder).display().to_string();
+        let command = if is_path { path() } else { command.to_owned() };
         let environment = node.get("env").map(Node::entries).unwrap_or_default().iter();
         let version = node.get("apiVersion").and_then(Node::text).or(EXEC_VERSIONS.first().copied());
         Some(ExecPlugin {

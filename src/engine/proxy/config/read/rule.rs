@@ -173,12 +173,11 @@ impl Reader<'_> {
             let named = written.get("cluster")?;
             let place = self.target(&piece.at(named), named.text()?, clusters)?;
             let window = self.window(piece, written)?;
-            match all.iter_mut().find(|(target, _)| *target == place) {
-                Some((_, windows)) => windows.push(window),
-                None => {
-                    self.flaw(&piece.at(named), "the window's cluster is no target of the rule");
-                    return None;
-                }
+            if let Some((_, windows)) = all.iter_mut().find(|(target, _)| *target == place) {
+                windows.push(window);
+            } else {
+                self.flaw(&piece.at(named), "the window's cluster is no target of the rule");
+                return None;
             }
         }
         // One without a window always counts.

@@ -15,13 +15,12 @@ impl Reader<'_> {
     pub(super) fn window(&mut self, piece: &Piece, node: &Node) -> Option<Window> {
         let mut days = 0;
         for text in texts(node.get("days")) {
-            match days_of(&text) {
-                Some(more) => days |= more,
-                None => {
-                    let at = piece.at(node.get("days").unwrap_or(node));
-                    self.flaw(&at, format!("`days`: expected days such as mon or mon-fri: {}", DAYS.join(", ")));
-                }
-            }
+            let Some(more) = days_of(&text) else {
+                let at = piece.at(node.get("days").unwrap_or(node));
+                self.flaw(&at, format!("`days`: expected days such as mon or mon-fri: {}", DAYS.join(", ")));
+                return None;
+            };
+            days |= more;
         }
         let days = if node.get("days").is_none() { ALWAYS.days } else { days };
         let from = self.time(piece, node, "from")?;
