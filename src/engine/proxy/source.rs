@@ -1,8 +1,24 @@
 //! Where a configuration comes from, and how its changes are noticed.
+//!
+//! [`readings`] is the whole: documents and the inventory are followed, each state is read, linted and checked against
+//! what credentials are bound to, and comes out as one reading or one refusal. [`Loader`] does the same once.
+
+pub mod binding;
+mod config_map;
+pub mod files;
+pub mod kept;
+mod loader;
+mod private;
+mod readings;
+pub mod watch;
+
+pub use loader::Loader;
+pub use readings::{Ground, readings};
 
 use crate::engine::cluster::Listing;
 use crate::engine::k8s::endpoint::Endpoints;
 use crate::engine::proxy::config::read::Listed;
+use crate::engine::proxy::options::ConfigOrigin;
 use std::path::PathBuf;
 
 /// What `--proxy-config` names.
@@ -40,6 +56,18 @@ impl Source {
     }
 }
 
+impl From<&ConfigOrigin> for Source {
+    fn from(origin: &ConfigOrigin) -> Self {
+        match origin {
+            ConfigOrigin::Inventory => Self::Inventory,
+            ConfigOrigin::Path(path) => Self::Path(path.clone()),
+            ConfigOrigin::ConfigMap { namespace, name } => {
+                Self::ConfigMap { namespace: namespace.clone(), name: name.clone(), secret: name.clone() }
+            }
+        }
+    }
+}
+
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -68,22 +96,4 @@ pub fn listed(listing: &Listing, endpoints: &Endpoints) -> Vec<Listed> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_source_reads_as_it_is_typed() {
-        let parse = |text: &str| Source::parse(text, |path| PathBuf::from(path));
-        assert_eq!(parse("a/b.yaml"), Ok(Source::Path(PathBuf::from("a/b.yaml"))));
-        let map = |secret: &str| Source::ConfigMap {
-            namespace: "mca-system".to_owned(),
-            name: "mca-config".to_owned(),
-            secret: secret.to_owned(),
-        };
-        assert_eq!(parse("configmap:mca-system/mca-config"), Ok(map("mca-config")));
-        assert_eq!(parse("configmap:mca-system/mca-config,secret:keys"), Ok(map("keys")));
-        for bad in ["", "configmap:", "configmap:a", "configmap:a/", "configmap:a/b/c", "configmap:a/b,keys"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

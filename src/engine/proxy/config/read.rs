@@ -13,6 +13,7 @@ mod settings;
 mod window;
 
 pub use address::is_link_local;
+pub(super) use condition::pattern_of;
 pub(super) use settings::masked;
 pub(super) use window::words as window_words;
 
@@ -24,7 +25,7 @@ use crate::engine::k8s::endpoint::Endpoint;
 use crate::model::route::{Finding, FindingSeverity};
 use crate::model::text::{Text, clean};
 use credential::Credentials;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -107,6 +108,8 @@ pub struct Reading {
     pub findings: Vec<Finding>,
     /// Places by value: `clusters.prod.weight` is at `routing.yaml:4`. What is not there is a default.
     pub origins: BTreeMap<String, String>,
+    /// Clusters whose endpoint and credentials are the inventory's: nobody else wrote them.
+    pub inherited: BTreeSet<Arc<str>>,
 }
 
 /// A configuration that is refused whole: everything that is wrong with it.
@@ -144,7 +147,7 @@ pub fn read(documents: &[Document], context: &Context<'_>) -> Result<Reading, Re
     reader.leftovers(&config);
     reader.stop()?;
     config.hash = effective::hash(&config);
-    Ok(Reading { config, findings: reader.findings, origins: reader.origins })
+    Ok(reader.done(config))
 }
 
 /// The configuration where none was given: every cluster of the inventory that can be reached safely, the current
@@ -155,7 +158,12 @@ pub fn of_inventory(context: &Context<'_>) -> Reading {
     reader.whole_inventory(&mut config);
     config.home = context.home.and_then(|home| config.clusters.iter().position(|c| &*c.name == home));
     config.hash = effective::hash(&config);
-    Reading { config, findings: reader.findings, origins: reader.origins }
+    reader.done(config)
+}
+
+/// Says whether a key of a Secret is one of ours: `prod-token`.
+pub fn is_credential_key(key: &str) -> bool {
+    credential::SUFFIXES.iter().any(|(suffix, _)| key.len() > suffix.len() && key.ends_with(suffix))
 }
 
 /// How the schema writes what a condition looks at, and how.
@@ -197,6 +205,7 @@ struct Reader<'a> {
     findings: Vec<Finding>,
     origins: BTreeMap<String, String>,
     credentials: Credentials,
+    inherited: BTreeSet<Arc<str>>,
     allows_link_local: bool,
 }
 
@@ -208,8 +217,13 @@ impl<'a> Reader<'a> {
             findings: Vec::new(),
             origins: BTreeMap::new(),
             credentials: Credentials::default(),
+            inherited: BTreeSet::new(),
             allows_link_local: false,
         }
+    }
+
+    fn done(self, config: ProxyConfig) -> Reading {
+        Reading { config, findings: self.findings, origins: self.origins, inherited: self.inherited }
     }
 
     fn flaw(&mut self, at: &At, message: impl Into<String>) {

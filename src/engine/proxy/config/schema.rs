@@ -317,9 +317,11 @@ fn check_value(node: &Node, entry: &Entry, file: &str, flaws: &mut Vec<Flaw>) {
             (!fits).then(|| "a text, or true".to_owned())
         }
         Shape::Texts => match &node.value {
-            Value::List(items) => items.iter().find_map(wrong_text).map(|_| "a list of texts".to_owned()),
+            Value::List(items) => {
+                items.iter().find_map(wrong_text).map(|_| "a list of texts (put each in quotes)".to_owned())
+            }
             Value::Null | Value::Flag(_) | Value::Whole(_) | Value::Number(_) | Value::Text(_) | Value::Map(_) => {
-                wrong_text(node).map(|_| "a text or a list of texts".to_owned())
+                wrong_text(node).map(|_| "a text or a list of texts (put it in quotes)".to_owned())
             }
         },
         Shape::TextMap => match &node.value {

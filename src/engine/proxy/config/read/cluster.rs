@@ -95,6 +95,7 @@ impl Reader<'_> {
         for value in ["endpoints", "namespace", "region", "labels"] {
             self.origin(format!("clusters.{name}.{value}"), &origin);
         }
+        self.inherited.insert(Arc::from(name));
         Some(inherited(listed, Arc::clone(endpoint), name))
     }
 
@@ -262,6 +263,7 @@ impl Reader<'_> {
                 Ok(endpoint) => {
                     let mut cluster = inherited(listed, Arc::clone(endpoint), &listed.name);
                     cluster.place = at.to_string();
+                    self.inherited.insert(Arc::clone(&cluster.name));
                     self.origin(format!("clusters.{}", listed.name), &at);
                     config.clusters.push(cluster);
                 }

@@ -90,7 +90,7 @@ impl Reader<'_> {
     }
 
     fn keep(&mut self, key: &str, given: Given, at: &At) {
-        if !credential::SUFFIXES.iter().any(|(suffix, _)| key.len() > suffix.len() && key.ends_with(suffix)) {
+        if !super::is_credential_key(key) {
             let known: Vec<String> = credential::SUFFIXES.iter().map(|(suffix, _)| format!("NAME{suffix}")).collect();
             self.finding("unknown-key", at, None, &format!("{key} is left out: known are {}", known.join(", ")));
             return;

@@ -1,0 +1,64 @@
+//! A file or a folder as documents. In a folder, YAML files are configuration and `prod-token` is a key of a Secret,
+//! as a volume of one is laid out; hidden entries are the volume's own and are left out.
+
+use crate::config::{Environment, yaml};
+use crate::engine::proxy::config::read::{Document, is_credential_key};
+use std::path::{Path, PathBuf};
+
+/// Files of one folder; a folder with more is not meant for us.
+const FILES_MAX: usize = 256;
+
+/// Reads what is there now.
+pub fn read(path: &Path, environment: &Environment) -> Result<Vec<Document>, String> {
+    if !path.is_dir() {
+        return Ok(vec![document(path, environment)?]);
+    }
+    let shown = environment.shorten(path);
+    let all = entries(path).map_err(|error| format!("{shown}: cannot be read: {error}"))?;
+    if all.len() > FILES_MAX {
+        return Err(format!("{shown}: more than {FILES_MAX} files"));
+    }
+    let mut documents = Vec::new();
+    for file in all {
+        let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        if is_yaml(&file) {
+            documents.push(document(&file, environment)?);
+        } else if is_credential_key(&name) {
+            let text = text(&file, environment)?;
+            documents.push(Document::credential(&environment.shorten(&file), &name, &text, Some(&file)));
+        }
+    }
+    if documents.is_empty() { Err(format!("{shown}: the folder holds no YAML file")) } else { Ok(documents) }
+}
+
+fn document(path: &Path, environment: &Environment) -> Result<Document, String> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    Ok(Document::file(&environment.shorten(path), &text(path, environment)?, folder))
+}
+
+fn text(path: &Path, environment: &Environment) -> Result<String, String> {
+    let shown = environment.shorten(path);
+    match yaml::read(path, &shown) {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) => Err(format!("{shown}: there is no such file")),
+        Err(flaw) => Err(flaw.to_string()),
+    }
+}
+
+/// The files of a folder that may be ours, by name.
+pub(super) fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder)?.take(FILES_MAX * 4) {
+        let path = entry?.path();
+        let is_hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        if !is_hidden && path.is_file() {
+            all.push(path);
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end.eq_ignore_ascii_case(known)))
+}

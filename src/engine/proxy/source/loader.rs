@@ -1,0 +1,144 @@
+//! Documents to a reading that may be used: read, linted, and no credential sent where it was not before.
+
+use super::binding::Bindings;
+use super::kept::Kept;
+use super::{Source, files};
+use crate::config::Environment;
+use crate::config::yaml::Flaw;
+use crate::engine::clock;
+use crate::engine::proxy::config::UpstreamCluster;
+use crate::engine::proxy::config::lint::lint;
+use crate::engine::proxy::config::read::{Context, Document, Listed, Reading, Refused, of_inventory, read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Loads configurations of one source.
+#[derive(Debug, Clone)]
+pub struct Loader {
+    source: Source,
+    environment: Arc<Environment>,
+    /// Where bindings and copies are kept: private to the user.
+    state: PathBuf,
+}
+
+impl Loader {
+    pub fn new(source: Source, environment: Arc<Environment>, state: PathBuf) -> Self {
+        Self { source, environment, state }
+    }
+
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub fn environment(&self) -> &Arc<Environment> {
+        &self.environment
+    }
+
+    pub fn state(&self) -> &PathBuf {
+        &self.state
+    }
+
+    /// As the user would write the source.
+    pub fn origin(&self) -> String {
+        match &self.source {
+            Source::Path(path) => self.environment.shorten(path),
+            other @ (Source::ConfigMap { .. } | Source::Inventory) => other.to_string(),
+        }
+    }
+
+    pub fn kept(&self) -> Kept {
+        Kept::new(&self.state, &self.source.to_string())
+    }
+
+    /// The documents of a file or a folder as they are now; none where the inventory is the source.
+    pub fn documents(&self) -> Result<Vec<Document>, String> {
+        match &self.source {
+            Source::Path(path) => files::read(path, &self.environment),
+            Source::ConfigMap { .. } => self
+                .kept()
+                .read()
+                .map(|(documents, _)| documents)
+                .ok_or_else(|| format!("{}: there is no copy of it here yet", self.source)),
+            Source::Inventory => Ok(Vec::new()),
+        }
+    }
+
+    /// Reads and lints, without a look at bindings: for showing, not for use. `current` is the inventory's current
+    /// cluster, which is home where nothing is configured.
+    pub fn read(
+        &self,
+        documents: &[Document],
+        inventory: &[Listed],
+        current: Option<&str>,
+    ) -> Result<Reading, Refused> {
+        let origin = self.origin();
+        let home = current.filter(|_| self.source == Source::Inventory);
+        let context = Context { inventory, home, environment: &self.environment, origin: &origin };
+        let mut reading =
+            if self.source == Source::Inventory { of_inventory(&context) } else { read(documents, &context)? };
+        reading.findings.extend(lint(&reading.config));
+        Ok(reading)
+    }
+
+    /// As [`Loader::read`], and binds credentials to where they go: a known one that would go elsewhere refuses the
+    /// whole. What is good is kept where it came over the network.
+    pub fn load(
+        &self,
+        documents: &[Document],
+        inventory: &[Listed],
+        current: Option<&str>,
+    ) -> Result<Reading, Refused> {
+        let reading = self.read(documents, inventory, current)?;
+        let whole = |message: String| Refused { flaws: vec![Flaw { file: self.origin(), line: 0, message }] };
+        let mut bindings = Bindings::open(&self.state).map_err(whole)?;
+        let own = own(&reading);
+        let flaws: Vec<Flaw> = own.iter().flat_map(|cluster| strange(&bindings, cluster)).collect();
+        if !flaws.is_empty() {
+            return Err(Refused { flaws });
+        }
+        let mut is_new = false;
+        for cluster in &own {
+            is_new |= bindings.bind(cluster);
+        }
+        if is_new {
+            bindings.save().map_err(whole)?;
+        }
+        if matches!(self.source, Source::ConfigMap { .. })
+            && let Err(error) = self.kept().write(documents, clock::now())
+        {
+            // What is in force is right without it.
+            tracing::warn!(%error, "the configuration was not kept for a start without the home cluster");
+        }
+        Ok(reading)
+    }
+
+    /// Allows a cluster's credential to go where the reading says. Fails where the reading has no such cluster.
+    pub fn acknowledge(&self, reading: &Reading, cluster: &str) -> Result<(), String> {
+        let Some(found) = reading.config.clusters.iter().find(|c| &*c.name == cluster) else {
+            let known: Vec<&str> = reading.config.clusters.iter().map(|c| &*c.name).collect();
+            return Err(format!("no cluster {cluster} in {}: known are {}", self.origin(), known.join(", ")));
+        };
+        let mut bindings = Bindings::open(&self.state)?;
+        bindings.bind(found);
+        bindings.save()
+    }
+}
+
+/// Clusters whose endpoint and credential the documents name.
+fn own(reading: &Reading) -> Vec<&UpstreamCluster> {
+    reading.config.clusters.iter().filter(|cluster| !reading.inherited.contains(&cluster.name)).collect()
+}
+
+fn strange(bindings: &Bindings, cluster: &UpstreamCluster) -> Vec<Flaw> {
+    let (file, line) = cluster.place.rsplit_once(':').unwrap_or((&cluster.place, "0"));
+    let of = |place: super::binding::Place| Flaw {
+        file: file.to_owned(),
+        line: line.parse().unwrap_or(0),
+        message: format!(
+            "the credential of cluster `{}` was used elsewhere and would now go to {}: if that is meant, \
+             `qd route config --acknowledge {}`",
+            cluster.name, place.address, cluster.name
+        ),
+    };
+    bindings.strange(cluster).into_iter().map(of).collect()
+}
