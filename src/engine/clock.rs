@@ -9,6 +9,12 @@ pub fn now() -> UnixSeconds {
     UnixSeconds(jiff::Timestamp::now().as_second())
 }
 
+/// The wall clock, in microseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "this module is where wall time enters")]
+pub fn now_micros() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
+}
+
 /// A seed for jitter and ids; tests pass their own instead.
 pub fn seed() -> u64 {
     fastrand::u64(..)

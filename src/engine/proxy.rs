@@ -4,17 +4,20 @@
 //! see), `rules` and `target` (which cluster?), `limit` (may it go now?), `upstream` or `tunnel` (carry it), and
 //! `audit` and `metrics` when its answer's body ends. `carry` joins them; nothing else does.
 
+pub mod audit;
 pub mod body;
 pub mod caller;
 pub mod config;
 pub mod edge;
 pub mod limit;
 pub mod listen;
+pub mod metrics;
 pub mod options;
 pub mod refusal;
 pub mod request;
 pub mod rules;
 pub mod target;
 pub mod source;
+pub mod tail;
 pub mod tunnel;
 pub mod upstream;

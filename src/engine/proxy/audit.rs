@@ -1,0 +1,259 @@
+//! The audit log: one `audit.k8s.io/v1` Event a line, written by a thread of its own.
+//!
+//! A request's part of the line is made when it begins and completed when it ends; both are plain bytes, so that no
+//! request waits for a disk. What is in the queue when the machine dies is lost: files are synchronised when they are
+//! rotated and at the end, not after each line.
+
+mod event;
+mod policy;
+mod queue;
+pub mod redact;
+mod sink;
+
+pub use policy::{Policy, Stage};
+
+use crate::engine::k8s::endpoint::Impersonate;
+use crate::engine::proxy::caller::Caller;
+use crate::engine::proxy::config::AuditSettings;
+use crate::engine::proxy::request::RequestInfo;
+use arc_swap::ArcSwap;
+use event::Moments;
+use policy::Stages;
+use queue::Queue;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The longest id of a caller that is taken over; longer or stranger ones are replaced.
+const ID_MAX: usize = 64;
+
+/// The name under which a request is found in our log and in the API server's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AuditId {
+    bytes: [u8; ID_MAX],
+    length: u8,
+}
+
+/// The log. One for as long as its settings stay the same; a changed policy is set in it.
+#[derive(Debug)]
+pub struct Audit {
+    queue: Queue,
+    policy: ArcSwap<Policy>,
+    ids: Ids,
+    /// Microseconds since 1970.
+    now: fn() -> i64,
+}
+
+/// Makes audit ids, random to the eye and never twice in a run.
+#[derive(Debug)]
+pub struct Ids {
+    seed: u64,
+    count: AtomicU64,
+}
+
+/// A request that was read, and whose caller is known or was refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Received<'a> {
+    pub id: &'a AuditId,
+    pub info: &'a RequestInfo<'a>,
+    /// Path and query as received; tokens are taken out here.
+    pub uri: &'a str,
+    pub caller: Option<&'a Caller>,
+    /// Where a rule lets a caller name somebody else.
+    pub impersonated: Option<&'a Impersonate>,
+    pub source: Option<IpAddr>,
+    pub user_agent: &'a str,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Finished<'a> {
+    /// 0 where there was no answer.
+    pub code: u16,
+    /// `Status.reason` and its message, where the proxy itself refused; else empty.
+    pub reason: &'a str,
+    pub message: &'a str,
+    /// Empty where the proxy answered itself.
+    pub cluster: &'a str,
+    /// Empty where no rule held.
+    pub rule: &'a str,
+    pub attempts: u32,
+    pub retried: Option<&'static str>,
+    /// How often the target of this request's key has changed.
+    pub epoch: Option<u64>,
+    /// From and to the caller; for streams.
+    pub bytes: Option<(u64, u64)>,
+}
+
+/// A request's lines to come. Dropped without [`Record::finish`], it says that the request panicked or was dropped.
+#[derive(Debug)]
+pub struct Record {
+    audit: Arc<Audit>,
+    id: AuditId,
+    omitted: Stages,
+    /// The part of a line that is the same in all.
+    middle: Vec<u8>,
+    received: i64,
+    finished: bool,
+}
+
+/// Events since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    pub written: u64,
+    /// The queue was full.
+    pub dropped: u64,
+    /// The file could not be written.
+    pub failed: u64,
+}
+
+impl Audit {
+    /// Opens the log that `settings` name; `None` where they name none. `now` is in microseconds since 1970.
+    pub fn open(settings: &AuditSettings, policy: Policy, seed: u64, now: fn() -> i64) -> Result<Option<Self>, String> {
+        let Some(path) = &settings.path else { return Ok(None) };
+        let sink = sink::open(path, settings.max_bytes, settings.max_files)?;
+        let queue =
+            Queue::start(sink, settings.blocking).map_err(|why| format!("cannot start the audit log: {why}"))?;
+        Ok(Some(Self { queue, policy: ArcSwap::from_pointee(policy), ids: Ids::new(seed), now }))
+    }
+
+    /// Takes another policy, from the next request on.
+    pub fn set_policy(&self, policy: Policy) {
+        self.policy.store(Arc::new(policy));
+    }
+
+    /// Waits until the queue has room, where settings ask for that; returns at once otherwise. Call it before a
+    /// request is begun.
+    pub async fn room(&self) {
+        self.queue.room().await;
+    }
+
+    /// The id under which a request goes on: the caller's, where it is a plain one, or a new one.
+    pub fn id(&self, given: Option<&[u8]>) -> AuditId {
+        self.ids.choose(given)
+    }
+
+    /// Begins a request's record; `None` where the policy wants no line of it.
+    pub fn begin(self: &Arc<Self>, received: &Received<'_>) -> Option<Record> {
+        let omitted = self.policy.load().decide(received.info, received.caller)?;
+        let mut middle = Vec::with_capacity(512);
+        event::middle(&mut middle, received);
+        let record = Record {
+            audit: Arc::clone(self),
+            id: *received.id,
+            omitted,
+            middle,
+            received: (self.now)(),
+            finished: false,
+        };
+        record.write(Stage::RequestReceived, None);
+        Some(record)
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.queue.counts()
+    }
+
+    /// Waits until all that was finished before is in the file.
+    pub async fn flush(&self) {
+        self.queue.flush().await;
+    }
+}
+
+impl Record {
+    /// A long-running request's answer has begun.
+    pub fn started(&self, so_far: &Finished<'_>) {
+        self.write(Stage::ResponseStarted, Some(so_far));
+    }
+
+    /// The last byte of the answer is gone, or the caller.
+    pub fn finish(mut self, finished: &Finished<'_>) {
+        self.finished = true;
+        self.write(Stage::ResponseComplete, Some(finished));
+    }
+
+    fn write(&self, stage: Stage, finished: Option<&Finished<'_>>) {
+        if self.omitted.has(stage) {
+            return;
+        }
+        let now = if stage == Stage::RequestReceived { self.received } else { (self.audit.now)() };
+        let moments = Moments { received: self.received, now };
+        let mut line = Vec::with_capacity(self.middle.len() + 512);
+        event::line(&mut line, self.id.as_str(), stage, (&self.middle, moments), finished);
+        self.audit.queue.push(&line);
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if !self.finished {
+            let panicked = Finished { code: 500, reason: "InternalError", ..Finished::default() };
+            self.write(Stage::Panic, Some(&panicked));
+        }
+    }
+}
+
+impl Ids {
+    pub fn new(seed: u64) -> Self {
+        Self { seed, count: AtomicU64::new(0) }
+    }
+
+    /// `given` where it is short and plain; else a new random (version 4) UUID.
+    pub fn choose(&self, given: Option<&[u8]>) -> AuditId {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        match given {
+            Some(id) if !id.is_empty() && id.len() <= ID_MAX && id.iter().all(plain) => AuditId::of(id),
+            _ => self.make(),
+        }
+    }
+
+    fn make(&self) -> AuditId {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let count = self.count.fetch_add(1, Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let halves = [mixed(self.seed.wrapping_add(count)), mixed(self.seed.rotate_left(32) ^ count)];
+        let random = u128::from(halves[0]) << 64 | u128::from(halves[1]);
+        // The version and the variant of RFC 9562.
+        let id = random & !(0xF << 76 | 0x3 << 62) | 4 << 76 | 2 << 62;
+        let (mut out, mut shift) = ([0_u8; 36], 128_u32);
+        for (place, byte) in out.iter_mut().enumerate() {
+            *byte = b'-';
+            if !matches!(place, 8 | 13 | 18 | 23) {
+                shift -= 4;
+                *byte = HEX.get(usize::try_from(id >> shift & 0xF).unwrap_or(0)).copied().unwrap_or(b'0');
+            }
+        }
+        AuditId::of(&out)
+    }
+}
+
+/// Spreads a number over 64 bits (the finaliser of SplitMix64).
+fn mixed(number: u64) -> u64 {
+    let once = (number ^ number >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let twice = (once ^ once >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    twice ^ twice >> 31
+}
+
+impl AuditId {
+    fn of(id: &[u8]) -> Self {
+        let mut bytes = [0; ID_MAX];
+        for (to, from) in bytes.iter_mut().zip(id) {
+            *to = *from;
+        }
+        Self { bytes, length: u8::try_from(id.len().min(ID_MAX)).unwrap_or(0) }
+    }
+
+    /// ASCII, fit for a header.
+    pub fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for AuditId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests;
