@@ -3,3 +3,4 @@
 mod checklist;
 mod edge;
 mod listen;
+mod seeing;

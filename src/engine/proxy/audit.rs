@@ -7,7 +7,6 @@
 mod event;
 mod policy;
 mod queue;
-pub mod redact;
 mod sink;
 
 pub use policy::{Policy, Stage};

@@ -1,6 +1,6 @@
 //! The last requests, for the Routes view. Writing one takes no allocation once its place has been used.
 
-use crate::engine::proxy::audit::redact;
+use crate::engine::proxy::edge::redact::redact;
 use crate::model::route::{Exchange, TAIL_MAX};
 use crate::model::text::{Text, clean};
 use crate::model::time::UnixSeconds;
@@ -50,9 +50,9 @@ impl Tail {
         let number = self.number.fetch_add(1, Relaxed) + 1;
         let place = usize::try_from(number).unwrap_or(0) % TAIL_MAX;
         let Some(mut exchange) = self.places.get(place).and_then(Mutex::try_lock) else { return };
-        let uri = redact::uri(shown.uri);
+        let uri = redact(shown.uri);
         put(&mut exchange.verb, shown.verb);
-        put(&mut exchange.uri, redact::cut(&uri, URI_MAX));
+        put(&mut exchange.uri, cut(&uri, URI_MAX));
         put(&mut exchange.user, shown.user);
         put(&mut exchange.rule, shown.rule);
         put(&mut exchange.cluster, shown.cluster);
@@ -71,6 +71,12 @@ impl Tail {
         all.sort_unstable_by_key(|exchange| exchange.number);
         all
     }
+}
+
+/// The beginning of a text, at most so many bytes.
+pub(super) fn cut(text: &str, max: usize) -> &str {
+    let end = (0..=max.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 /// Replaces a text in its own memory.
@@ -112,11 +118,16 @@ mod tests {
     }
 
     #[test]
+    fn a_cut_is_between_characters() {
+        assert_eq!((cut("a\u{fc}", 2), cut("a\u{fc}", 3), cut("", 9)), ("a", "a\u{fc}", ""));
+    }
+
+    #[test]
     fn no_token_and_no_escape_is_shown() {
         let tail = Tail::default();
         tail.push(&Shown { user: "jo\u{1b}[31m", ..shown("/api/v1/pods?token=secret&watch=1") });
         let all = tail.read();
-        assert_eq!(all[0].uri, "/api/v1/pods?token=redacted&watch=1");
+        assert_eq!(all[0].uri, "/api/v1/pods?token=[redacted]&watch=1");
         assert_eq!(all[0].user, "jo[31m");
     }
 }

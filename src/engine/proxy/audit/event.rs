@@ -1,10 +1,12 @@
 //! One line of the log: an `audit.k8s.io/v1` Event, its fields in the order in which kube-apiserver writes them.
 
 use super::policy::Stage;
-use super::{Finished, Received, redact};
+use super::{Finished, Received};
 use crate::engine::k8s::endpoint::Impersonate;
 use crate::engine::proxy::caller::Caller;
+use crate::engine::proxy::edge::redact::redact;
 use crate::engine::proxy::request::RequestInfo;
+use crate::engine::proxy::tail::cut;
 use std::io::Write as _;
 
 /// Longer addresses and user agents are cut; no API server's own reach these.
@@ -14,7 +16,7 @@ const AGENT_MAX: usize = 1_024;
 /// What stays the same in every line of a request: from its address to the object it names.
 pub(super) fn middle(out: &mut Vec<u8>, received: &Received<'_>) {
     key(out, "requestURI");
-    text(out, redact::cut(&redact::uri(received.uri), URI_MAX));
+    text(out, cut(&redact(received.uri), URI_MAX));
     key(out, "verb");
     text(out, &received.info.verb);
     out.extend_from_slice(b",\"user\":{");
@@ -33,7 +35,7 @@ pub(super) fn middle(out: &mut Vec<u8>, received: &Received<'_>) {
     if let Some(address) = received.source {
         drop(write!(out, ",\"sourceIPs\":[\"{}\"]", address.to_canonical()));
     }
-    optional(out, "userAgent", redact::cut(received.user_agent, AGENT_MAX));
+    optional(out, "userAgent", cut(received.user_agent, AGENT_MAX));
     if received.info.is_resource {
         object(out, received.info);
     }

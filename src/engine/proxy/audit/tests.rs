@@ -74,7 +74,7 @@ async fn a_line_is_what_an_api_server_writes() {
     let expected = concat!(
         r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"given-1","#,
         r#""stage":"ResponseComplete","#,
-        r#""requestURI":"/apis/apps/v1/namespaces/web/deployments/site/scale?token=redacted&dryRun=All","#,
+        r#""requestURI":"/apis/apps/v1/namespaces/web/deployments/site/scale?token=[redacted]&dryRun=All","#,
         r#""verb":"update","user":{"username":"jo","uid":"u-1","groups":["dev","system:authenticated"],"#,
         r#""extra":{"scopes":["a"]}},"sourceIPs":["127.0.0.1"],"userAgent":"kubectl/v1.35.0 (linux/amd64)","#,
         r#""objectRef":{"resource":"deployments","namespace":"web","name":"site","apiGroup":"apps","#,

@@ -1,0 +1,4 @@
+//! The admin listener, asked over loopback, and what is written down about metrics.
+
+mod admin;
+mod documents;
