@@ -1,5 +1,7 @@
 //! The log: what happened to which cluster, for the morning after. Never a secret, never in anybody's way.
 
+mod json;
+
 use crate::config::Environment;
 use crate::model::cluster::ClusterName;
 use crate::protocol::{Severity, Snapshot};
@@ -27,19 +29,46 @@ pub fn start(environment: &Environment, verbose: u8) -> Result<Log, String> {
     let Some(folder) = &environment.state_folder else { return Ok(Log(None)) };
     let file = open(folder).map_err(|why| format!("no log in {}: {why}", environment.shorten(folder)))?;
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(file);
-    // At `warn` kube_client writes whole answers that it cannot parse: a Secret may be in one.
-    let level = match verbose {
-        0 => "quarterdeck=info,kube_client=error,warn",
-        1 => "quarterdeck=debug,kube_client=error,kube_runtime=info,warn",
-        _ => "quarterdeck=trace,kube_client=error,kube_runtime=debug,info",
-    };
     let started = tracing_subscriber::fmt()
         .with_writer(writer)
         .with_ansi(false)
-        .with_env_filter(EnvFilter::new(level))
+        .with_env_filter(EnvFilter::new(level(verbose)))
         .try_init();
     started.map_err(|why| why.to_string())?;
     Ok(Log(Some(guard)))
+}
+
+/// How a server writes its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One object a line, for what collects logs
+    Json,
+}
+
+/// Starts the log of a server on standard error, where systemd and a kubelet read it.
+pub fn to_stderr(format: LogFormat, verbose: u8) -> Result<Log, String> {
+    let (writer, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(std::io::stderr());
+    let log = tracing_subscriber::fmt().with_writer(writer).with_ansi(false);
+    let log = log.with_env_filter(EnvFilter::new(level(verbose)));
+    let started = match format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.event_format(json::Json).try_init(),
+    };
+    started.map_err(|why| why.to_string())?;
+    Ok(Log(Some(guard)))
+}
+
+/// At `warn` kube_client writes whole answers that it cannot parse: a Secret may be in one.
+fn level(verbose: u8) -> &'static str {
+    match verbose {
+        0 => "quarterdeck=info,kube_client=error,warn",
+        1 => "quarterdeck=debug,kube_client=error,kube_runtime=info,warn",
+        _ => "quarterdeck=trace,kube_client=error,kube_runtime=debug,info",
+    }
 }
 
 fn open(folder: &Path) -> std::io::Result<fs::File> {
