@@ -157,3 +157,24 @@ fn ids_are_uuids_or_the_callers_own() {
         assert_ne!(ids.choose(Some(strange)).as_str().as_bytes(), strange);
     }
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_disk_that_is_full_costs_events_and_says_how_many() {
+    let audit = open(Path::new("/dev/full"), Policy::default());
+    let (info, caller, id) = (scale(), jo(), audit.id(None));
+    for _ in 0..3 {
+        audit.begin(&received(&id, &info, &caller)).unwrap().finish(&Finished::default());
+    }
+    audit.flush().await;
+    assert_eq!(audit.counts(), Counts { failed: 3, ..Counts::default() });
+}
+
+#[tokio::test]
+async fn what_finds_no_room_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = open(&folder.path().join("audit.log"), Policy::default());
+    audit.room().await;
+    audit.queue.push(&vec![b'\n'; queue::BYTES_MAX + 1]);
+    assert_eq!(audit.counts(), Counts { dropped: 1, ..Counts::default() });
+}
