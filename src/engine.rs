@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod fleet;
 pub mod index;
 pub mod k8s;
+pub mod local_proxy;
 pub mod observation;
 pub mod proxy;
 pub mod publish;

@@ -242,6 +242,8 @@ pub struct Snapshot {
     /// The newest last.
     pub notices: Arc<[Notice]>,
     pub proxy: ProxyLink,
+    /// [`Request::StartProxy`] can be done here.
+    pub starts_proxies: bool,
     /// The last picture of the proxy; it stays when the link is lost.
     pub routes: Option<Arc<Routes>>,
     pub explanations: Arc<BTreeMap<RequestId, Arc<Explained>>>,

@@ -31,6 +31,7 @@ pub mod place;
 pub mod prompt;
 pub mod reader;
 pub mod resources;
+pub mod routes;
 pub mod scope;
 pub mod selector;
 pub mod sort;

@@ -69,7 +69,8 @@ pub struct Fleet {
 
 impl Fleet {
     pub fn new(options: FleetOptions) -> Self {
-        let published = Snapshot { title: options.title.clone(), ..Snapshot::default() };
+        let published =
+            Snapshot { title: options.title.clone(), starts_proxies: options.starts_proxies, ..Snapshot::default() };
         Self {
             turn: Turn::new(options),
             members: BTreeMap::new(),

@@ -313,7 +313,10 @@ impl App {
     fn open_prompt(&mut self, kind: PromptKind) {
         let text = match kind {
             PromptKind::Command | PromptKind::Search => String::new(),
-            PromptKind::Filter => self.tab().map_or_else(String::new, |tab| tab.listing.place.filter.clone()),
+            PromptKind::Filter => match self.overlays.last() {
+                Some(Overlay::Routes(routes)) => routes.filter().to_owned(),
+                _ => self.tab().map_or_else(String::new, |tab| tab.listing.place.filter.clone()),
+            },
         };
         self.prompt = Some(Prompt::new(kind, &text));
     }

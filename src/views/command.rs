@@ -18,6 +18,8 @@ pub enum Command {
     Suspend,
     /// What each cluster costs and how it answers.
     Doctor,
+    /// The routing proxy; attached first where an admin address and a token's file are named.
+    Routes(Option<(Text, Text)>),
     Help,
     /// Take the mouse or leave it to the terminal.
     Mouse(bool),
@@ -56,6 +58,7 @@ enum Verb {
     Quit,
     Theme,
     Doctor,
+    Routes,
     Help,
     Suspend,
     Mouse,
@@ -96,6 +99,12 @@ pub const COMMANDS: &[Described] = &[
     described(Verb::Events, &["events", "ev", "event"], "events", "Show events of all clusters, warnings first"),
     described(Verb::Theme, &["theme", "skin"], "theme [NAME]", "Change the theme"),
     described(Verb::Doctor, &["doctor", "info"], "doctor", "Show what each cluster costs and how it answers"),
+    described(
+        Verb::Routes,
+        &["routes", "route", "proxy"],
+        "routes [attach HOST:PORT TOKEN-FILE]",
+        "Show the routing proxy, or attach to one",
+    ),
     described(Verb::Help, &["help", "h", "?"], "help", "Show the keys and commands"),
     described(Verb::Sort, &["sort"], "sort COLUMN", "Sort by a column; again turns it round"),
     described(Verb::Label, &["label"], "label KEY", "Show a label as a column, or hide it"),
@@ -147,6 +156,7 @@ fn with_verb(command: &Described, words: &[&str], filter: Option<String>) -> Res
         Verb::Quit => Command::Quit,
         Verb::Suspend => Command::Suspend,
         Verb::Doctor => Command::Doctor,
+        Verb::Routes => Command::Routes(attached(words, filter).map_err(|()| usage())?),
         Verb::Help => Command::Help,
         Verb::Theme => Command::Theme(words.first().map(|w| (*w).to_owned())),
         Verb::Mouse => Command::Mouse(match words.first() {
@@ -160,6 +170,16 @@ fn with_verb(command: &Described, words: &[&str], filter: Option<String>) -> Res
         Verb::Connect => Command::Connect(rest),
         Verb::Pause => Command::Pause(rest),
     })
+}
+
+/// `attach HOST:PORT /path/of/token`; the path begins as a filter does.
+fn attached(words: &[&str], filter: Option<String>) -> Result<Option<(Text, Text)>, ()> {
+    match (words, filter) {
+        ([], None) => Ok(None),
+        (["attach", address, file], None) => Ok(Some((Text::new(address), Text::new(file)))),
+        (["attach", address], Some(path)) => Ok(Some((Text::new(address), Text::from(format!("/{path}"))))),
+        _ => Err(()),
+    }
 }
 
 impl Command {

@@ -21,10 +21,14 @@ pub enum Context {
     Logs,
     Help,
     Doctor,
+    /// The routing proxy.
+    Routes,
     /// A chooser, a confirmation, a message: entries to move over.
     List,
     /// Typing to find an entry.
     Palette,
+    /// A question whose answer may have to be typed: the tester, a confirmation.
+    Ask,
     /// Typing a command, a filter or a search.
     Prompt,
 }
@@ -37,8 +41,10 @@ pub const CONTEXTS: &[(Context, &str, &str)] = &[
     (Context::Logs, "logs", "Logs"),
     (Context::Help, "help", "Help"),
     (Context::Doctor, "doctor", "Doctor"),
+    (Context::Routes, "routes", "Routes"),
     (Context::List, "list", "Choosers"),
     (Context::Palette, "palette", "Palette"),
+    (Context::Ask, "ask", "Tester and confirmations"),
     (Context::Prompt, "prompt", "Command, filter and search line"),
 ];
 

@@ -147,7 +147,7 @@ pub fn say(area: Rect, buffer: &mut Buffer, lines: &[(String, Role)], theme: &Th
 }
 
 /// Cuts a sentence into rows between words; a word longer than the row is cut within.
-fn words(text: &str, columns: usize) -> Vec<std::ops::Range<usize>> {
+pub(super) fn words(text: &str, columns: usize) -> Vec<std::ops::Range<usize>> {
     let mut rows: Vec<std::ops::Range<usize>> = Vec::new();
     let mut at = 0;
     for word in text.split_inclusive(' ') {

@@ -11,6 +11,7 @@ use super::listing::ColumnChoice;
 use super::logs::LogView;
 use super::msg::Effect;
 use super::palette::Palette;
+use super::routes::{Confirm, RoutesView, Tester};
 use super::sort::SortKey;
 use super::theme::Theme;
 use crate::model::time::UnixSeconds;
@@ -43,6 +44,12 @@ pub enum Overlay {
     Doctor(Doctor),
     /// A few things to choose from.
     Chooser(Chooser),
+    /// The routing proxy; covers the table.
+    Routes(Box<RoutesView>),
+    /// Which way a request would go.
+    Tester(Box<Tester>),
+    /// A question before something is done.
+    Confirm(Box<Confirm>),
 }
 
 /// What an overlay may look at.
@@ -63,6 +70,8 @@ pub struct Reply {
     /// What the screen should do, once it is closed if it closes.
     pub outcome: Option<Outcome>,
     pub effects: Vec<Effect>,
+    /// What lies over it from now on.
+    pub over: Option<Box<Overlay>>,
     /// The key means something to the screen around it, not to the overlay.
     pub passed: bool,
 }
@@ -97,12 +106,17 @@ impl Reply {
     fn of_leaf(outcome: leaf::Outcome) -> Self {
         let leaf::Outcome { taken, close, requests } = outcome;
         let effects = requests.into_iter().map(Effect::Send).collect();
-        Self { close, outcome: None, effects, passed: !taken }
+        Self { close, effects, passed: !taken, ..Self::default() }
     }
 
     /// Closes and asks for something.
     pub fn finish(outcome: Outcome) -> Self {
         Self { close: true, outcome: Some(outcome), ..Self::default() }
+    }
+
+    /// Stays, and something comes over it.
+    pub fn over(overlay: Overlay) -> Self {
+        Self { over: Some(Box::new(overlay)), ..Self::default() }
     }
 
     /// Stays and asks for something.
@@ -121,14 +135,28 @@ impl Overlay {
             Self::Palette(_) => Context::Palette,
             Self::Help(_) => Context::Help,
             Self::Doctor(_) => Context::Doctor,
+            Self::Routes(_) => Context::Routes,
+            Self::Tester(_) | Self::Confirm(_) => Context::Ask,
         }
     }
 
     /// Does what the key is bound to; `action` is `None` when it is bound to nothing there. `next` numbers requests.
     pub fn update(&mut self, (action, key): (Option<Action>, Key), around: &Surroundings<'_>, next: &mut u64) -> Reply {
-        if let Self::Palette(palette) = self
-            && palette.key(key)
-        {
+        let typed = match self {
+            Self::Palette(palette) => palette.key(key),
+            Self::Tester(tester) => tester.key(key),
+            Self::Confirm(confirm) => confirm.key(key),
+            Self::Missing(_)
+            | Self::Columns(_)
+            | Self::Detail(_)
+            | Self::Logs(_)
+            | Self::Containers(_)
+            | Self::Help(_)
+            | Self::Doctor(_)
+            | Self::Chooser(_)
+            | Self::Routes(_) => false,
+        };
+        if typed {
             return Reply::stay();
         }
         let Some(action) = action else { return Reply::stay() };
@@ -140,7 +168,10 @@ impl Overlay {
                 help.end_search();
                 Reply::stay()
             }
+            Self::Routes(routes) => routes.on(action, around, next),
             _ if action == Action::Back => Reply::close(),
+            Self::Tester(tester) => tester.on(action),
+            Self::Confirm(confirm) => confirm.on(action),
             Self::Missing(list) => list.act(action, around),
             Self::Columns(list) => list.act(action, around),
             Self::Containers(list) => match list.chosen(around.snapshot).filter(|_| action == Action::Accept) {
@@ -165,7 +196,10 @@ impl Overlay {
         match self {
             Self::Detail(detail) => detail.feed(snapshot),
             Self::Logs(logs) => logs.feed(snapshot),
-            Self::Missing(_)
+            Self::Tester(tester) => tester.feed(snapshot),
+            Self::Routes(_)
+            | Self::Confirm(_)
+            | Self::Missing(_)
             | Self::Columns(_)
             | Self::Containers(_)
             | Self::Palette(_)
@@ -181,7 +215,10 @@ impl Overlay {
             Self::Detail(detail) => detail.close(),
             Self::Logs(logs) => logs.close(),
             Self::Containers(list) => list.close(),
-            Self::Missing(_)
+            Self::Routes(routes) => routes.close(),
+            Self::Tester(tester) => tester.close(),
+            Self::Confirm(_)
+            | Self::Missing(_)
             | Self::Columns(_)
             | Self::Palette(_)
             | Self::Help(_)
@@ -191,13 +228,35 @@ impl Overlay {
         requests.into_iter().map(Effect::Send).collect()
     }
 
+    /// Takes pasted text; says whether it is typed into.
+    pub fn paste(&mut self, text: &str) -> bool {
+        match self {
+            Self::Tester(tester) => tester.paste(text),
+            Self::Confirm(confirm) => confirm.paste(text),
+            Self::Missing(_)
+            | Self::Columns(_)
+            | Self::Detail(_)
+            | Self::Logs(_)
+            | Self::Containers(_)
+            | Self::Palette(_)
+            | Self::Help(_)
+            | Self::Doctor(_)
+            | Self::Chooser(_)
+            | Self::Routes(_) => return false,
+        }
+        true
+    }
+
     /// Searches its text; says whether it has one.
     pub fn search(&mut self, text: &str, area: Rect) -> bool {
         match self {
             Self::Detail(detail) => detail.search(text, area),
             Self::Logs(logs) => logs.search(text, area),
             Self::Help(help) => help.search(text, area),
-            Self::Missing(_)
+            Self::Routes(_)
+            | Self::Tester(_)
+            | Self::Confirm(_)
+            | Self::Missing(_)
             | Self::Columns(_)
             | Self::Containers(_)
             | Self::Palette(_)
@@ -209,7 +268,7 @@ impl Overlay {
 
     /// Says whether it lies over the whole table, so that nothing of the table is to be seen.
     pub fn covers(&self) -> bool {
-        matches!(self, Self::Detail(_) | Self::Logs(_) | Self::Doctor(_))
+        matches!(self, Self::Detail(_) | Self::Logs(_) | Self::Doctor(_) | Self::Routes(_))
     }
 
     pub fn draw(&self, buffer: &mut Buffer, around: &Surroundings<'_>) {
@@ -225,6 +284,9 @@ impl Overlay {
             Self::Help(help) => help.draw(area, buffer, theme),
             Self::Doctor(doctor) => doctor.draw(area, buffer, &scene),
             Self::Chooser(chooser) => chooser.draw(area, buffer, theme),
+            Self::Routes(routes) => routes.draw(area, buffer, &scene),
+            Self::Tester(tester) => tester.draw(area, buffer, theme),
+            Self::Confirm(confirm) => confirm.draw(area, buffer, theme),
         }
     }
 }

@@ -41,6 +41,9 @@ pub struct FleetOptions {
     pub watches_per_cluster: usize,
     /// Watches in all: 1,000 clusters with the four that are always on.
     pub watches: usize,
+    /// Whether a routing proxy can be started here.
+    #[serde(default)]
+    pub starts_proxies: bool,
     /// Clusters connected at once: a laptop's credential plugins and its resolver bear that many.
     pub connects: usize,
 }
@@ -55,6 +58,7 @@ impl Default for FleetOptions {
             warm: Duration::from_secs(60),
             watches_per_cluster: 16,
             watches: 4096,
+            starts_proxies: false,
             connects: 16,
         }
     }

@@ -119,6 +119,10 @@ impl App {
     }
 
     pub(super) fn set_filter(&mut self, line: &str) {
+        if let Some(Overlay::Routes(routes)) = self.overlays.last_mut() {
+            routes.set_filter(line);
+            return;
+        }
         let now = self.now;
         if let Some(listing) = self.listing_mut() {
             listing.set_filter(line, now);

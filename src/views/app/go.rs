@@ -50,6 +50,7 @@ impl App {
             }
             Command::Theme(name) => self.set_theme(name.as_deref()),
             Command::Doctor => self.open_doctor(),
+            Command::Routes(attach) => self.open_routes(attach),
             Command::Help => self.open_help(),
             Command::Sort(column) => self.sort_by_name(&column),
             Command::Label(key) => self.toggle_label(key),

@@ -2,9 +2,9 @@
 
 use super::App;
 use crate::views::complete::Candidates;
-use crate::views::keymap::{Action, Context, Key, Meaning};
+use crate::views::keymap::{Action, Code, Context, Key, Meaning};
 use crate::views::msg::{Effect, Mouse, MouseAction};
-use crate::views::overlay::{Outcome, Reply};
+use crate::views::overlay::{Outcome, Overlay, Reply};
 use crate::views::prompt::PromptKind;
 use crate::views::sort::Sort;
 
@@ -44,13 +44,19 @@ impl App {
         let mut next = self.next_request;
         let reply = overlay.update((action, key), &self.surroundings(area), &mut next);
         self.next_request = next;
-        let Reply { close, outcome, effects, passed } = reply;
+        self.answer(overlay, reply, action);
+    }
+
+    /// Does what an overlay's answer to a key or a click says.
+    fn answer(&mut self, overlay: Overlay, reply: Reply, action: Option<Action>) {
+        let Reply { close, outcome, effects, over, passed } = reply;
         self.effects.extend(effects);
         if close {
             self.effects.extend(overlay.farewell());
         } else {
             self.overlays.push(overlay);
         }
+        self.overlays.extend(over.map(|over| *over));
         if let Some(outcome) = outcome {
             self.take(outcome);
         }
@@ -158,7 +164,9 @@ impl App {
     }
 
     pub(super) fn paste(&mut self, text: &str) -> bool {
-        let Some(prompt) = &mut self.prompt else { return false };
+        let Some(prompt) = &mut self.prompt else {
+            return self.overlays.last_mut().is_some_and(|overlay| overlay.paste(text));
+        };
         prompt.paste(text);
         let kind = prompt.kind;
         self.typed(kind);
@@ -168,13 +176,13 @@ impl App {
     /// Click selects, a second click opens; the wheel scrolls; a click on a heading sorts.
     pub(super) fn mouse(&mut self, mouse: Mouse) -> bool {
         if !self.overlays.is_empty() {
-            let action = match mouse.what {
-                MouseAction::WheelUp => Action::Up,
-                MouseAction::WheelDown => Action::Down,
-                MouseAction::Click => return false,
+            let (action, key) = match mouse.what {
+                MouseAction::WheelUp => (Action::Up, Code::Up),
+                MouseAction::WheelDown => (Action::Down, Code::Down),
+                MouseAction::Click => return self.click_over(mouse),
             };
             for _ in 0..WHEEL_ROWS {
-                self.overlay_key(Some(action), Key::char(' '));
+                self.overlay_key(Some(action), Key::plain(key));
             }
             return true;
         }
@@ -185,6 +193,22 @@ impl App {
             MouseAction::Click => return self.click(mouse),
         }
         true
+    }
+
+    /// A click on what lies over the table.
+    fn click_over(&mut self, mouse: Mouse) -> bool {
+        let area = self.areas().table;
+        match self.overlays.pop() {
+            Some(Overlay::Routes(mut routes)) => {
+                let reply = routes.click((mouse.column, mouse.row), &self.surroundings(area));
+                self.answer(Overlay::Routes(routes), reply, None);
+                true
+            }
+            other => {
+                self.overlays.extend(other);
+                false
+            }
+        }
     }
 
     fn scroll(&mut self, rows: isize, height: usize) {
@@ -229,6 +253,6 @@ impl App {
 
     /// Says whether the keys of text fields are in force.
     pub fn is_typing(&self) -> bool {
-        matches!(self.context(), Context::Prompt | Context::Palette)
+        matches!(self.context(), Context::Prompt | Context::Palette | Context::Ask)
     }
 }

@@ -3,6 +3,7 @@
 use super::App;
 use crate::model::document::Aspect;
 use crate::model::object::ObjectKey;
+use crate::model::text::Text;
 use crate::protocol::{Request, Severity};
 use crate::views::command::COMMANDS;
 use crate::views::containers::Containers;
@@ -18,6 +19,7 @@ use crate::views::overlay::Overlay;
 use crate::views::palette::{self, Palette, Sources};
 use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
+use crate::views::routes::RoutesView;
 use crate::views::sort::SortKey;
 use ratatui::buffer::Buffer;
 
@@ -80,6 +82,16 @@ impl App {
         self.effects.push(Effect::MeasureMemory);
     }
 
+    /// Shows the routing proxy; where one is named, it is attached first.
+    pub(super) fn open_routes(&mut self, attach: Option<(Text, Text)>) {
+        self.uncover();
+        if let Some((address, token_file)) = attach {
+            self.send(Request::AttachProxy { address, token_file });
+        }
+        let (routes, requests) = RoutesView::open(self.utc_offset_s, &mut self.next_request);
+        self.cover(Overlay::Routes(Box::new(routes)), requests);
+    }
+
     pub(super) fn note_memory(&mut self, bytes: u64) -> bool {
         let Some(Overlay::Doctor(doctor)) = self.overlays.last_mut() else { return false };
         doctor.memory = Some(bytes);
@@ -139,6 +151,7 @@ impl App {
         match action {
             Action::Command => self.open_prompt(PromptKind::Command),
             Action::Search => self.open_prompt(PromptKind::Search),
+            Action::Filter => self.open_prompt(PromptKind::Filter),
             Action::Palette => self.open_palette(),
             Action::Help => self.open_help(),
             Action::Copy => self.open_copy(),
@@ -236,6 +249,9 @@ impl App {
     pub(super) fn offers(&self, action: Action) -> bool {
         let place = self.tab().map(|tab| &tab.listing.place.source);
         match (action, self.overlays.last()) {
+            (_, Some(Overlay::Routes(routes))) => {
+                routes.offers(action, self.held.as_ref().unwrap_or(&self.snapshot), self.now)
+            }
             (Action::Reveal, Some(Overlay::Detail(detail))) => detail.is_secret(),
             (Action::Yaml, Some(Overlay::Detail(detail))) => detail.aspect() != Aspect::Yaml,
             (Action::Describe, Some(Overlay::Detail(detail))) => detail.aspect() != Aspect::Describe,

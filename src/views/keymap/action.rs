@@ -1,6 +1,6 @@
 //! Everything a key can do, as values: one name, one help line, one default binding table.
 
-use super::Context::{self, Detail, Doctor, Fleet, Help, List, Logs, Palette, Prompt, Table};
+use super::Context::{self, Ask, Detail, Doctor, Fleet, Help, List, Logs, Palette, Prompt, Routes, Table};
 
 /// A column that has a sort key of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,6 +75,17 @@ pub enum Action {
     Timestamps,
     Containers,
     Since(u8),
+    NextSection,
+    PreviousSection,
+    Section(u8),
+    TestRoute,
+    Drain,
+    Fence,
+    Unfence,
+    Reload,
+    StartProxy,
+    StopProxy,
+    KeepProxy,
     Save,
     Quit,
 }
@@ -166,6 +177,20 @@ pub const ACTIONS: &[Described] = &[
     d(Action::Since(4), "since-4", "15m", "Show the last 15 minutes"),
     d(Action::Since(5), "since-5", "1h", "Show the last hour"),
     d(Action::Since(6), "since-6", "1d", "Show the last day"),
+    d(Action::NextSection, "next-section", "sections", "Show the next part of the view"),
+    d(Action::PreviousSection, "previous-section", "back", "Show the part before"),
+    d(Action::Section(1), "section-1", "rules", "Show the rules, in the order they are tried"),
+    d(Action::Section(2), "section-2", "clusters", "Show the proxy's clusters"),
+    d(Action::Section(3), "section-3", "requests", "Show the requests as they come"),
+    d(Action::Section(4), "section-4", "findings", "Show what the lint found"),
+    d(Action::TestRoute, "test-route", "test", "Test which way a request would go, and why"),
+    d(Action::Drain, "drain", "drain", "Send nothing new to the cluster; again opens it"),
+    d(Action::Fence, "fence", "fence", "Send nothing to the cluster; again opens it"),
+    d(Action::Unfence, "unfence", "open", "Open a drained or fenced cluster again"),
+    d(Action::Reload, "reload", "reload", "Read the proxy's configuration again"),
+    d(Action::StartProxy, "start-proxy", "start", "Start a proxy on this machine"),
+    d(Action::StopProxy, "stop-proxy", "stop", "Stop the proxy that was started here"),
+    d(Action::KeepProxy, "keep-proxy", "keep", "Let the proxy stay when qd ends, or not"),
     d(Action::Up, "up", "up", "Move up"),
     d(Action::Down, "down", "down", "Move down"),
     d(Action::Left, "left", "left", "Move or scroll left"),
@@ -194,13 +219,13 @@ const fn b(action: Action, contexts: &'static [Context], keys: &'static [&'stati
 }
 
 const ROWS: &[Context] = &[Fleet, Table];
-const TEXTS: &[Context] = &[Detail, Logs, Help, Doctor];
-const NOT_TYPING: &[Context] = &[Fleet, Table, Detail, Logs, Help, Doctor, List];
-const ALL: &[Context] = &[Fleet, Table, Detail, Logs, Help, Doctor, List, Palette, Prompt];
+const TEXTS: &[Context] = &[Detail, Logs, Help, Doctor, Routes];
+const NOT_TYPING: &[Context] = &[Fleet, Table, Detail, Logs, Help, Doctor, Routes, List];
+const ALL: &[Context] = &[Fleet, Table, Detail, Logs, Help, Doctor, Routes, List, Palette, Ask, Prompt];
 
 /// The default keys: what k9s users have in their fingers.
 pub const DEFAULTS: &[Binding] = &[
-    b(Action::Open, ROWS, &["enter"]),
+    b(Action::Open, &[Fleet, Table, Routes], &["enter"]),
     b(Action::Describe, &[Table, Detail], &["d"]),
     b(Action::Yaml, &[Table, Detail], &["y"]),
     b(Action::Logs, &[Table, Detail], &["l"]),
@@ -211,18 +236,18 @@ pub const DEFAULTS: &[Binding] = &[
     b(Action::Copy, &[Fleet, Table, Detail, Logs], &["c"]),
     b(Action::Mark, &[Fleet, Table, List], &["space"]),
     b(Action::ClearMarks, ROWS, &["ctrl-\\"]),
-    b(Action::Filter, ROWS, &["/"]),
+    b(Action::Filter, &[Fleet, Table, Routes], &["/"]),
     b(Action::Faults, ROWS, &["ctrl-z"]),
     b(Action::Missing, ROWS, &["m"]),
     b(Action::Retry, &[Fleet], &["r"]),
     b(Action::Connect, &[Fleet], &["o"]),
     b(Action::Pause, &[Fleet], &["p"]),
-    b(Action::Command, &[Fleet, Table, Detail, Logs, Help, Doctor], &[":"]),
-    b(Action::Palette, &[Fleet, Table, Detail, Logs, Help, Doctor], &["ctrl-a"]),
-    b(Action::Help, &[Fleet, Table, Detail, Logs, Doctor], &["?"]),
+    b(Action::Command, &[Fleet, Table, Detail, Logs, Help, Doctor, Routes], &[":"]),
+    b(Action::Palette, &[Fleet, Table, Detail, Logs, Help, Doctor, Routes], &["ctrl-a"]),
+    b(Action::Help, &[Fleet, Table, Detail, Logs, Doctor, Routes], &["?"]),
     b(Action::Back, &[Help], &["esc", "q", "?"]),
-    b(Action::Back, &[Detail, Logs, Doctor, List], &["esc", "q"]),
-    b(Action::Back, &[Fleet, Table, Palette, Prompt], &["esc"]),
+    b(Action::Back, &[Detail, Logs, Doctor, Routes, List], &["esc", "q"]),
+    b(Action::Back, &[Fleet, Table, Palette, Ask, Prompt], &["esc"]),
     b(Action::HistoryBack, ROWS, &["["]),
     b(Action::HistoryForward, ROWS, &["]"]),
     b(Action::LastView, ROWS, &["-"]),
@@ -248,7 +273,7 @@ pub const DEFAULTS: &[Binding] = &[
     b(Action::SortReverse, ROWS, &["shift-i"]),
     b(Action::Wide, ROWS, &["ctrl-w"]),
     b(Action::Columns, ROWS, &[","]),
-    b(Action::Freeze, ROWS, &["z"]),
+    b(Action::Freeze, &[Fleet, Table, Routes], &["z"]),
     b(Action::Refresh, ROWS, &["ctrl-r"]),
     b(Action::NewTab, ROWS, &["ctrl-t"]),
     b(Action::NextTab, ROWS, &["tab"]),
@@ -271,10 +296,24 @@ pub const DEFAULTS: &[Binding] = &[
     b(Action::Since(4), &[Logs], &["4"]),
     b(Action::Since(5), &[Logs], &["5"]),
     b(Action::Since(6), &[Logs], &["6"]),
+    b(Action::NextSection, &[Routes], &["tab", "l", "right"]),
+    b(Action::PreviousSection, &[Routes], &["shift-tab", "h", "left"]),
+    b(Action::Section(1), &[Routes], &["1"]),
+    b(Action::Section(2), &[Routes], &["2"]),
+    b(Action::Section(3), &[Routes], &["3"]),
+    b(Action::Section(4), &[Routes], &["4"]),
+    b(Action::TestRoute, &[Routes], &["t"]),
+    b(Action::Drain, &[Routes], &["d"]),
+    b(Action::Fence, &[Routes], &["f"]),
+    b(Action::Unfence, &[Routes], &["u"]),
+    b(Action::Reload, &[Routes], &["r"]),
+    b(Action::StartProxy, &[Routes], &["s"]),
+    b(Action::StopProxy, &[Routes], &["x"]),
+    b(Action::KeepProxy, &[Routes], &["o"]),
     b(Action::Up, NOT_TYPING, &["k", "up"]),
     b(Action::Down, NOT_TYPING, &["j", "down"]),
-    b(Action::Up, &[Palette, Prompt], &["up", "ctrl-p"]),
-    b(Action::Down, &[Palette, Prompt], &["down", "ctrl-n"]),
+    b(Action::Up, &[Palette, Ask, Prompt], &["up", "ctrl-p"]),
+    b(Action::Down, &[Palette, Ask, Prompt], &["down", "ctrl-n"]),
     b(Action::Left, &[Fleet, Table, Detail, Logs, Help, Doctor], &["h", "left"]),
     b(Action::Right, &[Fleet, Logs, Help, Doctor], &["l", "right"]),
     b(Action::Right, &[Table, Detail], &["right"]),
@@ -286,7 +325,7 @@ pub const DEFAULTS: &[Binding] = &[
     b(Action::PageDown, &[Palette], &["pagedown"]),
     b(Action::Top, NOT_TYPING, &["g", "home"]),
     b(Action::Bottom, NOT_TYPING, &["shift-g", "end"]),
-    b(Action::Accept, &[List, Palette, Prompt], &["enter"]),
+    b(Action::Accept, &[List, Palette, Ask, Prompt], &["enter"]),
     b(Action::Complete, &[Prompt], &["tab"]),
     b(Action::Save, ROWS, &["ctrl-s"]),
     b(Action::Save, TEXTS, &["ctrl-s"]),
@@ -357,8 +396,27 @@ pub const HINTS: &[(Context, &[Action])] = &[
     ),
     (Help, &[Action::Back, Action::Search, Action::NextMatch]),
     (Doctor, &[Action::Back, Action::Save]),
+    (
+        Routes,
+        &[
+            Action::StartProxy,
+            Action::NextSection,
+            Action::Open,
+            Action::Drain,
+            Action::Fence,
+            Action::Unfence,
+            Action::Freeze,
+            Action::Filter,
+            Action::TestRoute,
+            Action::Reload,
+            Action::StopProxy,
+            Action::KeepProxy,
+            Action::Back,
+        ],
+    ),
     (List, &[Action::Accept, Action::Back]),
     (Palette, &[Action::Accept, Action::Back]),
+    (Ask, &[Action::Accept, Action::Back]),
     (Prompt, &[Action::Accept, Action::Complete, Action::Back, Action::Up]),
 ];
 

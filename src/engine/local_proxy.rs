@@ -1,0 +1,171 @@
+//! The routing proxies of this machine: one that runs is found by what it wrote to its state folder, and asked over
+//! its admin listener; one of our own is a child process in a session of its own, so that its end is not ours and
+//! ours is its end only when it is not told to stay.
+
+mod child;
+
+pub use child::Starter;
+
+use crate::engine::k8s::endpoint::Secret;
+use crate::engine::proxy::admin::{Client, Found, Trouble};
+use crate::engine::router::{LinkedProxy, ProxySource, Router, RouterError};
+use crate::model::route::{Explanation, Fence, Routes};
+use crate::model::text::{Text, clean};
+use crate::protocol::ProxyAt;
+use child::Child;
+use compact_str::format_compact;
+use futures::future::BoxFuture;
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A token is some dozen letters; more is another file.
+const TOKEN_BYTES_MAX: u64 = 64 * 1_024;
+
+/// Finds, attaches and starts proxies here.
+#[derive(Debug)]
+pub struct LocalRouter {
+    /// Where a proxy of this user says where it is.
+    state_dir: PathBuf,
+    starter: Option<Starter>,
+}
+
+impl LocalRouter {
+    /// Looks in `state_dir`; starts with `starter`, where there is one.
+    pub fn new(state_dir: PathBuf, starter: Option<Starter>) -> Self {
+        Self { state_dir, starter }
+    }
+
+    async fn find(&self) -> Result<Linked, RouterError> {
+        let found = Found::in_folder(&self.state_dir).ok_or(RouterError::NoProxy)?;
+        let client = Client::new(found.address, found.token).map_err(told)?;
+        match client.routes().await {
+            Ok(_) => Ok(Linked { client, pid: Some(found.pid), child: None }),
+            // What it wrote stays when a proxy is killed.
+            Err(Trouble::Unreachable(_)) => Err(RouterError::NoProxy),
+            Err(refused @ Trouble::Refused(_)) => Err(told(refused)),
+        }
+    }
+
+    async fn start(&self) -> Result<Linked, RouterError> {
+        let none = || RouterError::Refused(Text::const_new("no proxy can be started here; `qd serve` starts one"));
+        let starter = self.starter.as_ref().ok_or_else(none)?;
+        let child = starter.start(&self.state_dir)?;
+        let (client, pid) = child.ready(&self.state_dir).await?;
+        Ok(Linked { client, pid: Some(pid), child: Some(child) })
+    }
+}
+
+impl Router for LocalRouter {
+    fn link(&self, source: ProxySource) -> BoxFuture<'_, Result<Arc<dyn LinkedProxy>, RouterError>> {
+        Box::pin(async move {
+            let linked = match source {
+                ProxySource::Found => self.find().await?,
+                ProxySource::Own => self.start().await?,
+                ProxySource::At { address, token_file } => attach(&address, &token_file).await?,
+            };
+            Ok(Arc::new(linked) as Arc<dyn LinkedProxy>)
+        })
+    }
+}
+
+async fn attach(address: &str, token_file: &str) -> Result<Linked, RouterError> {
+    let numeric = address.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let parsed: Result<SocketAddr, _> = numeric.as_deref().unwrap_or(address).parse();
+    let wrong = |_| RouterError::Refused(format_compact!("{address} is no HOST:PORT; write 127.0.0.1:6480"));
+    let client = Client::new(parsed.map_err(wrong)?, token_in(Path::new(token_file))?).map_err(told)?;
+    client.routes().await.map_err(told)?;
+    Ok(Linked { client, pid: None, child: None })
+}
+
+/// The token of a file: alone in it, or in the file that a proxy writes to its state folder.
+fn token_in(path: &Path) -> Result<Secret, RouterError> {
+    #[derive(serde::Deserialize)]
+    struct Written {
+        token: String,
+    }
+    let refused = |why: &dyn std::fmt::Display| RouterError::Refused(format_compact!("{}: {why}", path.display()));
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|why| refused(&why))?;
+    file.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(|why| refused(&why))?;
+    let token = match serde_json::from_str::<Written>(&text) {
+        Ok(written) => written.token,
+        // Not an error to show: it would quote the token.
+        Err(_) => text.trim().to_owned(),
+    };
+    if token.is_empty() { Err(refused(&"it holds no token")) } else { Ok(Secret(token)) }
+}
+
+fn told(trouble: Trouble) -> RouterError {
+    match trouble {
+        Trouble::Unreachable(why) => RouterError::Unreachable(Text::new(clean(&why))),
+        Trouble::Refused(why) => RouterError::Refused(Text::new(clean(&why))),
+    }
+}
+
+/// A proxy that answers.
+#[derive(Debug)]
+struct Linked {
+    client: Client,
+    pid: Option<u32>,
+    /// Where it is ours.
+    child: Option<Child>,
+}
+
+impl Linked {
+    fn elsewhere() -> RouterError {
+        RouterError::Refused(Text::const_new("this proxy was started elsewhere: end it there"))
+    }
+
+    /// Of a proxy of our own that ended, how it ended says more than that it does not answer.
+    fn explained(&self, trouble: Trouble) -> RouterError {
+        let ended = self.child.as_ref().and_then(Child::ended);
+        match (trouble, ended) {
+            (Trouble::Unreachable(_), Some(how)) => RouterError::Failed(how),
+            (trouble, _) => told(trouble),
+        }
+    }
+}
+
+impl LinkedProxy for Linked {
+    fn at(&self) -> ProxyAt {
+        let address = format_compact!("{}", self.client.address());
+        let kept = self.child.as_ref().is_some_and(Child::is_kept);
+        ProxyAt { address, pid: self.pid, own: self.child.is_some(), kept }
+    }
+
+    fn picture(&self) -> BoxFuture<'_, Result<Routes, RouterError>> {
+        Box::pin(async { self.client.routes().await.map_err(|why| self.explained(why)) })
+    }
+
+    fn fence(&self, cluster: Text, fence: Fence) -> BoxFuture<'_, Result<(), RouterError>> {
+        Box::pin(async move { self.client.fence(&cluster, fence).await.map_err(|why| self.explained(why)) })
+    }
+
+    fn reload(&self) -> BoxFuture<'_, Result<(), RouterError>> {
+        Box::pin(async { self.client.reload().await.map_err(|why| self.explained(why)) })
+    }
+
+    fn explain(&self, text: Text) -> BoxFuture<'_, Result<Explanation, RouterError>> {
+        Box::pin(async move { self.client.explain(&text).await.map_err(|why| self.explained(why)) })
+    }
+
+    fn keep(&self, kept: bool) -> BoxFuture<'_, Result<bool, RouterError>> {
+        let child = self.child.as_ref().ok_or_else(Self::elsewhere);
+        Box::pin(std::future::ready(child.map(|child| child.keep(kept))))
+    }
+
+    fn stop(&self) -> BoxFuture<'_, Result<(), RouterError>> {
+        Box::pin(async { self.child.as_ref().ok_or_else(Self::elsewhere)?.stop().await })
+    }
+
+    fn leave(&self) {
+        if let Some(child) = &self.child {
+            child.leave();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! A proxy of our own as a child process: started, waited for, kept or ended.
+
+use super::told;
+use crate::engine::k8s::credentials::plugin::detach::Launcher;
+use crate::engine::proxy::admin::{Client, Found, Trouble};
+use crate::engine::router::RouterError;
+use crate::model::text::{Text, clean, without_escapes};
+use compact_str::format_compact;
+use parking_lot::Mutex;
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsString;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// What the child says goes here, in its state folder: a pipe would end with us, and the proxy with the pipe.
+const SAID: &str = "console.log";
+/// Of that, as much from its end as the reason of a failed start takes.
+const SAID_BYTES_MAX: u64 = 4 * 1_024;
+/// How often it is looked whether it is there, or gone.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How a proxy of our own is started.
+#[derive(Debug, Clone)]
+pub struct Starter {
+    /// What takes it out of our session.
+    pub launcher: Launcher,
+    pub program: PathBuf,
+    /// All of them; they name the same state folder as the router has.
+    pub arguments: Vec<OsString>,
+}
+
+impl Starter {
+    /// Starts it; [`Child::ready`] says when it serves.
+    pub(super) fn start(&self, state_dir: &Path) -> Result<Child, RouterError> {
+        let failed = |why: io::Error| RouterError::Failed(format_compact!("the proxy could not be started: {why}"));
+        let said = state_dir.join(SAID);
+        let log = open_log(state_dir, &said).map_err(failed)?;
+        let mut command = self.launcher.command(&self.program.to_string_lossy());
+        command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let process = tokio::process::Command::from(command).spawn().map_err(failed)?;
+        Ok(Child { process: Mutex::new(process), said, kept: AtomicBool::new(false) })
+    }
+}
+
+fn open_log(state_dir: &Path, said: &Path) -> io::Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(state_dir)?;
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(said)
+}
+
+/// The process. Dropping it ends it, unless it is kept.
+#[derive(Debug)]
+pub(super) struct Child {
+    /// Locked for a look, never while waiting.
+    process: Mutex<tokio::process::Child>,
+    said: PathBuf,
+    kept: AtomicBool,
+}
+
+impl Child {
+    /// Waits until it serves and answers. The caller has the deadline.
+    pub(super) async fn ready(&self, state_dir: &Path) -> Result<(Client, u32), RouterError> {
+        loop {
+            if let Some(how) = self.ended() {
+                return Err(RouterError::Failed(how));
+            }
+            let pid = self.process.lock().id();
+            if let Some(found) = Found::in_folder(state_dir).filter(|found| Some(found.pid) == pid) {
+                let client = Client::new(found.address, found.token).map_err(told)?;
+                match client.routes().await {
+                    Ok(_) => return Ok((client, found.pid)),
+                    Err(Trouble::Unreachable(_)) => {}
+                    Err(refused @ Trouble::Refused(_)) => return Err(told(refused)),
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// How it ended, and the last it said; `None` while it runs.
+    pub(super) fn ended(&self) -> Option<Text> {
+        let status = self.process.lock().try_wait().ok()??;
+        Some(match self.last_said() {
+            Some(why) => format_compact!("the proxy ended: {why}"),
+            None => format_compact!("the proxy ended: {status}"),
+        })
+    }
+
+    fn last_said(&self) -> Option<Text> {
+        let mut file = File::open(&self.said).ok()?;
+        let length = file.metadata().ok()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(SAID_BYTES_MAX))).ok()?;
+        let mut bytes = Vec::new();
+        file.take(SAID_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        // A mistake and its hint are two lines.
+        let last = lines.get(lines.len().saturating_sub(2)..).filter(|last| !last.is_empty())?;
+        Some(Text::new(clean(&without_escapes(&last.join("; ")))))
+    }
+
+    pub(super) fn is_kept(&self) -> bool {
+        self.kept.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn keep(&self, kept: bool) -> bool {
+        self.kept.store(kept, Ordering::Relaxed);
+        kept
+    }
+
+    /// Ends it and waits until it is gone. The caller has the deadline.
+    pub(super) async fn stop(&self) -> Result<(), RouterError> {
+        self.terminate()?;
+        while self.ended().is_none() {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Ends it without waiting, unless it is kept.
+    pub(super) fn leave(&self) {
+        if !self.is_kept() {
+            // It is gone already, or it ends: nobody is left to tell.
+            drop(self.terminate());
+        }
+    }
+
+    fn terminate(&self) -> Result<(), RouterError> {
+        // `None` once it is known to have ended, so that no other process is meant.
+        let pid = self.process.lock().id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        let failed = |why| RouterError::Failed(format_compact!("the proxy could not be told to end: {why}"));
+        pid.map_or(Ok(()), |pid| kill_process(pid, Signal::TERM)).map_err(failed)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}

@@ -1,0 +1,211 @@
+//! A section of the Routes view as a sheet: columns and lines, plain values that are filtered, sorted and laid out.
+
+use crate::model::cell::{Align, Cell, Column, natural};
+use crate::model::cluster::ClusterName;
+use crate::model::object::Row;
+use crate::model::text::{Text, width};
+use crate::model::time::UnixSeconds;
+use crate::views::filter::Filter;
+use crate::views::sort::SortKey;
+use crate::views::table::{CellModel, ColumnWish, GUTTER, Heading, LineModel, TableModel, fitted, lay_out};
+use crate::views::theme::{Role, Theme};
+use std::cmp::Ordering;
+
+/// A column of a section.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spec {
+    pub name: &'static str,
+    pub align: Align,
+    /// 0 is the last to be left out; below 4 it has its comfort first.
+    pub importance: usize,
+    /// Rather left out than narrower.
+    pub least: usize,
+    pub comfort: usize,
+    /// Free text, read from its beginning: cut at its end.
+    pub prose: bool,
+}
+
+pub(super) const fn left(name: &'static str, importance: usize, least: usize, comfort: usize) -> Spec {
+    Spec { name, align: Align::Left, importance, least, comfort, prose: false }
+}
+
+pub(super) const fn right(name: &'static str, importance: usize, least: usize) -> Spec {
+    Spec { name, align: Align::Right, importance, least, comfort: least, prose: false }
+}
+
+pub(super) const fn prose(name: &'static str, importance: usize, least: usize, comfort: usize) -> Spec {
+    Spec { name, align: Align::Left, importance, least, comfort, prose: true }
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Line {
+    /// What it is, whatever its place: the cursor stays with it.
+    pub id: Text,
+    /// Its cells, and what a filter looks at besides.
+    pub row: Row,
+    /// The look of each cell.
+    pub roles: Vec<Role>,
+}
+
+impl Line {
+    /// `cells` and their looks, one per column of the section.
+    pub(super) fn new(id: Text, (cluster, name): (&str, &str), cells: Vec<(Cell, Role)>) -> Self {
+        let (cells, roles): (Vec<Cell>, Vec<Role>) = cells.into_iter().unzip();
+        let row = Row {
+            cluster: ClusterName::new(cluster),
+            namespace: Text::default(),
+            name: Text::new(name),
+            uid: Text::default(),
+            version: Text::default(),
+            created: None,
+            cells: cells.into(),
+            health: crate::model::health::Health::Unknown,
+            labels: std::sync::Arc::from(""),
+            owner: None,
+        };
+        Self { id, row, roles }
+    }
+}
+
+/// Columns and groups of lines; a group is a line and those that belong to it.
+#[derive(Debug, Clone)]
+pub(super) struct Sheet {
+    pub specs: &'static [Spec],
+    pub groups: Vec<Vec<Line>>,
+}
+
+/// How a sheet is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window<'a> {
+    /// Columns and rows, the heading with them.
+    pub size: (usize, usize),
+    pub at: usize,
+    pub top: usize,
+    pub now: UnixSeconds,
+    pub filter: &'a Filter,
+}
+
+impl Sheet {
+    pub(super) fn columns(specs: &[Spec]) -> Vec<Column> {
+        specs.iter().map(|spec| Column { align: spec.align, ..Column::new(spec.name) }).collect()
+    }
+
+    /// Keeps the groups of which a line passes.
+    #[must_use]
+    pub(super) fn filtered(mut self, filter: &Filter, now: UnixSeconds) -> Self {
+        if !filter.is_empty() {
+            let columns = Self::columns(self.specs);
+            self.groups.retain(|group| group.iter().any(|line| filter.passes(&line.row, &columns, now)));
+        }
+        self
+    }
+
+    /// Sorts by a column; the order of the proxy stays among equals.
+    #[must_use]
+    pub(super) fn sorted(mut self, by: Option<(usize, bool)>, now: UnixSeconds) -> Self {
+        if let Some((column, descending)) = by {
+            self.groups.sort_by(|a, b| {
+                let cell = |group: &Vec<Line>| group.first().and_then(|line| line.row.cells.get(column)).cloned();
+                let order = order(&cell(a).unwrap_or_default(), &cell(b).unwrap_or_default(), now);
+                if descending { order.reverse() } else { order }
+            });
+        }
+        self
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.groups.iter().map(Vec::len).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    pub(super) fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.groups.iter().flatten()
+    }
+
+    pub(super) fn line(&self, at: usize) -> Option<&Line> {
+        self.lines().nth(at)
+    }
+
+    /// Where the line of this identity is.
+    pub(super) fn find(&self, id: &str) -> Option<usize> {
+        self.lines().position(|line| line.id == id)
+    }
+
+    /// The headings in a width.
+    pub(super) fn headings(&self, columns: usize, now: UnixSeconds) -> Vec<Heading> {
+        let mut wanted: Vec<usize> = self.specs.iter().map(|spec| width(spec.name)).collect();
+        for line in self.lines() {
+            for (most, cell) in wanted.iter_mut().zip(&line.row.cells) {
+                *most = (*most).max(width(&cell.show(now)));
+            }
+        }
+        let wish = |(spec, wanted): (&Spec, usize)| ColumnWish {
+            id: SortKey::Column(Text::const_new(spec.name)),
+            heading: spec.name.to_owned(),
+            align: spec.align,
+            wanted,
+            least: spec.least,
+            comfort: spec.comfort,
+            importance: spec.importance,
+        };
+        let wishes: Vec<ColumnWish> = self.specs.iter().zip(wanted).map(wish).collect();
+        lay_out(&wishes, GUTTER, columns)
+    }
+
+    /// The visible window, ready to draw.
+    pub(super) fn model(&self, window: &Window<'_>, theme: &Theme) -> TableModel {
+        let (columns, rows) = window.size;
+        let headings = self.headings(columns, window.now);
+        let shown = self.lines().enumerate().skip(window.top).take(rows.saturating_sub(1));
+        let lines = shown.map(|(nth, line)| LineModel {
+            cells: headings.iter().map(|heading| self.cell(heading, line, window, theme)).collect(),
+            selected: nth == window.at,
+            ..LineModel::default()
+        });
+        TableModel { lines: lines.collect(), headings }
+    }
+
+    fn cell(&self, heading: &Heading, line: &Line, window: &Window<'_>, theme: &Theme) -> CellModel {
+        let place = self.specs.iter().position(|spec| spec.name == heading.text).unwrap_or_default();
+        let text = line.row.cells.get(place).map(|cell| cell.show(window.now)).unwrap_or_default();
+        let is_prose = self.specs.get(place).is_some_and(|spec| spec.prose);
+        let text = if is_prose { cut(&text, heading.width) } else { fitted(&text, heading, false) };
+        let role = line.roles.get(place).copied().unwrap_or(Role::Text);
+        CellModel { found: window.filter.found(&text), text, style: theme.style(role), bar: None }
+    }
+}
+
+/// Cuts at the end: what is read from its beginning.
+pub(super) fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let w = width(c.encode_utf8(&mut [0; 4]));
+        if used + w + 1 > columns {
+            break;
+        }
+        used += w;
+        out.push(c);
+    }
+    if columns > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// Numbers by value, also where they stand as text; the rest as people order text; nothing comes first.
+fn order(a: &Cell, b: &Cell, now: UnixSeconds) -> Ordering {
+    match (a.number(now), b.number(now)) {
+        (Some(x), Some(y)) => x.total_cmp(&y),
+        (Some(_), None) => Ordering::Greater,
+        (None, Some(_)) => Ordering::Less,
+        (None, None) => natural(&a.show(now), &b.show(now)),
+    }
+}

@@ -1,0 +1,148 @@
+//! The tester: a request is typed, and the proxy says which way it would go, and why.
+
+use crate::model::route::{Candidate, Explanation};
+use crate::model::text::width;
+use crate::protocol::{Explained, Request, RequestId, Snapshot};
+use crate::views::keymap::{Action, Key};
+use crate::views::msg::Effect;
+use crate::views::overlay::Reply;
+use crate::views::panel::{centred, frame, line};
+use crate::views::prompt::{Prompt, PromptKind};
+use crate::views::theme::{Role, Theme};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::sync::Arc;
+
+/// Lines asked before that the arrows bring back.
+const EARLIER_MAX: usize = 20;
+
+/// The overlay.
+#[derive(Debug, Clone)]
+pub struct Tester {
+    id: RequestId,
+    prompt: Prompt,
+    asked: Option<String>,
+    answer: Option<Arc<Explained>>,
+    earlier: Vec<String>,
+}
+
+impl Tester {
+    pub fn new(id: RequestId) -> Self {
+        Self { id, prompt: Prompt::new(PromptKind::Command, ""), asked: None, answer: None, earlier: Vec::new() }
+    }
+
+    /// What the engine must be told when it is gone.
+    pub fn close(&self) -> Vec<Request> {
+        vec![Request::UnwatchRoutes(self.id)]
+    }
+
+    /// Types or erases a letter; `false` if the key does neither.
+    pub fn key(&mut self, key: Key) -> bool {
+        self.prompt.key(key)
+    }
+
+    pub fn paste(&mut self, text: &str) {
+        self.prompt.paste(text);
+    }
+
+    /// `enter` asks; the arrows bring back what was asked before.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
+    pub fn on(&mut self, action: Action) -> Reply {
+        match action {
+            Action::Accept => self.ask(),
+            Action::Up => {
+                self.prompt.browse(1, &self.earlier);
+                Reply::stay()
+            }
+            Action::Down => {
+                self.prompt.browse(-1, &self.earlier);
+                Reply::stay()
+            }
+            _ => Reply::pass(),
+        }
+    }
+
+    fn ask(&mut self) -> Reply {
+        let text = self.prompt.text().trim().to_owned();
+        if text.is_empty() {
+            return Reply::stay();
+        }
+        self.earlier.retain(|line| *line != text);
+        if self.earlier.len() >= EARLIER_MAX {
+            self.earlier.remove(0);
+        }
+        self.earlier.push(text.clone());
+        self.asked = Some(text.clone());
+        self.answer = None;
+        let request = Request::TestRoute { id: self.id, text: text.into() };
+        Reply { effects: vec![Effect::Send(request)], ..Reply::stay() }
+    }
+
+    /// Takes the answer.
+    pub fn feed(&mut self, snapshot: &Snapshot) {
+        if let Some(answer) = snapshot.explanations.get(&self.id) {
+            self.answer = Some(Arc::clone(answer));
+        }
+    }
+
+    /// What is said below the line that is typed.
+    pub fn lines(&self) -> Vec<(String, Role)> {
+        let dim = |text: &str| (text.to_owned(), Role::Dim);
+        match (self.asked.as_ref(), self.answer.as_deref()) {
+            (None, _) => vec![
+                dim("GET /api/v1/namespaces/production/pods"),
+                dim("POST /apis/apps/v1/namespaces/web/deployments"),
+                dim("kubectl get pods -n production"),
+            ],
+            (Some(_), None | Some(Explained::Waiting)) => vec![("◌ asking the proxy".to_owned(), Role::Progressing)],
+            (Some(_), Some(Explained::Refused(why))) => vec![(format!("✗ {why}"), Role::Failed)],
+            (Some(_), Some(Explained::Answer(answer))) => explained(answer),
+        }
+    }
+
+    pub fn draw(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+        let lines = self.lines();
+        let widest = lines.iter().map(|(text, _)| width(text)).max().unwrap_or(0).max(60);
+        let place = centred(area, widest + 2, lines.len() + 3);
+        frame(buffer, place, "Which way would it go?", theme);
+        let ground = theme.style(Role::Overlay);
+        let room = usize::from(place.width.saturating_sub(5));
+        // A long line shows its end, where one types.
+        let text = self.prompt.text();
+        let skip = text.chars().count().saturating_sub(room);
+        let shown: String = text.chars().skip(skip).collect();
+        line(buffer, place, place.y + 1, &format!("› {shown}▏"), ground.patch(theme.style(Role::Input)));
+        for ((text, role), y) in lines.iter().zip(place.y + 3..place.bottom()) {
+            line(buffer, place, y, text, ground.patch(theme.style(*role)));
+        }
+    }
+}
+
+/// The answer as lines.
+fn explained(answer: &Explanation) -> Vec<(String, Role)> {
+    let mut lines = vec![(answer.request.to_string(), Role::Dim)];
+    if !answer.read.is_empty() {
+        lines.push((format!("reads    {}", answer.read), Role::Text));
+    }
+    let place = if answer.place.is_empty() { String::new() } else { format!("  {}", answer.place) };
+    lines.push(match &answer.rule {
+        Some(rule) => (format!("rule     {rule}{place}"), Role::Text),
+        None => ("rule     none holds".to_owned(), Role::Text),
+    });
+    lines.push(match &answer.cluster {
+        Some(cluster) => (format!("cluster  {cluster}"), Role::Strong),
+        None => ("cluster  ✗ none: refused".to_owned(), Role::Failed),
+    });
+    lines.push((format!("why      {}", answer.why), Role::Text));
+    for (nth, next) in answer.next.iter().enumerate() {
+        let label = if nth == 0 { "then" } else { "" };
+        lines.push((format!("{label:<8} {}", candidate(next)), Role::Dim));
+    }
+    lines
+}
+
+fn candidate(next: &Candidate) -> String {
+    let cluster = next.cluster.as_ref().map_or("refused", |cluster| cluster);
+    let why = if next.why.is_empty() { String::new() } else { format!(" · {}", next.why) };
+    format!("{} → {cluster}{why}", next.rule)
+}
