@@ -4,3 +4,5 @@ mod checklist;
 mod edge;
 mod listen;
 mod seeing;
+mod script;
+mod upstream;

@@ -42,27 +42,40 @@ pub(super) enum Cause {
 pub(super) struct Failure {
     pub(super) stage: Stage,
     pub(super) cause: Cause,
+    /// The whole connection went, with all that was on it.
+    pub(super) shared: bool,
 }
 
 impl Failure {
     pub(super) fn unsent(cause: Cause) -> Self {
-        Self { stage: Stage::Unsent, cause }
+        Self { stage: Stage::Unsent, cause, shared: false }
     }
 
-    /// Reads an error of a connection; `returned` says that it handed the request back.
+    pub(super) fn written(cause: Cause) -> Self {
+        Self { stage: Stage::Written, cause, shared: false }
+    }
+
+    /// Reads an error of a connection that was being made, or carried no request of ours alone.
     pub(super) fn of(error: &hyper::Error, returned: bool) -> Self {
+        Self::of_request(error, returned, true)
+    }
+
+    /// Reads an error that a request met. `returned` says that the connection handed it back, `bare` that it has no body.
+    pub(super) fn of_request(error: &hyper::Error, returned: bool, bare: bool) -> Self {
         let why = || Text::from(errors::translate_any(error).to_string());
         if returned {
             return Self::unsent(Cause::Broken(why()));
         }
         if let Some(h2) = h2_error(error) {
-            let refused = h2.is_remote() && (h2.is_go_away() || h2.reason() == Some(h2::Reason::REFUSED_STREAM));
-            if refused {
-                return Self { stage: Stage::Unprocessed, cause: Cause::Broken(why()) };
+            let refused = h2.is_reset() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+            // A GOAWAY that comes while hyper opens the stream fails it too, though the head may go out. The server then
+            // misses the body; a request without one it may carry out.
+            if h2.is_remote() && (refused || (h2.is_go_away() && !bare)) {
+                return Self { stage: Stage::Unprocessed, cause: Cause::Broken(why()), shared: false };
             }
             // Neither received nor found by the protocol: it was our side that reset the stream.
             if h2.is_reset() && !h2.is_remote() && !h2.is_library() {
-                return Self { stage: Stage::Written, cause: Cause::Caller };
+                return Self::written(Cause::Caller);
             }
         }
         let cause = if error.is_user() || error.is_body_write_aborted() {
@@ -72,7 +85,8 @@ impl Failure {
         } else {
             Cause::Broken(why())
         };
-        Self { stage: Stage::Written, cause }
+        let alone = h2_error(error).is_some_and(h2::Error::is_reset);
+        Self { shared: !alone && matches!(cause, Cause::Broken(_)), ..Self::written(cause) }
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Line {
     allowed: Arc<AtomicU32>,
     /// No new streams; those there are go on.
     retired: AtomicBool,
+    /// Its loss was told.
+    blamed: AtomicBool,
     /// When it has served long enough.
     pub(super) ends: Instant,
     /// Looks in a row that found it without streams.
@@ -96,6 +98,7 @@ impl Line {
             streams: AtomicU32::new(0),
             allowed,
             retired: AtomicBool::new(false),
+            blamed: AtomicBool::new(false),
             ends,
             quiet: AtomicU32::new(0),
         }))
@@ -133,6 +136,11 @@ impl Line {
     /// From now on no new streams.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// True for the first who loses it.
+    pub(super) fn blame(&self) -> bool {
+        !self.blamed.swap(true, Ordering::Relaxed)
     }
 
     pub(super) fn sender(&self) -> http2::SendRequest<Outgoing> {

@@ -62,9 +62,11 @@ impl std::fmt::Debug for Lease {
 }
 
 impl Lease {
-    /// The body broke off in the middle.
+    /// The body broke off in the middle. One lost connection is one failure, however many answers were on it.
     pub fn broke(&mut self) {
-        self.record(Outcome::Bad);
+        if self.slot.as_ref().is_some_and(Slot::blame) {
+            self.record(Outcome::Bad);
+        }
     }
 
     pub(super) fn record(&mut self, outcome: Outcome) {

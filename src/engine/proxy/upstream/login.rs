@@ -109,10 +109,11 @@ impl Login {
                     Some(FAILED_EVERY)
                 }
             };
-            let pause = pause.unwrap_or(Duration::MAX);
+            // What cannot change is looked at once.
+            let Some(pause) = pause else { return };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause.mul_f64(0.9 + fastrand::f64() / 5.0).min(Duration::from_secs(86_400))) => {}
+                () = tokio::time::sleep(pause.mul_f64(0.9 + fastrand::f64() / 5.0)) => {}
             }
         }
     }

@@ -4,6 +4,7 @@ use super::breaker::Outcome;
 use super::failure::{Cause, Failure, Stage};
 use super::lease::{Flight, Lease};
 use super::origin::{Origin, Terms};
+use super::pool::Slot;
 use super::retry::{self, Again, Budget};
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::credentials::Grant;
@@ -106,6 +107,18 @@ struct Tally {
     written: AtomicU64,
     login: AtomicU64,
     refused: AtomicU64,
+}
+
+impl Tally {
+    /// A request goes out again after a failure at this stage.
+    fn retried(&self, stage: Stage) {
+        let count = match stage {
+            Stage::Unsent => &self.unsent,
+            Stage::Unprocessed => &self.unprocessed,
+            Stage::Written => &self.written,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// What outlives a reload: the operator's switch and what retries have cost.
@@ -270,7 +283,14 @@ impl Member {
             };
             let flight = Flight::new(Arc::clone(origin), call.long_running, trial);
             course.attempts += 1;
-            match attempt(flight, &mut course, call).await {
+            if let Some(failed) = &course.failure {
+                self.lasting.tally.retried(failed.stage);
+            }
+            let attempted = attempt(flight, &mut course, call).await;
+            if std::mem::take(&mut course.renewed) {
+                self.lasting.tally.login.fetch_add(1, Ordering::Relaxed);
+            }
+            match attempted {
                 Ok((response, lease)) => {
                     let upstream_wait = course.began.elapsed();
                     return Ok(Sent { response, endpoint: place, attempts: course.attempts, upstream_wait, lease });
@@ -297,13 +317,10 @@ impl Member {
         if final_cause {
             return false;
         }
-        let tally = &self.lasting.tally;
         match retry::decide(stage, call.class, course.request.is_some()) {
             Again::Never => false,
             Again::Free => {
                 course.free += 1;
-                let counter = if stage == Stage::Unsent { &tally.unsent } else { &tally.unprocessed };
-                counter.fetch_add(1, Ordering::Relaxed);
                 // At once the first time: a connection that was just closed is no sign of trouble.
                 course.free <= retry::UNLOOKED_MAX && (course.free == 1 || self.rest(course.free - 1, call).await)
             }
@@ -312,11 +329,10 @@ impl Member {
                     return false;
                 }
                 if !self.lasting.budget.spend() {
-                    tally.refused.fetch_add(1, Ordering::Relaxed);
+                    self.lasting.tally.refused.fetch_add(1, Ordering::Relaxed);
                     return false;
                 }
                 course.paced += 1;
-                tally.written.fetch_add(1, Ordering::Relaxed);
                 course.tried |= if self.origins.len() > 1 { bit(place) } else { 0 };
                 self.rest(course.paced, call).await
             }
@@ -347,7 +363,9 @@ impl Member {
             count => {
                 let first = fastrand::usize(..count);
                 let second = (first + 1 + fastrand::usize(..count - 1)) % count;
-                let (a, b) = (all().nth(first)?, all().nth(second)?);
+                // One of them may have gone down since it was counted.
+                let at = |n| all().nth(n).or_else(|| all().next());
+                let (a, b) = (at(first)?, at(second)?);
                 let load = |o: &Origin| o.in_flight.load(Ordering::Relaxed);
                 if load(b.1) < load(a.1) { b } else { a }
             }
@@ -430,6 +448,8 @@ struct Course {
     /// API servers that failed it.
     tried: u64,
     failure: Option<Failure>,
+    /// It went out again with new credentials.
+    renewed: bool,
 }
 
 impl Course {
@@ -446,6 +466,7 @@ impl Course {
             paced: 0,
             tried: 0,
             failure: None,
+            renewed: false,
         }
     }
 
@@ -491,14 +512,16 @@ async fn attempt(flight: Flight, course: &mut Course, call: &Call) -> Result<(Re
         let response = match dispatch(&mut lease, request, course, call.deadline).await {
             Ok(response) => response,
             Err(failure) => {
-                lease.record(outcome_of(&failure));
+                // One lost connection is one failure, however many requests were on it.
+                let told = failure.shared && !lease.slot.as_ref().is_some_and(Slot::blame);
+                lease.record(if told { Outcome::Neither } else { outcome_of(&failure) });
                 return Err(failure);
             }
         };
         lease.record(judge(response.status()));
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let why = Text::new("101 without being asked for an upgrade");
-            return Err(Failure { stage: Stage::Written, cause: Cause::Malformed(why) });
+            return Err(Failure::written(Cause::Malformed(why)));
         }
         if response.status() != StatusCode::UNAUTHORIZED || !again || !origin.login.replaces {
             return Ok((response, lease));
@@ -513,6 +536,7 @@ async fn attempt(flight: Flight, course: &mut Course, call: &Call) -> Result<(Re
             Some(newer) => {
                 grant = newer;
                 course.attempts += 1;
+                course.renewed = true;
                 drop(response);
                 flight = lease.fly_on();
             }
@@ -542,7 +566,7 @@ async fn dispatch(
         None => slot.send(request).await,
         Some(until) => match timeout_at(until, slot.send(request)).await {
             Ok(sent) => sent,
-            Err(_) => return Err(Failure { stage: Stage::Written, cause: Cause::Late }),
+            Err(_) => return Err(Failure::written(Cause::Late)),
         },
     };
     sent.map_err(|(failure, returned)| {

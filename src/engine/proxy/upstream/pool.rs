@@ -7,7 +7,7 @@ use super::h2::Line;
 use crate::engine::proxy::body::Outgoing;
 use arc_swap::ArcSwap;
 use hyper::Response;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -291,6 +291,7 @@ impl Slot {
         &mut self,
         request: http::Request<Outgoing>,
     ) -> Result<Response<Incoming>, (Failure, Option<http::Request<Outgoing>>)> {
+        let bare = request.body().is_end_stream();
         let sent = match self {
             Self::Stream(line) => line.sender().try_send_request(request).await,
             Self::Single(single) => single.sender.try_send_request(request).await,
@@ -302,8 +303,16 @@ impl Slot {
             {
                 line.retire();
             }
-            (Failure::of(error.error(), returned.is_some()), returned)
+            (Failure::of_request(error.error(), returned.is_some(), bare), returned)
         })
+    }
+
+    /// Says whether the loss of its connection is news.
+    pub(super) fn blame(&self) -> bool {
+        match self {
+            Self::Stream(line) => line.blame(),
+            Self::Single(_) => true,
+        }
     }
 
     /// The answer has ended.

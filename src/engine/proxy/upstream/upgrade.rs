@@ -131,7 +131,7 @@ async fn ask(origin: &Arc<Origin>, request: &Request<()>, call: &Call, mut fligh
     }
     if !agrees(request, &response) {
         let why = Text::new("101 for another protocol than asked for");
-        return Err(Failure { stage: Stage::Written, cause: Cause::Malformed(why) });
+        return Err(Failure::written(Cause::Malformed(why)));
     }
     let io = hyper::upgrade::on(&mut response).await.map_err(|e| Failure::of(&e, false))?;
     flight.record(Outcome::Good);
@@ -179,7 +179,7 @@ async fn exchange(
         None => answer.await,
         Some(until) => match timeout_at(until, answer).await {
             Ok(answer) => answer,
-            Err(_) => return Err(Failure { stage: Stage::Written, cause: Cause::Late }),
+            Err(_) => return Err(Failure::written(Cause::Late)),
         },
     };
     answer.map_err(|mut error| {
