@@ -3,6 +3,6 @@
 mod checklist;
 mod edge;
 mod listen;
-mod seeing;
 mod script;
+mod seeing;
 mod upstream;

@@ -153,8 +153,6 @@ struct Inner {
     /// Watches held open, and those whose client went away.
     watching: AtomicU32,
     gone: AtomicU32,
-    /// Requests whose body broke off.
-    torn: AtomicU32,
     /// Something above has changed.
     changed: Notify,
     events: broadcast::Sender<Bytes>,
@@ -195,7 +193,6 @@ impl Script {
             open: AtomicU32::new(0),
             watching: AtomicU32::new(0),
             gone: AtomicU32::new(0),
-            torn: AtomicU32::new(0),
             changed: Notify::new(),
             events: broadcast::channel(64).0,
             end: watch::channel(0).0,
@@ -274,11 +271,6 @@ impl Script {
     /// Watches whose client went away.
     pub(super) fn gone(&self) -> u32 {
         self.inner.gone.load(Ordering::SeqCst)
-    }
-
-    /// Requests whose body broke off, which it did not carry out.
-    pub(super) fn torn(&self) -> u32 {
-        self.inner.torn.load(Ordering::SeqCst)
     }
 
     /// Waits until it is so.

@@ -63,20 +63,17 @@ impl Bindings {
         let file = Self::file(state);
         let shown = file.display().to_string();
         let wrong = |why: &str| format!("{shown}: {why}: remove it only if every endpoint is as it should be");
-        let kept = match yaml::read(&file, &shown).map_err(|flaw| flaw.to_string())? {
-            Some(text) => {
-                let kept: Stored = serde_json::from_str(&text).map_err(|_| wrong("is not what was written"))?;
-                if kept.version != VERSION || STANDARD.decode(&kept.key).map_or(0, |key| key.len()) != 32 {
-                    return Err(wrong("is of another version"));
-                }
-                kept
+        let kept = if let Some(text) = yaml::read(&file, &shown).map_err(|flaw| flaw.to_string())? {
+            let kept: Stored = serde_json::from_str(&text).map_err(|_| wrong("is not what was written"))?;
+            if kept.version != VERSION || STANDARD.decode(&kept.key).map_or(0, |key| key.len()) != 32 {
+                return Err(wrong("is of another version"));
             }
-            None => {
-                let mut key = [0; 32];
-                let random = aws_lc_rs::default_provider().secure_random;
-                random.fill(&mut key).map_err(|_| "the system gives no random numbers".to_owned())?;
-                Stored { version: VERSION, key: STANDARD.encode(key), bound: BTreeMap::new() }
-            }
+            kept
+        } else {
+            let mut key = [0; 32];
+            let random = aws_lc_rs::default_provider().secure_random;
+            random.fill(&mut key).map_err(|_| "the system gives no random numbers".to_owned())?;
+            Stored { version: VERSION, key: STANDARD.encode(key), bound: BTreeMap::new() }
         };
         Ok(Self { file, kept })
     }

@@ -112,7 +112,7 @@ impl Following {
                         true
                     }
                     // A Secret may be hidden from us and still not be needed: the reading tells.
-                    Some(Err(error)) if matches!(error, ClusterError::Denied(_) | ClusterError::NotFound(_)) => {
+                    Some(Err(ClusterError::Denied(_) | ClusterError::NotFound(_))) => {
                         tokio::time::sleep(LOOK_EVERY).await;
                         true
                     }

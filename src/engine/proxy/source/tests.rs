@@ -285,10 +285,10 @@ async fn a_known_credential_waits_for_an_acknowledgement_of_its_new_place() {
     assert_eq!(servers(&rig.until(Result::is_ok).await), ["https://evil.example.com"]);
 }
 
-fn objects(server: &str) -> Option<(Value, Value)> {
+fn objects(server: &str) -> (Value, Value) {
     let clusters = format!("clusters:\n- {{name: a, endpoint: '{server}'}}\n");
     let map = json!({ "kind": "ConfigMap", "data": { "clusters.yaml": clusters, "readme": "x" } });
-    Some((map, json!({ "kind": "Secret", "data": { "a-token": "c2VjcmV0", "other": "eA==" } })))
+    (map, json!({ "kind": "Secret", "data": { "a-token": "c2VjcmV0", "other": "eA==" } }))
 }
 
 fn config_map() -> Source {
@@ -298,12 +298,12 @@ fn config_map() -> Source {
 #[tokio::test(start_paused = true)]
 async fn a_configmap_is_followed_and_its_copy_serves_a_start_without_home() {
     let root = tempfile::tempdir().unwrap();
-    let home = Home::with(objects("https://a.example.com"));
+    let home = Home::with(Some(objects("https://a.example.com")));
     let mut first = rig(root.path(), config_map(), home.clone());
     let reading = first.next().await.unwrap();
     assert_eq!(reading.config.clusters[0].place, "configmap mca-system/mca-config: clusters.yaml:2");
     assert_eq!(reading.origins.get("clusters.a.token").map(String::as_str), Some("secret mca-system/keys: a-token"));
-    home.set(objects("https://b.example.com"));
+    home.set(Some(objects("https://b.example.com")));
     assert!(first.next().await.is_err(), "the credential is bound to a.example.com");
     home.set(None);
     let refused = first.next().await.unwrap_err().to_string();
@@ -312,7 +312,7 @@ async fn a_configmap_is_followed_and_its_copy_serves_a_start_without_home() {
     let mut second = rig(root.path(), config_map(), home.clone());
     assert_eq!(servers(&second.next().await), ["https://a.example.com"], "the last good copy");
     assert!(second.next().await.is_err(), "and why it is one");
-    home.set(objects("https://a.example.com"));
+    home.set(Some(objects("https://a.example.com")));
     assert_eq!(servers(&second.next().await), ["https://a.example.com"]);
 }
 

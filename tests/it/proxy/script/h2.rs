@@ -52,8 +52,7 @@ async fn speak(stream: &mut TlsStream<TcpStream>, about: About, inner: Arc<Inner
                         connection.graceful_shutdown();
                     }
                 }
-                Some(Err(e)) => { eprintln!("DIAG server err {e:?}"); return }
-                None => { return },
+                Some(Err(_)) | None => return,
             },
         }
     }
@@ -64,10 +63,7 @@ async fn exchange(request: Request<RecvStream>, mut respond: SendResponse<Bytes>
     let mut whole = Vec::new();
     while let Some(data) = body.data().await {
         // A request whose body breaks off is not carried out.
-        let Ok(data) = data else {
-            inner.torn.fetch_add(1, Ordering::SeqCst);
-            return;
-        };
+        let Ok(data) = data else { return };
         drop(body.flow_control().release_capacity(data.len()));
         whole.extend_from_slice(&data);
     }

@@ -95,7 +95,6 @@ async fn goaways_among_many_requests_lose_and_double_none() {
     let asked: Vec<String> = script.asked().into_iter().map(|a| a.uri).collect();
     let different: BTreeSet<&String> = asked.iter().collect();
     assert_eq!((asked.len(), different.len()), (400, 400));
-
 }
 
 #[tokio::test]
@@ -179,29 +178,5 @@ async fn a_fence_ends_what_runs_and_lets_nothing_in() {
         assert!(!member.standing().routable);
         member.fence(Fence::Open);
         assert_eq!(fetch(&member, "/api").await.expect("an answer").0, 200);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn zz_stress() {
-    for after in [3, 7, 13, 25] {
-    let script = Script::with("goaways", |k| k.goaway_after = Some(after)).await;
-    let (_keep, member) = alone(&script);
-    let mut broken = 0;
-    for round in 0..150 {
-        let sendings = join_all((0..40).map(|n| {
-            let member = Arc::clone(&member);
-            tokio::spawn(async move {
-                match member.send(post(&format!("/api/v1/pods/{round}-{n}"), "{}"), &write()).await {
-                    Ok(s) => whole(s).await.0,
-                    Err(f) => if f.refusal.label == "broken" { 1 } else { eprintln!("{f:?}"); 2 },
-                }
-            })
-        }));
-        for s in sendings.await { if s.unwrap() != 200 { broken += 1; } }
-    }
-    let asked: Vec<String> = script.asked().into_iter().map(|a| a.uri).collect();
-    let different: BTreeSet<&String> = asked.iter().collect();
-    eprintln!("AFTER {after} asked {} different {} torn {} broken {broken} {:?}", asked.len(), different.len(), script.torn(), member.counts());
     }
 }
