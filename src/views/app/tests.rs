@@ -445,6 +445,7 @@ fn with_proxy() -> std::sync::Arc<crate::protocol::Snapshot> {
     std::sync::Arc::new(Snapshot {
         proxy: ProxyLink::Attached(at),
         routes: Some(std::sync::Arc::new(routes)),
+        starts_proxies: true,
         ..snapshot
     })
 }
@@ -460,7 +461,12 @@ fn the_routes_are_watched_while_they_are_open() {
     let opened = type_line(&mut app, "proxy");
     let Some(Effect::Send(Request::WatchRoutes(id))) = opened.first() else { panic!("{opened:?}") };
     assert_eq!(app.context(), Context::Routes);
-    assert!(screen(&app).contains("No routing proxy runs here") && screen(&app).contains("s start"));
+    assert!(screen(&app).contains("No routing proxy runs here"), "{}", screen(&app));
+    assert!(!screen(&app).contains("start one;") && !screen(&app).contains("s start"), "this qd starts none");
+    assert!(press(&mut app, "s").is_empty(), "nor does the key");
+    let starts = crate::protocol::Snapshot { starts_proxies: true, ..Clone::clone(&*fleet().snapshot()) };
+    app.update(Msg::Snapshot(std::sync::Arc::new(starts)));
+    assert!(screen(&app).contains("start one;") && screen(&app).contains("s start"), "{}", screen(&app));
     assert!(matches!(press(&mut app, "s").as_slice(), [Effect::Send(Request::StartProxy)]));
     assert!(press(&mut app, "x").is_empty(), "there is nothing to stop");
     app.update(Msg::Snapshot(with_proxy()));

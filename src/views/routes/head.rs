@@ -251,8 +251,10 @@ pub(super) fn draw_without(area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
     let dim = |text: &str| (text.to_owned(), Role::Dim);
     let blank = || (String::new(), Role::Text);
     let how = |lines: &mut Vec<(String, Role)>| {
+        if scene.snapshot.starts_proxies {
+            lines.push(dim("The keys below start one; it ends with qd unless it is told to stay."));
+        }
         lines.extend([
-            dim("The keys below start one; it ends with qd unless it is told to stay."),
             dim("`qd serve` starts one in a shell, and this view attaches to it."),
             dim("`:routes attach HOST:PORT TOKEN-FILE` attaches by another one's admin address."),
         ]);

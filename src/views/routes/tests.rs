@@ -181,7 +181,7 @@ fn own() -> ProxyLink {
 
 fn with(proxy: ProxyLink, routes: Option<Routes>) -> Snapshot {
     let fleet = Fleet::default().cluster("prod", ClusterState::Live).cluster("dev-1", ClusterState::Live);
-    Snapshot { proxy, routes: routes.map(Arc::new), ..Snapshot::clone(&fleet.snapshot()) }
+    Snapshot { proxy, routes: routes.map(Arc::new), starts_proxies: true, ..Snapshot::clone(&fleet.snapshot()) }
 }
 
 /// Every state of the view, by name.
@@ -417,6 +417,9 @@ fn keys_that_do_nothing_are_not_offered() {
     assert!(offers(&clusters, &theirs, Action::Drain) && !offers(&clusters, &theirs, Action::Unfence));
     let lost = with(ProxyLink::Lost { why: "gone".into(), since: NOW }, Some(normal()));
     assert!(!offers(&clusters, &lost, Action::Fence), "nobody is there to do it");
+    assert!(offers(&rules, &lost, Action::StartProxy), "another can be started");
+    let cannot = Snapshot { starts_proxies: false, ..none };
+    assert!(!offers(&rules, &cannot, Action::StartProxy), "this qd starts none");
 }
 
 #[test]

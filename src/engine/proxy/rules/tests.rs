@@ -262,7 +262,12 @@ fn conditions() -> impl Strategy<Value = Condition> {
     ];
     (any, operators(), any_negation()).prop_map(|((field, values), operator, negated)| {
         let count = if operator == Operator::In { values.len() } else { 1 };
-        Condition { negated, ..condition(field, operator, &values[..count]) }
+        let mut condition = Condition { negated, ..condition(field, operator, &values[..count]) };
+        if operator == Operator::Regex && field == Field::Resource {
+            // What is a pattern of resources is no expression: a configuration with it is not read.
+            condition.values = values[..count].iter().map(|value| value.replace('*', ".*")).collect();
+        }
+        condition
     })
 }
 
