@@ -129,8 +129,57 @@ pub struct RouteArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum RouteCommand {
+    /// Say what in a configuration is wrong, or allowed and likely to hurt
+    Lint(RouteLintArgs),
+    /// Print the configuration in force, each value with where it stands
+    Config(RouteConfigArgs),
     /// Read `METHOD URL` lines; print what an API server sees in each, as JSON
     Parse,
+}
+
+/// Where a proxy's configuration is.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Proxy")]
+pub struct SourceArgs {
+    /// A file, a folder, or configmap:NAMESPACE/NAME in the home cluster; the inventory's clusters if not given
+    #[arg(long, value_name = "SOURCE")]
+    pub proxy_config: Option<String>,
+    /// The folder the proxy keeps its own files in, instead of ~/.local/state/quarterdeck/proxy
+    #[arg(long, value_name = "PATH")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// How `qd route` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum RouteOutput {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RouteLintArgs {
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: RouteOutput,
+    /// Warnings make the exit code 1 too
+    #[arg(long)]
+    pub strict: bool,
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RouteConfigArgs {
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: RouteOutput,
+    /// Print the JSON Schema of a configuration, for editors
+    #[arg(long, conflicts_with_all = ["proxy_config", "acknowledge"])]
+    pub schema: bool,
+    /// Allow the credential of this cluster to go to the endpoints that stand there now
+    #[arg(long, value_name = "CLUSTER")]
+    pub acknowledge: Option<String>,
+    #[command(flatten)]
+    pub source: SourceArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,13 +1,20 @@
 //! `qd route`: what the proxy would do with a request, without one being sent.
 
+pub mod config;
+pub mod lint;
 pub mod parse;
+pub mod source;
 
-use super::RouteCommand;
+use super::run::Settings;
+use super::{Cli, RouteCommand};
 use crate::error::UserError;
+use std::io::{stdin, stdout};
 
 /// Runs the command; the exit code.
-pub fn run(command: &RouteCommand) -> Result<u8, UserError> {
+pub(super) async fn run(command: &RouteCommand, cli: &Cli, settings: &Settings) -> Result<u8, UserError> {
     match command {
-        RouteCommand::Parse => parse::run(&mut std::io::stdin().lock(), &mut std::io::stdout().lock()),
+        RouteCommand::Parse => parse::run(&mut stdin().lock(), &mut stdout().lock()),
+        RouteCommand::Lint(args) => lint::run(args, cli, settings).await,
+        RouteCommand::Config(args) => config::run(args, cli, settings).await,
     }
 }

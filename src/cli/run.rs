@@ -111,6 +111,8 @@ fn flags(fleet: &FleetArgs, theme: Option<&String>, fan_out: Option<&FanOutArgs>
 /// The inventory and the way to its clusters.
 pub(super) struct Access {
     pub inventory: FleetInventory,
+    /// Filled by the inventory before each listing.
+    pub endpoints: Endpoints,
     pub connector: Arc<dyn Connector>,
 }
 
@@ -123,7 +125,7 @@ pub(super) fn access(settings: &Settings, terminal: Terminal) -> Access {
     let inventory =
         FleetInventory::new(Arc::clone(&settings.config), Arc::clone(&settings.environment), endpoints.clone())
             .with_plugins(Arc::clone(&surroundings.plugins));
-    Access { inventory, connector: Arc::new(K8sConnector::new(endpoints, surroundings)) }
+    Access { inventory, endpoints: endpoints.clone(), connector: Arc::new(K8sConnector::new(endpoints, surroundings)) }
 }
 
 async fn run(cli: &Cli) -> Result<u8, UserError> {
@@ -136,7 +138,7 @@ async fn run(cli: &Cli) -> Result<u8, UserError> {
             clap_complete::generate(*shell, &mut Cli::command(), "qd", &mut std::io::stdout());
             Ok(0)
         }
-        Some(Command::Route(args)) => route::run(&args.command),
+        Some(Command::Route(args)) => route::run(&args.command, cli, &settings).await,
         Some(Command::Config { command: ConfigCommand::Effective }) => {
             let mut text = config::effective(&settings.config, &settings.environment).join("\n");
             text.push('\n');

@@ -7,7 +7,7 @@ use crate::demo;
 use crate::engine::cluster::{Inventory, Listing};
 use crate::engine::fleet::options::{Connect, FleetOptions};
 use crate::engine::k8s::credentials::plugin::Terminal;
-use crate::engine::k8s::inventory::Kubeconfigs;
+use crate::engine::k8s::inventory::{FleetInventory, Kubeconfigs};
 use crate::engine::{Engine, EngineOptions, clock};
 use crate::error::{ErrorKind, UserError};
 use crate::model::text::Text;
@@ -64,7 +64,7 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<
         return Err(UserError::new(ErrorKind::Usage, "the console needs a terminal")
             .hint("print instead: `qd get pods -A`, `qd clusters`; `qd --help` lists the commands"));
     }
-    let Access { inventory, connector } = access(settings, Terminal::Taken);
+    let Access { inventory, connector, .. } = access(settings, Terminal::Taken);
     // Kept until the console ends: dropping the fleet ends its servers.
     let mut fleet = None;
     let (inventory, title, state) = match stage {
@@ -77,9 +77,7 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<
         }
     };
     let options = EngineOptions { fleet: fleet_options(cli, settings, title), ..EngineOptions::default() };
-    let inventory =
-        Selected { inventory: Arc::new(inventory), selection: listed(&cli.fleet), refresh: cli.fleet.refresh };
-    let engine = Engine::start(options, Arc::new(inventory), connector);
+    let engine = Engine::start(options, selected(inventory, &cli.fleet), connector);
     let screen = screen_options(cli, settings, state);
     // A log that cannot be written costs the log, not the console.
     let log = log::start(&settings.environment, cli.fleet.verbose);
@@ -129,9 +127,10 @@ fn screen_options(cli: &Cli, settings: &Settings, state: Option<&str>) -> tui::O
     }
 }
 
-/// What the console lists: `--context` chooses the current cluster there, it hides no other.
-fn listed(fleet: &FleetArgs) -> Selection {
-    Selection { context: None, ..selection(fleet) }
+/// The inventory as the console and the proxy see it: `--context` chooses the current cluster there, it hides no other.
+pub(super) fn selected(inventory: FleetInventory, fleet: &FleetArgs) -> Arc<dyn Inventory> {
+    let selection = Selection { context: None, ..selection(fleet) };
+    Arc::new(Selected { inventory: Arc::new(inventory), selection, refresh: fleet.refresh })
 }
 
 /// An inventory of which only the clusters that are meant are seen.

@@ -3,6 +3,7 @@
 mod checklist;
 mod edge;
 mod listen;
+mod route_commands;
 mod script;
 mod seeing;
 mod upstream;

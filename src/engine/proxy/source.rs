@@ -13,7 +13,7 @@ mod readings;
 pub mod watch;
 
 pub use loader::Loader;
-pub use readings::{Ground, readings};
+pub use readings::{Ground, look, readings};
 
 use crate::engine::cluster::Listing;
 use crate::engine::k8s::endpoint::Endpoints;

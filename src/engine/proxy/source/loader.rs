@@ -91,13 +91,12 @@ impl Loader {
         let reading = self.read(documents, inventory, current)?;
         let whole = |message: String| Refused { flaws: vec![Flaw { file: self.origin(), line: 0, message }] };
         let mut bindings = Bindings::open(&self.state).map_err(whole)?;
-        let own = own(&reading);
-        let flaws: Vec<Flaw> = own.iter().flat_map(|cluster| strange(&bindings, cluster)).collect();
+        let flaws = strangers(&bindings, &reading);
         if !flaws.is_empty() {
             return Err(Refused { flaws });
         }
         let mut is_new = false;
-        for cluster in &own {
+        for cluster in own(&reading) {
             is_new |= bindings.bind(cluster);
         }
         if is_new {
@@ -110,6 +109,11 @@ impl Loader {
             tracing::warn!(%error, "the configuration was not kept for a start without the home cluster");
         }
         Ok(reading)
+    }
+
+    /// The credentials that [`Loader::load`] would refuse to send where the reading says. Binds nothing.
+    pub fn strangers(&self, reading: &Reading) -> Result<Vec<Flaw>, String> {
+        Ok(strangers(&Bindings::open(&self.state)?, reading))
     }
 
     /// Allows a cluster's credential to go where the reading says. Fails where the reading has no such cluster.
@@ -127,6 +131,10 @@ impl Loader {
 /// Clusters whose endpoint and credential the documents name.
 fn own(reading: &Reading) -> Vec<&UpstreamCluster> {
     reading.config.clusters.iter().filter(|cluster| !reading.inherited.contains(&cluster.name)).collect()
+}
+
+fn strangers(bindings: &Bindings, reading: &Reading) -> Vec<Flaw> {
+    own(reading).into_iter().flat_map(|cluster| strange(bindings, cluster)).collect()
 }
 
 fn strange(bindings: &Bindings, cluster: &UpstreamCluster) -> Vec<Flaw> {

@@ -48,6 +48,26 @@ pub fn readings(loader: Loader, ground: Ground) -> BoxStream<'static, Result<Rea
     Box::pin(futures::stream::unfold((rx, task), next))
 }
 
+/// What a source says now, for showing: nothing is followed, and no credential is bound to anything.
+pub async fn look(loader: &Loader, ground: &Ground) -> Result<Reading, Refused> {
+    let whole = |message: String| whole(loader, &message);
+    let mut listings = ground.inventory.entries(false);
+    let fleet = first(&mut listings, &ground.endpoints).await;
+    let (mut documents, _following) = follow(loader, ground, &fleet);
+    let documents = documents.recv().await.unwrap_or_else(|| Err("the reading broke off".to_owned())).map_err(whole)?;
+    let own = loader.clone();
+    let read = blocking(move || Ok(own.read(&documents, &fleet.listed, fleet.current.as_deref()))).await;
+    read.map_err(whole)?
+}
+
+/// A source that cannot be had at all.
+fn whole(loader: &Loader, why: &str) -> Refused {
+    let file = loader.origin();
+    // What the system says of a file begins with its name.
+    let message = why.strip_prefix(&format!("{file}: ")).unwrap_or(why).to_owned();
+    Refused { flaws: vec![Flaw { file, line: 0, message }] }
+}
+
 /// The inventory as far as readings need it.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Fleet {
@@ -79,8 +99,7 @@ async fn run(loader: Loader, ground: Ground, tx: mpsc::Sender<Result<Reading, Re
             Some(news) = documents.recv() => match news {
                 Ok(news) => last = Some(news),
                 Err(why) => {
-                    let flaw = Flaw { file: loader.origin(), line: 0, message: why };
-                    if tx.send(Err(Refused { flaws: vec![flaw] })).await.is_err() {
+                    if tx.send(Err(whole(&loader, &why))).await.is_err() {
                         return;
                     }
                     continue;
@@ -167,9 +186,9 @@ async fn follow_path(loader: Loader, mut watch: PathWatch, nudge: Arc<Notify>, t
 
 async fn load(loader: &Loader, documents: Vec<Document>, fleet: &Fleet) -> Result<Reading, Refused> {
     let (loader, fleet) = (loader.clone(), fleet.clone());
-    let whole = loader.origin();
+    let refused = loader.clone();
     let loaded = blocking(move || Ok(loader.load(&documents, &fleet.listed, fleet.current.as_deref())));
-    loaded.await.unwrap_or_else(|message: String| Err(Refused { flaws: vec![Flaw { file: whole, line: 0, message }] }))
+    loaded.await.unwrap_or_else(|message| Err(whole(&refused, &message)))
 }
 
 /// Away from the runtime's workers: a folder may be on a network.

@@ -1,0 +1,43 @@
+//! `qd route config`: what would be in force, and where each value stands.
+
+use super::source;
+use crate::cli::get::write;
+use crate::cli::run::Settings;
+use crate::cli::{Cli, RouteConfigArgs, RouteOutput};
+use crate::engine::proxy::config::{effective, schema};
+use crate::error::{ErrorKind, UserError};
+use crate::report::document::{API_VERSION, json_text};
+use std::io::{stderr, stdout};
+
+/// Prints the configuration, or its schema, or allows a credential to go where it stands now.
+pub(in crate::cli) async fn run(args: &RouteConfigArgs, cli: &Cli, settings: &Settings) -> Result<u8, UserError> {
+    let json = |value: &serde_json::Value| json_text(value).map_err(|why| UserError::new(ErrorKind::Internal, why));
+    if args.schema {
+        write(&mut stdout(), &json(&schema::json_schema())?)?;
+        return Ok(0);
+    }
+    let loader = source::loader(&args.source, settings)?;
+    let read = source::reading(&loader, &cli.fleet, settings).await;
+    let reading = read.map_err(|refused| source::refused(&loader, refused))?;
+    let wrong = |why| UserError::new(ErrorKind::Config, why);
+    if let Some(cluster) = &args.acknowledge {
+        loader.acknowledge(&reading, cluster).map_err(wrong)?;
+        let named = reading.config.clusters.iter().find(|known| *known.name == **cluster);
+        let servers = named.into_iter().flat_map(|known| &known.endpoints).map(|endpoint| endpoint.server.as_str());
+        let servers: Vec<&str> = servers.collect();
+        write(&mut stdout(), &format!("the credential of {cluster} may go to {}\n", servers.join(", ")))?;
+        return Ok(0);
+    }
+    let text = match args.output {
+        RouteOutput::Text => effective::yaml(&reading.config, &reading.origins),
+        RouteOutput::Json => json(&serde_json::json!({
+            "apiVersion": API_VERSION, "kind": "ProxyConfig", "origin": reading.config.origin,
+            "hash": reading.config.hash, "config": effective::document(&reading.config), "origins": reading.origins,
+        }))?,
+    };
+    write(&mut stdout(), &text)?;
+    for flaw in loader.strangers(&reading).map_err(wrong)? {
+        write(&mut stderr(), &format!("warning: {flaw}\n"))?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,152 @@
+//! `qd route`: the real binary on files and inventories.
+
+use crate::fleet::{Home, Printed};
+use serde_json::Value;
+
+/// The requirement's own rules, over clusters of a reserved domain: nothing here is ever asked.
+const ROUTING: &str = r"
+home: prod-cluster
+clusters:
+- {name: prod-cluster, endpoint: 'https://prod.example.com', token: hunter-p, namespace: production}
+- {name: staging-cluster-1, endpoint: 'https://staging-1.example.com', token: hunter-s}
+- {name: staging-cluster-2, endpoint: 'https://staging-2.example.com', token: hunter-t}
+- {name: dev-cluster-1, endpoint: 'https://dev-1.example.com', token: hunter-d}
+- {name: dev-cluster-2, endpoint: 'https://dev-2.example.com', token: hunter-e}
+- {name: dev-cluster-3, endpoint: 'https://dev-3.example.com', token: hunter-f}
+rules:
+- name: production-workloads
+  priority: 100
+  conditions:
+  - {type: namespace, operator: equals, value: production}
+  actions: {targetCluster: prod-cluster}
+- name: staging-workloads
+  priority: 90
+  conditions:
+  - {type: namespace, operator: contains, value: staging}
+  actions: {targetClusters: [staging-cluster-1, staging-cluster-2], loadBalancing: round-robin}
+- name: development-resources
+  priority: 80
+  conditions:
+  - {type: resource, operator: equals, value: pods}
+  - {type: verb, operator: equals, value: GET}
+  actions: {targetClusters: [dev-cluster-1, dev-cluster-2, dev-cluster-3], loadBalancing: weighted}
+";
+
+const SOURCE: [&str; 2] = ["--proxy-config", "routing.yaml"];
+
+fn home(text: &str) -> Home {
+    let home = Home::empty();
+    home.write("routing.yaml", text);
+    home
+}
+
+fn route(home: &Home, command: &str, arguments: &[&str]) -> Printed {
+    home.run(&[&["route", command], &SOURCE[..], arguments].concat())
+}
+
+#[test]
+fn lint_says_one_line_and_one_reason_each() {
+    let home = home(ROUTING);
+    let printed = route(&home, "lint", &[]).clean();
+    let lines: Vec<&str> = printed.lines().collect();
+    for (at, said) in [
+        ("~/routing.yaml:25: warning: rule development-resources: ", "here it means get, list, watch [http-verb]"),
+        ("~/routing.yaml:16: warning: rule staging-workloads: ", "[balanced-writes]"),
+        ("~/routing.yaml:21: warning: rule development-resources: ", "[split-verbs]"),
+    ] {
+        assert!(lines.iter().any(|line| line.starts_with(at) && line.ends_with(said)), "{at}…{said}:\n{printed}");
+    }
+    assert!(lines.last().unwrap().starts_with("6 clusters, 3 rules: 0 errors, "), "{printed}");
+    assert_eq!(route(&home, "lint", &["--strict"]).code, Some(1));
+    let json = route(&home, "lint", &["-o", "json"]).json();
+    assert_eq!(json["items"].as_array().unwrap().len(), lines.len() - 1);
+    assert_eq!(json["items"][0]["severity"], "warning");
+}
+
+#[test]
+fn a_configuration_that_is_none_is_refused_with_every_reason() {
+    let home =
+        home(&ROUTING.replace("contains", "contians").replace("targetCluster: prod-cluster", "targetCluster: prod"));
+    let printed = route(&home, "lint", &[]);
+    assert_eq!((printed.code, printed.stderr.as_str()), (Some(1), ""), "{printed:#?}");
+    assert!(printed.stdout.contains("~/routing.yaml:19: error: "), "{printed:#?}");
+    assert!(printed.stdout.ends_with("0 warnings\n"), "{printed:#?}");
+    let shown = route(&home, "config", &[]);
+    assert_eq!((shown.code, shown.stdout.as_str()), (Some(1), ""), "{shown:#?}");
+    assert!(shown.stderr.contains("the configuration is refused") && shown.stderr.contains("routing.yaml:19"));
+    let missing = home.run(&["route", "lint", "--proxy-config", "other.yaml"]);
+    assert_eq!(missing.stdout, "~/other.yaml: error: there is no such file [invalid]\n1 error, 0 warnings\n");
+    let wrong = home.run(&["route", "lint", "--proxy-config", "configmap:nowhere"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:#?}");
+}
+
+#[test]
+fn the_configuration_in_force_is_shown_with_its_origins_and_no_secret() {
+    let home = home(ROUTING);
+    let printed = route(&home, "config", &[]).clean();
+    for line in ["home: prod-cluster  # ~/routing.yaml:2", "  namespace: production  # ~/routing.yaml:4"] {
+        assert!(printed.lines().any(|shown| shown == line), "no `{line}`:\n{printed}");
+    }
+    assert!(!printed.contains("hunter"), "{printed}");
+    let json = route(&home, "config", &["-o", "json"]).json();
+    assert_eq!(json["config"]["home"], "prod-cluster");
+    assert_eq!(json["origins"]["home"], "~/routing.yaml:2");
+    assert!(!json.to_string().contains("hunter"));
+    // What is printed is a configuration again.
+    let secret = printed.replace("\"[redacted]\"", "\"s\"");
+    home.write("again.yaml", secret);
+    let again = home.run(&["route", "config", "--proxy-config", "again.yaml", "-o", "json"]).json();
+    assert_eq!(again["config"], json["config"]);
+}
+
+#[test]
+fn the_schema_is_one() {
+    let schema = Home::empty().run(&["route", "config", "--schema"]);
+    let schema: Value = serde_json::from_str(&schema.clean()).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert!(schema["properties"]["rules"]["items"]["properties"]["conditions"].is_object());
+}
+
+#[test]
+fn acknowledging_binds_a_credential_to_where_it_goes_now() {
+    let home = home(ROUTING);
+    let bindings = home.path(".local/state/quarterdeck/proxy/bindings.json");
+    route(&home, "config", &[]).clean();
+    assert!(!bindings.exists(), "showing binds nothing");
+    let said = route(&home, "config", &["--acknowledge", "prod-cluster"]).clean();
+    assert_eq!(said, "the credential of prod-cluster may go to https://prod.example.com\n");
+    assert!(bindings.exists());
+    home.write("routing.yaml", ROUTING.replace("https://prod.example.com", "https://evil.example.com"));
+    let lint = route(&home, "lint", &[]);
+    assert_eq!(lint.code, Some(1));
+    assert!(lint.stdout.contains("evil.example.com") && lint.stdout.contains("[credential-moved]"), "{lint:#?}");
+    let config = route(&home, "config", &[]);
+    assert_eq!(config.code, Some(0));
+    assert!(config.stderr.starts_with("warning: ") && config.stderr.contains("--acknowledge prod-cluster"));
+    route(&home, "config", &["--acknowledge", "prod-cluster"]).clean();
+    assert_eq!(route(&home, "lint", &[]).code, Some(0));
+    let unknown = route(&home, "config", &["--acknowledge", "prod"]);
+    assert_eq!(unknown.code, Some(1));
+    assert!(unknown.stderr.contains("no cluster prod"), "{unknown:#?}");
+}
+
+#[test]
+fn without_a_source_the_inventory_is_served_and_the_current_context_is_home() {
+    let home = Home::empty();
+    let cluster = |name: &str| format!("- {{name: {name}, cluster: {{server: 'https://{name}.example.com'}}}}\n");
+    let context = |name: &str| format!("- {{name: {name}, context: {{cluster: {name}, user: u}}}}\n");
+    let config = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: b\nclusters:\n{}{}contexts:\n{}{}users:\n- {{name: u, user: {{token: hunter}}}}\n",
+        cluster("a"),
+        cluster("b"),
+        context("a"),
+        context("b"),
+    );
+    home.write(".kube/config", config);
+    let json = home.run(&["route", "config", "-o", "json"]).json();
+    assert_eq!((json["config"]["home"].as_str(), json["origin"].as_str()), (Some("b"), Some("the inventory")));
+    assert_eq!(json["config"]["clusters"].as_array().unwrap().len(), 2);
+    let other = home.run(&["route", "config", "-o", "json", "--context", "a", "--clusters", "a"]).json();
+    assert_eq!(other["config"]["home"], "a");
+    assert_eq!(other["config"]["clusters"].as_array().unwrap().len(), 1);
+}
