@@ -10,6 +10,7 @@ pub mod progress;
 pub mod route;
 pub mod run;
 pub mod screen;
+mod selected;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -111,7 +111,7 @@ fn flags(fleet: &FleetArgs, theme: Option<&String>, fan_out: Option<&FanOutArgs>
 /// The inventory and the way to its clusters.
 pub(super) struct Access {
     pub inventory: FleetInventory,
-    /// Filled by the inventory before each listing.
+    /// Filled by the inventory.
     pub endpoints: Endpoints,
     pub connector: Arc<dyn Connector>,
 }
@@ -125,7 +125,8 @@ pub(super) fn access(settings: &Settings, terminal: Terminal) -> Access {
     let inventory =
         FleetInventory::new(Arc::clone(&settings.config), Arc::clone(&settings.environment), endpoints.clone())
             .with_plugins(Arc::clone(&surroundings.plugins));
-    Access { inventory, endpoints: endpoints.clone(), connector: Arc::new(K8sConnector::new(endpoints, surroundings)) }
+    let connector = Arc::new(K8sConnector::new(endpoints.clone(), surroundings));
+    Access { inventory, endpoints, connector }
 }
 
 async fn run(cli: &Cli) -> Result<u8, UserError> {

@@ -1,19 +1,16 @@
 //! Opening the console: on the user's fleet, or on the simulated one.
 
-use super::run::{Access, Settings, access, selection};
-use super::{Cli, DemoServeArgs, FleetArgs, ScreenArgs, log};
-use crate::config::Selection;
+use super::run::{Access, Settings, access};
+use super::selected::Selected;
+use super::{Cli, DemoServeArgs, ScreenArgs, log};
 use crate::demo;
-use crate::engine::cluster::{Inventory, Listing};
 use crate::engine::fleet::options::{Connect, FleetOptions};
 use crate::engine::k8s::credentials::plugin::Terminal;
-use crate::engine::k8s::inventory::{FleetInventory, Kubeconfigs};
+use crate::engine::k8s::inventory::Kubeconfigs;
 use crate::engine::{Engine, EngineOptions, clock};
 use crate::error::{ErrorKind, UserError};
 use crate::model::text::Text;
 use crate::tui;
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +74,8 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<
         }
     };
     let options = EngineOptions { fleet: fleet_options(cli, settings, title), ..EngineOptions::default() };
-    let engine = Engine::start(options, selected(inventory, &cli.fleet), connector);
+    let inventory = Selected::new(inventory, &cli.fleet);
+    let engine = Engine::start(options, Arc::new(inventory), connector);
     let screen = screen_options(cli, settings, state);
     // A log that cannot be written costs the log, not the console.
     let log = log::start(&settings.environment, cli.fleet.verbose);
@@ -124,37 +122,5 @@ fn screen_options(cli: &Cli, settings: &Settings, state: Option<&str>) -> tui::O
             Some(state) => folder.map(|folder| folder.join(state)),
             None => folder,
         },
-    }
-}
-
-/// The inventory as the console and the proxy see it: `--context` chooses the current cluster there, it hides no other.
-pub(super) fn selected(inventory: FleetInventory, fleet: &FleetArgs) -> Arc<dyn Inventory> {
-    let selection = Selection { context: None, ..selection(fleet) };
-    Arc::new(Selected { inventory: Arc::new(inventory), selection, refresh: fleet.refresh })
-}
-
-/// An inventory of which only the clusters that are meant are seen.
-#[derive(Debug)]
-struct Selected {
-    inventory: Arc<dyn Inventory>,
-    selection: Selection,
-    /// The first listing is asked for past the cache.
-    refresh: bool,
-}
-
-impl Inventory for Selected {
-    fn entries(&self, refresh: bool) -> BoxStream<'static, Listing> {
-        let selection = self.selection.clone();
-        let chosen = move |listing: Listing| match selection.choose(&listing.entries) {
-            Ok(entries) => Listing { entries, ..listing },
-            // Nothing at all is the console's to explain; a choice that leaves nothing says so.
-            Err(_) if listing.entries.is_empty() => listing,
-            Err(why) => {
-                let mut warnings = listing.warnings;
-                warnings.push(Text::from(why.message));
-                Listing { entries: Vec::new(), warnings, ..listing }
-            }
-        };
-        self.inventory.entries(refresh || self.refresh).map(chosen).boxed()
     }
 }

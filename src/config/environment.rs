@@ -10,6 +10,8 @@ const FOLDER: &str = "quarterdeck";
 #[derive(Clone, Default)]
 pub struct Environment {
     pub home: Option<PathBuf>,
+    /// `USER`, else `LOGNAME`.
+    pub user: Option<String>,
     /// `KUBECONFIG`: a list of files, as `PATH` is one of folders.
     pub kubeconfig: Option<OsString>,
     /// `QD_CONFIG`.
@@ -54,6 +56,7 @@ impl Environment {
         let proxy = |name: &str| text(&name.to_uppercase()).or_else(|| text(name));
         Self {
             home: dirs::home_dir(),
+            user: text("USER").or_else(|| text("LOGNAME")),
             kubeconfig: std::env::var_os("KUBECONFIG").filter(|v| !v.is_empty()),
             config_file: std::env::var_os("QD_CONFIG").filter(|v| !v.is_empty()).map(PathBuf::from),
             hub: text("QD_HUB"),

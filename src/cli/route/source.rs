@@ -2,7 +2,7 @@
 //! source, what it is read with, and the state folder.
 
 use crate::cli::run::{Settings, access};
-use crate::cli::screen::selected;
+use crate::cli::selected::Selected;
 use crate::cli::{FleetArgs, SourceArgs};
 use crate::engine::k8s::credentials::plugin::Terminal;
 use crate::engine::proxy::config::read::{Reading, Refused};
@@ -47,7 +47,7 @@ pub(in crate::cli) fn ground(fleet: &FleetArgs, settings: &Settings, nudge: Arc<
     // Nobody is asked anything in a request's way.
     let access = access(settings, Terminal::Taken);
     Ground {
-        inventory: selected(access.inventory, fleet),
+        inventory: Arc::new(Selected::new(access.inventory, fleet)),
         endpoints: access.endpoints,
         connector: access.connector,
         nudge,

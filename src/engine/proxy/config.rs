@@ -3,6 +3,7 @@
 //! The vocabulary is the requirement's; what goes beyond it is described in `docs/routing.md`.
 
 pub mod effective;
+pub mod lines;
 pub mod lint;
 pub mod read;
 pub mod schema;

@@ -173,7 +173,7 @@ fn condition(condition: &Condition) -> Value {
     }
 }
 
-fn balance_word(balance: &Balance) -> &'static str {
+pub(super) fn balance_word(balance: &Balance) -> &'static str {
     match balance {
         Balance::RoundRobin => "round-robin",
         Balance::Weighted => "weighted",

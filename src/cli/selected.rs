@@ -1,0 +1,45 @@
+//! The part of the inventory that flags choose.
+
+use super::FleetArgs;
+use super::run::selection;
+use crate::config::Selection;
+use crate::engine::cluster::{Inventory, Listing};
+use crate::engine::k8s::inventory::FleetInventory;
+use crate::model::text::Text;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use std::sync::Arc;
+
+/// An inventory of which only the clusters that are meant are seen.
+#[derive(Debug)]
+pub(super) struct Selected {
+    inventory: Arc<dyn Inventory>,
+    selection: Selection,
+    /// The first listing is asked for past the cache.
+    refresh: bool,
+}
+
+impl Selected {
+    /// `--context` chooses the current cluster there, it hides no other.
+    pub(super) fn new(inventory: FleetInventory, fleet: &FleetArgs) -> Self {
+        let selection = Selection { context: None, ..selection(fleet) };
+        Self { inventory: Arc::new(inventory), selection, refresh: fleet.refresh }
+    }
+}
+
+impl Inventory for Selected {
+    fn entries(&self, refresh: bool) -> BoxStream<'static, Listing> {
+        let selection = self.selection.clone();
+        let chosen = move |listing: Listing| match selection.choose(&listing.entries) {
+            Ok(entries) => Listing { entries, ..listing },
+            // Nothing at all is the console's to explain; a choice that leaves nothing says so.
+            Err(_) if listing.entries.is_empty() => listing,
+            Err(why) => {
+                let mut warnings = listing.warnings;
+                warnings.push(Text::from(why.message));
+                Listing { entries: Vec::new(), warnings, ..listing }
+            }
+        };
+        self.inventory.entries(refresh || self.refresh).map(chosen).boxed()
+    }
+}
