@@ -11,7 +11,9 @@ pub mod route;
 pub mod run;
 pub mod screen;
 mod selected;
+pub mod serve;
 
+use crate::engine::proxy::listen::address::Address;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -85,6 +87,9 @@ pub struct ScreenArgs {
     /// Start fresh instead of where the last session ended
     #[arg(long)]
     pub fresh: bool,
+    /// No console but the routing proxy: the same as `qd serve`
+    #[arg(long)]
+    pub serve: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -105,6 +110,8 @@ pub enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Serve one API endpoint in front of many clusters, each request routed by rule
+    Serve(ServeArgs),
     /// Ask what the routing proxy would do with a request
     Route(RouteArgs),
     /// Print a completion script
@@ -120,6 +127,61 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Print every value in force and the layer it came from
     Effective,
+}
+
+/// How the routing proxy is started.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Proxy")]
+pub struct ServeArgs {
+    /// Rules and clusters: a file, a folder, or configmap:NAMESPACE/NAME[,secret:NAME] of the home cluster. Without it,
+    /// the inventory is served with the current context as home
+    #[arg(long, value_name = "SOURCE")]
+    pub proxy_config: Option<String>,
+    /// Where clients come in: HOST:PORT or unix:PATH; may be given several times [default: 127.0.0.1:6443]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Vec<Address>,
+    /// One more port for each cluster, from this one on; 0 takes free ones
+    #[arg(long, value_name = "PORT")]
+    pub listen_per_cluster: Option<u16>,
+    /// The folder in which kubeconfig, ca.crt, token and namespace are written for clients [default: STATE-DIR/published]
+    #[arg(long, value_name = "PATH")]
+    pub publish_dir: Option<PathBuf>,
+    /// The mode of what is published
+    #[arg(long, value_name = "OCTAL", default_value = "600", value_parser = serve::mode)]
+    pub publish_mode: u32,
+    /// The folder of the proxy's own key and token [default: the state folder's proxy/]
+    #[arg(long, value_name = "PATH")]
+    pub state_dir: Option<PathBuf>,
+    /// Another name or address by which clients call the proxy; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub san: Vec<String>,
+    /// A CA that replicas share: a folder with ca.crt and ca.key, or tls.crt and tls.key
+    #[arg(long, value_name = "PATH")]
+    pub ca_dir: Option<PathBuf>,
+    /// A token that replicas share
+    #[arg(long, value_name = "PATH", conflicts_with = "new_token")]
+    pub token_file: Option<PathBuf>,
+    /// Make a new token; the one before ends
+    #[arg(long)]
+    pub new_token: bool,
+    /// Callers may show certificates of this CA (PEM)
+    #[arg(long, value_name = "PATH")]
+    pub client_ca: Option<PathBuf>,
+    /// Callers may show ServiceAccount tokens, which the home cluster reviews
+    #[arg(long)]
+    pub token_review: bool,
+    /// Where metrics, health and state are served; `none` serves none
+    #[arg(long, value_name = "ADDRESS", default_value_t = serve::AdminAt::default())]
+    pub admin: serve::AdminAt,
+    /// The region the proxy is in
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub region: String,
+    /// How long requests and streams may take to end once the proxy is told to (`30s`, `2m`, or seconds)
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_seconds)]
+    pub drain: u32,
+    /// How the log is written, on stderr
+    #[arg(long, value_enum, default_value_t)]
+    pub log_format: log::LogFormat,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use super::fan_out::{Fleet, Limits};
 use super::get::{Streams, write};
 use super::{Cli, Command, ConfigCommand, DemoCommand, FanOutArgs, FleetArgs};
-use super::{describe, events, get, inspect, route, screen};
+use super::{describe, events, get, inspect, route, screen, serve};
 use crate::config::{self, Config, Environment, Flags, Loaded, Selection};
 use crate::engine::clock;
 use crate::engine::cluster::{Connector, Inventory as _, Listing};
@@ -13,6 +13,7 @@ use crate::engine::k8s::credentials::plugin::detach::{self, Launcher};
 use crate::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use crate::engine::k8s::endpoint::Endpoints;
 use crate::engine::k8s::inventory::FleetInventory;
+use crate::engine::proxy::listen::sockets::Inherited;
 use crate::error::{ErrorKind, UserError};
 use clap::{CommandFactory as _, Parser as _};
 use futures::StreamExt as _;
@@ -31,7 +32,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(code) = detach::become_plugin(arguments.iter().cloned()) {
         return code;
     }
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(serve::as_command(arguments)) {
         Ok(cli) => cli,
         Err(refusal) => {
             // Help and version are answers; all else is a mistake in the command line.
@@ -42,8 +43,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     // What the system refuses stays as it was: connects then fail one by one, and say why.
     sockets::raise_limit();
-    let result = runtime().and_then(|runtime| {
-        let result = runtime.block_on(run(&cli));
+    // Before there is a second thread: the environment is changed.
+    let inherited =
+        if matches!(cli.command, Some(Command::Serve(_))) { Inherited::take() } else { Ok(Inherited::default()) };
+    let result = inherited.and_then(|inherited| Ok((runtime()?, inherited))).and_then(|(runtime, inherited)| {
+        let result = runtime.block_on(run(&cli, inherited));
         // Reads of terminal or files that block cannot be cancelled; nothing they do matters now.
         runtime.shutdown_background();
         result
@@ -90,7 +94,11 @@ fn fan_out(command: Option<&Command>) -> Option<&FanOutArgs> {
         Command::Events(args) => Some(&args.fan_out),
         Command::Clusters(args) => Some(&args.fan_out),
         Command::Doctor(args) => Some(&args.fan_out),
-        Command::Config { .. } | Command::Completion { .. } | Command::Demo { .. } | Command::Route(_) => None,
+        Command::Config { .. }
+        | Command::Completion { .. }
+        | Command::Demo { .. }
+        | Command::Route(_)
+        | Command::Serve(_) => None,
     }
 }
 
@@ -113,6 +121,7 @@ pub(super) struct Access {
     pub inventory: FleetInventory,
     /// Filled by the inventory.
     pub endpoints: Endpoints,
+    pub surroundings: Surroundings,
     pub connector: Arc<dyn Connector>,
 }
 
@@ -127,9 +136,11 @@ pub(super) fn access(settings: &Settings, terminal: Terminal) -> Access {
             .with_plugins(Arc::clone(&surroundings.plugins));
     let connector = Arc::new(K8sConnector::new(endpoints.clone(), surroundings));
     Access { inventory, endpoints, connector }
+    let connector = Arc::new(K8sConnector::new(endpoints.clone(), surroundings.clone()));
+    Access { inventory, endpoints, surroundings, connector }
 }
 
-async fn run(cli: &Cli) -> Result<u8, UserError> {
+async fn run(cli: &Cli, inherited: Inherited) -> Result<u8, UserError> {
     let settings = Settings::load(cli)?;
     match &cli.command {
         None => screen::run(cli, &settings, screen::Stage::of(&cli.screen)).await,
@@ -140,6 +151,8 @@ async fn run(cli: &Cli) -> Result<u8, UserError> {
             Ok(0)
         }
         Some(Command::Route(args)) => route::run(&args.command, cli, &settings).await,
+        Some(Command::Route(args)) => route::run(&args.command),
+        Some(Command::Serve(args)) => serve::run(cli, args, &settings, inherited).await,
         Some(Command::Config { command: ConfigCommand::Effective }) => {
             let mut text = config::effective(&settings.config, &settings.environment).join("\n");
             text.push('\n');
@@ -161,7 +174,11 @@ async fn ask(cli: &Cli, settings: &Settings, command: &Command) -> Result<u8, Us
         Command::Get(args) => get::run(args, &fleet, &mut streams).await,
         Command::Describe(args) => describe::run(args, &fleet, &mut streams).await,
         Command::Events(args) => events::run(args, &fleet, &mut streams).await,
-        Command::Config { .. } | Command::Completion { .. } | Command::Demo { .. } | Command::Route(_) => Ok(0),
+        Command::Config { .. }
+        | Command::Completion { .. }
+        | Command::Demo { .. }
+        | Command::Route(_)
+        | Command::Serve(_) => Ok(0),
     }
 }
 

@@ -5,19 +5,23 @@
 //! `audit` and `metrics` when its answer's body ends. `carry` joins them; nothing else does.
 
 pub mod admin;
+mod assembly;
 pub mod audit;
 pub mod body;
 pub mod cache;
 pub mod caller;
+pub mod carry;
 pub mod config;
 pub mod edge;
 pub mod limit;
 pub mod listen;
 pub mod metrics;
 pub mod options;
+mod pictures;
 pub mod refusal;
 pub mod request;
 pub mod rules;
+pub mod running;
 pub mod source;
 pub mod tail;
 pub mod target;

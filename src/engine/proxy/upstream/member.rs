@@ -12,6 +12,7 @@ use crate::engine::proxy::body::Outgoing;
 use crate::engine::proxy::config::{RetrySettings, UpstreamCluster};
 use crate::engine::proxy::refusal::Refusal;
 use crate::engine::proxy::request::Class;
+use crate::engine::proxy::target::Standing;
 use crate::model::route::{EndpointFacts, EndpointHealth, Fence, UpstreamFacts};
 use crate::model::text::Text;
 use http::header::{AUTHORIZATION, HOST};
@@ -30,19 +31,6 @@ const PLACE_WAIT: Duration = Duration::from_secs(10);
 const CAPACITY: u32 = 400;
 /// API servers of one cluster that can be told apart while sending again.
 const TRIED_MAX: usize = 64;
-
-/// What the choice between clusters asks of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    /// An API server of it may be asked.
-    pub routable: bool,
-    /// New keys may go there.
-    pub takes_new: bool,
-    /// Requests under way.
-    pub load: u32,
-    /// Requests it could take beside them.
-    pub free: u32,
-}
 
 /// What the member must know of a request besides its bytes.
 #[derive(Debug, Clone, Copy)]

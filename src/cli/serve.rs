@@ -1,0 +1,263 @@
+//! `qd serve`: the routing proxy without a screen, until it is told to end.
+
+use super::get::write;
+use super::log::{self, LogFormat};
+use super::run::{Access, Settings, access};
+use super::selected::Selected;
+use super::{Cli, ServeArgs};
+use crate::config::Environment;
+use crate::engine::clock::Clock;
+use crate::engine::k8s::credentials::plugin::Terminal;
+use crate::engine::proxy::admin;
+use crate::engine::proxy::listen::sockets::Inherited;
+use crate::engine::proxy::listen::{Drained, Ending, systemd};
+use crate::engine::proxy::options::ServeOptions;
+use crate::engine::proxy::running::{Proxy, Start};
+use crate::engine::proxy::source::{Ground, Loader, Source};
+use crate::error::{ErrorKind, UserError};
+use std::ffi::OsString;
+use std::fmt::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
+
+/// `--admin`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdminAt(Option<SocketAddr>);
+
+impl Default for AdminAt {
+    fn default() -> Self {
+        Self(Some(admin::ADDRESS))
+    }
+}
+
+impl FromStr for AdminAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+        let parsed = numeric.as_deref().unwrap_or(text).parse();
+        parsed.map(|address| Self(Some(address))).map_err(|_| format!("`{text}` is no HOST:PORT; write 127.0.0.1:6480"))
+    }
+}
+
+impl fmt::Display for AdminAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+/// Reads `--publish-mode`: octal, of a file its owner can read and nobody can write or run but its owner.
+pub(super) fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).map_err(|_| format!("`{text}` is no mode; write 600, 640 or 644"))?;
+    let fits = mode & 0o600 == 0o600 && mode & !0o644 == 0;
+    if fits { Ok(mode) } else { Err(format!("`{text}`: write 600, 640, 604 or 644")) }
+}
+
+/// `qd --serve` is `qd serve`: the flag becomes the command, at its place.
+pub(super) fn as_command(arguments: Vec<OsString>) -> Vec<OsString> {
+    let mut is_done = false;
+    let one = |argument: OsString| {
+        if !is_done && argument == "--serve" {
+            is_done = true;
+            return OsString::from("serve");
+        }
+        argument
+    };
+    arguments.into_iter().map(one).collect()
+}
+
+/// Serves until SIGTERM or SIGINT, and drains then.
+pub(super) async fn run(
+    cli: &Cli,
+    args: &ServeArgs,
+    settings: &Settings,
+    inherited: Inherited,
+) -> Result<u8, UserError> {
+    let environment = &settings.environment;
+    let _log = log::to_stderr(args.log_format, cli.fleet.verbose)
+        .map_err(|why| UserError::new(ErrorKind::Internal, format!("the log did not start: {why}")))?;
+    let options = options(args, environment)?;
+    let source = source(args.proxy_config.as_deref(), environment)?;
+    let loader = Loader::new(source, Arc::clone(environment), options.state_dir.clone());
+    let Access { inventory, endpoints, surroundings, connector } = access(settings, Terminal::Taken);
+    let nudge = Arc::new(Notify::new());
+    let ground = Ground {
+        inventory: Arc::new(Selected::new(inventory, &cli.fleet)),
+        endpoints,
+        connector,
+        nudge: Arc::clone(&nudge),
+    };
+    let uid = rustix::process::getuid().as_raw();
+    let own = (uid, environment.user.clone().unwrap_or_else(|| format!("uid:{uid}")));
+    // From here on: who says stop during the start means it.
+    let signals = Signals::open()?;
+    let origin = loader.origin();
+    let told = options.clone();
+    let start = Start { options, loader, ground, surroundings, inherited, own, clock: Clock::Wall.start() };
+    let proxy = Proxy::start(start).await?;
+    say(&proxy, &origin, &told, args.log_format, environment)?;
+    let following = AbortOnDropHandle::new(tokio::spawn(signals.follow(proxy.ending(), nudge)));
+    let drained = proxy.run().await?;
+    drop(following);
+    ended(drained);
+    Ok(0)
+}
+
+fn options(args: &ServeArgs, environment: &Environment) -> Result<ServeOptions, UserError> {
+    let here = &environment.working_folder;
+    let path = |path: &Path| environment.resolve(&path.to_string_lossy(), here);
+    let state_dir = match (&args.state_dir, &environment.state_folder) {
+        (Some(given), _) => path(given),
+        (None, Some(folder)) => folder.join("proxy"),
+        (None, None) => {
+            return Err(UserError::new(ErrorKind::Usage, "there is no home folder for the proxy's key and token")
+                .hint("name a folder with --state-dir"));
+        }
+    };
+    let defaults = ServeOptions::under(state_dir);
+    Ok(ServeOptions {
+        listen: if args.listen.is_empty() { defaults.listen.clone() } else { args.listen.clone() },
+        listen_is_chosen: !args.listen.is_empty(),
+        per_cluster: args.listen_per_cluster,
+        names: args.san.clone(),
+        publish_dir: args.publish_dir.as_deref().map_or_else(|| defaults.publish_dir.clone(), path),
+        publish_mode: args.publish_mode,
+        ca_dir: args.ca_dir.as_deref().map(path),
+        token_file: args.token_file.as_deref().map(path),
+        new_token: args.new_token,
+        client_ca: args.client_ca.as_deref().map(path),
+        token_review: args.token_review,
+        admin: args.admin.0,
+        region: args.region.clone(),
+        drain: Duration::from_secs(u64::from(args.drain)),
+        ..defaults
+    })
+}
+
+/// What `--proxy-config` names.
+pub(super) fn source(given: Option<&str>, environment: &Environment) -> Result<Source, UserError> {
+    let Some(text) = given else { return Ok(Source::Inventory) };
+    Source::parse(text, |path| environment.resolve(path, &environment.working_folder))
+        .map_err(|why| UserError::new(ErrorKind::Usage, format!("--proxy-config {text}: {why}")))
+}
+
+/// Prints what was done and where; to a log that programs read, as one event.
+fn say(
+    proxy: &Proxy,
+    origin: &str,
+    options: &ServeOptions,
+    format: LogFormat,
+    environment: &Environment,
+) -> Result<(), UserError> {
+    let (clusters, home) = proxy.clusters();
+    let home = home.as_deref().unwrap_or("none");
+    for finding in proxy.findings() {
+        tracing::warn!(place = %finding.place, code = %finding.code, "{}", finding.text);
+    }
+    for note in proxy.notes() {
+        tracing::warn!("{note}");
+    }
+    if format == LogFormat::Json {
+        tracing::info!(clusters = clusters.len(), home, rules = proxy.rules(), origin, "serving");
+        return Ok(());
+    }
+    let mut text =
+        format!("serving {} clusters, {} rules from {origin}; home is {home}\n", clusters.len(), proxy.rules());
+    for one in proxy.listening() {
+        let whose = one.cluster.as_deref().map_or(String::new(), |cluster| format!("  {cluster} only"));
+        // Writing into a String does not fail.
+        let _ = writeln!(text, "  {:<10} {}{whose}", "at", one.address);
+    }
+    let kubeconfig = environment.shorten(&options.publish_dir.join("kubeconfig"));
+    let _ = writeln!(text, "  {:<10} export KUBECONFIG={kubeconfig}", "use it");
+    if let Some(address) = proxy.admin() {
+        let _ = writeln!(text, "  {:<10} http://{address}/metrics", "metrics");
+    }
+    let _ = writeln!(
+        text,
+        "  {:<10} ctrl-c drains for {}s; SIGHUP reads the configuration again",
+        "end",
+        options.drain.as_secs()
+    );
+    write(&mut std::io::stdout(), &text)
+}
+
+fn ended(drained: Drained) {
+    let Drained { requests_ended, requests_cut, streams_ended, streams_cut } = drained;
+    tracing::info!(requests_ended, requests_cut, streams_ended, streams_cut, "drained");
+}
+
+/// What the system may tell a server.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn open() -> Result<Self, UserError> {
+        let open = |kind| {
+            signal(kind)
+                .map_err(|why| UserError::new(ErrorKind::Internal, format!("signals cannot be received: {why}")))
+        };
+        Ok(Self {
+            terminate: open(SignalKind::terminate())?,
+            interrupt: open(SignalKind::interrupt())?,
+            hangup: open(SignalKind::hangup())?,
+        })
+    }
+
+    /// The first to end drains, the second cuts.
+    async fn follow(mut self, ending: Ending, nudge: Arc<Notify>) {
+        loop {
+            tokio::select! {
+                _ = self.hangup.recv() => nudge.notify_one(),
+                _ = self.terminate.recv() => end(&ending),
+                _ = self.interrupt.recv() => end(&ending),
+            }
+        }
+    }
+}
+
+fn end(ending: &Ending) {
+    if ending.drain.is_cancelled() {
+        tracing::warn!("told to end again: what runs is cut");
+        ending.cut.cancel();
+    } else {
+        tracing::info!("draining; once more ends at once");
+        systemd::stopping();
+        ending.drain.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_lets_nobody_else_write() {
+        assert_eq!(mode("644"), Ok(0o644));
+        for wrong in ["666", "755", "400", "x", ""] {
+            assert!(mode(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_flag_is_the_command() {
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(as_command(words("qd --serve --listen 6443")), words("qd serve --listen 6443"));
+        assert_eq!(as_command(words("qd get pods")), words("qd get pods"));
+    }
+}

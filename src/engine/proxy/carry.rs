@@ -1,0 +1,155 @@
+//! One request's way, from its head to the last byte of its answer.
+//!
+//! The order is part of the safety: fit to be read, caller known, request understood, cluster chosen, allowed to go now,
+//! and only then dressed with an identity and sent. Everything is recorded when the answer's body ends, by whatever end.
+
+mod answer;
+mod end;
+mod labels;
+mod mirror;
+mod scene;
+mod turn;
+
+pub use answer::Answer;
+pub use scene::Scene;
+
+use crate::engine::clock::{self, Running};
+use crate::engine::proxy::audit::Ids;
+use crate::engine::proxy::caller::{Caller, Shown};
+use crate::engine::proxy::edge::{self, Hosts};
+use crate::engine::proxy::limit::Admission;
+use crate::engine::proxy::listen::{Peer, Serve};
+use crate::engine::proxy::metrics::Metrics;
+use crate::engine::proxy::refusal::Refusal;
+use crate::engine::proxy::request;
+use crate::engine::proxy::tail::Tail;
+use crate::engine::proxy::target::Targets;
+use arc_swap::ArcSwap;
+use end::Observed;
+use http::header::CONNECTION;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use mirror::Mirror;
+use std::sync::Arc;
+use turn::Turn;
+
+/// The service behind all listeners.
+#[derive(Debug)]
+pub struct Carry {
+    scene: ArcSwap<Scene>,
+    targets: Targets,
+    admission: Admission,
+    metrics: Arc<Metrics>,
+    hosts: Hosts,
+    clock: Running,
+    mirror: Mirror,
+    tail: Tail,
+    ids: Ids,
+}
+
+impl Carry {
+    /// Serves `scene` to whoever asks one of `hosts`.
+    pub fn new(scene: Scene, metrics: Arc<Metrics>, hosts: Hosts, clock: Running) -> Self {
+        Self {
+            admission: Admission::new(&scene.config.limits),
+            targets: Targets::new(clock::seed()),
+            scene: ArcSwap::from_pointee(scene),
+            metrics,
+            hosts,
+            clock,
+            mirror: Mirror::default(),
+            tail: Tail::default(),
+            ids: Ids::new(clock::seed()),
+        }
+    }
+
+    /// Puts another configuration in force; requests under way end with the one they began with.
+    pub fn install(&self, scene: Scene) {
+        self.admission.apply(&scene.config.limits);
+        self.scene.store(Arc::new(scene));
+    }
+
+    /// The configuration in force.
+    pub fn scene(&self) -> Arc<Scene> {
+        self.scene.load_full()
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The last requests.
+    pub fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    pub fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// The answer of a cluster, or why there is none.
+    async fn answer(
+        self: &Arc<Self>,
+        parts: &mut Parts,
+        body: Incoming,
+        peer: &Peer,
+        observed: &mut Observed,
+    ) -> Result<Response<Answer>, Refusal> {
+        edge::check(parts, &self.hosts, peer.h2)?;
+        let scene = Arc::clone(observed.scene());
+        let upgrade = edge::upgrade::upgrade(parts)?;
+        // A tunnel needs the connection, which hyper keeps in the request's extensions.
+        let connection = upgrade.and_then(|_| parts.extensions.remove::<hyper::upgrade::OnUpgrade>());
+        let target = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+        let info = request::parse(parts.method.as_str(), target).map_err(request::Unreadable::refusal)?;
+        let known = self.caller(&scene, parts, peer).await;
+        if let Some(audit) = &scene.audit {
+            audit.room().await;
+        }
+        observed.understood(&info, &parts.headers, known.as_ref().ok());
+        let caller = known?;
+        let mut turn = Turn { carry: self, scene: &scene, peer, parts, caller: &caller, info, observed };
+        match (upgrade, connection) {
+            (Some(protocol), Some(connection)) => turn.tunnelled(protocol, connection, body).await,
+            (Some(_), None) | (None, _) => turn.carried(body).await,
+        }
+    }
+
+    async fn caller(&self, scene: &Scene, parts: &Parts, peer: &Peer) -> Result<Arc<Caller>, Refusal> {
+        let certificate = peer.certificate.as_deref().map(AsRef::as_ref);
+        scene.callers.authenticate(&parts.headers, Shown { certificate, uid: peer.uid }).await
+    }
+}
+
+impl Serve for Carry {
+    type Body = Answer;
+
+    async fn serve(self: Arc<Self>, request: Request<Incoming>, peer: Arc<Peer>) -> Response<Answer> {
+        let (mut parts, body) = request.into_parts();
+        let closes = edge::check::closes(&parts);
+        let mut observed = Observed::begin(&self, &parts, &peer);
+        let mut response = match self.answer(&mut parts, body, &peer, &mut observed).await {
+            Ok(response) => response,
+            Err(refusal) => {
+                let response = answer::refused(&refusal);
+                observed.refused(refusal);
+                response
+            }
+        };
+        if closes {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        observed.attach(response)
+    }
+
+    fn broken(&self) -> Response<Answer> {
+        let refusal = Refusal::new(500, "InternalError", "panic", "the proxy failed at this request; its log says why");
+        self.metrics.rejected(refusal.label);
+        answer::refused(&refusal)
+    }
+}

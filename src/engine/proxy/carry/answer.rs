@@ -1,0 +1,167 @@
+//! The body of an answer, and what is done when it ends: by its last byte, by an error, or because nobody wants more.
+
+use crate::engine::proxy::refusal::Refusal;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// An answer's body. Frames and trailers pass untouched.
+#[derive(Debug)]
+pub struct Answer {
+    kind: Kind,
+    /// Told how many bytes went out, when this is dropped.
+    end: Option<Box<dyn Ended>>,
+    sent: u64,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Empty,
+    Whole(Bytes),
+    Stream(Incoming),
+    /// Ends early where the cancellation says so and nothing is waiting: a watch that its client takes up again.
+    Watch(Incoming, Pin<Box<WaitForCancellationFutureOwned>>),
+}
+
+/// What waits for the end of an answer.
+pub(super) trait Ended: Send + std::fmt::Debug {
+    /// All is over; so many bytes of body went out. Called once.
+    fn ended(&mut self, sent: u64);
+}
+
+impl Answer {
+    pub(super) fn empty() -> Self {
+        Self { kind: Kind::Empty, end: None, sent: 0 }
+    }
+
+    pub(super) fn whole(bytes: impl Into<Bytes>) -> Self {
+        Self { kind: Kind::Whole(bytes.into()), end: None, sent: 0 }
+    }
+
+    pub(super) fn stream(body: Incoming) -> Self {
+        Self { kind: Kind::Stream(body), end: None, sent: 0 }
+    }
+
+    /// A stream that may end as soon as `ending` is cancelled.
+    pub(super) fn watch(body: Incoming, ending: &CancellationToken) -> Self {
+        let ending = Box::pin(ending.clone().cancelled_owned());
+        Self { kind: Kind::Watch(body, ending), end: None, sent: 0 }
+    }
+
+    /// With `end` told when it is over.
+    #[must_use]
+    pub(super) fn then(mut self, end: Box<dyn Ended>) -> Self {
+        self.end = Some(end);
+        self
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = self.get_mut();
+        let frame = match &mut this.kind {
+            Kind::Empty => return Poll::Ready(None),
+            Kind::Stream(body) => std::task::ready!(Pin::new(body).poll_frame(cx)),
+            Kind::Watch(body, ending) => match Pin::new(body).poll_frame(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    std::task::ready!(ending.as_mut().poll(cx));
+                    None
+                }
+            },
+            Kind::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                this.kind = Kind::Empty;
+                (!bytes.is_empty()).then(|| Ok(Frame::data(bytes)))
+            }
+        };
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            this.sent += data.len() as u64;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Empty => true,
+            Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Stream(body) | Kind::Watch(body, _) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Stream(body) => body.size_hint(),
+            // It may end sooner.
+            Kind::Watch(..) => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(mut end) = self.end.take() {
+            end.ended(self.sent);
+        }
+    }
+}
+
+/// A refusal as kubectl prints it well.
+pub(super) fn refused(refusal: &Refusal) -> Response<Answer> {
+    let mut response = Response::new(Answer::whole(refusal.status()));
+    *response.status_mut() = StatusCode::from_u16(refusal.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(seconds) = refusal.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if refusal.code == 401 {
+        headers.insert(WWW_AUTHENTICATE, crate::engine::proxy::caller::CHALLENGE);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+    use parking_lot::Mutex;
+    use std::sync::Arc;
+
+    #[derive(Debug)]
+    struct Told(Arc<Mutex<Vec<u64>>>);
+
+    impl Ended for Told {
+        fn ended(&mut self, sent: u64) {
+            self.0.lock().push(sent);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_is_told_once_with_what_went_out() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let answer = Answer::whole("abc").then(Box::new(Told(Arc::clone(&told))));
+        assert_eq!(answer.size_hint().exact(), Some(3));
+        assert_eq!(answer.collect().await.expect("no error").to_bytes(), "abc");
+        drop(Answer::whole("never read").then(Box::new(Told(Arc::clone(&told)))));
+        assert_eq!(*told.lock(), [3, 0]);
+    }
+
+    #[test]
+    fn a_refusal_says_what_clients_act_on() {
+        let response = refused(&Refusal::new(503, "ServiceUnavailable", "no_endpoint", "none left").retry_after(1));
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+        assert!(refused(&Refusal::new(401, "Unauthorized", "x", "y")).headers().contains_key(WWW_AUTHENTICATE));
+    }
+}
