@@ -133,10 +133,8 @@ pub enum ConfigCommand {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Proxy")]
 pub struct ServeArgs {
-    /// Rules and clusters: a file, a folder, or configmap:NAMESPACE/NAME[,secret:NAME] of the home cluster. Without it,
-    /// the inventory is served with the current context as home
-    #[arg(long, value_name = "SOURCE")]
-    pub proxy_config: Option<String>,
+    #[command(flatten)]
+    pub source: SourceArgs,
     /// Where clients come in: HOST:PORT or unix:PATH; may be given several times [default: 127.0.0.1:6443]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<Address>,
@@ -149,9 +147,6 @@ pub struct ServeArgs {
     /// The mode of what is published
     #[arg(long, value_name = "OCTAL", default_value = "600", value_parser = serve::mode)]
     pub publish_mode: u32,
-    /// The folder of the proxy's own key and token [default: the state folder's proxy/]
-    #[arg(long, value_name = "PATH")]
-    pub state_dir: Option<PathBuf>,
     /// Another name or address by which clients call the proxy; may be given several times
     #[arg(long, value_name = "NAME")]
     pub san: Vec<String>,

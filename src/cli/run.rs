@@ -134,8 +134,6 @@ pub(super) fn access(settings: &Settings, terminal: Terminal) -> Access {
     let inventory =
         FleetInventory::new(Arc::clone(&settings.config), Arc::clone(&settings.environment), endpoints.clone())
             .with_plugins(Arc::clone(&surroundings.plugins));
-    let connector = Arc::new(K8sConnector::new(endpoints.clone(), surroundings));
-    Access { inventory, endpoints, connector }
     let connector = Arc::new(K8sConnector::new(endpoints.clone(), surroundings.clone()));
     Access { inventory, endpoints, surroundings, connector }
 }
@@ -151,7 +149,6 @@ async fn run(cli: &Cli, inherited: Inherited) -> Result<u8, UserError> {
             Ok(0)
         }
         Some(Command::Route(args)) => route::run(&args.command, cli, &settings).await,
-        Some(Command::Route(args)) => route::run(&args.command),
         Some(Command::Serve(args)) => serve::run(cli, args, &settings, inherited).await,
         Some(Command::Config { command: ConfigCommand::Effective }) => {
             let mut text = config::effective(&settings.config, &settings.environment).join("\n");

@@ -2,8 +2,8 @@
 
 use super::get::write;
 use super::log::{self, LogFormat};
-use super::run::{Access, Settings, access};
-use super::selected::Selected;
+use super::route::source;
+use super::run::{Settings, access};
 use super::{Cli, ServeArgs};
 use crate::config::Environment;
 use crate::engine::clock::Clock;
@@ -13,7 +13,6 @@ use crate::engine::proxy::listen::sockets::Inherited;
 use crate::engine::proxy::listen::{Drained, Ending, systemd};
 use crate::engine::proxy::options::ServeOptions;
 use crate::engine::proxy::running::{Proxy, Start};
-use crate::engine::proxy::source::{Ground, Loader, Source};
 use crate::error::{ErrorKind, UserError};
 use std::ffi::OsString;
 use std::fmt::{self, Write as _};
@@ -88,17 +87,13 @@ pub(super) async fn run(
     let environment = &settings.environment;
     let _log = log::to_stderr(args.log_format, cli.fleet.verbose)
         .map_err(|why| UserError::new(ErrorKind::Internal, format!("the log did not start: {why}")))?;
-    let options = options(args, environment)?;
-    let source = source(args.proxy_config.as_deref(), environment)?;
-    let loader = Loader::new(source, Arc::clone(environment), options.state_dir.clone());
-    let Access { inventory, endpoints, surroundings, connector } = access(settings, Terminal::Taken);
+    let options = options(args, settings)?;
+    let loader = source::loader(&args.source, settings)?;
+    // Nobody is asked anything in a request's way.
+    let access = access(settings, Terminal::Taken);
+    let surroundings = access.surroundings.clone();
     let nudge = Arc::new(Notify::new());
-    let ground = Ground {
-        inventory: Arc::new(Selected::new(inventory, &cli.fleet)),
-        endpoints,
-        connector,
-        nudge: Arc::clone(&nudge),
-    };
+    let ground = source::ground(access, &cli.fleet, Arc::clone(&nudge));
     let uid = rustix::process::getuid().as_raw();
     let own = (uid, environment.user.clone().unwrap_or_else(|| format!("uid:{uid}")));
     // From here on: who says stop during the start means it.
@@ -115,17 +110,10 @@ pub(super) async fn run(
     Ok(0)
 }
 
-fn options(args: &ServeArgs, environment: &Environment) -> Result<ServeOptions, UserError> {
-    let here = &environment.working_folder;
-    let path = |path: &Path| environment.resolve(&path.to_string_lossy(), here);
-    let state_dir = match (&args.state_dir, &environment.state_folder) {
-        (Some(given), _) => path(given),
-        (None, Some(folder)) => folder.join("proxy"),
-        (None, None) => {
-            return Err(UserError::new(ErrorKind::Usage, "there is no home folder for the proxy's key and token")
-                .hint("name a folder with --state-dir"));
-        }
-    };
+fn options(args: &ServeArgs, settings: &Settings) -> Result<ServeOptions, UserError> {
+    let environment = &settings.environment;
+    let path = |path: &Path| environment.resolve(&path.to_string_lossy(), &environment.working_folder);
+    let state_dir = source::state_dir(&args.source, settings)?;
     let defaults = ServeOptions::under(state_dir);
     Ok(ServeOptions {
         listen: if args.listen.is_empty() { defaults.listen.clone() } else { args.listen.clone() },
@@ -144,13 +132,6 @@ fn options(args: &ServeArgs, environment: &Environment) -> Result<ServeOptions, 
         drain: Duration::from_secs(u64::from(args.drain)),
         ..defaults
     })
-}
-
-/// What `--proxy-config` names.
-pub(super) fn source(given: Option<&str>, environment: &Environment) -> Result<Source, UserError> {
-    let Some(text) = given else { return Ok(Source::Inventory) };
-    Source::parse(text, |path| environment.resolve(path, &environment.working_folder))
-        .map_err(|why| UserError::new(ErrorKind::Usage, format!("--proxy-config {text}: {why}")))
 }
 
 /// Prints what was done and where; to a log that programs read, as one event.

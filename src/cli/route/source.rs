@@ -1,7 +1,7 @@
 //! A proxy's configuration as the command line names it: the one place where `qd serve` and `qd route` come by the
 //! source, what it is read with, and the state folder.
 
-use crate::cli::run::{Settings, access};
+use crate::cli::run::{Access, Settings, access};
 use crate::cli::selected::Selected;
 use crate::cli::{FleetArgs, SourceArgs};
 use crate::engine::k8s::credentials::plugin::Terminal;
@@ -43,9 +43,7 @@ pub(in crate::cli) fn state_dir(args: &SourceArgs, settings: &Settings) -> Resul
 
 /// What readings are made on: the inventory with only those clusters that are meant, and the way to the home cluster.
 /// Everything is read again when `nudge` is notified.
-pub(in crate::cli) fn ground(fleet: &FleetArgs, settings: &Settings, nudge: Arc<Notify>) -> Ground {
-    // Nobody is asked anything in a request's way.
-    let access = access(settings, Terminal::Taken);
+pub(in crate::cli) fn ground(access: Access, fleet: &FleetArgs, nudge: Arc<Notify>) -> Ground {
     Ground {
         inventory: Arc::new(Selected::new(access.inventory, fleet)),
         endpoints: access.endpoints,
@@ -56,7 +54,8 @@ pub(in crate::cli) fn ground(fleet: &FleetArgs, settings: &Settings, nudge: Arc<
 
 /// What the source says now.
 pub(super) async fn reading(loader: &Loader, fleet: &FleetArgs, settings: &Settings) -> Result<Reading, Refused> {
-    look(loader, &ground(fleet, settings, Arc::default())).await
+    // Nobody is asked anything: the way is that of a server.
+    look(loader, &ground(access(settings, Terminal::Taken), fleet, Arc::default())).await
 }
 
 /// A configuration that cannot be used, with all that is wrong with it.
