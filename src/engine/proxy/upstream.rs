@@ -7,6 +7,7 @@
 pub mod breaker;
 mod dial;
 mod failure;
+mod gate;
 mod h1;
 mod h2;
 pub mod health;

@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection: one request at a time, kept for the next while the server keeps it.
 
 use super::failure::{Cause, Failure};
+use super::gate::{Gate, Gated, Open};
 use super::pool::Pool;
 use crate::engine::k8s::client::connector::Socket;
 use crate::engine::proxy::body::Outgoing;
@@ -33,6 +34,7 @@ impl Drop for Seat {
 /// A connection in use, or waiting for its next request.
 pub(super) struct Single {
     pub(super) sender: http1::SendRequest<Outgoing>,
+    gate: Arc<Gate>,
     seat: Seat,
     /// When it fell idle.
     pub(super) since: Instant,
@@ -41,12 +43,18 @@ pub(super) struct Single {
 impl Single {
     pub(super) async fn open(io: TokioIo<Socket>, seat: Seat, severed: &CancellationToken) -> Result<Self, Failure> {
         let (sender, connection) = builder().handshake(io).await.map_err(|e| Failure::of(&e, true))?;
+        let (gated, gate) = Gated::new(connection);
         tokio::spawn(severed.clone().run_until_cancelled_owned(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = gated.await {
                 tracing::debug!(%error, "a connection to a cluster ended");
             }
         }));
-        Ok(Self { sender, seat, since: Instant::now() })
+        Ok(Self { sender, gate, seat, since: Instant::now() })
+    }
+
+    /// To send on while the second is held; `None` when the connection has ended.
+    pub(super) fn sender(&mut self) -> Option<(&mut http1::SendRequest<Outgoing>, Open<'_>)> {
+        self.gate.enter().map(|open| (&mut self.sender, open))
     }
 
     /// Its answer has ended, or nobody wants the rest of it: keeps it if it can serve again.

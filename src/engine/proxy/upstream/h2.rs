@@ -1,6 +1,7 @@
 //! One HTTP/2 connection whose streams are counted: the 101st request never waits behind a hundred watches.
 
 use super::failure::{Cause, Failure};
+use super::gate::{Gate, Gated, Open};
 use crate::engine::k8s::client::CONNECT_TIMEOUT;
 use crate::engine::k8s::client::connector::Socket;
 use crate::engine::proxy::body::Outgoing;
@@ -33,6 +34,7 @@ const SETTINGS_POLL: Duration = Duration::from_millis(1);
 /// A connection and the streams taken on it.
 pub(super) struct Line {
     sender: http2::SendRequest<Outgoing>,
+    gate: Arc<Gate>,
     streams: AtomicU32,
     /// What the server allows at present.
     allowed: Arc<AtomicU32>,
@@ -81,12 +83,14 @@ impl Line {
         }
         let allowed = Arc::new(AtomicU32::new(count(connection.current_max_send_streams())));
         let shown = Arc::clone(&allowed);
+        let (mut gated, gate) = Gated::new(connection);
         tokio::spawn(async move {
-            let mut connection = connection;
             // Each request wakes this, so the limit is at most one request old.
             let end = std::future::poll_fn(|cx| {
-                let polled = Pin::new(&mut connection).poll(cx);
-                shown.store(count(connection.current_max_send_streams()), Ordering::Relaxed);
+                let polled = Pin::new(&mut gated).poll(cx);
+                if let Some(connection) = gated.connection() {
+                    shown.store(count(connection.current_max_send_streams()), Ordering::Relaxed);
+                }
                 polled
             });
             if let Err(error) = end.await {
@@ -95,6 +99,7 @@ impl Line {
         });
         Ok(Arc::new(Self {
             sender,
+            gate,
             streams: AtomicU32::new(0),
             allowed,
             retired: AtomicBool::new(false),
@@ -143,8 +148,9 @@ impl Line {
         !self.blamed.swap(true, Ordering::Relaxed)
     }
 
-    pub(super) fn sender(&self) -> http2::SendRequest<Outgoing> {
-        self.sender.clone()
+    /// To send on while the second is held; `None` when the connection has ended.
+    pub(super) fn sender(&self) -> Option<(http2::SendRequest<Outgoing>, Open<'_>)> {
+        self.gate.enter().map(|open| (self.sender.clone(), open))
     }
 }
 

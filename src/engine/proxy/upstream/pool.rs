@@ -293,8 +293,22 @@ impl Slot {
     ) -> Result<Response<Incoming>, (Failure, Option<http::Request<Outgoing>>)> {
         let bare = request.body().is_end_stream();
         let sent = match self {
-            Self::Stream(line) => line.sender().try_send_request(request).await,
-            Self::Single(single) => single.sender.try_send_request(request).await,
+            Self::Stream(line) => {
+                let Some((mut sender, open)) = line.sender() else {
+                    return Err((h1::lost(), Some(request)));
+                };
+                let sent = sender.try_send_request(request);
+                drop(open);
+                sent.await
+            }
+            Self::Single(single) => {
+                let Some((sender, open)) = single.sender() else {
+                    return Err((h1::lost(), Some(request)));
+                };
+                let sent = sender.try_send_request(request);
+                drop(open);
+                sent.await
+            }
         };
         sent.map_err(|mut error| {
             let returned = error.take_message();

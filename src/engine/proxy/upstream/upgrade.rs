@@ -2,6 +2,7 @@
 
 use super::breaker::Outcome;
 use super::failure::{Cause, Failure, Stage};
+use super::gate::Gated;
 use super::h1;
 use super::lease::{Flight, Lease};
 use super::member::{Call, Failed, Member, Sent, authorise, judge, outcome_of};
@@ -159,8 +160,9 @@ async fn exchange(
     let pool = origin.pool()?;
     let dialled = pool.dialler().dial_h1().await.map_err(|e| Failure::unsent(Cause::Dial(e)))?;
     let (mut sender, connection) = h1::builder().handshake(dialled.io).await.map_err(|e| Failure::of(&e, true))?;
+    let (gated, gate) = Gated::new(connection.with_upgrades());
     tokio::spawn(origin.severed().run_until_cancelled_owned(async move {
-        if let Err(error) = connection.with_upgrades().await {
+        if let Err(error) = gated.await {
             tracing::debug!(%error, "a connection for an upgrade ended");
         }
     }));
@@ -174,7 +176,10 @@ async fn exchange(
     headers.insert(HOST, origin.place.host.clone());
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     authorise(headers, origin, grant);
-    let answer = sender.try_send_request(outgoing);
+    let answer = {
+        let _open = gate.enter().ok_or_else(h1::lost)?;
+        sender.try_send_request(outgoing)
+    };
     let answer = match call.deadline {
         None => answer.await,
         Some(until) => match timeout_at(until, answer).await {
