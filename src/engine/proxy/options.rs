@@ -1,26 +1,15 @@
 //! How a proxy is started: the flags of `qd --serve`, and what the console says instead.
 
 use super::listen::address::Address;
+use super::source::Source;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the proxy's configuration is read from.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum ConfigOrigin {
-    /// The clusters of the inventory, the current context as home, and no rules.
-    #[default]
-    Inventory,
-    /// A file or a folder.
-    Path(PathBuf),
-    /// A ConfigMap of the home cluster.
-    ConfigMap { namespace: String, name: String },
-}
-
 /// What one proxy is started with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeOptions {
-    pub config: ConfigOrigin,
+    pub config: Source,
     pub listen: Vec<Address>,
     /// `listen` was chosen by the user; sockets that systemd passes replace what was not.
     pub listen_is_chosen: bool,
@@ -56,7 +45,7 @@ impl ServeOptions {
     /// The defaults of `qd --serve`, with everything it keeps below `state_dir`.
     pub fn under(state_dir: PathBuf) -> Self {
         Self {
-            config: ConfigOrigin::Inventory,
+            config: Source::Inventory,
             listen: vec![Address::default()],
             listen_is_chosen: false,
             per_cluster: None,

@@ -18,11 +18,10 @@ pub use readings::{Ground, look, readings};
 use crate::engine::cluster::Listing;
 use crate::engine::k8s::endpoint::Endpoints;
 use crate::engine::proxy::config::read::Listed;
-use crate::engine::proxy::options::ConfigOrigin;
 use std::path::PathBuf;
 
 /// What `--proxy-config` names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Source {
     /// A file, or a folder of them.
     Path(PathBuf),
@@ -30,6 +29,7 @@ pub enum Source {
     /// unless another is given.
     ConfigMap { namespace: String, name: String, secret: String },
     /// Nothing: every cluster of the inventory, the current context as home, no rules.
+    #[default]
     Inventory,
 }
 
@@ -53,18 +53,6 @@ impl Source {
         }
         let secret = secret.unwrap_or(name).to_owned();
         Ok(Self::ConfigMap { namespace: namespace.to_owned(), name: name.to_owned(), secret })
-    }
-}
-
-impl From<&ConfigOrigin> for Source {
-    fn from(origin: &ConfigOrigin) -> Self {
-        match origin {
-            ConfigOrigin::Inventory => Self::Inventory,
-            ConfigOrigin::Path(path) => Self::Path(path.clone()),
-            ConfigOrigin::ConfigMap { namespace, name } => {
-                Self::ConfigMap { namespace: namespace.clone(), name: name.clone(), secret: name.clone() }
-            }
-        }
     }
 }
 
