@@ -3,11 +3,15 @@
 
 mod table;
 
+use http::HeaderValue;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http2;
 use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
 use quarterdeck::engine::clock::Clock;
+use quarterdeck::engine::proxy::audit::Ids;
 use quarterdeck::engine::proxy::caller::{CHALLENGE, Callers, Shown};
 use quarterdeck::engine::proxy::config::{CallerSettings, Limits, Mode};
 use quarterdeck::engine::proxy::edge::{self, Hosts, Policy, headers};
@@ -47,7 +51,8 @@ impl Front {
         caller: &quarterdeck::engine::proxy::caller::Caller,
     ) -> Result<String, Refusal> {
         let _permit = self.admission.admit(&caller.user, false)?;
-        let audit_id = headers::audit_id(request.headers(), || 0);
+        let given = request.headers().get(headers::AUDIT_ID).map(HeaderValue::as_bytes);
+        let audit_id = HeaderValue::from_str(Ids::new(0).choose(given).as_str()).expect("fit for a header");
         let policy =
             Policy { caller, mode: Mode::Impersonate, allow_impersonation: false, upgrade: None, audit_id: &audit_id };
         let out = edge::outgoing(request.headers(), &policy)?;
@@ -194,6 +199,28 @@ async fn a_caller_is_authenticated_on_every_request() {
     let first = format!("GET /api HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\n\r\n", rig.token);
     let read = rig.raw(&format!("{first}GET /api HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await;
     assert!(read.contains("HTTP/1.1 200") && read.contains("HTTP/1.1 401"), "{read}");
+}
+
+#[tokio::test]
+async fn heads_beyond_the_bounds_get_a_status_of_ours() {
+    let rig = Rig::start();
+    let many: Vec<String> = (0..300).map(|n| format!("X-{n}: a")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let long = format!("X-Long: {}", "a".repeat(270 * 1024));
+    for headers in [&many[..], &[&long]] {
+        let (code, read) = rig.ask("GET /api HTTP/1.1", headers).await;
+        assert!(code == 431 && read.contains("\"kind\":\"Status\""), "{read}");
+    }
+    let io = TokioIo::new(rig.connect(b"h2").await);
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let request = Request::get(format!("https://{}/api", rig.address)).header("x-long", "a".repeat(270 * 1024));
+    let request = request.body(Full::<Bytes>::default()).expect("a fit request");
+    let answer =
+        tokio::time::timeout(DEADLINE, sender.send_request(request)).await.expect("in time").expect("an answer");
+    assert_eq!(answer.status(), 431);
+    let body = answer.into_body().collect().await.expect("a body").to_bytes();
+    assert!(String::from_utf8_lossy(&body).contains("\"kind\":\"Status\""), "{body:?}");
 }
 
 #[tokio::test]

@@ -6,10 +6,11 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Version, header};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Header lines of a request. The listener lets hyper read at least one more, so that this answer is ours.
+/// Header lines of a request; users with many groups need them. The listener lets hyper read more, so that the refusal is
+/// ours.
 pub const HEADERS_MAX: usize = 256;
 
-/// Names and values of all header lines together.
+/// Names and values of all header lines together; large OIDC tokens need them.
 pub const HEADER_BYTES_MAX: usize = 256 * 1024;
 
 /// The port of a `Host` without one.

@@ -23,7 +23,7 @@ pub struct Policy<'a> {
     pub allow_impersonation: bool,
     /// From [`super::upgrade::upgrade`].
     pub upgrade: Option<Protocol>,
-    /// From [`audit_id`]; the server writes it into its own log.
+    /// From [`crate::engine::proxy::audit::Ids`]; the server writes it into its own log.
     pub audit_id: &'a HeaderValue,
 }
 
@@ -95,34 +95,6 @@ fn own_bearer(headers: &HeaderMap, caller: &Caller) -> Result<HeaderValue, Refus
 
 /// The header by which logs of proxy and server join.
 pub const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
-
-/// The caller's `Audit-ID`, where it sent just one and it is fit for a log; else a new one of 128 random bits.
-pub fn audit_id(headers: &HeaderMap, random: impl FnOnce() -> u128) -> HeaderValue {
-    let mut lines = headers.get_all(AUDIT_ID).iter();
-    let fit = |value: &&HeaderValue| {
-        let bytes = value.as_bytes();
-        (1..=64).contains(&bytes.len()) && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    };
-    match (lines.next().filter(fit), lines.next()) {
-        (Some(sent), None) => copy(sent),
-        _ => new_audit_id(random()),
-    }
-}
-
-/// A random UUID, version 4.
-fn new_audit_id(random: u128) -> HeaderValue {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let bits = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let mut text = [b'-'; 36];
-    let places = (0..36).filter(|at| ![8, 13, 18, 23].contains(at));
-    for (nibble, place) in (0..32_u32).rev().zip(places) {
-        let digit = usize::try_from(bits >> (nibble * 4) & 0xf).unwrap_or_default();
-        if let (Some(to), Some(from)) = (text.get_mut::<usize>(place), DIGITS.get(digit)) {
-            *to = *from;
-        }
-    }
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("none"))
-}
 
 /// What becomes of a header by its name alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

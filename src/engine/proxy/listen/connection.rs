@@ -2,6 +2,7 @@
 
 use super::ledger::{Asked, Place, Turn};
 use super::{Peer, Serve};
+use crate::engine::proxy::edge::check;
 use futures::FutureExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
@@ -17,9 +18,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Users with many groups and large OIDC tokens need them.
-const HEADERS_MAX: usize = 256;
-const HEAD_BYTES_MAX: u32 = 256 * 1024;
+/// More than the edge lets in, so that the refusal is a Status of ours; what is beyond these hyper answers without one.
+const HEADERS_MAX: usize = check::HEADERS_MAX + 64;
+const HEAD_BYTES_MAX: u32 = 352 * 1024;
+/// The longest request line hyper reads, and what both protocols count for each header beside its name and value.
+const _: () = assert!(HEAD_BYTES_MAX as usize > check::HEADER_BYTES_MAX + 64 * 1024 + 32 * HEADERS_MAX);
 
 /// What kube-apiserver allows a client on one connection.
 const STREAMS_MAX: u32 = 250;
