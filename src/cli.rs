@@ -6,6 +6,7 @@ pub mod fan_out;
 pub mod get;
 pub mod inspect;
 pub mod log;
+mod own_proxy;
 pub mod progress;
 pub mod route;
 pub mod run;

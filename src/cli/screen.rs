@@ -2,11 +2,13 @@
 
 use super::run::{Access, Settings, access};
 use super::selected::Selected;
-use super::{Cli, DemoServeArgs, ScreenArgs, log};
+use super::{Cli, DemoServeArgs, ScreenArgs, log, own_proxy};
 use crate::demo;
 use crate::engine::fleet::options::{Connect, FleetOptions};
 use crate::engine::k8s::credentials::plugin::Terminal;
 use crate::engine::k8s::inventory::Kubeconfigs;
+use crate::engine::local_proxy::LocalRouter;
+use crate::engine::router::Router;
 use crate::engine::{Engine, EngineOptions, clock};
 use crate::error::{ErrorKind, UserError};
 use crate::model::text::Text;
@@ -73,7 +75,14 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<
             (inventory.with(Kubeconfigs::Memory { label: "demo".to_owned(), text }), "demo", Some("demo"))
         }
     };
-    let options = EngineOptions { fleet: fleet_options(cli, settings, title), ..EngineOptions::default() };
+    let folder =
+        settings.environment.state_folder.clone().map(|folder| state.map_or(folder.clone(), |s| folder.join(s)));
+    let router = folder.and_then(|folder| match &fleet {
+        None => Some(own_proxy::of_fleet(&folder, &cli.fleet)),
+        // Without a folder that can be written to the console goes on without a proxy.
+        Some(fleet) => own_proxy::of_demo(&folder, fleet.kubeconfig()).ok(),
+    });
+    let options = engine_options(fleet_options(cli, settings, title), router);
     let inventory = Selected::new(inventory, &cli.fleet);
     let engine = Engine::start(options, Arc::new(inventory), connector);
     let screen = screen_options(cli, settings, state);
@@ -92,6 +101,13 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<
         Ok(tui::ExitReason::Quit | tui::ExitReason::Signal | tui::ExitReason::InputClosed) => Ok(0),
         Err(why) => Err(UserError::new(ErrorKind::Internal, format!("the terminal failed: {why}"))),
     }
+}
+
+fn engine_options(mut fleet: FleetOptions, router: Option<LocalRouter>) -> EngineOptions {
+    fleet.starts_proxies = router.is_some();
+    let defaults = EngineOptions::default();
+    let router = router.map_or(defaults.router, |router| Arc::new(router) as Arc<dyn Router>);
+    EngineOptions { fleet, router, ..defaults }
 }
 
 fn fleet_options(cli: &Cli, settings: &Settings, title: &str) -> FleetOptions {

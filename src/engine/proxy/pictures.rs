@@ -4,7 +4,6 @@ use super::admin::Pictures;
 use super::config::lines;
 use super::config::read::Reading;
 use super::config::{Action, ProxyConfig, Rule, effective};
-use super::listen::address::Address;
 use super::metrics::{Handles, Scene as Counted};
 use super::running::Shared;
 use super::upstream::Member;
@@ -113,13 +112,9 @@ impl Pictures for Shared {
         let config = &scene.config;
         let name = |place: usize| config.clusters.get(place).map(|c| Text::new(&c.name));
         let rule = |(place, rule)| facts(rule, config, &scene.handles, (place, now));
-        let listener = |address: &Address| match address {
-            Address::Tcp(_) => Text::from(format!("https://{address}")),
-            Address::Unix(_) => Text::from(address.to_string()),
-        };
         Routes {
             at: self.clock.moment().wall,
-            listeners: self.listening.iter().map(|one| listener(&one.address)).collect(),
+            listeners: self.listening.iter().map(|one| Text::from(one.address.to_string())).collect(),
             publish_dir: self.publish_dir.clone(),
             home: config.home.and_then(name),
             rules: config.rules.iter().enumerate().map(rule).collect(),

@@ -1,12 +1,16 @@
 //! Every file of `deploy/` parses, starts `qd` with flags there are, and names metrics there are.
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::Parser as _;
 use quarterdeck::cli::Cli;
+use quarterdeck::config::Environment;
+use quarterdeck::engine::k8s::endpoint::{Endpoint, User};
+use quarterdeck::engine::proxy::config::read::{Context, Document, Listed, read};
 use quarterdeck::engine::proxy::metrics::catalogue;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("deploy can be read") {
@@ -39,11 +43,6 @@ fn commands(document: &Value) -> Vec<Vec<String>> {
     lines.filter(|line| line.first().is_some_and(|program| program == "qd")).collect()
 }
 
-/// Until the command line has `serve`, there is nothing to compare these flags with.
-fn serve_exists() -> bool {
-    Cli::command().find_subcommand("serve").is_some()
-}
-
 #[test]
 fn manifests_start_qd_with_flags_there_are() {
     let mut lines = Vec::new();
@@ -58,11 +57,54 @@ fn manifests_start_qd_with_flags_there_are() {
         let start = start.unwrap_or_else(|| panic!("{} starts nothing", path.display()));
         lines.push(start.replace("%S", "/state").split(' ').map(str::to_owned).collect());
     }
-    for line in lines.iter().filter(|_| serve_exists()) {
+    for line in &lines {
         if let Err(refusal) = Cli::try_parse_from(line) {
             panic!("`{}`: {refusal}", line.join(" "));
         }
     }
+}
+
+#[test]
+fn the_routing_of_the_manifests_is_read() {
+    let endpoint = Endpoint {
+        server: "https://10.0.0.1:443".to_owned(),
+        tls_server_name: None,
+        insecure: false,
+        ca: None,
+        proxy_url: None,
+        disable_compression: false,
+        user: User::default(),
+        timeout_s: 30,
+        label: "in-cluster".to_owned(),
+    };
+    let pod = Listed {
+        name: "in-cluster".to_owned(),
+        context: None,
+        namespace: "default".to_owned(),
+        region: String::new(),
+        labels: BTreeMap::new(),
+        endpoint: Ok(Arc::new(endpoint)),
+    };
+    let (inventory, environment) = ([pod], Environment::default());
+    let context = Context { inventory: &inventory, home: None, environment: &environment, origin: "deploy" };
+    let mut read_ones = 0;
+    for (path, text) in deployed("yaml") {
+        for document in documents(&path, &text) {
+            let parts = ["data", "stringData"].into_iter().filter_map(|key| document.get(key)?.as_object());
+            let texts: Vec<Document> = parts
+                .flatten()
+                .filter(|(name, _)| matches!(name.as_str(), "clusters.yaml" | "routing.yaml"))
+                .filter_map(|(name, text)| Some(Document::remote(name, text.as_str()?)))
+                .collect();
+            if texts.is_empty() {
+                continue;
+            }
+            let reading = read(&texts, &context).unwrap_or_else(|refused| panic!("{}: {refused}", path.display()));
+            assert_eq!((reading.config.home, reading.config.rules.len()), (Some(0), 1), "{}", path.display());
+            read_ones += 1;
+        }
+    }
+    assert_eq!(read_ones, 2, "the sidecar's and the Deployment's");
 }
 
 #[test]

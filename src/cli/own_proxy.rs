@@ -1,0 +1,132 @@
+//! The routing proxy that the console can start: this program once more, with the console's own fleet.
+
+use super::FleetArgs;
+use crate::engine::k8s::credentials::plugin::detach::Launcher;
+use crate::engine::local_proxy::{LocalRouter, Starter};
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// What a proxy of the simulated fleet routes by: one of each that a real fleet begins with.
+const DEMO_RULES: &str = "\
+home: eu-west
+clusters:
+- {name: eu-west, cluster: eu-west}
+- {name: us-east, cluster: us-east}
+- {name: ap-south, cluster: ap-south}
+- {name: edge-lab, cluster: edge-lab}
+- {name: staging, cluster: staging}
+- {name: sa-east, cluster: sa-east}
+rules:
+- name: checkout-to-us
+  priority: 200
+  conditions:
+  - {type: namespace, operator: equals, value: checkout}
+  actions:
+    targetCluster: us-east
+- name: reads-near-by
+  priority: 100
+  failover: true
+  conditions:
+  - {type: class, operator: equals, value: read}
+  - {type: namespace, operator: in, values: [payments, identity]}
+  actions:
+    targetClusters: [ap-south, us-east]
+    loadBalancing: nearest-region
+- name: nobody-deletes-namespaces
+  priority: 300
+  conditions:
+  - {type: resource, operator: equals, value: namespaces}
+  - {type: verb, operator: in, values: [delete, deletecollection]}
+  actions:
+    deny: namespaces are deleted by hand
+";
+
+/// The console's proxy keeps its files in `proxy` below `state`, and serves the fleet that the flags choose.
+pub(super) fn of_fleet(state: &Path, fleet: &FleetArgs) -> LocalRouter {
+    let mut words = Vec::new();
+    let mut flag = |name: &str, value: &dyn AsRef<std::ffi::OsStr>| {
+        words.push(OsString::from(name));
+        words.push(value.as_ref().to_os_string());
+    };
+    let paths = [
+        ("--kubeconfig", &fleet.kubeconfig),
+        ("--config", &fleet.config),
+        ("--clusterprofile-provider-file", &fleet.clusterprofile_provider_file),
+    ];
+    for (name, path) in paths {
+        if let Some(path) = path {
+            flag(name, path);
+        }
+    }
+    let lists = [("--hub", &fleet.hub), ("--clusters", &fleet.clusters), ("--exclude", &fleet.exclude)];
+    for (name, value) in lists.iter().flat_map(|(name, list)| list.iter().map(|value| (*name, value))) {
+        flag(name, value);
+    }
+    for (name, value) in [("--context", &fleet.context), ("--group", &fleet.group)] {
+        if let Some(value) = value {
+            flag(name, value);
+        }
+    }
+    router(state, words)
+}
+
+/// The same for the simulated fleet, whose kubeconfig is written there for it, with rules to look at.
+pub(super) fn of_demo(state: &Path, kubeconfig: &str) -> io::Result<LocalRouter> {
+    let folder = state.join("proxy");
+    DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    let fleet = write(&folder, "demo-kubeconfig", kubeconfig)?;
+    let rules = write(&folder, "demo-routing.yaml", DEMO_RULES)?;
+    let words = [OsString::from("--kubeconfig"), fleet.into(), "--proxy-config".into(), rules.into()];
+    Ok(router(state, words.to_vec()))
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
+    let path = folder.join(name);
+    // It may be of another mode, or a link.
+    match fs::remove_file(&path) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        Ok(()) | Err(_) => {}
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?.write_all(text.as_bytes())?;
+    Ok(path)
+}
+
+fn router(state: &Path, fleet: Vec<OsString>) -> LocalRouter {
+    let folder = state.join("proxy");
+    let mut arguments: Vec<OsString> = vec!["serve".into(), "--state-dir".into(), folder.clone().into()];
+    // Another proxy may have the usual port; the console reads the one that was found.
+    arguments.extend(["--admin".into(), "127.0.0.1:0".into()]);
+    arguments.extend(fleet);
+    let starter = std::env::current_exe().ok();
+    let starter = starter.map(|program| Starter { launcher: Launcher::own(), program, arguments });
+    LocalRouter::new(folder, starter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_proxy_serves_the_fleet_of_the_console() {
+        let fleet =
+            FleetArgs { context: Some("prod".to_owned()), hub: vec!["a".into(), "b".into()], ..FleetArgs::default() };
+        let shown = format!("{:?}", of_fleet(Path::new("/state"), &fleet));
+        for word in ["/state/proxy", "\"--context\", \"prod\"", "\"--hub\", \"a\", \"--hub\", \"b\""] {
+            assert!(shown.contains(word), "{word} in {shown}");
+        }
+    }
+
+    #[test]
+    fn the_demo_leaves_its_files_to_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let _router = of_demo(root.path(), "kind: Config\n").unwrap();
+        }
+        let path = root.path().join("proxy/demo-kubeconfig");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
