@@ -188,6 +188,8 @@ pub struct RouteArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum RouteCommand {
+    /// Say which rule decides a request, where it would go, and why; 1 if it would be refused
+    Test(RouteTestArgs),
     /// Say what in a configuration is wrong, or allowed and likely to hurt
     Lint(RouteLintArgs),
     /// Print the configuration in force, each value with where it stands
@@ -214,6 +216,45 @@ pub enum RouteOutput {
     #[default]
     Text,
     Json,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(subcommand_negates_reqs = true)]
+pub struct RouteTestArgs {
+    /// The HTTP method
+    #[arg(required = true)]
+    pub method: Option<String>,
+    /// The path, with its query
+    #[arg(required = true)]
+    pub path: Option<String>,
+    /// Who sends it; whoever runs this if not given
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// A group of theirs; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub user_group: Vec<String>,
+    /// A label of the object that is sent; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_label)]
+    pub label: Vec<(String, String)>,
+    /// The region the proxy is in, instead of the configuration's
+    #[arg(long, value_name = "NAME")]
+    pub region: Option<String>,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: RouteOutput,
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[command(subcommand)]
+    pub command: Option<RouteTestCommand>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum RouteTestCommand {
+    /// Test what this kubectl command would send
+    Kubectl {
+        /// As kubectl takes them
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        arguments: Vec<String>,
+    },
 }
 
 #[derive(Debug, Clone, Args)]
@@ -414,6 +455,12 @@ pub struct DoctorArgs {
     pub output: Output,
     #[command(flatten)]
     pub fan_out: FanOutArgs,
+}
+
+/// Reads `KEY=VALUE`.
+fn parse_label(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    pair.map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| "expected KEY=VALUE".to_owned())
 }
 
 /// Reads `30`, `30s`, `2m`, `1h` as whole seconds, at least one.

@@ -217,7 +217,7 @@ pub enum ProxyLink {
 pub enum Explained {
     /// Asked, not answered yet.
     Waiting,
-    Answer(Explanation),
+    Answer(Box<Explanation>),
     /// Not a request, or no proxy to ask: why.
     Refused(Text),
 }

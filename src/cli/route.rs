@@ -4,6 +4,7 @@ pub mod config;
 pub mod lint;
 pub mod parse;
 pub mod source;
+pub mod test;
 
 use super::run::Settings;
 use super::{Cli, RouteCommand};
@@ -14,6 +15,7 @@ use std::io::{stdin, stdout};
 pub(super) async fn run(command: &RouteCommand, cli: &Cli, settings: &Settings) -> Result<u8, UserError> {
     match command {
         RouteCommand::Parse => parse::run(&mut stdin().lock(), &mut stdout().lock()),
+        RouteCommand::Test(args) => test::run(args, cli, settings).await,
         RouteCommand::Lint(args) => lint::run(args, cli, settings).await,
         RouteCommand::Config(args) => config::run(args, cli, settings).await,
     }

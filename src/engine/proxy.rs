@@ -25,5 +25,6 @@ pub mod running;
 pub mod source;
 pub mod tail;
 pub mod target;
+pub mod tester;
 pub mod tunnel;
 pub mod upstream;

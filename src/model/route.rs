@@ -160,6 +160,9 @@ pub struct Exchange {
 /// Candidates an [`Explanation`] names after the one that holds.
 pub const NEXT_MAX: usize = 3;
 
+/// Rules an [`Explanation`] names that did not hold.
+pub const PASSED_MAX: usize = 50;
+
 /// Which way a request would go, and why: the tester's answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
@@ -175,8 +178,41 @@ pub struct Explanation {
     pub cluster: Option<Text>,
     /// One line: which conditions held, how the cluster was chosen, or why it is refused.
     pub why: Text,
-    /// What would be tried next were the rule not there, at most [`NEXT_MAX`].
+    /// What would be tried next were the cluster, then the rule, not there; at most [`NEXT_MAX`].
     pub next: Vec<Candidate>,
+    /// The conditions of the rule that holds.
+    #[serde(default)]
+    pub conditions: Vec<Checked>,
+    /// The rules before it, in their order; the first [`PASSED_MAX`].
+    #[serde(default)]
+    pub passed: Vec<Passed>,
+    /// How many of those rules there are.
+    #[serde(default)]
+    pub passed_count: u64,
+    /// What whoever sends it should know; one line each.
+    #[serde(default)]
+    pub warnings: Vec<Text>,
+    /// What the same command sends besides, in order.
+    #[serde(default)]
+    pub further: Vec<Explanation>,
+}
+
+/// A condition, and what it looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// `namespace equals production`.
+    pub condition: Text,
+    /// What the request has there; empty for nothing.
+    pub value: Text,
+}
+
+/// A rule that does not hold, and the first of its conditions that does not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    pub rule: Text,
+    /// File and line.
+    pub place: Text,
+    pub failed: Checked,
 }
 
 /// What would come next.

@@ -41,6 +41,12 @@ pub(in crate::cli) fn state_dir(args: &SourceArgs, settings: &Settings) -> Resul
     given.or(own).ok_or_else(none)
 }
 
+/// Whoever runs this, as the proxy calls the bearer of its token.
+pub(in crate::cli) fn own_name(settings: &Settings) -> String {
+    let uid = || format!("uid:{}", rustix::process::getuid().as_raw());
+    settings.environment.user.clone().unwrap_or_else(uid)
+}
+
 /// What readings are made on: the inventory with only those clusters that are meant, and the way to the home cluster.
 /// Everything is read again when `nudge` is notified.
 pub(in crate::cli) fn ground(access: Access, fleet: &FleetArgs, nudge: Arc<Notify>) -> Ground {

@@ -278,7 +278,7 @@ impl Routing {
         // Closed meanwhile: nobody waits for it.
         let Some(place) = self.explained.get_mut(&id) else { return };
         *place = Arc::new(match outcome {
-            Ok(answer) => Explained::Answer(*answer),
+            Ok(answer) => Explained::Answer(answer),
             Err(why) => Explained::Refused(Text::new(clean(&why.to_string()))),
         });
         self.dirty = true;

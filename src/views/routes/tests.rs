@@ -506,9 +506,10 @@ fn the_tester_says_which_way_and_why() {
             next("rest", Some("dev-1"), "always"),
             next("home", Some("dev-1"), "no rule holds"),
         ],
+        ..Explanation::default()
     };
     let mut snap = with(attached(), Some(normal()));
-    snap.explanations = Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Answer(answer)))]));
+    snap.explanations = Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Answer(Box::new(answer))))]));
     tester.feed(&snap);
     for size in SIZES {
         snapshot(&format!("routes_tester_{}x{}", size.0, size.1), &picture(&tester, size));

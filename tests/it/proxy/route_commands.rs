@@ -150,3 +150,60 @@ fn without_a_source_the_inventory_is_served_and_the_current_context_is_home() {
     assert_eq!(other["config"]["home"], "a");
     assert_eq!(other["config"]["clusters"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn a_request_is_tested() {
+    let home = home(ROUTING);
+    let printed = route(&home, "test", &["GET", "/api/v1/namespaces/production/pods"]).clean();
+    for line in [
+        "GET /api/v1/namespaces/production/pods",
+        "  reads    list pods in production",
+        "  rule     production-workloads  ~/routing.yaml:11",
+        "  when     namespace equals production (production)",
+        "  cluster  prod-cluster",
+    ] {
+        assert!(printed.lines().any(|shown| shown == line), "no `{line}`:\n{printed}");
+    }
+    let json = route(&home, "test", &["-o", "json", "GET", "/api/v1/namespaces/dev/pods/a"]).json();
+    assert_eq!(json["rule"], "development-resources");
+    assert_eq!(json["passed"].as_array().unwrap().len(), 2);
+    assert_eq!(json["next"].as_array().unwrap().len(), 3);
+    let unreadable = route(&home, "test", &["GET", "/api/v1/namespaces/a%2Fb/pods"]);
+    assert_eq!(unreadable.code, Some(1), "{unreadable:#?}");
+    assert!(unreadable.stdout.contains("refused with 400"), "{unreadable:#?}");
+    assert_eq!(route(&home, "test", &["GET"]).code, Some(2));
+    assert_eq!(route(&home, "test", &["--label", "x", "GET", "/api"]).code, Some(2));
+}
+
+#[test]
+fn a_kubectl_command_is_tested() {
+    let home = home(ROUTING);
+    let kubectl = |words: &[&str]| route(&home, "test", &[&["kubectl"], words].concat());
+    let printed = kubectl(&["get", "pods", "-n", "production", "-o", "json"]).clean();
+    assert!(printed.starts_with("GET /api/v1/namespaces/production/pods?limit=500\n"), "{printed}");
+    assert!(printed.contains("  cluster  prod-cluster\n"), "{printed}");
+    // Nothing but the file knows the namespace.
+    home.write("web.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: my-staging}\n");
+    let json = route(&home, "test", &["-o", "json", "kubectl", "apply", "-f", "web.yaml"]).json();
+    let rules: Vec<&Value> =
+        std::iter::once(&json).chain(json["further"].as_array().unwrap()).map(|one| &one["rule"]).collect();
+    assert_eq!(rules, ["staging-workloads"; 3]);
+    assert!(json["warnings"][0].as_str().unwrap().contains("goes by whose turn it is"), "{json:#}");
+    let unknown = kubectl(&["get", "widgets"]);
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.stderr.contains("no built-in kind"), "{unknown:#?}");
+    let as_other = kubectl(&["get", "pods", "-n", "production", "--as", "ada"]);
+    assert_eq!(as_other.code, Some(1));
+    assert!(as_other.stdout.contains("allowImpersonation"), "{as_other:#?}");
+}
+
+#[test]
+fn who_asks_counts() {
+    let text = ROUTING.to_owned()
+        + "- name: team\n  priority: 200\n  conditions: [{type: userGroup, value: ops}, {type: user, value: ada}]\n  actions: {deny: not ops}\n";
+    let home = home(&text);
+    let asked = |who: &[&str]| route(&home, "test", &[who, &["-o", "json", "GET", "/api/v1/nodes"]].concat()).json();
+    assert_eq!(asked(&["--user", "ada", "--user-group", "ops"])["rule"], "team");
+    assert_eq!(asked(&["--user", "eve", "--user-group", "ops"])["rule"], Value::Null);
+    assert_eq!(asked(&["--user", "ada"])["rule"], Value::Null);
+}
