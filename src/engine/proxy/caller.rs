@@ -82,6 +82,11 @@ impl Callers {
         }
     }
 
+    /// Who bears the published token.
+    pub fn local(&self) -> Option<&Arc<Caller>> {
+        self.local.as_ref()
+    }
+
     /// Makes these tokens valid, and only these: the published one first, then those it replaced.
     pub fn accept<'a>(&self, tokens: impl IntoIterator<Item = &'a str>) {
         if let Some(local) = &self.local {

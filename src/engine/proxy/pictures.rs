@@ -6,6 +6,8 @@ use super::config::read::Reading;
 use super::config::{Action, ProxyConfig, Rule, effective};
 use super::metrics::{Handles, Scene as Counted};
 use super::running::Shared;
+use super::target::Clusters;
+use super::tester::{self, Ground};
 use super::upstream::Member;
 use crate::model::route::{Explanation, Fence, Finding, Reload, Routes, RuleFacts};
 use crate::model::text::{Text, clean};
@@ -133,7 +135,12 @@ impl Pictures for Shared {
     }
 
     fn explain(&self, text: &str) -> Result<Explanation, String> {
-        Err(text.to_owned())
+        let scene = self.carry.scene();
+        let standing = |place: usize| scene.members.get(place).map(|member| member.standing()).unwrap_or_default();
+        let clusters = Clusters { config: &scene.config, standing: &standing, now: self.clock.moment().wall };
+        let ground = Ground { table: &scene.table, targets: self.carry.targets(), clusters };
+        let caller = scene.callers.local().ok_or("the proxy made no token: nobody is meant")?;
+        tester::explain_line(&ground, text, caller)
     }
 
     fn fence(&self, cluster: &str, fence: Fence) -> Result<(), String> {

@@ -16,6 +16,10 @@ use std::sync::Arc;
 /// Lines asked before that the arrows bring back.
 const EARLIER_MAX: usize = 20;
 
+/// Rules that do not hold, and further requests of a command, that are shown; `qd route test` shows all.
+const PASSED_SHOWN: usize = 3;
+const FURTHER_SHOWN: usize = 6;
+
 /// The overlay.
 #[derive(Debug, Clone)]
 pub struct Tester {
@@ -138,6 +142,18 @@ fn explained(answer: &Explanation) -> Vec<(String, Role)> {
         let label = if nth == 0 { "then" } else { "" };
         lines.push((format!("{label:<8} {}", candidate(next)), Role::Dim));
     }
+    // Those nearest to the one that holds say most.
+    for (nth, passed) in answer.passed.iter().rev().take(PASSED_SHOWN).enumerate() {
+        let label = if nth == 0 { "not" } else { "" };
+        let value = if passed.failed.value.is_empty() { "none" } else { &*passed.failed.value };
+        lines.push((format!("{label:<8} {}: {} · it is {value}", passed.rule, passed.failed.condition), Role::Dim));
+    }
+    for (nth, further) in answer.further.iter().take(FURTHER_SHOWN).enumerate() {
+        let label = if nth == 0 { "also" } else { "" };
+        let cluster = further.cluster.as_deref().unwrap_or("refused");
+        lines.push((format!("{label:<8} {} → {cluster}", further.read), Role::Text));
+    }
+    lines.extend(answer.warnings.iter().map(|warning| (format!("▲        {warning}"), Role::Warning)));
     lines
 }
 

@@ -4,8 +4,8 @@ use super::lines::{bars, millis, standing};
 use super::*;
 use crate::model::cluster::{ClusterEntry, ClusterState};
 use crate::model::route::{
-    BreakerState, Candidate, EndpointFacts, EndpointHealth, Exchange, Explanation, Finding, FindingSeverity, Reload,
-    RuleFacts,
+    BreakerState, Candidate, Checked, EndpointFacts, EndpointHealth, Exchange, Explanation, Finding, FindingSeverity,
+    Passed, Reload, RuleFacts,
 };
 use crate::protocol::{Explained, ProxyAt};
 use crate::views::export::{style_runs, text};
@@ -521,6 +521,42 @@ fn the_tester_says_which_way_and_why() {
         Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Refused("no verb is called GTE".into())))]));
     tester.feed(&snap);
     assert!(picture(&tester, (80, 24)).contains("✗ no verb is called GTE"));
+}
+
+#[test]
+fn the_tester_says_what_was_passed_and_what_else_is_sent() {
+    let checked = |condition: &str, value: &str| Checked { condition: condition.into(), value: value.into() };
+    let passed = |rule: &str, value: &str| Passed {
+        rule: rule.into(),
+        place: "rules.yaml:4".into(),
+        failed: checked("namespace equals staging", value),
+    };
+    let further =
+        Explanation { read: "patch deployments.apps web".into(), cluster: Some("dev-1".into()), ..Default::default() };
+    let answer = Explanation {
+        cluster: Some("prod".into()),
+        passed: vec![passed("far", "a"), passed("near", "b"), passed("nearer", "c"), passed("nearest", "")],
+        warnings: vec!["the requests of this command go to several clusters: dev-1, prod".into()],
+        further: vec![further],
+        ..Default::default()
+    };
+    let mut tester = Tester::new(RequestId(9));
+    tester.paste("kubectl apply");
+    tester.on(Action::Accept);
+    let mut snap = with(attached(), Some(normal()));
+    snap.explanations = Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Answer(Box::new(answer))))]));
+    tester.feed(&snap);
+    let lines: Vec<String> = tester.lines().into_iter().map(|(line, _)| line).collect();
+    assert_eq!(
+        lines[lines.len() - 5..],
+        [
+            "not      nearest: namespace equals staging · it is none",
+            "         nearer: namespace equals staging · it is c",
+            "         near: namespace equals staging · it is b",
+            "also     patch deployments.apps web → dev-1",
+            "▲        the requests of this command go to several clusters: dev-1, prod",
+        ]
+    );
 }
 
 #[test]

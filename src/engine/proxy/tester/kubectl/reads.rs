@@ -152,7 +152,9 @@ const ASKED: &[(&str, &[&str])] =
 pub(super) fn what_is_served(call: &Call<'_>, command: &mut Command) -> Result<(), String> {
     let paths = ASKED.iter().find(|(verb, _)| *verb == call.verb).map(|(_, paths)| *paths);
     let paths = paths.ok_or_else(|| format!("kubectl {} is not known here", call.verb))?;
-    paths.iter().for_each(|path| command.send("GET", *path));
+    for path in paths {
+        command.send("GET", *path);
+    }
     Ok(())
 }
 
