@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 
 /// Of an answer so much is read, for its reason.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
-/// However often somebody asks for one: the pause between two.
+/// However soon one is wanted, by whomever: the pause between two.
 const SOONEST: Duration = Duration::from_millis(200);
 
 /// Probes until the origin stops.
@@ -29,13 +29,18 @@ pub(super) async fn run(origin: &Arc<Origin>) {
             probed = ask(origin) => probed,
         };
         origin.probed(probed);
-        let pause = origin.next_probe().mul_f64(0.9 + fastrand::f64() / 5.0);
+        let pause = pause(origin.next_probe(), fastrand::f64());
         tokio::select! {
             () = origin.stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
-            () = origin.kick.notified() => tokio::time::sleep(SOONEST.min(pause)).await,
+            () = origin.kick.notified() => tokio::time::sleep(SOONEST).await,
         }
     }
+}
+
+/// As wanted, give or take a tenth, and never none: a breaker that is to recover at once wants a probe at once each time.
+fn pause(wanted: Duration, random: f64) -> Duration {
+    wanted.mul_f64(0.9 + random / 5.0).max(SOONEST)
 }
 
 /// One probe, within its deadline.
@@ -110,5 +115,19 @@ async fn get(origin: &Origin, grant: &Grant, path: &str) -> Result<(StatusCode, 
         answer = &mut exchange => answer,
         // The connection may end before its last answer was looked at.
         _ = &mut connection => exchange.await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_are_apart_whatever_is_wanted() {
+        for (wanted, random, expected) in
+            [(0, 0.0, 200), (0, 1.0, 200), (150, 1.0, 200), (1000, 0.0, 900), (1000, 1.0, 1100)]
+        {
+            assert_eq!(pause(Duration::from_millis(wanted), random).as_millis(), expected, "{wanted} {random}");
+        }
     }
 }
