@@ -1,6 +1,6 @@
 //! Where a configuration comes from, and how its changes are noticed.
 //!
-//! [`readings`] is the whole: documents and the inventory are followed, each state is read, linted and checked against
+//! [`readings()`] is the whole: documents and the inventory are followed, each state is read, linted and checked against
 //! what credentials are bound to, and comes out as one reading or one refusal. [`Loader`] does the same once.
 
 pub mod binding;

@@ -119,7 +119,7 @@ fn spread(key: u64) -> usize {
     usize::try_from(mixed >> 40).unwrap_or(0)
 }
 
-/// A resource, by its place in [`Resources`].
+/// A resource, by its place in `Resources`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Resource(u16);
 
