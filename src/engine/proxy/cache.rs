@@ -224,17 +224,6 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::proxy::caller::Means;
-
-    fn caller(user: &str, group: &str) -> Caller {
-        Caller {
-            user: Arc::from(user),
-            groups: Arc::from([Arc::from(group)]),
-            uid: None,
-            extra: Arc::default(),
-            means: Means::Token,
-        }
-    }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
@@ -274,7 +263,8 @@ mod tests {
 
     #[test]
     fn no_answer_is_shared_between_identities() {
-        let (jo, eve, other) = (caller("jo", "dev"), caller("eve", "dev"), caller("jo", "ops"));
+        let (jo, eve, other) =
+            (Caller::in_groups("jo", &["dev"]), Caller::in_groups("eve", &["dev"]), Caller::in_groups("jo", &["ops"]));
         let of = |mode, who| key(mode, who, "/apis", &[]);
         assert_eq!(of(Mode::Swap, &jo), of(Mode::Swap, &eve), "one credential asks for both");
         assert_ne!(of(Mode::Impersonate, &jo), of(Mode::Impersonate, &eve));
@@ -287,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_same_path_in_another_form_is_another_answer() {
-        let jo = caller("jo", "dev");
+        let jo = Caller::in_groups("jo", &["dev"]);
         let plain = key(Mode::Swap, &jo, "/apis", &[("accept", "application/json")]);
         assert_ne!(plain, key(Mode::Swap, &jo, "/apis", &[("accept", "application/json;as=APIGroupDiscoveryList")]));
         assert_ne!(
@@ -299,7 +289,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_old_answer_is_asked_for_again_by_its_etag() {
-        let (cache, jo) = (Cache::default(), caller("jo", "dev"));
+        let (cache, jo) = (Cache::default(), Caller::in_groups("jo", &["dev"]));
         let key = key(Mode::Swap, &jo, "/apis", &[]).unwrap();
         assert_eq!(cache.look(&key, Instant::now()), Look::Miss);
         cache.keep(key.clone(), kept("{}"), Instant::now());
@@ -315,7 +305,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_not_asked_for_goes_first() {
-        let (cache, jo) = (Cache::default(), caller("jo", "dev"));
+        let (cache, jo) = (Cache::default(), Caller::in_groups("jo", &["dev"]));
         let key = |n: usize| key(Mode::Swap, &jo, &format!("/openapi/v3/apis/g{n}/v1"), &[]).unwrap();
         let large = "x".repeat(BODY_MAX);
         let fits = BYTES_MAX / (BODY_MAX + 10);

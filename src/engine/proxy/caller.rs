@@ -44,6 +44,13 @@ impl Caller {
     pub fn plain(user: &str, means: Means) -> Self {
         Self { user: user.into(), groups: Arc::default(), uid: None, extra: Arc::default(), means }
     }
+
+    /// The bearer of the token, as tests want one.
+    #[cfg(test)]
+    pub(in crate::engine::proxy) fn in_groups(user: &str, groups: &[&str]) -> Self {
+        let groups = groups.iter().map(|group| Arc::from(*group)).collect();
+        Self { groups, ..Self::plain(user, Means::Token) }
+    }
 }
 
 /// What the connection shows of the other side, verified by whoever accepted it.

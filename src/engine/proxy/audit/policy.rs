@@ -203,8 +203,6 @@ fn is_resource(pattern: &str, info: &RequestInfo<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::proxy::caller::Means;
-    use std::sync::Arc;
 
     const POLICY: &str = r#"
 apiVersion: audit.k8s.io/v1
@@ -228,16 +226,6 @@ rules:
   namespaces: ["", "production"]
 "#;
 
-    fn caller(user: &str, group: &str) -> Caller {
-        Caller {
-            user: Arc::from(user),
-            groups: Arc::from([Arc::from(group)]),
-            uid: None,
-            extra: Arc::default(),
-            means: Means::Token,
-        }
-    }
-
     fn asked(
         verb: &'static str,
         group: &'static str,
@@ -258,14 +246,14 @@ rules:
     fn the_first_rule_that_matches_decides() {
         let (policy, findings) = Policy::read(POLICY).unwrap();
         assert_eq!(findings.len(), 1, "{findings:?}");
-        let (proxy, loud) = (caller("system:kube-proxy", "a"), caller("jo", "b"));
+        let (proxy, loud) = (Caller::in_groups("system:kube-proxy", &["a"]), Caller::in_groups("jo", &["b"]));
         assert_eq!(policy.decide(&asked("watch", "", "services", ""), Some(&proxy)), None);
         assert!(policy.decide(&asked("list", "", "services", ""), Some(&proxy)).is_some());
         let secrets = policy.decide(&asked("watch", "", "secrets", ""), Some(&loud)).unwrap();
         assert!(secrets.has(Stage::ResponseStarted) && secrets.has(Stage::RequestReceived));
         let scale = policy.decide(&asked("get", "apps", "statefulsets", "scale"), Some(&loud)).unwrap();
         assert!(!scale.has(Stage::ResponseStarted));
-        assert_eq!(policy.decide(&asked("list", "", "pods", ""), Some(&caller("jo", "quiet"))), None);
+        assert_eq!(policy.decide(&asked("list", "", "pods", ""), Some(&Caller::in_groups("jo", &["quiet"]))), None);
         let pods = RequestInfo { namespace: "staging".into(), ..asked("list", "", "pods", "") };
         assert_eq!(policy.decide(&pods, Some(&loud)), None, "no rule is no line");
     }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::engine::proxy::caller::Means;
 use crate::engine::proxy::config::{Action, Operator, Rule};
 use crate::engine::proxy::request::{self, Class};
 use proptest::prelude::*;
@@ -37,22 +36,12 @@ fn config(rules: Vec<Vec<Condition>>) -> ProxyConfig {
     ProxyConfig { rules, ..ProxyConfig::default() }
 }
 
-fn caller(user: &str, groups: &[&str]) -> Caller {
-    Caller {
-        user: Arc::from(user),
-        groups: groups.iter().map(|g| Arc::from(*g)).collect(),
-        uid: None,
-        extra: Arc::default(),
-        means: Means::Token,
-    }
-}
-
 /// Whether a rule of this one condition decides the request.
 fn decides(condition: Condition, method: &str, url: &str) -> bool {
     let config = config(vec![vec![condition]]);
     let table = RuleTable::compile(&config).unwrap();
     let info = request::parse(method, url).unwrap();
-    let caller = caller("jane", &["dev", "ops"]);
+    let caller = Caller::in_groups("jane", &["dev", "ops"]);
     let asked = Asked { info: &info, caller: &caller, body_labels: None, region: "eu" };
     let held = table.decide(&asked).is_some();
     assert_eq!(held, plain::holds(&config.rules[0].conditions[0], &asked), "the table and the plain reading differ");
@@ -174,7 +163,7 @@ fn what_is_no_resource_is_left_to_rules_about_callers() {
     }
     let table = RuleTable::compile(&config(vec![vec![]])).unwrap();
     let info = request::parse("GET", "/version").unwrap();
-    let asked = Asked { info: &info, caller: &caller("x", &[]), body_labels: None, region: "" };
+    let asked = Asked { info: &info, caller: &Caller::in_groups("x", &[]), body_labels: None, region: "" };
     assert_eq!(table.decide(&asked), Some(0));
 }
 
@@ -187,7 +176,7 @@ fn the_first_rule_whose_conditions_all_hold_decides() {
         vec![],
     ]))
     .unwrap();
-    let caller = caller("jane", &[]);
+    let caller = Caller::in_groups("jane", &[]);
     for (method, url, expected) in
         [("POST", PODS, 0), ("GET", "/api/v1/namespaces/prod-2/pods", 1), ("GET", PODS, 2), ("GET", "/api/v1/nodes", 3)]
     {
@@ -216,7 +205,7 @@ fn bodies_are_wanted_only_where_they_decide() {
     assert!(!wants("GET", PODS));
     assert!(!wants("DELETE", PODS));
     let info = request::parse("POST", PODS).unwrap();
-    let caller = caller("jane", &[]);
+    let caller = Caller::in_groups("jane", &[]);
     let labels = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
     let decide = |body_labels| table.decide(&Asked { info: &info, caller: &caller, body_labels, region: "" });
     assert_eq!((decide(None), decide(Some(&labels))), (Some(3), Some(1)));
@@ -319,7 +308,7 @@ proptest! {
         let config = config(rules);
         let table = RuleTable::compile(&config).unwrap();
         let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-        let caller = caller("ab", &groups);
+        let caller = Caller::in_groups("ab", &groups);
         for (url, method) in asked {
             let info = request::parse(method, &url).unwrap();
             let asked = Asked { info: &info, caller: &caller, body_labels: with_body.then_some(&labels), region: "b" };
