@@ -14,17 +14,32 @@ pub struct Refusal {
     pub retry_after: Option<u32>,
     /// The label of `qd_proxy_rejected_total`: one of a fixed, small set.
     pub label: &'static str,
+    /// Told as the first event of a watch, whose head then says 200.
+    pub in_watch: bool,
 }
 
 impl Refusal {
     pub fn new(code: u16, reason: &'static str, label: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, reason, message: message.into(), retry_after: None, label }
+        Self { code, reason, message: message.into(), retry_after: None, label, in_watch: false }
     }
 
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
+    }
+
+    /// As an API server tells a watch that cannot begin where its client wants it to. Clients that try a refused watch
+    /// again as it was list anew when they are told so.
+    #[must_use]
+    pub fn in_watch(mut self) -> Self {
+        self.in_watch = true;
+        self
+    }
+
+    /// The `Status` as an event of a watch.
+    pub fn event(&self) -> String {
+        format!("{{\"type\":\"ERROR\",\"object\":{}}}\n", self.status())
     }
 
     /// The `v1` `Status` as JSON.

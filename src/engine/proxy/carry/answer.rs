@@ -118,8 +118,9 @@ impl Drop for Answer {
 
 /// A refusal as kubectl prints it well.
 pub(super) fn refused(refusal: &Refusal) -> Response<Answer> {
-    let mut response = Response::new(Answer::whole(refusal.status()));
-    *response.status_mut() = StatusCode::from_u16(refusal.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let (code, body) = if refusal.in_watch { (200, refusal.event()) } else { (refusal.code, refusal.status()) };
+    let mut response = Response::new(Answer::whole(body));
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(seconds) = refusal.retry_after {
@@ -155,6 +156,18 @@ mod tests {
         assert_eq!(answer.collect().await.expect("no error").to_bytes(), "abc");
         drop(Answer::whole("never read").then(Box::new(Told(Arc::clone(&told)))));
         assert_eq!(*told.lock(), [3, 0]);
+    }
+
+    #[tokio::test]
+    async fn a_watch_is_told_in_an_event() {
+        let response = refused(&Refusal::new(410, "Expired", "stale_resource_version", "list again").in_watch());
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
+        let body = response.into_body().collect().await.expect("no error").to_bytes();
+        assert!(body.ends_with(b"\n"));
+        let event: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!((&event["type"], &event["object"]["code"]), (&"ERROR".into(), &410.into()));
+        assert_eq!((&event["object"]["kind"], &event["object"]["reason"]), (&"Status".into(), &"Expired".into()));
     }
 
     #[test]

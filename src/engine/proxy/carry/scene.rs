@@ -96,11 +96,44 @@ impl Scene {
         self.config.home.or_else(|| (asks_what_is_there && !self.config.clusters.is_empty()).then_some(0))
     }
 
+    /// Whether `Impersonate-*` of the caller may go on: where the rule says so. A client that acts as somebody first asks
+    /// what there is, also as that one, and no rule names that: it may wherever any rule lets it.
+    pub(super) fn lets_impersonate(&self, rule: Option<usize>, info: &RequestInfo<'_>) -> bool {
+        match self.rule(rule) {
+            Some(rule) => rule.allow_impersonation,
+            None => asks_what_there_is(info) && self.config.rules.iter().any(|rule| rule.allow_impersonation),
+        }
+    }
+
     /// The message of a rule that denies.
     pub(super) fn denial(rule: &Rule) -> Option<&str> {
         match &rule.action {
             Action::Deny { message } => Some(message),
             Action::Route { .. } => None,
         }
+    }
+}
+
+/// Discovery, OpenAPI or the version: of no object, and the same for whoever may ask at all.
+fn asks_what_there_is(info: &RequestInfo<'_>) -> bool {
+    let first = info.path.split('/').nth(1).unwrap_or_default();
+    !info.is_resource && &*info.verb == "get" && matches!(first, "api" | "apis" | "openapi" | "version")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asks_what_there_is;
+    use crate::engine::proxy::request;
+
+    #[test]
+    fn discovery_is_known_from_objects_and_debugging() {
+        let asks = |method, path| asks_what_there_is(&request::parse(method, path).expect("a request"));
+        for path in ["/api", "/apis", "/apis/apps/v1", "/openapi/v3", "/openapi/v3/apis/apps/v1?hash=1", "/version"] {
+            assert!(asks("GET", path), "{path}");
+        }
+        for path in ["/api/v1/pods", "/metrics", "/logs/x", "/debug/pprof", "/versions", "/", "/healthz"] {
+            assert!(!asks("GET", path), "{path}");
+        }
+        assert!(!asks("POST", "/version"));
     }
 }

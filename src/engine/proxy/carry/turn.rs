@@ -10,13 +10,14 @@ use crate::engine::proxy::config::Mode;
 use crate::engine::proxy::edge::upgrade::Protocol;
 use crate::engine::proxy::edge::{self, Policy};
 use crate::engine::proxy::listen::Peer;
+use crate::engine::proxy::metrics::STALE_LABEL;
 use crate::engine::proxy::refusal::Refusal;
 use crate::engine::proxy::request::{Class, RequestInfo};
 use crate::engine::proxy::rules::Asked;
 use crate::engine::proxy::target::{Choice, Clusters, Key, Standing};
 use crate::engine::proxy::tunnel;
 use crate::engine::proxy::upstream::{Call, Failed, Sent, Tunnel, Upgraded};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, WARNING};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, WARNING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -52,7 +53,7 @@ impl Turn<'_> {
     /// A plain request: anything but a tunnel.
     pub(super) async fn carried(&mut self, body: Incoming) -> Result<Response<Answer>, Refusal> {
         let (body, labels) = self.read(body).await?;
-        let way = self.way(labels.as_ref())?;
+        let way = self.way(labels.as_ref()).map_err(|refusal| self.told(refusal))?;
         let request = self.ready(way, body, None)?;
         if let Some(other) = self.scene.rule(way.rule).and_then(|rule| rule.mirror) {
             self.mirror(other, way, &request);
@@ -169,11 +170,19 @@ impl Turn<'_> {
             return Err(Refusal::new(
                 410,
                 "Expired",
-                "stale_resource_version",
+                STALE_LABEL,
                 format!("another cluster answers now ({}): list again", scene.name(choice.cluster)),
             ));
         }
         Ok(Way { rule, choice })
+    }
+
+    /// A watch of another world's version hears of it as from an API server: in an event, where its client reads JSON.
+    fn told(&self, refusal: Refusal) -> Refusal {
+        let accept = self.parts.headers.get_all(ACCEPT).iter();
+        let mut other = accept.filter_map(|v| v.to_str().ok()).filter(|v| v.contains("protobuf") || v.contains("cbor"));
+        let watches = &*self.info.verb == "watch" && other.next().is_none();
+        if refusal.label == STALE_LABEL && watches { refusal.in_watch() } else { refusal }
     }
 
     fn choice(&self, rule: Option<usize>) -> Result<Choice, Refusal> {
@@ -224,7 +233,7 @@ impl Turn<'_> {
 
     fn headers(&mut self, way: Way, upgrade: Option<Protocol>) -> Result<HeaderMap, Refusal> {
         let mode = self.scene.config.clusters.get(way.choice.cluster).map_or(Mode::Swap, |c| c.mode);
-        let allow_impersonation = self.scene.rule(way.rule).is_some_and(|rule| rule.allow_impersonation);
+        let allow_impersonation = self.scene.lets_impersonate(way.rule, &self.info);
         let audit_id = self.observed.audit_id();
         let policy = Policy { caller: self.caller, mode, allow_impersonation, upgrade, audit_id: &audit_id };
         edge::outgoing(&self.parts.headers, &policy)
