@@ -213,7 +213,8 @@ fn read<'a>(method: &'a str, path: &'a str, query: &'a str) -> Result<Read<'a>, 
         _ => None,
     };
     let named = behind.map_or(ALL, |named| parts.count() - parts.len().saturating_sub(named));
-    if behind.is_none() {
+    // What a pod or service serves has a query of its own; without a name there is none, and the server lists.
+    if behind.is_none() || (info.name.is_empty() && info.verb != "proxy") {
         selected(&mut info, query, by_prefix.is_some())?;
     }
     if info.name.is_empty() && info.verb == "delete" {

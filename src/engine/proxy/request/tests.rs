@@ -270,6 +270,9 @@ fn what_has_two_meanings_is_refused() {
 fn what_a_server_sees_in_a_refused_path_is_told() {
     let info = seen("GET", "/api/v1/namespaces/a%2Fb/pods").unwrap().info;
     assert_eq!((&*info.namespace, &*info.resource, &*info.name), ("a", "b", "pods"));
+    // A proxy of nothing: the server lists.
+    let info = seen("GET", "/api/v1/pods//proxy?watch").unwrap().info;
+    assert_eq!((&*info.verb, &*info.subresource, &*info.name), ("watch", "proxy", ""));
     let info = seen("GET", "/api/v1//pods").unwrap().info;
     assert_eq!((&*info.resource, &*info.name, &*info.verb), ("", "pods", "get"));
     let info = seen("GET", "/api/v1/watch").unwrap().info;
