@@ -2,12 +2,17 @@
 
 use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
+use quarterdeck::config::Environment;
 use quarterdeck::engine::proxy::caller::{Caller, Means};
-use quarterdeck::engine::proxy::config::Mode;
+use quarterdeck::engine::proxy::config::read::{Context, Document, Reading, read};
+use quarterdeck::engine::proxy::config::{Action, Mode, effective, lint};
 use quarterdeck::engine::proxy::edge::upgrade::{Protocol, upgrade};
 use quarterdeck::engine::proxy::edge::{self, Hosts, Policy};
+use quarterdeck::engine::proxy::request;
+use quarterdeck::engine::proxy::rules::{Asked, RuleTable, plain};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 /// Pieces that random bytes would not find soon.
 pub(crate) const WORDS: &[&str] = &[
@@ -211,4 +216,131 @@ pub(crate) fn upgrade_handshake(bytes: &[u8]) {
         assert!(path.split('/').all(|segment| segment != ".."));
         assert!(parts.headers.get_all("host").iter().all(|host| host == "127.0.0.1:6443"));
     }
+}
+
+/// Rules of every kind, over names that requests of the words hit.
+const RULES: &str = "
+home: a
+clusters: [{name: a, endpoint: 'https://a', token: x}, {name: b, endpoint: 'https://b', token: x}]
+rules:
+- {name: r1, priority: 9, conditions: [{type: resource, value: pods/status}], actions: {targetCluster: b}}
+- {name: r2, priority: 8, conditions: [{type: verb, value: GET}, {type: namespace, operator: regex, value: '^p'}], actions: {deny: true}}
+- {name: r3, priority: 7, conditions: [{type: class, value: connect}], actions: {targetCluster: a}}
+- {name: r4, priority: 6, conditions: [{type: label, value: a=b}], actions: {targetClusters: [a, b]}}
+- {name: r5, priority: 5, conditions: [{type: name, operator: not-contains, value: a}, {type: verb, value: watch}], actions: {deny: never}}
+- {name: r6, priority: 4, conditions: [{type: apiGroup, operator: in, value: [apps, '']}, {type: user, value: jane}], actions: {deny: never}}
+- {name: r7, priority: 3, conditions: [{type: subresource, operator: prefix, value: s}], actions: {targetCluster: b}}
+";
+
+fn reading(text: &str) -> Option<Reading> {
+    let environment = Environment::default();
+    let context = Context { inventory: &[], home: None, environment: &environment, origin: "a.yaml" };
+    read(&[Document::file("a.yaml", text, Path::new("/"))], &context).ok()
+}
+
+/// A URL that is forwarded reads one way only, and the compiled rules decide it as they read one by one.
+pub(crate) fn request_info(bytes: &[u8]) {
+    static COMPILED: OnceLock<(Reading, RuleTable)> = OnceLock::new();
+    let (reading, table) = COMPILED.get_or_init(|| {
+        let reading = reading(RULES).expect("the rules can be read");
+        let table = RuleTable::compile(&reading.config).expect("the rules can be compiled");
+        (reading, table)
+    });
+    let mut input = Input(bytes);
+    let method =
+        input.pick(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get", ""]).unwrap_or_default();
+    let url = input.text(10);
+    let Ok(url) = std::str::from_utf8(&url) else { return };
+    let seen = request::seen(method, url);
+    let Ok(info) = request::parse(method, url) else {
+        assert!(seen.is_err() || seen.is_ok_and(|seen| seen.flaw.is_some()), "{method} {url}");
+        return;
+    };
+    let seen = seen.expect("what is read is seen");
+    assert_eq!((&seen.info, seen.flaw), (&info, None), "{method} {url}");
+    assert!(url.starts_with('/') && url.is_ascii(), "{url}");
+    for part in [&info.namespace, &info.resource, &info.subresource, &info.api_group, &info.api_version] {
+        assert!(!part.contains(['/', '\\']) && !matches!(&**part, "." | ".."), "{method} {url}: {part}");
+    }
+    assert!(!info.is_resource || !info.resource.is_empty(), "{method} {url}");
+    let caller = Caller::plain("jane", Means::Token);
+    let asked = Asked { info: &info, caller: &caller, body_labels: None, region: "" };
+    let one_by_one =
+        reading.config.rules.iter().position(|rule| rule.conditions.iter().all(|one| plain::holds(one, &asked)));
+    assert_eq!(table.decide(&asked), one_by_one, "{method} {url}");
+}
+
+/// Lines and parts of lines of a configuration.
+const LINES: &[&str] = &[
+    "home: a",
+    "region: r",
+    "  conditions:",
+    "  - {type: namespace, value: production}",
+    "  - {type: label, operator: regex, value: 'a=('}",
+    "  - {type: resource, operator: regex, value: '^p.*$'}",
+    "  - {type: verb, operator: in, value: [GET, watch]}",
+    "  - {type: bodyLabel, key: a}",
+    "  - {type: user, operator: not-prefix, value: ''}",
+    "  actions: {targetCluster: a}",
+    "  actions: {targetClusters: [a, b], loadBalancing: weighted}",
+    "  actions: {targetClusters: [a, b], loadBalancing: time-window, windows: [{cluster: a, from: '1:00', to: '2:00'}]}",
+    "  actions: {deny: true}",
+    "  actions: {targetLabels: {x: y}, mirror: b}",
+    "  stateless: true",
+    "  failover: yes",
+    "  priority: -7",
+    "  weight: 0",
+    "  labels: {x: y}",
+    "  maintenance: [{days: [sat-mon], from: '22:00', to: '04:00'}]",
+    "  retry: {maxRetries: 3, maxDelay: 5m}",
+    "  healthCheck: {interval: 0s}",
+    "  mode: impersonate",
+    "  keyData: hunter2",
+    "callers: {groups: [g], uids: {'7': jane}}",
+    "limits: {perCaller: 1}",
+    "audit: {path: '-', maxBytes: 1}",
+    "---",
+    "kind: ConfigMap",
+    "data: {clusters.yaml: 'clusters: []'}",
+    "? [a]",
+    "&a [*a]",
+    "<<: {a: b}",
+    "\t",
+];
+
+/// Whatever is read as a configuration holds together, can be compiled, and is shown without its secrets.
+pub(crate) fn config(bytes: &[u8]) {
+    let mut input = Input(bytes);
+    let mut text = String::new();
+    let line = |text: &mut String, line: &str| text.extend([line, "\n"]);
+    let some = |input: &mut Input<'_>, text: &mut String, most: u8| {
+        for _ in 0..input.byte() % (most + 1) {
+            if let Some(one) = input.pick(LINES) {
+                line(text, one);
+            }
+        }
+    };
+    line(&mut text, "clusters:");
+    for name in ["a", "b"] {
+        line(&mut text, &format!("- name: {name}\n  endpoint: https://{name}.example.com\n  token: hunter2"));
+        some(&mut input, &mut text, 1);
+    }
+    line(&mut text, "rules:");
+    for place in 0..input.byte() % 4 {
+        line(&mut text, &format!("- name: r{place}"));
+        some(&mut input, &mut text, 4);
+    }
+    some(&mut input, &mut text, 2);
+    let Some(reading) = reading(&text) else { return };
+    let config = &reading.config;
+    assert!(config.rules.iter().map(|rule| std::cmp::Reverse(rule.priority)).is_sorted(), "{text}");
+    let places = config.rules.iter().flat_map(|rule| match &rule.action {
+        Action::Route { targets, .. } => targets.iter().chain(&rule.mirror).copied().collect(),
+        Action::Deny { .. } => Vec::new(),
+    });
+    assert!(places.chain(config.home).all(|place| place < config.clusters.len()), "{text}");
+    RuleTable::compile(config).expect("what was read can be compiled");
+    drop(lint::lint(config));
+    let shown = effective::yaml(config, &reading.origins);
+    assert!(!shown.contains("hunter") && !format!("{config:?}").contains("hunter"), "{text}");
 }

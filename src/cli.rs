@@ -15,6 +15,7 @@ mod selected;
 pub mod serve;
 
 use crate::engine::proxy::listen::address::Address;
+use crate::model::time::UnixSeconds;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -239,6 +240,9 @@ pub struct RouteTestArgs {
     /// The region the proxy is in, instead of the configuration's
     #[arg(long, value_name = "NAME")]
     pub region: Option<String>,
+    /// When it is sent (`2026-11-21T23:00:00Z`), for windows of time; now if not given
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub at: Option<UnixSeconds>,
     #[arg(short, long, value_enum, default_value_t)]
     pub output: RouteOutput,
     #[command(flatten)]
@@ -455,6 +459,12 @@ pub struct DoctorArgs {
     pub output: Output,
     #[command(flatten)]
     pub fan_out: FanOutArgs,
+}
+
+/// Reads a time as RFC 3339 has it.
+fn parse_time(text: &str) -> Result<UnixSeconds, String> {
+    let read: Result<jiff::Timestamp, _> = text.parse();
+    read.map(|at| UnixSeconds(at.as_second())).map_err(|_| "expected a time, as in 2026-11-21T23:00:00Z".to_owned())
 }
 
 /// Reads `KEY=VALUE`.

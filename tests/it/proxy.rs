@@ -2,6 +2,7 @@
 
 mod checklist;
 mod edge;
+mod guide;
 mod listen;
 mod route_commands;
 mod script;

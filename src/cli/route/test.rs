@@ -33,7 +33,7 @@ pub(in crate::cli) async fn run(args: &RouteTestArgs, cli: &Cli, settings: &Sett
     let free = |cluster: usize| config.clusters.get(cluster).map_or(0, |cluster| cluster.capacity);
     // Nobody was asked, so all are taken to be well.
     let standing = |cluster: usize| Standing { routable: true, takes_new: true, load: 0, free: free(cluster) };
-    let clusters = Clusters { config: &config, standing: &standing, now: clock::now() };
+    let clusters = Clusters { config: &config, standing: &standing, now: args.at.unwrap_or_else(clock::now) };
     let ground = Ground { table: &table, targets: &targets, clusters };
     let mut explained = explained(args, &ground, &caller(args, &config, settings), &settings.environment)?;
     by_what_runs(&config, &mut explained);

@@ -33,3 +33,13 @@ fn header_policy_holds_for_any_bytes() {
 fn upgrade_handshake_holds_for_any_bytes() {
     run("upgrade_handshake", targets::upgrade_handshake);
 }
+
+#[test]
+fn request_info_holds_for_any_bytes() {
+    run("request_info", targets::request_info);
+}
+
+#[test]
+fn config_holds_for_any_bytes() {
+    run("config", targets::config);
+}
