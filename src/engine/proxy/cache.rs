@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How old discovery may be: a new CRD is seen this much later.
-pub const DISCOVERY_LIFE: Duration = Duration::from_secs(30);
+/// How old discovery may be: not at all, since who has just made a kind asks for it next.
+pub const DISCOVERY_LIFE: Duration = Duration::ZERO;
 /// OpenAPI documents whose address holds the hash of their content do not change.
 pub const HASHED_LIFE: Duration = Duration::from_secs(3_600);
 /// The longest answer that is kept; `/openapi/v2` of a cluster with many CRDs has some 5 MB.
@@ -51,8 +51,9 @@ pub enum Look {
     Miss,
     /// Answer with this.
     Fresh(Arc<Kept>),
-    /// Ask the cluster with this `If-None-Match`; its 304 means [`Cache::renew`].
-    Stale(HeaderValue),
+    /// Ask the cluster with the `ETag` of this as `If-None-Match`; its 304 means that this is the answer, and
+    /// [`Cache::renew`].
+    Stale(Arc<Kept>),
 }
 
 /// The answers of all clusters.
@@ -174,7 +175,7 @@ impl Cache {
         if now < entry.until {
             return Look::Fresh(Arc::clone(&entry.kept));
         }
-        entry.kept.headers.get(header::ETAG).map_or(Look::Miss, |etag| Look::Stale(etag.clone()))
+        if entry.kept.headers.contains_key(header::ETAG) { Look::Stale(Arc::clone(&entry.kept)) } else { Look::Miss }
     }
 
     /// Keeps an answer for which [`may_keep`] holds.
@@ -193,12 +194,11 @@ impl Cache {
         held.answers.insert(key, entry);
     }
 
-    /// The cluster answered 304: what is kept holds for another while. `None` where it went meanwhile.
-    pub fn renew(&self, key: &Key, now: Instant) -> Option<Arc<Kept>> {
-        let mut held = self.held.lock();
-        let entry = held.answers.get_mut(key)?;
-        entry.until = now + key.life;
-        Some(Arc::clone(&entry.kept))
+    /// The cluster answered 304: what is kept holds for another while.
+    pub fn renew(&self, key: &Key, now: Instant) {
+        if let Some(entry) = self.held.lock().answers.get_mut(key) {
+            entry.until = now + key.life;
+        }
     }
 
     /// A configuration came into force: a cluster's name may now mean another one.
@@ -290,17 +290,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_old_answer_is_asked_for_again_by_its_etag() {
         let (cache, jo) = (Cache::default(), Caller::in_groups("jo", &["dev"]));
-        let key = key(Mode::Swap, &jo, "/apis", &[]).unwrap();
-        assert_eq!(cache.look(&key, Instant::now()), Look::Miss);
-        cache.keep(key.clone(), kept("{}"), Instant::now());
-        assert_eq!(cache.look(&key, Instant::now()), Look::Fresh(Arc::new(kept("{}"))));
-        tokio::time::advance(DISCOVERY_LIFE).await;
-        assert_eq!(cache.look(&key, Instant::now()), Look::Stale(HeaderValue::from_static("\"abc\"")));
-        assert!(cache.renew(&key, Instant::now()).is_some());
-        assert!(matches!(cache.look(&key, Instant::now()), Look::Fresh(_)));
+        let hashed = key(Mode::Swap, &jo, "/openapi/v3/apis/apps/v1?hash=AB", &[]).unwrap();
+        let (fresh, stale) = (Look::Fresh(Arc::new(kept("{}"))), Look::Stale(Arc::new(kept("{}"))));
+        assert_eq!(cache.look(&hashed, Instant::now()), Look::Miss);
+        cache.keep(hashed.clone(), kept("{}"), Instant::now());
+        assert_eq!(cache.look(&hashed, Instant::now()), fresh);
+        tokio::time::advance(HASHED_LIFE).await;
+        assert_eq!(cache.look(&hashed, Instant::now()), stale);
+        cache.renew(&hashed, Instant::now());
+        assert_eq!(cache.look(&hashed, Instant::now()), fresh);
+        let discovery = key(Mode::Swap, &jo, "/apis", &[]).unwrap();
+        cache.keep(discovery.clone(), kept("{}"), Instant::now());
+        assert_eq!(cache.look(&discovery, Instant::now()), stale, "a kind that was just made is seen");
         cache.clear();
-        assert_eq!(cache.renew(&key, Instant::now()), None);
-        assert_eq!(cache.look(&key, Instant::now()), Look::Miss);
+        assert_eq!(cache.look(&discovery, Instant::now()), Look::Miss);
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@
 
 mod answer;
 mod end;
+mod kept;
 mod labels;
 mod mirror;
 mod scene;
@@ -15,6 +16,7 @@ pub use scene::Scene;
 
 use crate::engine::clock::{self, Running};
 use crate::engine::proxy::audit::Ids;
+use crate::engine::proxy::cache::Cache;
 use crate::engine::proxy::caller::{Caller, Shown};
 use crate::engine::proxy::edge::{self, Hosts};
 use crate::engine::proxy::limit::Admission;
@@ -44,6 +46,7 @@ pub struct Carry {
     hosts: Hosts,
     clock: Running,
     mirror: Mirror,
+    cache: Cache,
     tail: Tail,
     ids: Ids,
 }
@@ -59,6 +62,7 @@ impl Carry {
             hosts,
             clock,
             mirror: Mirror::default(),
+            cache: Cache::default(),
             tail: Tail::default(),
             ids: Ids::new(clock::seed()),
         }
@@ -68,6 +72,8 @@ impl Carry {
     pub fn install(&self, scene: Scene) {
         self.admission.apply(&scene.config.limits);
         self.scene.store(Arc::new(scene));
+        // A name may mean another cluster now.
+        self.cache.clear();
     }
 
     /// The configuration in force.

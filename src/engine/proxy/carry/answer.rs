@@ -22,6 +22,8 @@ enum Kind {
     Empty,
     Whole(Bytes),
     Stream(Incoming),
+    /// Its beginning was read already.
+    Begun(Bytes, Incoming),
     /// Ends early where the cancellation says so and nothing is waiting: a watch that its client takes up again.
     Watch(Incoming, Pin<Box<WaitForCancellationFutureOwned>>),
 }
@@ -43,6 +45,11 @@ impl Answer {
 
     pub(super) fn stream(body: Incoming) -> Self {
         Self { kind: Kind::Stream(body), end: None, sent: 0 }
+    }
+
+    /// The rest of what was begun to be read.
+    pub(super) fn begun(read: Bytes, rest: Incoming) -> Self {
+        Self { kind: Kind::Begun(read, rest), end: None, sent: 0 }
     }
 
     /// A stream that may end as soon as `ending` is cancelled.
@@ -68,6 +75,8 @@ impl Body for Answer {
         let frame = match &mut this.kind {
             Kind::Empty => return Poll::Ready(None),
             Kind::Stream(body) => std::task::ready!(Pin::new(body).poll_frame(cx)),
+            Kind::Begun(read, _) if !read.is_empty() => Some(Ok(Frame::data(std::mem::take(read)))),
+            Kind::Begun(_, rest) => std::task::ready!(Pin::new(rest).poll_frame(cx)),
             Kind::Watch(body, ending) => match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
@@ -94,6 +103,7 @@ impl Body for Answer {
             Kind::Empty => true,
             Kind::Whole(bytes) => bytes.is_empty(),
             Kind::Stream(body) | Kind::Watch(body, _) => body.is_end_stream(),
+            Kind::Begun(read, rest) => read.is_empty() && rest.is_end_stream(),
         }
     }
 
@@ -102,8 +112,8 @@ impl Body for Answer {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Stream(body) => body.size_hint(),
-            // It may end sooner.
-            Kind::Watch(..) => SizeHint::default(),
+            // It may end sooner; and what has a length is not begun.
+            Kind::Watch(..) | Kind::Begun(..) => SizeHint::default(),
         }
     }
 }

@@ -125,10 +125,10 @@ impl Observed {
         self.attempts(attempts);
     }
 
-    /// The answer goes on to the caller.
-    pub(super) fn answered(&mut self, status: StatusCode, lease: Lease) {
+    /// The answer goes on to the caller; one of ours holds no place at a cluster.
+    pub(super) fn answered(&mut self, status: StatusCode, lease: Option<Lease>) {
         let memory = &mut *self.0;
-        memory.lease = Some(lease);
+        memory.lease = lease;
         memory.begun(status);
     }
 

@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::end::Observed;
+use super::kept::Keeping;
 use super::labels::{self, BODY_BYTES_MAX};
 use super::{Carry, Scene};
 use crate::engine::proxy::body::Outgoing;
@@ -54,12 +55,22 @@ impl Turn<'_> {
     pub(super) async fn carried(&mut self, body: Incoming) -> Result<Response<Answer>, Refusal> {
         let (body, labels) = self.read(body).await?;
         let way = self.way(labels.as_ref()).map_err(|refusal| self.told(refusal))?;
-        let request = self.ready(way, body, None)?;
+        let mut request = self.ready(way, body, None)?;
+        let keeping = match self.keeping(way.choice.cluster, request.headers_mut()) {
+            Ok(keeping) => keeping,
+            Err(kept) => {
+                let answer = self.of(&kept);
+                self.observed.answered(answer.status(), None);
+                return Ok(answer);
+            }
+        };
         if let Some(other) = self.scene.rule(way.rule).and_then(|rule| rule.mirror) {
             self.mirror(other, way, &request);
         }
-        let sent = self.send(way, request).await?;
-        self.passed_on(sent)
+        let (sent, went) = self.send(way, request).await?;
+        // Another cluster's answer is not what was asked about.
+        let keeping = keeping.filter(|_| went.choice.cluster == way.choice.cluster);
+        self.passed_on((sent, went), keeping).await
     }
 
     /// A request that wants to become a tunnel.
@@ -78,7 +89,7 @@ impl Turn<'_> {
         let member = self.scene.members.get(way.choice.cluster).ok_or_else(nowhere)?;
         match member.upgrade(request, &call).await {
             Ok(Upgraded::Switched(tunnel)) => self.switched(tunnel, way, (connection, protocol)),
-            Ok(Upgraded::Answered(sent)) => self.passed_on((*sent, way)),
+            Ok(Upgraded::Answered(sent)) => self.passed_on((*sent, way), None).await,
             Err(failed) => Err(self.failed(failed)),
         }
     }
@@ -288,7 +299,11 @@ impl Turn<'_> {
     }
 
     /// The answer as the client gets it.
-    fn passed_on(&mut self, (sent, way): (Sent, Way)) -> Result<Response<Answer>, Refusal> {
+    async fn passed_on(
+        &mut self,
+        (sent, way): (Sent, Way),
+        keeping: Option<Keeping>,
+    ) -> Result<Response<Answer>, Refusal> {
         let Sent { response, endpoint, attempts, upstream_wait, lease } = sent;
         self.observed.sent(endpoint, attempts, upstream_wait);
         let (mut head, body) = response.into_parts();
@@ -305,7 +320,12 @@ impl Turn<'_> {
                 head.headers.append(WARNING, value);
             }
         }
-        self.observed.answered(head.status, lease);
+        if let Some(keeping) = keeping {
+            let response = self.kept(keeping, head, body).await?;
+            self.observed.answered(response.status(), Some(lease));
+            return Ok(response);
+        }
+        self.observed.answered(head.status, Some(lease));
         // A watch without a length: cut in good order, its client goes on elsewhere from where it was.
         let may_end = self.info.class() == Class::Read
             && &*self.info.verb == "watch"
