@@ -8,3 +8,4 @@ mod route_commands;
 mod script;
 mod seeing;
 mod upstream;
+mod whole;

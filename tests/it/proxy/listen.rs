@@ -1,6 +1,6 @@
 //! The listeners, with real clients on loopback.
 
-mod client;
+pub(super) mod client;
 mod drain;
 mod identity;
 mod limits;

@@ -291,6 +291,10 @@ impl Script {
         assert!(waited.is_ok(), "{}: never came true: {what}", self.inner.name);
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.inner.name
+    }
+
     /// Its authority, PEM.
     pub(super) fn ca(&self) -> String {
         self.inner.authority.pem()

@@ -14,19 +14,19 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-pub(super) type H1 = http1::SendRequest<Empty<Bytes>>;
-pub(super) type H2 = http2::SendRequest<Empty<Bytes>>;
+pub(in crate::proxy) type H1 = http1::SendRequest<Empty<Bytes>>;
+pub(in crate::proxy) type H2 = http2::SendRequest<Empty<Bytes>>;
 
 /// Trusts one authority.
-pub(super) struct Client(ClientConfig);
+pub(in crate::proxy) struct Client(ClientConfig);
 
 impl Client {
-    pub(super) fn new(ca: &str) -> Self {
+    pub(in crate::proxy) fn new(ca: &str) -> Self {
         Self(Self::builder(ca).with_no_client_auth())
     }
 
     /// One that shows a certificate.
-    pub(super) fn showing(ca: &str, certificate: &str, key: &str) -> Self {
+    pub(in crate::proxy) fn showing(ca: &str, certificate: &str, key: &str) -> Self {
         let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
         Self(Self::builder(ca).with_client_auth_cert(chain, key).unwrap())
@@ -41,21 +41,21 @@ impl Client {
             .with_root_certificates(roots)
     }
 
-    pub(super) async fn tls(&self, to: SocketAddr, alpn: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(in crate::proxy) async fn tls(&self, to: SocketAddr, alpn: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
         let mut settings = self.0.clone();
         settings.alpn_protocols = vec![alpn.to_vec()];
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(Arc::new(settings)).connect(name, TcpStream::connect(to).await?).await
     }
 
-    pub(super) async fn h1(&self, to: SocketAddr) -> H1 {
+    pub(in crate::proxy) async fn h1(&self, to: SocketAddr) -> H1 {
         let stream = self.tls(to, b"http/1.1").await.unwrap();
         let (sender, connection) = http1::Builder::new().handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection.with_upgrades());
         sender
     }
 
-    pub(super) async fn h2(&self, to: SocketAddr) -> H2 {
+    pub(in crate::proxy) async fn h2(&self, to: SocketAddr) -> H2 {
         let stream = self.tls(to, b"h2").await.unwrap();
         let (sender, connection) =
             http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await.unwrap();
@@ -64,23 +64,23 @@ impl Client {
     }
 }
 
-pub(super) fn request(path: &str) -> Request<Empty<Bytes>> {
+pub(in crate::proxy) fn request(path: &str) -> Request<Empty<Bytes>> {
     Request::get(path).header("host", "localhost").body(Empty::new()).unwrap()
 }
 
 /// The body of an answer over HTTP/1.1.
-pub(super) async fn get(client: &mut H1, path: &str) -> String {
+pub(in crate::proxy) async fn get(client: &mut H1, path: &str) -> String {
     let answer = client.send_request(request(path)).await.unwrap();
     text(answer.into_body()).await
 }
 
 /// Status and body of an answer over HTTP/2.
-pub(super) async fn get_all(client: &mut H2, path: &str) -> (StatusCode, String) {
+pub(in crate::proxy) async fn get_all(client: &mut H2, path: &str) -> (StatusCode, String) {
     let request = Request::get(format!("https://localhost{path}")).body(Empty::new()).unwrap();
     let answer = client.send_request(request).await.unwrap();
     (answer.status(), text(answer.into_body()).await)
 }
 
-pub(super) async fn text(body: hyper::body::Incoming) -> String {
+pub(in crate::proxy) async fn text(body: hyper::body::Incoming) -> String {
     String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }

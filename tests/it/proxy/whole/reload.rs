@@ -1,0 +1,65 @@
+//! Configurations that come and go while requests do.
+
+use super::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const ONE: &str = "
+home: alpha
+clusters:
+- ALPHA
+- BETA
+rules:
+- name: by-name
+  priority: 10
+  conditions: [{type: namespace, operator: equals, value: production}]
+  actions: {targetCluster: beta}
+";
+
+#[tokio::test]
+async fn a_bad_configuration_is_refused_whole_and_the_one_before_stays() {
+    let (alpha, beta) = (Script::start("alpha").await, Script::start("beta").await);
+    let whole = Whole::start(ONE, &[&alpha, &beta]).await;
+    let mut caller = whole.connect().await;
+    write(whole.folder.path(), &filled(&ONE.replace("targetCluster: beta", "targetCluster: gamma"), &[&alpha, &beta]));
+    let refused = format!("{:?}", whole.admin.reload().await.expect_err("it is refused"));
+    assert!(refused.contains("gamma"), "{refused}");
+    assert_eq!(caller.server("/api/v1/namespaces/production/pods").await, "beta");
+    let reload = whole.admin.routes().await.expect("a picture").reload;
+    assert!(reload.refused.is_some_and(|why| why.contains("routing.yaml:10")), "file and line");
+    write(whole.folder.path(), &filled(&ONE.replace("targetCluster: beta", "targetCluster: alpha"), &[&alpha, &beta]));
+    whole.admin.reload().await.expect("it is in force");
+    assert_eq!(caller.server("/api/v1/namespaces/production/pods").await, "alpha");
+    assert_eq!(whole.admin.routes().await.expect("a picture").reload.refused, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reloads_under_load_lose_no_request() {
+    const RELOADS: usize = 20;
+    let (alpha, beta) = (Script::start("alpha").await, Script::start("beta").await);
+    let whole = Whole::start(ONE, &[&alpha, &beta]).await;
+    let ended = Arc::new(AtomicBool::new(false));
+    let mut clients = Vec::new();
+    for number in 0..4 {
+        let (mut caller, ended) = (whole.connect().await, Arc::clone(&ended));
+        clients.push(tokio::spawn(async move {
+            let mut sent = 0_usize;
+            while !ended.load(Ordering::Relaxed) {
+                let namespace = if sent.is_multiple_of(2) { "production" } else { "other" };
+                caller.server(&format!("/api/v1/namespaces/{namespace}/pods?limit={number}")).await;
+                sent += 1;
+            }
+            sent
+        }));
+    }
+    for round in 0..RELOADS {
+        let target = if round % 2 == 0 { "alpha" } else { "beta" };
+        let routing = ONE.replace("targetCluster: beta", &format!("targetCluster: {target}"));
+        write(whole.folder.path(), &filled(&routing, &[&alpha, &beta]));
+        whole.admin.reload().await.expect("it is in force");
+    }
+    ended.store(true, Ordering::Relaxed);
+    for client in clients {
+        // Each answer was looked at by the client itself.
+        assert!(client.await.expect("every request was answered") > 0);
+    }
+}
