@@ -97,11 +97,14 @@ pub(super) async fn run(
     let uid = rustix::process::getuid().as_raw();
     let own = (uid, environment.user.clone().unwrap_or_else(|| format!("uid:{uid}")));
     // From here on: who says stop during the start means it.
-    let signals = Signals::open()?;
+    let mut signals = Signals::open()?;
     let origin = loader.origin();
     let told = options.clone();
     let start = Start { options, loader, ground, surroundings, inherited, own, clock: Clock::Wall.start() };
-    let proxy = Proxy::start(start).await?;
+    let proxy = tokio::select! {
+        started = Proxy::start(start) => started?,
+        () = signals.end() => return Ok(0),
+    };
     say(&proxy, &origin, &told, args.log_format, environment)?;
     let following = AbortOnDropHandle::new(tokio::spawn(signals.follow(proxy.ending(), nudge)));
     let drained = proxy.run().await?;
@@ -198,6 +201,14 @@ impl Signals {
             interrupt: open(SignalKind::interrupt())?,
             hangup: open(SignalKind::hangup())?,
         })
+    }
+
+    /// Comes with the first that says to end.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 
     /// The first to end drains, the second cuts.
