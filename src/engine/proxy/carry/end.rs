@@ -215,6 +215,18 @@ impl Memory {
         }
     }
 
+    /// What was refused goes to the log under the id that the audit logs here and there have.
+    fn log(&self) {
+        let Some(refused) = &self.refused else { return };
+        let (audit_id, code, why) = (self.id.as_str(), refused.code, &*refused.message);
+        let cluster = self.cluster.map_or("", |c| self.scene.name(c));
+        if code >= 500 {
+            tracing::warn!(audit_id, cluster, code, why, "a request failed here");
+        } else {
+            tracing::debug!(audit_id, cluster, code, why, "a request was refused");
+        }
+    }
+
     fn retried(&self) -> Option<&'static str> {
         (self.attempts > 1).then_some("connection")
     }
@@ -265,6 +277,7 @@ impl Ended for Memory {
             refused: self.refused.as_ref().map(|r| r.label),
             upgrade: self.upgrade,
         });
+        self.log();
         if let Some(record) = self.record.take() {
             record.finish(&self.finished(long_running.then_some((self.received, sent))));
         }
