@@ -184,7 +184,9 @@ impl Tested<'_> {
         let Some(cluster) = fallback(config, self.asked.info) else {
             return (None, "no rule matches this request, and there is no home cluster: 403".to_owned());
         };
-        if let Some(refusal) = self.impersonation(false, cluster) {
+        // Whoever acts as somebody first asks what there is, also as that one.
+        let any = config.rules.iter().any(|rule| rule.allow_impersonation);
+        if let Some(refusal) = self.impersonation(any && asks_what_there_is(self.asked.info), cluster) {
             return (None, refusal);
         }
         let why = if config.home.is_some() {
@@ -312,6 +314,12 @@ fn denial(rule: &Rule) -> &str {
 fn fallback(config: &ProxyConfig, info: &RequestInfo<'_>) -> Option<usize> {
     let asks_what_is_there = !info.is_resource && matches!(&*info.verb, "get" | "head");
     config.home.or_else(|| (asks_what_is_there && !config.clusters.is_empty()).then_some(0))
+}
+
+/// Discovery, OpenAPI or the version.
+fn asks_what_there_is(info: &RequestInfo<'_>) -> bool {
+    let first = info.path.split('/').nth(1).unwrap_or_default();
+    !info.is_resource && info.verb == "get" && matches!(first, "api" | "apis" | "openapi" | "version")
 }
 
 /// A list over all namespaces, of a kind that has them, where rules tell namespaces apart.

@@ -169,6 +169,7 @@ fn impersonation_needs_a_rule() {
     assert_eq!(refused.cluster, None);
     assert!(refused.why.contains("allowImpersonation"), "{}", refused.why);
     assert_eq!(line("kubectl get pods -n dev --as ada").cluster.as_deref(), Some("dev-1"));
+    assert_eq!(line("kubectl api-resources --as ada").cluster.as_deref(), Some("prod"), "discovery comes before");
 }
 
 /// The compiled table and the conditions one by one agree: a rule that is passed has a condition that fails.

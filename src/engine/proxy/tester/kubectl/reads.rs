@@ -22,14 +22,12 @@ fn look(call: &Call<'_>, object: &Named, command: &mut Command) {
     let arguments = &call.arguments;
     let subresource = arguments.get("subresource");
     let tail: Vec<&str> = subresource.into_iter().collect();
-    let watches = arguments.has("watch") || arguments.has("watch-only");
-    if !arguments.has("watch-only") {
-        let path = call.path(object, &tail);
-        let chunk = arguments.get("chunk-size").unwrap_or(CHUNK);
-        let url = if object.name.is_some() { path } else { list(call, &path, ("limit", chunk), "") };
-        command.send("GET", url);
-    }
-    if watches {
+    let path = call.path(object, &tail);
+    let chunk = arguments.get("chunk-size").unwrap_or(CHUNK);
+    // Also where only changes are shown: the watch begins at what this finds.
+    let url = if object.name.is_some() { path } else { list(call, &path, ("limit", chunk), "") };
+    command.send("GET", url);
+    if arguments.has("watch") || arguments.has("watch-only") {
         let by_name = object.name.as_ref().map(|name| format!("metadata.name={name}")).unwrap_or_default();
         let all = Named { name: None, ..object.clone() };
         let path = match &object.name {
@@ -61,6 +59,11 @@ pub(super) fn describe(call: &Call<'_>, command: &mut Command) -> Result<(), Str
         // Events of what has no namespace are looked for in all of them.
         let namespace = object.resource.namespaced.then(|| call.here());
         let url = with_query(&events.path(namespace, &[]), &[("fieldSelector", &fields), ("limit", CHUNK)]);
+        if object.resource.is("", "nodes") {
+            let fields = format!("spec.nodeName={name}");
+            let pods = built_in("", "pods")?.path(None, &[]);
+            command.send_for("GET", with_query(&pods, &[("fieldSelector", &fields), ("limit", CHUNK)]), "its pods");
+        }
         command.send_for("GET", url, "its events");
     }
     Ok(())
@@ -181,6 +184,9 @@ pub(super) fn cluster_info(_: &Call<'_>, command: &mut Command) -> Result<(), St
 /// Lists and watches each object by its name.
 pub(super) fn wait(call: &Call<'_>, command: &mut Command) -> Result<(), String> {
     for object in call.objects(command)? {
+        if object.name.is_some() {
+            command.send("GET", call.path(&object, &[]));
+        }
         watched(call, &object, command);
     }
     Ok(())

@@ -22,74 +22,84 @@ fn lines(line: &str) -> Vec<String> {
     command.requests.iter().map(|sent| format!("{} {}", sent.method, sent.url)).collect()
 }
 
+/// Commands that read, and what is sent for them.
+const READS: &[(&str, &[&str])] = &[
+    ("get pods -n production", &["GET /api/v1/namespaces/production/pods?limit=500"]),
+    ("get pods", &["GET /api/v1/namespaces/own/pods?limit=500"]),
+    ("-n a get po", &["GET /api/v1/namespaces/a/pods?limit=500"]),
+    ("get po -A", &["GET /api/v1/pods?limit=500"]),
+    ("get pod api-0 -o yaml", &["GET /api/v1/namespaces/own/pods/api-0"]),
+    (
+        "get deploy/web svc/web",
+        &["GET /apis/apps/v1/namespaces/own/deployments/web", "GET /api/v1/namespaces/own/services/web"],
+    ),
+    ("get no", &["GET /api/v1/nodes?limit=500"]),
+    (
+        "get po -l 'app=web,tier in (a,b)'",
+        &["GET /api/v1/namespaces/own/pods?labelSelector=app%3Dweb%2Ctier%20in%20%28a%2Cb%29&limit=500"],
+    ),
+    ("get po -w", &["GET /api/v1/namespaces/own/pods?limit=500", "GET /api/v1/namespaces/own/pods?watch=true"]),
+    (
+        "get po a --watch-only",
+        &[
+            "GET /api/v1/namespaces/own/pods/a",
+            "GET /api/v1/namespaces/own/pods?fieldSelector=metadata.name%3Da&watch=true",
+        ],
+    ),
+    (
+        "get po --field-selector=status.phase=Running --chunk-size 0",
+        &["GET /api/v1/namespaces/own/pods?fieldSelector=status.phase%3DRunning&limit=0"],
+    ),
+    ("get --raw /readyz?verbose", &["GET /readyz?verbose"]),
+    ("get deploy web --subresource scale", &["GET /apis/apps/v1/namespaces/own/deployments/web/scale"]),
+    (
+        "describe po a",
+        &[
+            "GET /api/v1/namespaces/own/pods/a",
+            "GET /api/v1/namespaces/own/events?fieldSelector=involvedObject.name%3Da&limit=500",
+        ],
+    ),
+    (
+        "describe no a",
+        &[
+            "GET /api/v1/nodes/a",
+            "GET /api/v1/pods?fieldSelector=spec.nodeName%3Da&limit=500",
+            "GET /api/v1/events?fieldSelector=involvedObject.name%3Da&limit=500",
+        ],
+    ),
+    (
+        "logs -f a -c main",
+        &["GET /api/v1/namespaces/own/pods/a", "GET /api/v1/namespaces/own/pods/a/log?container=main&follow=true"],
+    ),
+    (
+        "logs -p deploy/web",
+        &[
+            "GET /apis/apps/v1/namespaces/own/deployments/web",
+            "GET /api/v1/namespaces/own/pods",
+            "GET /api/v1/namespaces/own/pods/POD/log?previous=true",
+        ],
+    ),
+    ("events -n a --for pod/b", &["GET /api/v1/namespaces/a/events?fieldSelector=involvedObject.name%3Db&limit=500"]),
+    ("top pods -A", &["GET /apis/metrics.k8s.io/v1beta1/pods"]),
+    ("auth can-i get pods -n a", &["POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews"]),
+    ("auth whoami", &["POST /apis/authentication.k8s.io/v1/selfsubjectreviews"]),
+    ("api-resources", &["GET /api", "GET /apis"]),
+    ("explain deploy.spec", &["GET /openapi/v3", "GET /openapi/v3/apis/apps/v1"]),
+    ("version", &["GET /version"]),
+    (
+        "rollout status deploy/web",
+        &[
+            "GET /apis/apps/v1/namespaces/own/deployments/web",
+            "GET /apis/apps/v1/namespaces/own/deployments?fieldSelector=metadata.name%3Dweb",
+            "GET /apis/apps/v1/namespaces/own/deployments?fieldSelector=metadata.name%3Dweb&watch=true",
+        ],
+    ),
+];
+
 #[test]
 fn what_reads_sends_this() {
-    for (line, wanted) in [
-        ("get pods -n production", &["GET /api/v1/namespaces/production/pods?limit=500"][..]),
-        ("get pods", &["GET /api/v1/namespaces/own/pods?limit=500"]),
-        ("-n a get po", &["GET /api/v1/namespaces/a/pods?limit=500"]),
-        ("get po -A", &["GET /api/v1/pods?limit=500"]),
-        ("get pod api-0 -o yaml", &["GET /api/v1/namespaces/own/pods/api-0"]),
-        (
-            "get deploy/web svc/web",
-            &["GET /apis/apps/v1/namespaces/own/deployments/web", "GET /api/v1/namespaces/own/services/web"],
-        ),
-        ("get no", &["GET /api/v1/nodes?limit=500"]),
-        (
-            "get po -l 'app=web,tier in (a,b)'",
-            &["GET /api/v1/namespaces/own/pods?labelSelector=app%3Dweb%2Ctier%20in%20%28a%2Cb%29&limit=500"],
-        ),
-        ("get po -w", &["GET /api/v1/namespaces/own/pods?limit=500", "GET /api/v1/namespaces/own/pods?watch=true"]),
-        ("get po a --watch-only", &["GET /api/v1/namespaces/own/pods?fieldSelector=metadata.name%3Da&watch=true"]),
-        (
-            "get po --field-selector=status.phase=Running --chunk-size 0",
-            &["GET /api/v1/namespaces/own/pods?fieldSelector=status.phase%3DRunning&limit=0"],
-        ),
-        ("get --raw /readyz?verbose", &["GET /readyz?verbose"]),
-        ("get deploy web --subresource scale", &["GET /apis/apps/v1/namespaces/own/deployments/web/scale"]),
-        (
-            "describe po a",
-            &[
-                "GET /api/v1/namespaces/own/pods/a",
-                "GET /api/v1/namespaces/own/events?fieldSelector=involvedObject.name%3Da&limit=500",
-            ],
-        ),
-        (
-            "describe no a",
-            &["GET /api/v1/nodes/a", "GET /api/v1/events?fieldSelector=involvedObject.name%3Da&limit=500"],
-        ),
-        (
-            "logs -f a -c main",
-            &["GET /api/v1/namespaces/own/pods/a", "GET /api/v1/namespaces/own/pods/a/log?container=main&follow=true"],
-        ),
-        (
-            "logs -p deploy/web",
-            &[
-                "GET /apis/apps/v1/namespaces/own/deployments/web",
-                "GET /api/v1/namespaces/own/pods",
-                "GET /api/v1/namespaces/own/pods/POD/log?previous=true",
-            ],
-        ),
-        (
-            "events -n a --for pod/b",
-            &["GET /api/v1/namespaces/a/events?fieldSelector=involvedObject.name%3Db&limit=500"],
-        ),
-        ("top pods -A", &["GET /apis/metrics.k8s.io/v1beta1/pods"]),
-        ("auth can-i get pods -n a", &["POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews"]),
-        ("auth whoami", &["POST /apis/authentication.k8s.io/v1/selfsubjectreviews"]),
-        ("api-resources", &["GET /api", "GET /apis"]),
-        ("explain deploy.spec", &["GET /openapi/v3", "GET /openapi/v3/apis/apps/v1"]),
-        ("version", &["GET /version"]),
-        (
-            "rollout status deploy/web",
-            &[
-                "GET /apis/apps/v1/namespaces/own/deployments/web",
-                "GET /apis/apps/v1/namespaces/own/deployments?fieldSelector=metadata.name%3Dweb",
-                "GET /apis/apps/v1/namespaces/own/deployments?fieldSelector=metadata.name%3Dweb&watch=true",
-            ],
-        ),
-    ] {
-        assert_eq!(lines(line), wanted, "kubectl {line}");
+    for (line, wanted) in READS {
+        assert_eq!(lines(line), *wanted, "kubectl {line}");
     }
     assert_eq!(lines("get all").len(), 10);
 }
@@ -134,7 +144,7 @@ fn what_changes_sends_this() {
         (
             "delete pods -l app=web",
             vec![
-                "GET /api/v1/namespaces/own/pods?labelSelector=app%3Dweb&limit=500".to_owned(),
+                "GET /api/v1/namespaces/own/pods?labelSelector=app%3Dweb".to_owned(),
                 "DELETE /api/v1/namespaces/own/pods/NAME".to_owned(),
             ],
         ),
@@ -217,13 +227,50 @@ fn a_line_is_split_as_by_a_shell() {
     assert!(split("").unwrap().is_empty());
 }
 
-/// Every URL made here is one that the proxy reads.
-#[test]
-fn urls_are_readable() {
-    for line in ["get pod 'a/b'x", "get pods 'ä ?&#%'", "get pods -n '../x'", "logs a -c 'x&y=z'"] {
-        let Ok(command) = sent(line) else { continue };
-        for sent in &command.requests {
-            assert!(sent.url.starts_with('/') && sent.url.bytes().all(|b| b.is_ascii_graphic()), "{}", sent.url);
+/// Words to make command lines of, beside the verbs.
+const WORDS: &[&str] = &[
+    "pods",
+    "po",
+    "all",
+    "widgets.example.com",
+    "deploy/web",
+    "a",
+    "../x",
+    "a b",
+    "ä?&#%",
+    "",
+    "-n",
+    "-A",
+    "-l",
+    "a=b",
+    "-f",
+    "web.yaml",
+    "widget.yaml",
+    "--",
+    "-w",
+    "--all",
+    "-it",
+    "--as",
+    "status",
+    "undo",
+    "can-i",
+    "token",
+    "-",
+    "a:/x",
+];
+
+proptest::proptest! {
+    /// Whatever is typed is answered, and every URL is one that can be sent.
+    #[test]
+    fn any_words_are_answered(verb in 0..VERBS.len(), words in proptest::collection::vec(0..WORDS.len(), 0..6)) {
+        let mut line = vec![VERBS[verb].0];
+        line.extend(words.into_iter().map(|word| WORDS[word]));
+        let file = |_: &str| Ok("apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod}]\n".to_owned());
+        if let Ok(command) = requests(&line, &Surroundings { namespace: "own", file: &file }) {
+            for sent in command.requests {
+                let is_url = sent.url.starts_with('/') && sent.url.bytes().all(|byte| byte.is_ascii_graphic());
+                assert!(is_url || line.contains(&"--raw"), "{line:?}: {}", sent.url);
+            }
         }
     }
 }

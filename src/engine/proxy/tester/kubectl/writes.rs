@@ -153,7 +153,7 @@ pub(super) fn delete(call: &Call<'_>, command: &mut Command) -> Result<(), Strin
             return Err("kubectl delete needs names, -l or --all".to_owned());
         }
         let path = call.path(&object, &[]);
-        command.send("GET", with_query(&path, &[("labelSelector", labels), ("limit", "500")]));
+        command.send("GET", with_query(&path, &[("labelSelector", labels)]));
         let one = Named { name: Some("NAME".to_owned()), ..object };
         command.send_for("DELETE", call.tried(&call.path(&one, &[])), "each object found; NAME stands for its name");
         if call.arguments.has("all-namespaces") {
@@ -193,7 +193,7 @@ fn patched(call: &Call<'_>, object: Named, subresource: Option<&str>, command: &
     if labels.is_empty() && !call.arguments.has("all") {
         return Err(format!("kubectl {} needs a name, -l or --all", call.verb));
     }
-    command.send("GET", with_query(&call.path(&object, &[]), &[("labelSelector", labels), ("limit", "500")]));
+    command.send("GET", with_query(&call.path(&object, &[]), &[("labelSelector", labels)]));
     let one = Named { name: Some("NAME".to_owned()), ..object };
     command.send_for("PATCH", call.tried(&call.path(&one, &tail)), "each object found; NAME stands for its name");
     Ok(())
