@@ -11,14 +11,15 @@
 #![expect(clippy::disallowed_methods, reason = "what is measured here is real time")]
 #![expect(clippy::expect_used, clippy::panic, reason = "the terminal of the tests says so why it cannot go on")]
 
-use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 #[path = "console/command.rs"]
 mod command;
-#[path = "console/figure.rs"]
+#[path = "common/document.rs"]
+mod document;
+#[expect(dead_code, reason = "shared with the other bench, of which this one needs a part")]
+#[path = "common/figure.rs"]
 mod figure;
 #[path = "console/fleet.rs"]
 mod fleet;
@@ -32,7 +33,7 @@ mod live {
     )]
     pub(crate) mod rig;
 }
-#[path = "console/process.rs"]
+#[path = "common/process.rs"]
 mod process;
 #[path = "console/requests.rs"]
 mod requests;
@@ -70,8 +71,6 @@ const SECTIONS: &[Section] = &[
     ("requests", "requests of an idle console", requests::idle),
     ("get", "without a screen", command::get),
 ];
-
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.md");
 
 fn main() -> ExitCode {
     match run() {
@@ -111,7 +110,7 @@ fn run() -> Outcome {
             }
         };
         println!("{text}");
-        write(name, &text)?;
+        document::write(name, &text)?;
     }
     Ok(())
 }
@@ -123,13 +122,4 @@ fn say(text: &str) {
 
 fn names() -> Vec<&'static str> {
     SECTIONS.iter().map(|(name, ..)| *name).collect()
-}
-
-/// Puts a table between its marks in the document; all else stays.
-fn write(section: &str, table: &str) -> Outcome {
-    let [begin, end] = ["begin", "end"].map(|word| format!("<!-- {word} {section} -->\n"));
-    let document = fs::read_to_string(Path::new(DOCUMENT))?;
-    let (before, rest) = document.split_once(&begin).ok_or_else(|| format!("no mark {begin:?} in the document"))?;
-    let (_, after) = rest.split_once(&end).ok_or_else(|| format!("no mark {end:?} in the document"))?;
-    Ok(fs::write(DOCUMENT, format!("{before}{begin}\n{table}\n{end}{after}"))?)
 }

@@ -20,6 +20,7 @@ mod console;
 mod control_plane;
 mod hold;
 mod oracle;
+mod proxy;
 mod rig;
 #[expect(dead_code, reason = "of the terminal of the other tests, what is needed here")]
 #[expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why and fails")]
@@ -31,6 +32,9 @@ use rig::{Outcome, Programs};
 /// A test by its name; it fails with an error or a panic.
 type Test = (&'static str, fn() -> Outcome);
 
+/// More of the same: a million URLs, a hundred thousand requests.
+const LONG: &str = "--long";
+
 /// Each file names its own tests.
 const TESTS: &[&[Test]] = &[control_plane::TESTS, connection::TESTS, oracle::TESTS, command::TESTS, console::TESTS];
 
@@ -39,9 +43,9 @@ fn main() -> ExitCode {
     if words.next().as_deref() == Some(hold::HOLD) {
         return hold::hold(&words.collect::<Vec<_>>());
     }
-    let arguments = Arguments::from_args();
+    let arguments = Arguments::from_iter(env::args().filter(|word| word != LONG));
     let missing = if arguments.list { None } else { Programs::missing() };
-    let trials = TESTS.iter().copied().flatten().map(|&(name, test)| {
+    let trials = TESTS.iter().chain(proxy::TESTS).copied().flatten().map(|&(name, test)| {
         let missing = missing.clone();
         Trial::ignorable_test(name, move || run(test, missing))
     });

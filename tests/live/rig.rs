@@ -24,13 +24,13 @@ mod ports;
 mod process;
 mod programs;
 mod shared;
+mod streams;
 mod wait;
 
-use certificates::Authority;
-use process::Process;
-
-pub(crate) use certificates::Pair;
+pub(crate) use certificates::{Authority, Pair};
 pub(crate) use kubeconfig::{User, merged};
+pub(crate) use kubectl::Printed;
+pub(crate) use process::Process;
 pub(crate) use programs::Programs;
 pub(crate) use shared::shared;
 pub(crate) use wait::until;
@@ -171,6 +171,11 @@ impl ControlPlane {
     /// The port of the API server on 127.0.0.1.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The API server's host and port.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// Where everything of this control plane is: logs, certificates, etcd's files. Gone when it ends.

@@ -100,7 +100,7 @@ impl ControlPlane {
     }
 
     /// Waits for what the controllers make in every namespace and every pod needs.
-    pub(super) fn wait_for_service_account(&self, namespace: &str) -> Outcome {
+    pub(crate) fn wait_for_service_account(&self, namespace: &str) -> Outcome {
         until("the default service account", READY, || {
             self.with_client(async |client| {
                 Api::<ServiceAccount>::namespaced(client, namespace).get("default").await?;

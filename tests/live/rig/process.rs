@@ -39,6 +39,19 @@ impl Process {
         Self::spawn(command, program, folder, &folder.join(format!("{program}.log")))
     }
 
+    /// Starts a program by its path, such as ours, with its output appended to `folder/NAME.log`, at home in `folder`.
+    pub(crate) fn start_at<A: AsRef<OsStr>>(
+        programs: &Programs,
+        path: &Path,
+        folder: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Outcome<Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut command = Command::new(programs.path("supervise"));
+        command.arg(path).args(arguments);
+        Self::spawn(command, &name, folder, &folder.join(format!("{name}.log")))
+    }
+
     /// Starts what removes `folder` after this process has ended, or after this value was dropped.
     pub(crate) fn start_removal(programs: &Programs, folder: &Path) -> Outcome<Self> {
         let mut command = Command::new(programs.path("supervise"));
@@ -74,6 +87,36 @@ impl Process {
     /// Lets a frozen program go on.
     pub(crate) fn thaw(&mut self) -> Outcome {
         self.order("cont")
+    }
+
+    /// Tells the program to read its configuration again.
+    pub(crate) fn hang_up(&mut self) -> Outcome {
+        self.order("hup")
+    }
+
+    /// Asks the program to end and waits until it has: its exit code.
+    pub(crate) fn terminate(&mut self, limit: Duration) -> Outcome<Option<i32>> {
+        self.order("term")?;
+        until(&format!("the end of {}", self.name), limit, || match self.supervisor.try_wait() {
+            Ok(Some(status)) => Ok(status.code()),
+            Ok(None) => Err("it still runs".into()),
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    /// All that the program has printed.
+    pub(crate) fn printed(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The program itself, as the kernel names it: the supervisor's only child.
+    pub(crate) fn pid(&self) -> Outcome<u32> {
+        let supervisor = self.supervisor.id();
+        let tasks = fs::read_dir(format!("/proc/{supervisor}/task"))?;
+        // The thread that starts the child is not the first one.
+        let mut children = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
+        let found = children.find_map(|line| line.split_whitespace().next()?.parse().ok());
+        found.ok_or_else(|| format!("{} has no process", self.name).into())
     }
 
     fn order(&mut self, order: &str) -> Outcome {

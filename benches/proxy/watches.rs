@@ -1,0 +1,131 @@
+//! A thousand idle watches: the memory each takes, and one event to all of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::figure::{Figure, Unit, percentile};
+use crate::live::proxy::wire::{ANSWER, Connection, Version};
+use crate::peers::{Peer, haproxy, nginx, ours, present};
+use crate::process::memory;
+use crate::stage::Stage;
+use crate::upstream::Watched;
+use crate::{Outcome, Plan, wait};
+
+const WATCHES: usize = 1_000;
+const EVENTS: usize = 5;
+const PATH: &str = "/api/v1/namespaces/bench/pods?watch=1&resourceVersion=1";
+
+/// Memory comes to rest.
+const REST: Duration = Duration::from_secs(3);
+
+pub(crate) fn idle(stage: &Stage, _: &Plan) -> Outcome<Vec<Figure>> {
+    wait(async {
+        let upstream = Watched::start(stage).await?;
+        let peers = tokio::task::block_in_place(|| {
+            present(vec![
+                ("qd", ours(stage, upstream.address)),
+                ("HAProxy", haproxy(stage, upstream.address, Version::Two)),
+                ("nginx", nginx(stage, upstream.address)),
+            ])
+        });
+        let mut figures = Vec::new();
+        for peer in &peers {
+            figures.extend(watched(peer, &upstream).await?);
+        }
+        Ok(figures)
+    })
+}
+
+async fn watched(peer: &Peer, upstream: &Watched) -> Outcome<Vec<Figure>> {
+    let pid = peer.pid()?.ok_or("no proxy")?;
+    let must = |value: f64| peer.is_ours().then_some(value);
+    let figure = |what: &str, unit, most| Figure::new(&format!("{}: {what}", peer.name), unit, must(most));
+    let mut base = figure("memory at the start", Unit::Mebibytes, 15.0);
+    let mut each = figure("memory per idle watch, HTTP/1.1 from the caller", Unit::Kibibytes, 60.0);
+    let mut middle = Figure::new(&format!("{}: event to 1,000 watches, median", peer.name), Unit::Milliseconds, None);
+    let mut last = Figure::new(&format!("{}: event to 1,000 watches, the last", peer.name), Unit::Milliseconds, None);
+    let mut lost = figure("events lost", Unit::Count, 0.0);
+    sleep(REST).await;
+    let before = memory(pid)?.now;
+    base.add(before);
+    let mut watches = open(peer).await?;
+    timeout(ANSWER, async {
+        while upstream.open() < WATCHES {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .map_err(|_| format!("{}: {} watches reached the upstream", peer.name, upstream.open()))?;
+    sleep(REST).await;
+    #[expect(clippy::cast_precision_loss, reason = "a thousand")]
+    each.add((memory(pid)?.now - before) * 1_024.0 / WATCHES as f64);
+    for event in 0..EVENTS {
+        let heard = tell(upstream, &mut watches, event).await;
+        #[expect(clippy::cast_precision_loss, reason = "a thousand")]
+        lost.add((WATCHES - heard.len()) as f64);
+        middle.add(percentile(&heard, 50.0));
+        last.add(percentile(&heard, 100.0));
+    }
+    drop(watches);
+    timeout(ANSWER, async {
+        while upstream.open() > 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .map_err(|_| format!("{}: {} watches are left at the upstream", peer.name, upstream.open()))?;
+    Ok(vec![base, each, middle, last, lost])
+}
+
+/// An open watch. The connection lives as long as it does.
+type Watch = (Connection, hyper::body::Incoming);
+
+async fn open(peer: &Peer) -> Outcome<Vec<Watch>> {
+    let target = Arc::new(peer.target(Version::One)?);
+    let mut all = Vec::new();
+    // A few at a time: it is not the handshakes that are measured here.
+    while all.len() < WATCHES {
+        let mut opening = JoinSet::new();
+        for _ in 0..50 {
+            let target = Arc::clone(&target);
+            opening.spawn(async move {
+                let mut connection = target.connect().await?;
+                let answer = connection.open(&target, PATH).await?;
+                if answer.status() != 200 {
+                    return Err(format!("{}", answer.status()).into());
+                }
+                Ok::<_, crate::Error>((connection, answer.into_body()))
+            });
+        }
+        while let Some(watch) = opening.join_next().await {
+            all.push(watch??);
+        }
+    }
+    Ok(all)
+}
+
+/// How long each watch waited for the event, in milliseconds; those that did not hear are not in it.
+async fn tell(upstream: &Watched, watches: &mut Vec<Watch>, event: usize) -> Vec<f64> {
+    let mut hearing = JoinSet::new();
+    let started = Instant::now();
+    for (connection, mut body) in watches.drain(..) {
+        hearing.spawn(async move {
+            let frame = timeout(Duration::from_secs(20), body.frame()).await.ok().flatten()?.ok()?;
+            let text = frame.into_data().ok()?;
+            text.ends_with(b"\n").then(|| ((connection, body), started.elapsed().as_secs_f64() * 1_000.0))
+        });
+    }
+    upstream.tell(&format!(r#"{{"type":"ADDED","object":{{"metadata":{{"name":"event-{event}"}}}}}}"#));
+    let mut heard = Vec::new();
+    while let Some(told) = hearing.join_next().await {
+        if let Ok(Some((watch, taken))) = told {
+            watches.push(watch);
+            heard.push(taken);
+        }
+    }
+    heard
+}
