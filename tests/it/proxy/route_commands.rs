@@ -1,7 +1,8 @@
 //! `qd route`: the real binary on files and inventories.
 
-use crate::fleet::{Home, Printed};
-use serde_json::Value;
+use crate::fleet::{Home, Printed, start};
+use quarterdeck::demo::Member;
+use serde_json::{Value, json};
 
 /// The requirement's own rules, over clusters of a reserved domain: nothing here is ever asked.
 const ROUTING: &str = r"
@@ -206,4 +207,28 @@ fn who_asks_counts() {
     assert_eq!(asked(&["--user", "ada", "--user-group", "ops"])["rule"], "team");
     assert_eq!(asked(&["--user", "eve", "--user-group", "ops"])["rule"], Value::Null);
     assert_eq!(asked(&["--user", "ada"])["rule"], Value::Null);
+}
+
+#[test]
+fn a_config_map_of_the_home_cluster_is_read() {
+    let fleet = start(vec![Member::new("home", 35, 1, 1)]);
+    let of = |kind: &str, name: &str, section: &str, data: Value| {
+        let metadata = json!({ "name": name, "namespace": "mca-system", "uid": format!("uid-{name}") });
+        json!({ "apiVersion": "v1", "kind": kind, "metadata": metadata, section: data })
+    };
+    let clusters = "clusters:\n- {name: prod-cluster, endpoint: 'https://prod.example.com'}\n";
+    let rules = "rules:\n- {name: all, actions: {targetCluster: prod-cluster}}\n";
+    let map = of("ConfigMap", "mca-config", "data", json!({ "clusters.yaml": clusters, "routing.yaml": rules }));
+    let secret = of("Secret", "mca-cluster-credentials", "data", json!({ "prod-cluster-token": "aHVudGVy" }));
+    assert!(fleet.put("home", "", "configmaps", map) && fleet.put("home", "", "secrets", secret));
+    let home = Home::of(&fleet);
+    let source = "configmap:mca-system/mca-config,secret:mca-cluster-credentials";
+    let printed = home.run(&["route", "config", "--proxy-config", source]).clean();
+    assert!(printed.contains("- name: prod-cluster  # configmap mca-system/mca-config"), "{printed}");
+    assert!(printed.contains("token: \"[redacted]\"") && !printed.contains("hunter"), "{printed}");
+    let tested = home.run(&["route", "test", "--proxy-config", source, "kubectl", "get", "pods"]).clean();
+    assert!(tested.contains("  cluster  prod-cluster\n"), "{tested}");
+    let missing = home.run(&["route", "lint", "--proxy-config", "configmap:mca-system/other"]);
+    assert_eq!(missing.code, Some(1), "{missing:#?}");
+    assert!(missing.stdout.contains("mca-system/other") && missing.stdout.contains("[invalid]"), "{missing:#?}");
 }

@@ -1,6 +1,7 @@
 //! A whole proxy between real clients and API servers that do as they are told.
 
 mod reload;
+mod tester;
 mod ways;
 
 use super::listen::client::{Client, text};
