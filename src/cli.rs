@@ -179,6 +179,9 @@ pub struct ServeArgs {
     /// How the log is written, on stderr
     #[arg(long, value_enum, default_value_t)]
     pub log_format: log::LogFormat,
+    /// End when standard input closes, unless told there to stay: a console starts its proxy so
+    #[arg(long, hide = true)]
+    pub attended: bool,
 }
 
 #[derive(Debug, Args)]

@@ -98,7 +98,7 @@ fn router(state: &Path, fleet: Vec<OsString>) -> LocalRouter {
     let folder = state.join("proxy");
     let mut arguments: Vec<OsString> = vec!["serve".into(), "--state-dir".into(), folder.clone().into()];
     // Another proxy may have the usual port; the console reads the one that was found.
-    arguments.extend(["--admin".into(), "127.0.0.1:0".into()]);
+    arguments.extend(["--admin".into(), "127.0.0.1:0".into(), "--attended".into()]);
     arguments.extend(fleet);
     let starter = std::env::current_exe().ok();
     let starter = starter.map(|program| Starter { launcher: Launcher::own(), program, arguments });

@@ -8,6 +8,7 @@ use super::{Cli, ServeArgs};
 use crate::config::Environment;
 use crate::engine::clock::Clock;
 use crate::engine::k8s::credentials::plugin::Terminal;
+use crate::engine::local_proxy::KEEP;
 use crate::engine::proxy::admin;
 use crate::engine::proxy::listen::sockets::Inherited;
 use crate::engine::proxy::listen::{Drained, Ending, systemd};
@@ -18,9 +19,11 @@ use std::ffi::OsString;
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
@@ -106,7 +109,7 @@ pub(super) async fn run(
         () = signals.end() => return Ok(0),
     };
     say(&proxy, &origin, &told, args.log_format, environment)?;
-    let following = AbortOnDropHandle::new(tokio::spawn(signals.follow(proxy.ending(), nudge)));
+    let following = AbortOnDropHandle::new(tokio::spawn(signals.follow(proxy.ending(), nudge, args.attended)));
     let drained = proxy.run().await?;
     drop(following);
     ended(drained);
@@ -212,15 +215,30 @@ impl Signals {
     }
 
     /// The first to end drains, the second cuts.
-    async fn follow(mut self, ending: Ending, nudge: Arc<Notify>) {
+    async fn follow(mut self, ending: Ending, nudge: Arc<Notify>, attended: bool) {
+        let mut left = pin!(left(attended));
         loop {
             tokio::select! {
+                () = &mut left, if !ending.drain.is_cancelled() => end(&ending),
                 _ = self.hangup.recv() => nudge.notify_one(),
                 _ = self.terminate.recv() => end(&ending),
                 _ = self.interrupt.recv() => end(&ending),
             }
         }
     }
+}
+
+/// Comes when whoever started this is gone, and did not say that it is to stay; never where nobody attends.
+async fn left(attended: bool) {
+    let (mut input, mut heard, mut stays) = (tokio::io::stdin(), [0; 1], false);
+    while attended {
+        match input.read(&mut heard).await {
+            Ok(1..) => stays = heard == KEEP,
+            Ok(0) | Err(_) if stays => break,
+            Ok(0) | Err(_) => return,
+        }
+    }
+    std::future::pending().await
 }
 
 fn end(ending: &Ending) {

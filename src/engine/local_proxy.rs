@@ -4,7 +4,7 @@
 
 mod child;
 
-pub use child::Starter;
+pub use child::{KEEP, LEAVE, Starter};
 
 use crate::engine::k8s::endpoint::Secret;
 use crate::engine::proxy::admin::{Client, Found, Trouble};

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, PipeWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -21,6 +21,9 @@ use std::time::Duration;
 const SAID: &str = "console.log";
 /// Of that, as much from its end as the reason of a failed start takes.
 const SAID_BYTES_MAX: u64 = 4 * 1_024;
+/// What a child hears on its standard input: stay when it closes, or end then, which is how it begins.
+pub const KEEP: &[u8] = b"k";
+pub const LEAVE: &[u8] = b"l";
 /// How often it is looked whether it is there, or gone.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -41,9 +44,11 @@ impl Starter {
         let said = state_dir.join(SAID);
         let log = open_log(state_dir, &said).map_err(failed)?;
         let mut command = self.launcher.command(&self.program.to_string_lossy());
-        command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        // Its end of this closes however we end, also when we are killed.
+        let (theirs, ours) = io::pipe().map_err(failed)?;
+        command.args(&self.arguments).stdin(theirs).stdout(Stdio::null()).stderr(log);
         let process = tokio::process::Command::from(command).spawn().map_err(failed)?;
-        Ok(Child { process: Mutex::new(process), said, kept: AtomicBool::new(false) })
+        Ok(Child { process: Mutex::new(process), leash: Mutex::new(ours), said, kept: AtomicBool::new(false) })
     }
 }
 
@@ -57,6 +62,8 @@ fn open_log(state_dir: &Path, said: &Path) -> io::Result<File> {
 pub(super) struct Child {
     /// Locked for a look, never while waiting.
     process: Mutex<tokio::process::Child>,
+    /// The other end of its standard input, where it hears whether it is to stay when this closes.
+    leash: Mutex<PipeWriter>,
     said: PathBuf,
     kept: AtomicBool,
 }
@@ -107,9 +114,13 @@ impl Child {
         self.kept.load(Ordering::Relaxed)
     }
 
+    /// Tells it whether it is to stay, and gives what holds now.
     pub(super) fn keep(&self, kept: bool) -> bool {
-        self.kept.store(kept, Ordering::Relaxed);
-        kept
+        // One byte always has room. Who is gone hears nothing, and neither stays.
+        if self.leash.lock().write_all(if kept { KEEP } else { LEAVE }).is_ok() {
+            self.kept.store(kept, Ordering::Relaxed);
+        }
+        self.is_kept()
     }
 
     /// Ends it and waits until it is gone. The caller has the deadline.
