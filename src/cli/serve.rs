@@ -230,15 +230,16 @@ impl Signals {
 
 /// Comes when whoever started this is gone, and did not say that it is to stay; never where nobody attends.
 async fn left(attended: bool) {
-    let (mut input, mut heard, mut stays) = (tokio::io::stdin(), [0; 1], false);
-    while attended {
-        match input.read(&mut heard).await {
-            Ok(1..) => stays = heard == KEEP,
-            Ok(0) | Err(_) if stays => break,
-            Ok(0) | Err(_) => return,
-        }
+    if !attended {
+        return std::future::pending().await;
     }
-    std::future::pending().await
+    let (mut input, mut heard, mut stays) = (tokio::io::stdin(), [0; 1], false);
+    while let Ok(1..) = input.read(&mut heard).await {
+        stays = heard == KEEP;
+    }
+    if stays {
+        std::future::pending::<()>().await;
+    }
 }
 
 fn end(ending: &Ending) {
