@@ -5,6 +5,7 @@
 //! readers could take for two things (`%2F` inside a namespace, `..`, empty segments). `qd route parse` prints the
 //! first, with the second's refusal beside it, as [`line::json`] describes.
 
+pub mod kinds;
 pub mod line;
 pub mod path;
 pub mod query;

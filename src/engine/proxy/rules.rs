@@ -12,6 +12,7 @@ pub mod bits;
 pub mod label;
 pub mod layer;
 pub mod plain;
+pub mod unruled;
 
 use super::caller::Caller;
 use super::config::{Condition, Field, ProxyConfig};

@@ -2,13 +2,13 @@
 //!
 //! The compiled rules decide, as they do for requests; the conditions one by one say why.
 
-pub mod kinds;
 pub mod kubectl;
 mod words;
 
 use super::caller::Caller;
-use super::config::{Action, Field, Mode, ProxyConfig, Rule, lines};
+use super::config::{Action, Mode, ProxyConfig, Rule, lines};
 use super::request::{self, RequestInfo};
+use super::rules::unruled::{fallback, lets_impersonate, lists_all_namespaces, splits_namespaces};
 use super::rules::{Asked, RuleTable, plain};
 use super::target::{Clusters, Key, Targets};
 use crate::model::route::{Candidate, Explanation, NEXT_MAX, PASSED_MAX, Passed};
@@ -165,7 +165,8 @@ impl Tested<'_> {
             let text = format!("{}, and none of its clusters takes this request now: 503", lines::when(rule));
             return (None, text);
         };
-        if let Some(refusal) = self.impersonation(rule.allow_impersonation, cluster) {
+        if let Some(refusal) = self.impersonation(lets_impersonate(self.config(), Some(rule), self.asked.info), cluster)
+        {
             return (None, refusal);
         }
         let key = self.key(&rule.name);
@@ -185,8 +186,7 @@ impl Tested<'_> {
             return (None, "no rule matches this request, and there is no home cluster: 403".to_owned());
         };
         // Whoever acts as somebody first asks what there is, also as that one.
-        let any = config.rules.iter().any(|rule| rule.allow_impersonation);
-        if let Some(refusal) = self.impersonation(any && asks_what_there_is(self.asked.info), cluster) {
+        if let Some(refusal) = self.impersonation(lets_impersonate(config, None, self.asked.info), cluster) {
             return (None, refusal);
         }
         let why = if config.home.is_some() {
@@ -277,7 +277,7 @@ impl Tested<'_> {
         let (config, info) = (self.config(), self.asked.info);
         let mut out = Vec::new();
         let mut warn = |text: String| out.push(Text::from(clean(&text)));
-        if let Some(cluster) = cluster.filter(|_| is_partial(config, info)) {
+        if let Some(cluster) = cluster.filter(|_| splits_namespaces(config) && lists_all_namespaces(info)) {
             let name = name(config, cluster);
             warn(format!(
                 "rules by namespace lead to several clusters, and one answers: only what {name} has is listed"
@@ -307,30 +307,6 @@ fn denial(rule: &Rule) -> &str {
         Action::Deny { message } => message,
         Action::Route { .. } => "",
     }
-}
-
-/// The cluster for what no rule names: home; where there is none, the first one, for what every client asks before it
-/// asks for anything.
-fn fallback(config: &ProxyConfig, info: &RequestInfo<'_>) -> Option<usize> {
-    let asks_what_is_there = !info.is_resource && matches!(&*info.verb, "get" | "head");
-    config.home.or_else(|| (asks_what_is_there && !config.clusters.is_empty()).then_some(0))
-}
-
-/// Discovery, OpenAPI or the version.
-fn asks_what_there_is(info: &RequestInfo<'_>) -> bool {
-    let first = info.path.split('/').nth(1).unwrap_or_default();
-    !info.is_resource && info.verb == "get" && matches!(first, "api" | "apis" | "openapi" | "version")
-}
-
-/// A list over all namespaces, of a kind that has them, where rules tell namespaces apart.
-fn is_partial(config: &ProxyConfig, info: &RequestInfo<'_>) -> bool {
-    let by_namespace = |rule: &Rule| rule.conditions.iter().any(|c| c.field == Field::Namespace);
-    info.is_resource
-        && info.namespace.is_empty()
-        && matches!(&*info.verb, "list" | "watch")
-        && config.clusters.len() > 1
-        && config.rules.iter().any(by_namespace)
-        && kinds::of(&info.api_group, &info.resource).is_none_or(|kind| kind.namespaced)
 }
 
 /// `kubectl auth can-i` asks this.

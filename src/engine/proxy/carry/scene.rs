@@ -2,10 +2,10 @@
 
 use crate::engine::proxy::audit::Audit;
 use crate::engine::proxy::caller::Callers;
-use crate::engine::proxy::config::{Action, Field, ProxyConfig, Rule};
+use crate::engine::proxy::config::{Action, ProxyConfig, Rule};
 use crate::engine::proxy::metrics::Handles;
 use crate::engine::proxy::request::RequestInfo;
-use crate::engine::proxy::rules::RuleTable;
+use crate::engine::proxy::rules::{RuleTable, unruled};
 use crate::engine::proxy::target::Standing;
 use crate::engine::proxy::upstream::Member;
 use std::sync::Arc;
@@ -25,29 +25,6 @@ pub struct Scene {
     splits_namespaces: bool,
 }
 
-/// Kinds without a namespace, of which a list is always whole. Others that are listed without one may be in part.
-const CLUSTER_SCOPED: &[(&str, &str)] = &[
-    ("", "nodes"),
-    ("", "namespaces"),
-    ("", "persistentvolumes"),
-    ("", "componentstatuses"),
-    ("admissionregistration.k8s.io", ""),
-    ("apiextensions.k8s.io", ""),
-    ("apiregistration.k8s.io", ""),
-    ("certificates.k8s.io", ""),
-    ("flowcontrol.apiserver.k8s.io", ""),
-    ("node.k8s.io", ""),
-    ("scheduling.k8s.io", ""),
-    ("rbac.authorization.k8s.io", "clusterroles"),
-    ("rbac.authorization.k8s.io", "clusterrolebindings"),
-    ("storage.k8s.io", "storageclasses"),
-    ("storage.k8s.io", "volumeattachments"),
-    ("storage.k8s.io", "csinodes"),
-    ("storage.k8s.io", "csidrivers"),
-    ("networking.k8s.io", "ingressclasses"),
-    ("metrics.k8s.io", "nodes"),
-];
-
 impl Scene {
     pub fn new(
         config: ProxyConfig,
@@ -56,8 +33,7 @@ impl Scene {
         handles: Handles,
         (callers, audit): (Arc<Callers>, Option<Arc<Audit>>),
     ) -> Self {
-        let by_namespace = |rule: &Rule| rule.conditions.iter().any(|c| c.field == Field::Namespace);
-        let splits_namespaces = config.clusters.len() > 1 && config.rules.iter().any(by_namespace);
+        let splits_namespaces = unruled::splits_namespaces(&config);
         Self { config, table, members, handles, callers, audit, splits_namespaces }
     }
 
@@ -80,29 +56,15 @@ impl Scene {
 
     /// Says whether the answer may look whole and is not: namespaces lie in several clusters, and one answers.
     pub(super) fn is_partial(&self, info: &RequestInfo<'_>) -> bool {
-        self.splits_namespaces
-            && info.is_resource
-            && info.namespace.is_empty()
-            && matches!(&*info.verb, "list" | "watch")
-            && !CLUSTER_SCOPED
-                .iter()
-                .any(|(group, kind)| *group == info.api_group && (kind.is_empty() || *kind == info.resource))
+        self.splits_namespaces && unruled::lists_all_namespaces(info)
     }
 
-    /// The cluster that takes what no rule names: home; where there is none, the first cluster, for what every client
-    /// asks before it asks for anything.
     pub(super) fn fallback(&self, info: &RequestInfo<'_>) -> Option<usize> {
-        let asks_what_is_there = !info.is_resource && matches!(&*info.verb, "get" | "head");
-        self.config.home.or_else(|| (asks_what_is_there && !self.config.clusters.is_empty()).then_some(0))
+        unruled::fallback(&self.config, info)
     }
 
-    /// Whether `Impersonate-*` of the caller may go on: where the rule says so. A client that acts as somebody first asks
-    /// what there is, also as that one, and no rule names that: it may wherever any rule lets it.
     pub(super) fn lets_impersonate(&self, rule: Option<usize>, info: &RequestInfo<'_>) -> bool {
-        match self.rule(rule) {
-            Some(rule) => rule.allow_impersonation,
-            None => asks_what_there_is(info) && self.config.rules.iter().any(|rule| rule.allow_impersonation),
-        }
+        unruled::lets_impersonate(&self.config, self.rule(rule), info)
     }
 
     /// The message of a rule that denies.
@@ -111,29 +73,5 @@ impl Scene {
             Action::Deny { message } => Some(message),
             Action::Route { .. } => None,
         }
-    }
-}
-
-/// Discovery, OpenAPI or the version: of no object, and the same for whoever may ask at all.
-fn asks_what_there_is(info: &RequestInfo<'_>) -> bool {
-    let first = info.path.split('/').nth(1).unwrap_or_default();
-    !info.is_resource && &*info.verb == "get" && matches!(first, "api" | "apis" | "openapi" | "version")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::asks_what_there_is;
-    use crate::engine::proxy::request;
-
-    #[test]
-    fn discovery_is_known_from_objects_and_debugging() {
-        let asks = |method, path| asks_what_there_is(&request::parse(method, path).expect("a request"));
-        for path in ["/api", "/apis", "/apis/apps/v1", "/openapi/v3", "/openapi/v3/apis/apps/v1?hash=1", "/version"] {
-            assert!(asks("GET", path), "{path}");
-        }
-        for path in ["/api/v1/pods", "/metrics", "/logs/x", "/debug/pprof", "/versions", "/", "/healthz"] {
-            assert!(!asks("GET", path), "{path}");
-        }
-        assert!(!asks("POST", "/version"));
     }
 }

@@ -1,7 +1,7 @@
 //! A request and what conditions see of it, in words.
 
-use super::kinds;
 use crate::engine::proxy::config::{Condition, Field, lines};
+use crate::engine::proxy::request::kinds;
 use crate::engine::proxy::request::{Class, RequestInfo};
 use crate::engine::proxy::rules::Asked;
 use crate::model::route::Checked;

@@ -2,7 +2,7 @@
 
 use super::{Call, Command, escaped};
 use crate::engine::proxy::config::tree::{Node, Value};
-use crate::engine::proxy::tester::kinds::{self, BUILT_IN};
+use crate::engine::proxy::request::kinds::{self, BUILT_IN};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
