@@ -20,6 +20,7 @@ mod session;
 mod signals;
 mod terminal;
 
+use ground::{Ground, Taken};
 use terminal::Screen;
 
 /// Two frames are at least this far apart: more than a terminal shows is work for nothing.
@@ -79,7 +80,8 @@ pub async fn run(
     }
     let mut console =
         Console { app, screen, requests, state_dir: options.state_dir.clone(), due: None, drawn: None, ticked: None };
-    let reason = console.run(snapshots, ground::ask(&options)).await;
+    let ground = Ground::ask(&options)?;
+    let reason = console.run(snapshots, ground).await;
     session::save(options.state_dir.as_deref(), &console.app.memory());
     reason
 }
@@ -100,10 +102,9 @@ impl Console {
     async fn run(
         &mut self,
         mut snapshots: watch::Receiver<Arc<Snapshot>>,
-        mut ground: tokio::sync::oneshot::Receiver<bool>,
+        mut ground: Ground,
     ) -> std::io::Result<ExitReason> {
-        // Opened once the terminal has said what its background is: two readers would take each other's input.
-        let mut events: Option<EventStream> = None;
+        let mut events = EventStream::new();
         let mut signals = signals::Signals::new()?;
         // Nobody listened so far.
         self.measure();
@@ -116,8 +117,8 @@ impl Console {
             let flow = tokio::select! {
                 biased;
                 () = at(due) => { self.draw()?; continue; }
-                event = next_event(&mut events) => match event {
-                    Some(Ok(event)) => self.on_event(&event),
+                event = events.next() => match event {
+                    Some(Ok(event)) => self.on_taken(ground.take(event)),
                     Some(Err(_)) | None => return Ok(ExitReason::InputClosed),
                 },
                 signal = signals.next() => {
@@ -127,10 +128,6 @@ impl Console {
                         signals::Signal::Resize => self.measure(),
                     }
                     continue;
-                }
-                light = &mut ground, if events.is_none() => {
-                    events = Some(EventStream::new());
-                    light.map_or_else(|_| Flow::default(), |light| self.app.update(Msg::Background { light }))
                 }
                 changed = snapshots.changed() => {
                     if changed.is_err() {
@@ -149,6 +146,18 @@ impl Console {
             if let Some(reason) = self.follow(flow)? {
                 return Ok(reason);
             }
+        }
+    }
+
+    fn on_taken(&mut self, taken: Taken) -> Flow {
+        match taken {
+            Taken::Answer { light } => self.app.update(Msg::Background { light }),
+            Taken::Events(events) => events.iter().fold(Flow::default(), |mut flow, event| {
+                let own = self.on_event(event);
+                flow.draw |= own.draw;
+                flow.effects.extend(own.effects);
+                flow
+            }),
         }
     }
 
@@ -229,13 +238,6 @@ impl Console {
         let seconds = u64::try_from(self.app.next_change()?).ok()?.max(1);
         let last = self.drawn.max(self.ticked).unwrap_or_else(Instant::now);
         Some(last + Duration::from_secs(seconds))
-    }
-}
-
-async fn next_event(events: &mut Option<EventStream>) -> Option<std::io::Result<Event>> {
-    match events {
-        Some(events) => events.next().await,
-        None => std::future::pending().await,
     }
 }
 

@@ -1,25 +1,200 @@
-//! Asks the terminal whether it is dark or light, beside the first frame, never before it.
+//! Whether the terminal is dark or light: asked once, beside the first frame.
+//!
+//! The answer comes among the keys, so it is picked out of the events. Whoever read the terminal beside the event stream
+//! to get it would take keys along that were typed meanwhile.
 
 use super::Options;
-use std::time::Duration;
-use terminal_colorsaurus::{QueryOptions, ThemeMode, theme_mode};
-use tokio::sync::oneshot;
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use std::io::Write as _;
 
-/// A terminal that has not answered by then does not.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// What colour is the background? Terminals that do not know the question say nothing.
+const QUESTION: &str = "\u{1b}]11;?\u{1b}\\";
 
-/// The answer, if there is one: `true` for a light background. A chosen theme asks nothing.
-pub(super) fn ask(options: &Options) -> oneshot::Receiver<bool> {
-    let (answer, receiver) = oneshot::channel();
-    if options.theme.is_none() && !options.no_color {
-        let mut query = QueryOptions::default();
-        query.timeout = PATIENCE;
-        std::thread::spawn(move || {
-            if let Ok(mode) = theme_mode(query) {
-                // Nobody waits any more when the console has ended.
-                let _sent = answer.send(mode == ThemeMode::Light);
-            }
-        });
+/// Terminals that write what they do not know to the screen.
+const UNFIT: [&str; 2] = ["dumb", "linux"];
+
+/// The longest answer: four parts of four digits.
+const ANSWER_MAX: usize = 40;
+
+/// Waits for the answer among the events.
+#[derive(Debug, Default)]
+pub(super) struct Ground {
+    asked: bool,
+    /// The last event was a lone escape: of an answer that came in two pieces, the first.
+    escaped: bool,
+    /// What may become the answer, and came as these events.
+    read: String,
+    held: Vec<Event>,
+}
+
+/// What became of an event.
+#[derive(Debug, PartialEq)]
+pub(super) enum Taken {
+    /// These are what the terminal sent, in order; none while something may still become the answer.
+    Events(Vec<Event>),
+    /// It was the end of the answer.
+    Answer { light: bool },
+}
+
+impl Ground {
+    /// Asks, unless a theme was chosen or there are no colours to fit.
+    pub(super) fn ask(options: &Options) -> std::io::Result<Self> {
+        let fit = options.term.as_deref().is_none_or(|term| !UNFIT.contains(&term));
+        let asked = options.theme.is_none() && !options.no_color && fit;
+        if asked {
+            let mut out = std::io::stdout();
+            out.write_all(QUESTION.as_bytes())?;
+            out.flush()?;
+        }
+        Ok(Self { asked, ..Self::default() })
     }
-    receiver
+
+    /// Looks at an event before anybody else does.
+    pub(super) fn take(&mut self, event: Event) -> Taken {
+        let Some(key) = typed(&event).filter(|_| self.asked) else {
+            return self.release(event);
+        };
+        match (self.held.is_empty(), key) {
+            (true, (KeyCode::Char(']'), KeyModifiers::ALT)) => {}
+            (true, (KeyCode::Char(']'), KeyModifiers::NONE)) if self.escaped => {}
+            (false, (KeyCode::Char('\\'), KeyModifiers::ALT) | (KeyCode::Char('g'), KeyModifiers::CONTROL)) => {
+                return match is_light(&self.read) {
+                    Some(light) => {
+                        *self = Self::default();
+                        Taken::Answer { light }
+                    }
+                    None => self.release(event),
+                };
+            }
+            (false, (KeyCode::Char(c), KeyModifiers::NONE | KeyModifiers::SHIFT)) if self.read.len() < ANSWER_MAX => {
+                self.read.push(c);
+                if !fits(&self.read) {
+                    return self.release(event);
+                }
+            }
+            _ => return self.release(event),
+        }
+        self.held.push(event);
+        Taken::Events(Vec::new())
+    }
+
+    /// It was no answer: all that was held is what somebody typed.
+    fn release(&mut self, event: Event) -> Taken {
+        self.read.clear();
+        self.escaped = typed(&event) == Some((KeyCode::Esc, KeyModifiers::NONE));
+        let mut events = std::mem::take(&mut self.held);
+        events.push(event);
+        Taken::Events(events)
+    }
+}
+
+fn typed(event: &Event) -> Option<(KeyCode, KeyModifiers)> {
+    match event {
+        Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. }) => Some((*code, *modifiers)),
+        Event::Key(_)
+        | Event::Mouse(_)
+        | Event::Paste(_)
+        | Event::Resize(..)
+        | Event::FocusGained
+        | Event::FocusLost => None,
+    }
+}
+
+/// Whether an answer can begin so.
+fn fits(read: &str) -> bool {
+    ["11;rgb:", "11;rgba:"].iter().any(|head| match read.strip_prefix(head) {
+        Some(rest) => rest.chars().all(|c| c.is_ascii_hexdigit() || c == '/'),
+        None => head.starts_with(read),
+    })
+}
+
+/// The brightness of `11;rgb:RRRR/GGGG/BBBB`, each part of one to four digits, against the middle.
+fn is_light(read: &str) -> Option<bool> {
+    let (_, parts) = read.split_once(':')?;
+    let part = |text: &str| {
+        let digits = u32::try_from(text.len()).ok().filter(|count| (1..=4).contains(count))?;
+        let full = 16_u32.checked_pow(digits)?.checked_sub(1)?;
+        Some(f64::from(u32::from_str_radix(text, 16).ok()?) / f64::from(full))
+    };
+    let parts: Vec<f64> = parts.split('/').map(part).collect::<Option<_>>()?;
+    let [red, green, blue, ..] = parts.as_slice() else { return None };
+    // The weights of ITU-R BT.709.
+    Some(0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(code: char, modifiers: KeyModifiers) -> Event {
+        Event::Key(KeyEvent::new(KeyCode::Char(code), modifiers))
+    }
+
+    /// As crossterm reads it.
+    fn answer(text: &str) -> Vec<Event> {
+        let mut events = vec![key(']', KeyModifiers::ALT)];
+        events.extend(text.chars().map(|c| key(c, KeyModifiers::NONE)));
+        events.push(key('\\', KeyModifiers::ALT));
+        events
+    }
+
+    fn waiting() -> Ground {
+        Ground { asked: true, ..Ground::default() }
+    }
+
+    fn passed(ground: &mut Ground, events: Vec<Event>) -> (Vec<Event>, Option<bool>) {
+        let (mut out, mut found) = (Vec::new(), None);
+        for event in events {
+            match ground.take(event) {
+                Taken::Events(events) => out.extend(events),
+                Taken::Answer { light } => found = Some(light),
+            }
+        }
+        (out, found)
+    }
+
+    #[test]
+    fn the_answer_is_found_and_nothing_else_is_lost() {
+        let typed = |text: &str| text.chars().map(|c| key(c, KeyModifiers::NONE)).collect::<Vec<_>>();
+        for (text, light) in [
+            ("11;rgb:ffff/ffff/ffff", true),
+            ("11;rgb:1e1e/1e1e/2e2e", false),
+            ("11;rgb:f/f/f", true),
+            ("11;rgba:00/00/00/ff", false),
+        ] {
+            let mut ground = waiting();
+            let all = [typed(":p"), answer(text), typed("ods")].concat();
+            assert_eq!(passed(&mut ground, all), (typed(":pods"), Some(light)), "{text}");
+            let later = answer(text);
+            assert_eq!(passed(&mut ground, later.clone()), (later, None), "it is asked once");
+        }
+    }
+
+    #[test]
+    fn the_other_end_of_an_answer_is_a_bell() {
+        let mut all = answer("11;rgb:ffff/ffff/ffff");
+        all.pop();
+        all.push(key('g', KeyModifiers::CONTROL));
+        assert_eq!(passed(&mut waiting(), all), (vec![], Some(true)));
+    }
+
+    #[test]
+    fn an_answer_in_two_pieces_is_one() {
+        let escape = Event::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
+        let mut all = answer("11;rgb:ffff/ffff/ffff");
+        all[0] = key(']', KeyModifiers::NONE);
+        all.insert(0, escape.clone());
+        assert_eq!(passed(&mut waiting(), all), (vec![escape], Some(true)));
+        assert_eq!(passed(&mut waiting(), vec![key(']', KeyModifiers::NONE)]).0.len(), 1, "a key of its own");
+    }
+
+    #[test]
+    fn what_only_begins_like_an_answer_is_what_was_typed() {
+        for text in ["11;rgb:12/zz", "12;rgb", "11;rgb:1/2", "11;rgb:1/2/12345", "q"] {
+            let all = answer(text);
+            assert_eq!(passed(&mut waiting(), all.clone()), (all, None), "{text}");
+        }
+        let all = vec![key(']', KeyModifiers::ALT), Event::Resize(80, 24), key('j', KeyModifiers::NONE)];
+        assert_eq!(passed(&mut waiting(), all.clone()), (all, None));
+    }
 }

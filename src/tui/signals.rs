@@ -7,7 +7,7 @@ pub(super) enum Signal {
     End,
     /// SIGCONT: the shell gave the terminal back.
     Continue,
-    /// SIGWINCH. The event stream tells it too, but only from its first read on, and it is opened late.
+    /// SIGWINCH. The event stream tells it too, but only from its first read on.
     Resize,
 }
 

@@ -25,7 +25,6 @@ const GOVERNED: &[&str] = &[
     "rcgen",
     "rustls",
     "subtle",
-    "terminal_colorsaurus",
     "tokio",
     "tokio_rustls",
     "tokio_util",
@@ -127,7 +126,7 @@ const RULES: &[Rule] = &[
     Rule {
         module: "tui",
         ours: &["views", "protocol", "model", "error", "engine::clock"],
-        crates: &["crossterm", "ratatui", "terminal_colorsaurus", "tokio", "tokio_util"],
+        crates: &["crossterm", "ratatui", "tokio", "tokio_util"],
     },
     Rule {
         module: "demo",

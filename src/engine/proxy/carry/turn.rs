@@ -259,7 +259,7 @@ impl Turn<'_> {
     /// Sends, and where the rule allows it, and nobody has taken a byte of it, to the next cluster.
     async fn send(&mut self, mut way: Way, mut request: Request<Outgoing>) -> Result<(Sent, Way), Refusal> {
         let call = self.call();
-        let mut tried = vec![way.choice.cluster];
+        let mut tried = Vec::new();
         loop {
             let member = self.scene.members.get(way.choice.cluster).ok_or_else(nowhere)?;
             let mut failed = match member.send(request, &call).await {
@@ -267,10 +267,10 @@ impl Turn<'_> {
                 Err(failed) => failed,
             };
             let unsent = failed.unsent.take();
+            tried.push(way.choice.cluster);
             let (Some(unsent), Some(next)) = (unsent, self.next(way, &tried)) else {
                 return Err(self.failed(failed));
             };
-            tried.push(next.choice.cluster);
             way = next;
             self.observed.chosen(way.choice.cluster);
             request = *unsent;
