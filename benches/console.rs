@@ -39,6 +39,8 @@ mod process;
 mod requests;
 #[path = "console/screen.rs"]
 mod screen;
+#[path = "common/sections.rs"]
+mod sections;
 #[path = "console/server.rs"]
 mod server;
 #[expect(dead_code, reason = "the terminal of the tests, of which a bench needs a part")]
@@ -46,6 +48,7 @@ mod server;
 mod terminal;
 
 use figure::Figure;
+use sections::{Section, say};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Outcome<T = ()> = Result<T, Error>;
@@ -60,10 +63,9 @@ struct Plan {
     idle: Duration,
 }
 
-/// A name, a title, and what measures it.
-type Section = (&'static str, &'static str, fn(&Plan) -> Outcome<Vec<Figure>>);
+type Measure = fn(&Plan) -> Outcome<Vec<Figure>>;
 
-const SECTIONS: &[Section] = &[
+const SECTIONS: &[Section<Measure>] = &[
     ("fleet", "100 clusters of 1,000 pods, nothing changes", fleet::quiet),
     ("busy", "100 clusters of 1,000 pods, 2,000 changes a second", fleet::busy),
     ("dead", "the same with ten of the clusters dead", fleet::dead),
@@ -73,13 +75,7 @@ const SECTIONS: &[Section] = &[
 ];
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    sections::end(run())
 }
 
 fn run() -> Outcome {
@@ -92,34 +88,8 @@ fn run() -> Outcome {
             "--bench" => {}
             "--long" => plan.idle = Duration::from_secs(300),
             "--runs" => plan.runs = words.next().and_then(|n| n.parse().ok()).ok_or("--runs takes a number")?,
-            name if SECTIONS.iter().any(|(known, ..)| *known == name) => wanted.push(name.to_owned()),
-            other => return Err(format!("no section {other:?}; there are {}", names().join(", ")).into()),
+            name => wanted.push(sections::named(SECTIONS, name)?),
         }
     }
-    for (name, title, measure) in SECTIONS {
-        if !wanted.is_empty() && !wanted.iter().any(|want| want == name) {
-            continue;
-        }
-        let machine = process::machine();
-        say(&format!("{name}: {title} ({machine})"));
-        let text = match measure(&plan) {
-            Ok(figures) => format!("{}\n{machine}.\n", figure::table(&figures)),
-            Err(error) => {
-                say(&format!("  not measured: {error}"));
-                continue;
-            }
-        };
-        println!("{text}");
-        document::write(name, &text)?;
-    }
-    Ok(())
-}
-
-/// Progress goes to stderr: stdout has the tables.
-fn say(text: &str) {
-    eprintln!("{text}");
-}
-
-fn names() -> Vec<&'static str> {
-    SECTIONS.iter().map(|(name, ..)| *name).collect()
+    sections::run(SECTIONS, &wanted, |measure| measure(&plan))
 }

@@ -48,6 +48,8 @@ mod peers;
 mod process;
 #[path = "proxy/reloads.rs"]
 mod reloads;
+#[path = "common/sections.rs"]
+mod sections;
 #[path = "proxy/stage.rs"]
 mod stage;
 #[path = "proxy/upstream.rs"]
@@ -56,6 +58,7 @@ mod upstream;
 mod watches;
 
 use figure::Figure;
+use sections::{Section, say};
 use stage::Stage;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -69,10 +72,9 @@ struct Plan {
     time: Duration,
 }
 
-/// A name, a title, and what measures it.
-type Section = (&'static str, &'static str, fn(&Stage, &Plan) -> Outcome<Vec<Figure>>);
+type Measure = fn(&Stage, &Plan) -> Outcome<Vec<Figure>>;
 
-const SECTIONS: &[Section] = &[
+const SECTIONS: &[Section<Measure>] = &[
     ("proxy-h1", "processor time per request of 1 KB, HTTP/1.1", cost::small_one),
     ("proxy-h2", "processor time per request of 1 KB, HTTP/2", cost::small_two),
     ("proxy-list", "processor time per list of 1 MB", cost::list),
@@ -84,13 +86,7 @@ const SECTIONS: &[Section] = &[
 ];
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    sections::end(run())
 }
 
 fn run() -> Outcome {
@@ -104,37 +100,11 @@ fn run() -> Outcome {
             "--bench" => {}
             "--runs" => plan.runs = usize::try_from(number("--runs")?)?,
             "--seconds" => plan.time = Duration::from_secs(number("--seconds")?),
-            name if SECTIONS.iter().any(|(known, ..)| *known == name) => wanted.push(name.to_owned()),
-            other => return Err(format!("no section {other:?}; there are {}", names().join(", ")).into()),
+            name => wanted.push(sections::named(SECTIONS, name)?),
         }
     }
-    let machine = process::machine();
     let stage = Stage::set()?;
-    for (name, title, measure) in SECTIONS {
-        if !wanted.is_empty() && !wanted.iter().any(|want| want == name) {
-            continue;
-        }
-        say(&format!("{name}: {title} ({machine})"));
-        let text = match measure(&stage, &plan) {
-            Ok(figures) => format!("{}\n{machine}.\n", figure::table(&figures)),
-            Err(error) => {
-                say(&format!("  not measured: {error}"));
-                continue;
-            }
-        };
-        println!("{text}");
-        document::write(name, &text)?;
-    }
-    Ok(())
-}
-
-/// Progress goes to stderr: stdout has the tables.
-fn say(text: &str) {
-    eprintln!("{text}");
-}
-
-fn names() -> Vec<&'static str> {
-    SECTIONS.iter().map(|(name, ..)| *name).collect()
+    sections::run(SECTIONS, &wanted, |measure| measure(&stage, &plan))
 }
 
 /// Runs async work on two threads, which share the one core of this program.

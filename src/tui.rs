@@ -152,23 +152,14 @@ impl Console {
     fn on_taken(&mut self, taken: Taken) -> Flow {
         match taken {
             Taken::Answer { light } => self.app.update(Msg::Background { light }),
-            Taken::Events(events) => events.iter().fold(Flow::default(), |mut flow, event| {
-                let own = self.on_event(event);
-                flow.draw |= own.draw;
-                flow.effects.extend(own.effects);
-                flow
-            }),
+            Taken::Events(events) => events.iter().fold(Flow::default(), |flow, event| flow.then(self.on_event(event))),
         }
     }
 
     /// Keys see the time too, so that what they show is of now.
     fn on_event(&mut self, event: &Event) -> Flow {
         let Some(msg) = input::message(event) else { return Flow::default() };
-        let mut flow = self.app.update(Msg::Tick(clock::now()));
-        let own = self.app.update(msg);
-        flow.draw |= own.draw;
-        flow.effects.extend(own.effects);
-        flow
+        self.app.update(Msg::Tick(clock::now())).then(self.app.update(msg))
     }
 
     /// Tells the app something whose effects cannot end the console.

@@ -3,11 +3,10 @@
 use super::FleetArgs;
 use crate::engine::k8s::credentials::plugin::detach::Launcher;
 use crate::engine::local_proxy::{LocalRouter, Starter};
+use crate::engine::proxy::keep;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 /// What a proxy of the simulated fleet routes by: one of each that a real fleet begins with.
 const DEMO_RULES: &str = "\
@@ -76,22 +75,11 @@ pub(super) fn of_fleet(state: &Path, fleet: &FleetArgs) -> LocalRouter {
 /// The same for the simulated fleet, whose kubeconfig is written there for it, with rules to look at.
 pub(super) fn of_demo(state: &Path, kubeconfig: &str) -> io::Result<LocalRouter> {
     let folder = state.join("proxy");
-    DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-    let fleet = write(&folder, "demo-kubeconfig", kubeconfig)?;
-    let rules = write(&folder, "demo-routing.yaml", DEMO_RULES)?;
+    let (fleet, rules) = (folder.join("demo-kubeconfig"), folder.join("demo-routing.yaml"));
+    keep::own(&fleet, kubeconfig.as_bytes())?;
+    keep::own(&rules, DEMO_RULES.as_bytes())?;
     let words = [OsString::from("--kubeconfig"), fleet.into(), "--proxy-config".into(), rules.into()];
     Ok(router(state, words.to_vec()))
-}
-
-fn write(folder: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
-    let path = folder.join(name);
-    // It may be of another mode, or a link.
-    match fs::remove_file(&path) {
-        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
-        Ok(()) | Err(_) => {}
-    }
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?.write_all(text.as_bytes())?;
-    Ok(path)
 }
 
 fn router(state: &Path, fleet: Vec<OsString>) -> LocalRouter {
@@ -127,6 +115,6 @@ mod tests {
             let _router = of_demo(root.path(), "kind: Config\n").unwrap();
         }
         let path = root.path().join("proxy/demo-kubeconfig");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

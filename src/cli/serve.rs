@@ -10,6 +10,7 @@ use crate::engine::clock::Clock;
 use crate::engine::k8s::credentials::plugin::Terminal;
 use crate::engine::local_proxy::KEEP;
 use crate::engine::proxy::admin;
+use crate::engine::proxy::listen::address;
 use crate::engine::proxy::listen::sockets::Inherited;
 use crate::engine::proxy::listen::{Drained, Ending, systemd};
 use crate::engine::proxy::options::ServeOptions;
@@ -45,9 +46,8 @@ impl FromStr for AdminAt {
         if text == "none" {
             return Ok(Self(None));
         }
-        let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
-        let parsed = numeric.as_deref().unwrap_or(text).parse();
-        parsed.map(|address| Self(Some(address))).map_err(|_| format!("`{text}` is no HOST:PORT; write 127.0.0.1:6480"))
+        let address = address::tcp(text).ok_or_else(|| format!("`{text}` is no HOST:PORT; write 127.0.0.1:6480"))?;
+        Ok(Self(Some(address)))
     }
 }
 

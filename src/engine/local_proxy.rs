@@ -8,6 +8,7 @@ pub use child::{KEEP, LEAVE, Starter};
 
 use crate::engine::k8s::endpoint::Secret;
 use crate::engine::proxy::admin::{Client, Found, Trouble};
+use crate::engine::proxy::listen::address::tcp;
 use crate::engine::router::{LinkedProxy, ProxySource, Router, RouterError};
 use crate::model::route::{Explanation, Fence, Routes};
 use crate::model::text::{Text, clean};
@@ -16,7 +17,6 @@ use child::Child;
 use compact_str::format_compact;
 use futures::future::BoxFuture;
 use std::io::Read as _;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -71,10 +71,8 @@ impl Router for LocalRouter {
 }
 
 async fn attach(address: &str, token_file: &str) -> Result<Linked, RouterError> {
-    let numeric = address.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
-    let parsed: Result<SocketAddr, _> = numeric.as_deref().unwrap_or(address).parse();
-    let wrong = |_| RouterError::Refused(format_compact!("{address} is no HOST:PORT; write 127.0.0.1:6480"));
-    let client = Client::new(parsed.map_err(wrong)?, token_in(Path::new(token_file))?).map_err(told)?;
+    let wrong = || RouterError::Refused(format_compact!("{address} is no HOST:PORT; write 127.0.0.1:6480"));
+    let client = Client::new(tcp(address).ok_or_else(wrong)?, token_in(Path::new(token_file))?).map_err(told)?;
     client.routes().await.map_err(told)?;
     Ok(Linked { client, pid: None, child: None })
 }

@@ -13,6 +13,7 @@ pub mod caller;
 pub mod carry;
 pub mod config;
 pub mod edge;
+pub(crate) mod keep;
 pub mod limit;
 pub mod listen;
 pub mod metrics;

@@ -108,6 +108,17 @@ pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Fits text that is read from its beginning: what is too long is cut at its **end**.
+pub fn fit_end(text: &str, columns: usize) -> Cow<'_, str> {
+    if text.width() <= columns {
+        return Cow::Borrowed(text);
+    }
+    let Some(room) = columns.checked_sub(1) else { return Cow::Borrowed("") };
+    let mut out = take(text.graphemes(true), room).concat();
+    out.push('…');
+    Cow::Owned(out)
+}
+
 fn take<'a>(graphemes: impl Iterator<Item = &'a str>, room: usize) -> Vec<&'a str> {
     let mut used = 0;
     graphemes
@@ -133,6 +144,15 @@ mod tests {
         assert_eq!(clean("a\u{1b}[31mb\u{202e}c\nd"), "a[31mbc d");
         assert_eq!(clean("plain"), "plain");
         assert!(clean(&"x".repeat(9000)).chars().count() == CELL_CHARS_MAX + 1);
+    }
+
+    #[test]
+    fn what_is_read_from_its_beginning_is_cut_at_its_end() {
+        assert_eq!(
+            (fit_end("abc", 3), fit_end("abcd", 3), fit_end("abcd", 1)),
+            ("abc".into(), "ab…".into(), "…".into())
+        );
+        assert_eq!((fit_end("日本語", 4), fit_end("ab", 0)), ("日…".into(), "".into()));
     }
 
     #[test]

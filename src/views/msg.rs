@@ -69,3 +69,13 @@ pub struct Flow {
     pub draw: bool,
     pub effects: Vec<Effect>,
 }
+
+impl Flow {
+    /// This, and what the next update came to.
+    #[must_use]
+    pub fn then(mut self, next: Self) -> Self {
+        self.draw |= next.draw;
+        self.effects.extend(next.effects);
+        self
+    }
+}

@@ -13,22 +13,12 @@ use quarterdeck::engine::cluster::ClusterError;
 use quarterdeck::engine::k8s::client::{Connection, Surroundings, build};
 use quarterdeck::engine::k8s::credentials::plugin::detach::Launcher;
 use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal};
-use quarterdeck::engine::k8s::endpoint::{Endpoint, Material, Secret, User};
+use quarterdeck::engine::k8s::endpoint::{Endpoint, Material, Secret};
 use std::sync::Arc;
 
 /// An endpoint without credentials.
 fn endpoint(server: &str) -> Endpoint {
-    Endpoint {
-        server: server.to_owned(),
-        tls_server_name: None,
-        insecure: false,
-        ca: None,
-        proxy_url: None,
-        disable_compression: false,
-        user: User::default(),
-        timeout_s: 10,
-        label: "test".to_owned(),
-    }
+    Endpoint { timeout_s: 10, ..Endpoint::plain(server, "test") }
 }
 
 fn surroundings(environment: Environment) -> Surroundings {

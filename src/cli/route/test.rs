@@ -76,7 +76,7 @@ fn explained(
             read.ok_or_else(|| format!("{name}: there is no such file"))
         };
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let namespace = tester::namespace(ground.clusters.config);
+        let namespace = ground.clusters.config.namespace(None);
         let command = kubectl::requests(&words, &kubectl::Surroundings { namespace, file: &file }).map_err(usage)?;
         return tester::explain_all(ground, &command, caller).map_err(usage);
     }

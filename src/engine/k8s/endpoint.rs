@@ -90,6 +90,23 @@ pub struct Endpoint {
     pub label: String,
 }
 
+impl Endpoint {
+    /// Reached directly, by the system's roots, as nobody, without a deadline of its own.
+    pub fn plain(server: impl Into<String>, label: impl Into<String>) -> Self {
+        Self {
+            server: server.into(),
+            tls_server_name: None,
+            insecure: false,
+            ca: None,
+            proxy_url: None,
+            disable_compression: false,
+            user: User::default(),
+            timeout_s: 0,
+            label: label.into(),
+        }
+    }
+}
+
 /// The endpoints of the present inventory, by cluster. Written by the inventory, read by the connector.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoints(Arc<RwLock<BTreeMap<ClusterName, Arc<Endpoint>>>>);

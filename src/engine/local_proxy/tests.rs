@@ -6,6 +6,7 @@ use crate::engine::proxy::admin::{Admin, Announced, Pictures};
 use crate::model::route::UpstreamFacts;
 use parking_lot::Mutex;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 #[derive(Debug, Default)]

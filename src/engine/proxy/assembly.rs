@@ -87,10 +87,10 @@ impl Assembly {
         Ok(Trust { client_ca, token_review: config.callers.token_review.is_some() })
     }
 
-    /// Everything for `reading` to be in force. What fails leaves the scene before as it is. To be called within a
+    /// Everything for a configuration of [`Self::config`] to be in force. What fails leaves the scene before as it is;
+    /// what does not is to be put in force, since connections that it does not need are let go. To be called within a
     /// runtime.
-    pub(super) fn assemble(&self, reading: &Reading) -> Result<Assembled, String> {
-        let config = self.config(reading);
+    pub(super) fn assemble(&self, config: ProxyConfig) -> Result<Assembled, String> {
         let table = RuleTable::compile(&config)?;
         let mut notes = Vec::new();
         let audit = self.audit(&config.audit, &mut notes)?;

@@ -1,10 +1,10 @@
-//! What goes to a cluster as the body of a request.
+//! Bodies on their way through: of requests to a cluster, and of its answers.
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A request's body. Frames and trailers pass untouched.
+/// A body that goes out. Frames and trailers pass untouched.
 #[derive(Debug)]
 pub enum Outgoing {
     Empty,

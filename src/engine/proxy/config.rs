@@ -63,6 +63,17 @@ pub struct UpstreamCluster {
     pub place: String,
 }
 
+impl ProxyConfig {
+    /// The namespace of a cluster's clients, as it is published; of home's where none is named.
+    pub fn namespace(&self, cluster: Option<&str>) -> &str {
+        let found = match cluster {
+            Some(name) => self.clusters.iter().find(|c| &*c.name == name),
+            None => self.home.and_then(|home| self.clusters.get(home)),
+        };
+        found.map_or("default", |c| &c.namespace)
+    }
+}
+
 impl UpstreamCluster {
     /// With one endpoint, and defaults for all else.
     pub fn new(name: &str, endpoint: Arc<Endpoint>) -> Self {
@@ -204,6 +215,16 @@ pub struct Condition {
     pub values: Vec<String>,
     /// The condition holds where the operator does not.
     pub negated: bool,
+}
+
+impl Rule {
+    /// What it says to whoever it denies; `None` for one that routes.
+    pub fn denial(&self) -> Option<&str> {
+        match &self.action {
+            Action::Deny { message } => Some(message),
+            Action::Route { .. } => None,
+        }
+    }
 }
 
 /// What a condition looks at.

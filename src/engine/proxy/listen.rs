@@ -6,7 +6,6 @@ pub mod address;
 pub mod authority;
 mod connection;
 pub mod identity;
-mod keep;
 mod ledger;
 pub mod publish;
 pub mod sockets;
@@ -112,6 +111,10 @@ pub struct Trust {
     pub token_review: bool,
 }
 
+/// Whom new connections are let in by, ready to be put in force.
+#[derive(Debug)]
+pub struct Prepared(Arc<ServerConfig>);
+
 /// What all listeners share, and a reload may change.
 #[derive(Debug)]
 pub struct Gate {
@@ -123,10 +126,14 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// New connections are asked for certificates of these authorities; those that are open stay as they are.
-    pub fn trust(&self, trust: &Trust) -> Result<(), UserError> {
-        self.tls.store(tls::settings(&self.identity, trust.client_ca.as_deref())?);
-        Ok(())
+    /// What new connections are to be asked for; nothing has changed yet.
+    pub fn prepare(&self, trust: &Trust) -> Result<Prepared, UserError> {
+        tls::settings(&self.identity, trust.client_ca.as_deref()).map(Prepared)
+    }
+
+    /// Asks new connections for it; those that are open stay as they are.
+    pub fn apply(&self, prepared: Prepared) {
+        self.tls.store(prepared.0);
     }
 
     /// Changes how many connections may be open at once.
@@ -245,7 +252,7 @@ impl Listeners {
 const CONNECTIONS: usize = 5_000;
 
 /// Refuses what other machines can reach, unless callers show more than a token that lies in a file.
-fn guard(address: &Address, trust: &Trust) -> Result<(), UserError> {
+pub fn guard(address: &Address, trust: &Trust) -> Result<(), UserError> {
     if address.is_local() || trust.client_ca.is_some() || trust.token_review {
         return Ok(());
     }

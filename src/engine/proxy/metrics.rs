@@ -205,9 +205,10 @@ impl Metrics {
         self.shared.cold.count(&catalogue::TLS_ERRORS, [word(side.word()), word(why.word())]);
     }
 
-    pub fn token_refreshed(&self, cluster: &str, ok: bool) {
+    /// A cluster's credential was renewed, or could not be, so many times more.
+    pub fn tokens_refreshed(&self, cluster: &str, ok: bool, times: u64) {
         let result = if ok { "ok" } else { "failed" };
-        self.shared.cold.count(&catalogue::TOKEN_REFRESH, [name(cluster), word(result)]);
+        self.shared.cold.add(&catalogue::TOKEN_REFRESH, [name(cluster), word(result)], times);
     }
 
     /// When a cluster's credential ends, in seconds since 1970.

@@ -273,6 +273,12 @@ fn lower_case(method: &str) -> Cow<'_, str> {
 }
 
 impl RequestInfo<'_> {
+    /// Whether it goes on from an earlier answer, by its resource version or a `continue` token: only the cluster that
+    /// gave that answer knows what is meant. Version 0 means any.
+    pub fn carries_version(&self) -> bool {
+        self.continues || !matches!(&*self.resource_version, "" | "0")
+    }
+
     /// Whether it reads, changes, or opens a way into a pod or service.
     pub fn class(&self) -> Class {
         if self.is_resource

@@ -3,14 +3,13 @@
 use super::admin::{Admin, Announced, Pictures};
 use super::assembly::{Assembled, Assembly};
 use super::carry::Carry;
-use super::config::ProxyConfig;
 use super::config::read::{Reading, Refused};
 use super::edge::Hosts;
 use super::listen::address::Address;
 use super::listen::identity::Identity;
 use super::listen::publish::Publication;
 use super::listen::sockets::Inherited;
-use super::listen::{Drained, Ending, Gate, Listeners, Listening, systemd};
+use super::listen::{self, Drained, Ending, Gate, Listeners, Listening, systemd};
 use super::metrics::Metrics;
 use super::options::ServeOptions;
 use super::pictures::InForce;
@@ -108,13 +107,14 @@ impl Proxy {
         let upstreams = Upstreams::new(surroundings, &token);
         let assembly = Assembly::new(around, (own, identity.token().clone()), upstreams, Arc::clone(&metrics));
         let refused = |why: String| refused(&origin, &why);
-        let trust = Assembly::trust(&assembly.config(&reading)).map_err(refused)?;
-        let clusters: Vec<Arc<str>> = reading.config.clusters.iter().map(|c| Arc::clone(&c.name)).collect();
+        let config = assembly.config(&reading);
+        let trust = Assembly::trust(&config).map_err(refused)?;
+        let clusters: Vec<Arc<str>> = config.clusters.iter().map(|c| Arc::clone(&c.name)).collect();
         let publication = Publication::claim(&options)?;
         let listeners = Listeners::bind(&options, &identity, &trust, &clusters, inherited)?;
         let (listening, gate, ending) = (listeners.listening(), listeners.gate(), listeners.ending());
         let hosts = hosts(&listening, &options.names)?;
-        let Assembled { scene, mut notes, .. } = assembly.assemble(&reading).map_err(refused)?;
+        let Assembled { scene, mut notes } = assembly.assemble(config).map_err(refused)?;
         notes.extend_from_slice(publication.notes());
         let admin = match options.admin {
             Some(address) => {
@@ -208,20 +208,21 @@ impl Shared {
     fn settle(&self) -> Result<(), UserError> {
         let scene = self.carry.scene();
         self.gate.allow(usize::try_from(scene.config.limits.connections).unwrap_or(usize::MAX));
-        let namespace_of = |cluster: Option<&str>| namespace(&scene.config, cluster);
+        let namespace_of = |cluster: Option<&str>| scene.config.namespace(cluster).to_owned();
         self.publication.write(self.gate.identity(), &self.listening, &namespace_of)
     }
 
     /// Puts a reading in force, or says why not; nothing has changed then.
     fn reload(&self, read: Result<Reading, Refused>) -> Result<(), String> {
         let reading = read.map_err(|refused| refused.to_string())?;
-        let trust = Assembly::trust(&self.assembly.config(&reading))?;
-        let is_exposed = self.listening.iter().any(|one| !one.address.is_local());
-        if is_exposed && trust.client_ca.is_none() && !trust.token_review {
-            return Err("other machines can reach this proxy, and callers would show only a token".to_owned());
+        let config = self.assembly.config(&reading);
+        let trust = Assembly::trust(&config)?;
+        for one in &self.listening {
+            listen::guard(&one.address, &trust).map_err(|why| why.message)?;
         }
-        let Assembled { scene, notes, .. } = self.assembly.assemble(&reading)?;
-        self.gate.trust(&trust).map_err(|why| why.message)?;
+        let prepared = self.gate.prepare(&trust).map_err(|why| why.message)?;
+        let Assembled { scene, notes } = self.assembly.assemble(config)?;
+        self.gate.apply(prepared);
         for note in notes {
             tracing::warn!(note, "the configuration is in force, and");
         }
@@ -285,13 +286,4 @@ fn hosts(listening: &[Listening], names: &[String]) -> Result<Hosts, UserError> 
         })?;
     }
     Ok(if has_socket { hosts.socket() } else { hosts })
-}
-
-/// The namespace of a cluster's clients; of home's where none is named.
-fn namespace(config: &ProxyConfig, cluster: Option<&str>) -> String {
-    let found = match cluster {
-        Some(name) => config.clusters.iter().find(|c| &*c.name == name),
-        None => config.home.and_then(|home| config.clusters.get(home)),
-    };
-    found.map_or_else(|| "default".to_owned(), |c| c.namespace.clone())
 }

@@ -8,7 +8,6 @@ mod config_map;
 pub mod files;
 pub mod kept;
 mod loader;
-mod private;
 mod readings;
 pub mod watch;
 

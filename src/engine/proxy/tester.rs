@@ -43,7 +43,7 @@ pub fn explain_line(ground: &Ground<'_>, line: &str, caller: &Caller) -> Result<
     match words.as_slice() {
         ["kubectl" | "k", arguments @ ..] => {
             let file = |_: &str| Err("files are not read here: name the objects, or use `qd route test`".to_owned());
-            let surroundings = kubectl::Surroundings { namespace: namespace(ground.clusters.config), file: &file };
+            let surroundings = kubectl::Surroundings { namespace: ground.clusters.config.namespace(None), file: &file };
             explain_all(ground, &kubectl::requests(arguments, &surroundings)?, caller)
         }
         [method, url] => {
@@ -52,11 +52,6 @@ pub fn explain_line(ground: &Ground<'_>, line: &str, caller: &Caller) -> Result<
         }
         _ => Err("expected METHOD PATH, or kubectl and its arguments".to_owned()),
     }
-}
-
-/// The namespace that the published kubeconfig names.
-pub fn namespace(config: &ProxyConfig) -> &str {
-    config.home.and_then(|home| config.clusters.get(home)).map_or("default", |cluster| &cluster.namespace)
 }
 
 /// Explains all that a kubectl command sends: the first, and behind it the others.
@@ -157,8 +152,9 @@ impl Tested<'_> {
     /// The cluster, or none; and the reason in one line.
     fn outcome(&self, place: Option<usize>, rule: Option<&Rule>) -> (Option<usize>, String) {
         let Some((place, rule)) = place.zip(rule) else { return self.without_rule() };
-        let Action::Route { targets, .. } = &rule.action else {
-            return (None, format!("{}, and denies: {}", lines::when(rule), denial(rule)));
+        let targets = match &rule.action {
+            Action::Route { targets, .. } => targets,
+            Action::Deny { message } => return (None, format!("{}, and denies: {message}", lines::when(rule))),
         };
         let order = self.ground.targets.candidates(&self.ground.clusters, place, &self.key(&rule.name));
         let Some(cluster) = order.first().copied() else {
@@ -291,21 +287,13 @@ impl Tested<'_> {
         }
         let several =
             rule.is_some_and(|rule| matches!(&rule.action, Action::Route { targets, .. } if targets.len() > 1));
-        let carries = (!info.resource_version.is_empty() && info.resource_version != "0") || info.continues;
-        if several && carries {
+        if several && info.carries_version() {
             warn(
                 "it carries a resourceVersion or a continue token: after a change of cluster it is answered 410"
                     .to_owned(),
             );
         }
         out
-    }
-}
-
-fn denial(rule: &Rule) -> &str {
-    match &rule.action {
-        Action::Deny { message } => message,
-        Action::Route { .. } => "",
     }
 }
 

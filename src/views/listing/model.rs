@@ -5,7 +5,7 @@ use super::columns::is_message;
 use crate::model::cell::Cell;
 use crate::model::cluster::{ClusterName, ClusterState};
 use crate::model::object::Row;
-use crate::model::text::width;
+use crate::model::text::{fit_end, width};
 use crate::model::time::{UnixSeconds, human};
 use crate::protocol::{ShardState, Snapshot};
 use crate::views::merge::Slot;
@@ -87,7 +87,7 @@ impl Listing {
             SortKey::Namespace | SortKey::Kind | SortKey::Column(_) | SortKey::Label(_) => false,
         };
         let text = match &heading.id {
-            SortKey::Column(name) if is_message(name) => cut_end(&text, heading.width),
+            SortKey::Column(name) if is_message(name) => fit_end(&text, heading.width).into_owned(),
             SortKey::Namespace
             | SortKey::Name
             | SortKey::Cluster
@@ -163,25 +163,4 @@ fn is_relative(key: &SortKey, row: &Row, slot: &Slot) -> bool {
     let SortKey::Column(name) = key else { return false };
     let at = crate::views::merge::column(&slot.shard.columns, name);
     at.and_then(|at| row.cells.get(at)).is_some_and(|cell| !matches!(cell, Cell::Text(_)))
-}
-
-/// Free text is read from its beginning.
-fn cut_end(text: &str, columns: usize) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    let mut used = 0;
-    for c in text.chars() {
-        let w = width(c.encode_utf8(&mut [0; 4]));
-        if used + w + 1 > columns {
-            break;
-        }
-        used += w;
-        out.push(c);
-    }
-    if columns > 0 {
-        out.push('…');
-    }
-    out
 }

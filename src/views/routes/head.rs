@@ -3,7 +3,7 @@
 use super::lines::standing;
 use super::{RoutesView, SECTIONS, Section};
 use crate::model::route::{FindingSeverity, Routes};
-use crate::model::text::width;
+use crate::model::text::{fit_end, width};
 use crate::model::time::{UnixSeconds, human};
 use crate::protocol::{ProxyLink, Snapshot};
 use crate::views::header::{self, Piece, grouped};
@@ -196,7 +196,7 @@ impl RoutesView {
         if places.trouble.height > 0 {
             let mut room = usize::from(places.trouble.width).saturating_sub(1);
             let cut = troubles(scene.snapshot, scene.now).into_iter().map(|(text, role)| {
-                let text = super::sheet::cut(&text, room);
+                let text = fit_end(&text, room).into_owned();
                 room -= width(&text).min(room);
                 (text, role)
             });

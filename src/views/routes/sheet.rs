@@ -3,7 +3,7 @@
 use crate::model::cell::{Align, Cell, Column, natural};
 use crate::model::cluster::ClusterName;
 use crate::model::object::Row;
-use crate::model::text::{Text, width};
+use crate::model::text::{Text, fit_end, width};
 use crate::model::time::UnixSeconds;
 use crate::views::filter::Filter;
 use crate::views::sort::SortKey;
@@ -173,31 +173,10 @@ impl Sheet {
         let place = self.specs.iter().position(|spec| spec.name == heading.text).unwrap_or_default();
         let text = line.row.cells.get(place).map(|cell| cell.show(window.now)).unwrap_or_default();
         let is_prose = self.specs.get(place).is_some_and(|spec| spec.prose);
-        let text = if is_prose { cut(&text, heading.width) } else { fitted(&text, heading, false) };
+        let text = if is_prose { fit_end(&text, heading.width).into_owned() } else { fitted(&text, heading, false) };
         let role = line.roles.get(place).copied().unwrap_or(Role::Text);
         CellModel { found: window.filter.found(&text), text, style: theme.style(role), bar: None }
     }
-}
-
-/// Cuts at the end: what is read from its beginning.
-pub(super) fn cut(text: &str, columns: usize) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    let mut used = 0;
-    for c in text.chars() {
-        let w = width(c.encode_utf8(&mut [0; 4]));
-        if used + w + 1 > columns {
-            break;
-        }
-        used += w;
-        out.push(c);
-    }
-    if columns > 0 {
-        out.push('…');
-    }
-    out
 }
 
 /// Numbers by value, also where they stand as text; the rest as people order text; nothing comes first.

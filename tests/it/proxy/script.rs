@@ -308,17 +308,9 @@ impl Script {
 
     /// How to reach it, without credentials.
     pub(super) fn endpoint(&self) -> Endpoint {
-        Endpoint {
-            server: format!("https://{}", self.address),
-            tls_server_name: None,
-            insecure: false,
-            ca: Some(inline(&self.ca())),
-            proxy_url: None,
-            disable_compression: true,
-            user: User::default(),
-            timeout_s: 10,
-            label: self.inner.name.clone(),
-        }
+        let server = format!("https://{}", self.address);
+        let ca = Some(inline(&self.ca()));
+        Endpoint { ca, disable_compression: true, timeout_s: 10, ..Endpoint::plain(server, self.name()) }
     }
 
     /// With a bearer token.

@@ -212,15 +212,9 @@ fn in_cluster(environment: &Environment) -> Option<Found> {
     found.namespace = plain(namespace.trim());
     found.server = plain(&server);
     let endpoint = Endpoint {
-        server,
-        tls_server_name: None,
-        insecure: false,
         ca: Some(Material::File(folder.join("ca.crt"))),
-        proxy_url: None,
-        disable_compression: false,
         user: User { token: Some(Material::File(token)), ..User::default() },
-        timeout_s: 0,
-        label: "in-cluster".to_owned(),
+        ..Endpoint::plain(server, "in-cluster")
     };
     found.addresses.extend(Address::of(&endpoint));
     found.endpoint = Ok(endpoint);

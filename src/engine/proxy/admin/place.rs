@@ -1,13 +1,13 @@
 //! How a console finds a proxy of its own user: a file of the state folder says where it is, and holds its token.
 
 use crate::engine::k8s::endpoint::Secret;
+use crate::engine::proxy::keep;
 use crate::error::{ErrorKind, UserError};
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "admin.json";
@@ -57,12 +57,7 @@ impl Announced {
         let (path, pid) = (state_dir.join(FILE), std::process::id());
         let written = Written { address, pid, token: token.0.clone() };
         let text = serde_json::to_vec(&written).map_err(|why| refused(why.into()))?;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(refused)?;
-        let new = state_dir.join(format!(".{FILE}.{pid}"));
-        // A stale one of an earlier process with this pid may have any mode.
-        drop(fs::remove_file(&new));
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(refused)?;
-        file.write_all(&text).and_then(|()| fs::rename(&new, &path)).map_err(refused)?;
+        keep::own(&path, &text).map_err(refused)?;
         Ok(Self { path, pid })
     }
 

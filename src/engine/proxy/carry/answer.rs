@@ -1,5 +1,6 @@
 //! The body of an answer, and what is done when it ends: by its last byte, by an error, or because nobody wants more.
 
+use crate::engine::proxy::body::Outgoing;
 use crate::engine::proxy::refusal::Refusal;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
@@ -19,11 +20,7 @@ pub struct Answer {
 
 #[derive(Debug)]
 enum Kind {
-    Empty,
-    Whole(Bytes),
-    Stream(Incoming),
-    /// Its beginning was read already.
-    Begun(Bytes, Incoming),
+    Plain(Outgoing),
     /// Ends early where the cancellation says so and nothing is waiting: a watch that its client takes up again.
     Watch(Incoming, Pin<Box<WaitForCancellationFutureOwned>>),
 }
@@ -36,20 +33,20 @@ pub(super) trait Ended: Send + std::fmt::Debug {
 
 impl Answer {
     pub(super) fn empty() -> Self {
-        Self { kind: Kind::Empty, end: None, sent: 0 }
+        Outgoing::Empty.into()
     }
 
     pub(super) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { kind: Kind::Whole(bytes.into()), end: None, sent: 0 }
+        Outgoing::Whole(bytes.into()).into()
     }
 
     pub(super) fn stream(body: Incoming) -> Self {
-        Self { kind: Kind::Stream(body), end: None, sent: 0 }
+        Outgoing::Stream(body).into()
     }
 
     /// The rest of what was begun to be read.
     pub(super) fn begun(read: Bytes, rest: Incoming) -> Self {
-        Self { kind: Kind::Begun(read, rest), end: None, sent: 0 }
+        Outgoing::Begun { read, rest }.into()
     }
 
     /// A stream that may end as soon as `ending` is cancelled.
@@ -66,6 +63,12 @@ impl Answer {
     }
 }
 
+impl From<Outgoing> for Answer {
+    fn from(body: Outgoing) -> Self {
+        Self { kind: Kind::Plain(body), end: None, sent: 0 }
+    }
+}
+
 impl Body for Answer {
     type Data = Bytes;
     type Error = hyper::Error;
@@ -73,10 +76,7 @@ impl Body for Answer {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = self.get_mut();
         let frame = match &mut this.kind {
-            Kind::Empty => return Poll::Ready(None),
-            Kind::Stream(body) => std::task::ready!(Pin::new(body).poll_frame(cx)),
-            Kind::Begun(read, _) if !read.is_empty() => Some(Ok(Frame::data(std::mem::take(read)))),
-            Kind::Begun(_, rest) => std::task::ready!(Pin::new(rest).poll_frame(cx)),
+            Kind::Plain(body) => std::task::ready!(Pin::new(body).poll_frame(cx)),
             Kind::Watch(body, ending) => match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
@@ -84,11 +84,6 @@ impl Body for Answer {
                     None
                 }
             },
-            Kind::Whole(bytes) => {
-                let bytes = std::mem::take(bytes);
-                this.kind = Kind::Empty;
-                (!bytes.is_empty()).then(|| Ok(Frame::data(bytes)))
-            }
         };
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
@@ -100,20 +95,16 @@ impl Body for Answer {
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Empty => true,
-            Kind::Whole(bytes) => bytes.is_empty(),
-            Kind::Stream(body) | Kind::Watch(body, _) => body.is_end_stream(),
-            Kind::Begun(read, rest) => read.is_empty() && rest.is_end_stream(),
+            Kind::Plain(body) => body.is_end_stream(),
+            Kind::Watch(body, _) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            Kind::Empty => SizeHint::with_exact(0),
-            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Stream(body) => body.size_hint(),
-            // It may end sooner; and what has a length is not begun.
-            Kind::Watch(..) | Kind::Begun(..) => SizeHint::default(),
+            Kind::Plain(body) => body.size_hint(),
+            // It may end sooner.
+            Kind::Watch(..) => SizeHint::default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::engine::proxy::audit::Audit;
 use crate::engine::proxy::caller::Callers;
-use crate::engine::proxy::config::{Action, ProxyConfig, Rule};
+use crate::engine::proxy::config::{ProxyConfig, Rule};
 use crate::engine::proxy::metrics::Handles;
 use crate::engine::proxy::request::RequestInfo;
 use crate::engine::proxy::rules::{RuleTable, unruled};
@@ -65,13 +65,5 @@ impl Scene {
 
     pub(super) fn lets_impersonate(&self, rule: Option<usize>, info: &RequestInfo<'_>) -> bool {
         unruled::lets_impersonate(&self.config, self.rule(rule), info)
-    }
-
-    /// The message of a rule that denies.
-    pub(super) fn denial(rule: &Rule) -> Option<&str> {
-        match &rule.action {
-            Action::Deny { message } => Some(message),
-            Action::Route { .. } => None,
-        }
     }
 }

@@ -7,7 +7,7 @@ use super::labels::{self, BODY_BYTES_MAX};
 use super::{Carry, Scene};
 use crate::engine::proxy::body::Outgoing;
 use crate::engine::proxy::caller::Caller;
-use crate::engine::proxy::config::Mode;
+use crate::engine::proxy::config::{Mode, Rule};
 use crate::engine::proxy::edge::upgrade::Protocol;
 use crate::engine::proxy::edge::{self, Policy};
 use crate::engine::proxy::listen::Peer;
@@ -168,14 +168,12 @@ impl Turn<'_> {
         let asked = Asked { info: &self.info, caller: self.caller, body_labels: labels, region: &scene.config.region };
         let rule = scene.table.decide(&asked);
         self.observed.decided(rule);
-        if let Some(message) = scene.rule(rule).and_then(Scene::denial) {
+        if let Some(message) = scene.rule(rule).and_then(Rule::denial) {
             return Err(Refusal::new(403, "Forbidden", "denied_by_rule", message.to_owned()));
         }
         let choice = self.choice(rule)?;
         self.observed.chosen(choice.cluster);
-        let stale =
-            (!self.info.resource_version.is_empty() && self.info.resource_version != "0") || self.info.continues;
-        if choice.moved && stale {
+        if choice.moved && self.info.carries_version() {
             // The client lists anew, from the cluster that answers now; other versions would mean nothing there.
             self.carry.targets.succeeded(&self.key(rule), scene.name(choice.cluster));
             return Err(Refusal::new(
@@ -287,10 +285,8 @@ impl Turn<'_> {
             if tried.contains(&cluster) { Standing::default() } else { scene.standing(cluster) }
         };
         let choice = self.carry.targets.choose(&self.clusters(&standing), rule, &self.key(Some(rule))).ok()?;
-        let versioned =
-            (!self.info.resource_version.is_empty() && self.info.resource_version != "0") || self.info.continues;
         // Versions of one world mean nothing in the next: the client hears of the failure, and then of the move.
-        (!tried.contains(&choice.cluster) && !versioned).then_some(Way { rule: way.rule, choice })
+        (!tried.contains(&choice.cluster) && !self.info.carries_version()).then_some(Way { rule: way.rule, choice })
     }
 
     fn failed(&mut self, failed: Failed) -> Refusal {

@@ -31,6 +31,14 @@ impl Address {
     }
 }
 
+/// Reads `127.0.0.1:6443`, `[::1]:6443` or `localhost:6443`; no other name.
+pub fn tcp(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}").parse().ok(),
+        None => text.parse().ok(),
+    }
+}
+
 /// Loopback, also where an IPv6 address maps it.
 pub fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
@@ -55,8 +63,7 @@ impl FromStr for Address {
         if let Ok(ip) = text.parse::<IpAddr>() {
             return Ok(Self::Tcp(SocketAddr::from((ip, PORT))));
         }
-        let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
-        text.parse().map(Self::Tcp).map_err(|_| {
+        tcp(text).map(Self::Tcp).ok_or_else(|| {
             format!("`{text}` is no address to listen on; write 127.0.0.1:6443, [::1]:6443 or unix:/path/to/socket")
         })
     }

@@ -1,7 +1,7 @@
 //! The proxy's own certificate authority, kept over restarts so that clients that hold it go on, and the short-lived
 //! server certificates it issues.
 
-use super::keep;
+use crate::engine::proxy::keep;
 use crate::error::{ErrorKind, UserError};
 use crate::model::time::UnixSeconds;
 use rcgen::string::{Ia5String, PrintableString, TeletexString};

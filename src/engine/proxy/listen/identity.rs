@@ -1,9 +1,9 @@
 //! What this proxy is to its clients: its authority, the certificate it shows, its names, its token.
 
 use super::authority::{Authority, LEAF_LIFE, Leaf, NAMES};
-use super::keep;
 use crate::engine::clock::Running;
 use crate::engine::k8s::endpoint::Secret;
+use crate::engine::proxy::keep;
 use crate::engine::proxy::options::ServeOptions;
 use crate::error::{ErrorKind, UserError};
 use crate::model::time::UnixSeconds;

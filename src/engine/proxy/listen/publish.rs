@@ -4,7 +4,7 @@
 use super::Listening;
 use super::address::Address;
 use super::identity::Identity;
-use super::keep;
+use crate::engine::proxy::keep;
 use crate::engine::proxy::options::ServeOptions;
 use crate::error::{ErrorKind, UserError};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};

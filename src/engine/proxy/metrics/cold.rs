@@ -29,12 +29,16 @@ pub(super) fn name(text: &str) -> Cow<'static, str> {
 
 impl Cold {
     pub(super) fn count(&self, metric: &Described, labels: Labels) {
+        self.add(metric, labels, 1);
+    }
+
+    pub(super) fn add(&self, metric: &Described, labels: Labels, times: u64) {
         let mut counts = self.counts.lock();
         let full = counts.len() >= MAX;
         match counts.get_mut(&(metric.name, labels.clone())) {
-            Some(count) => *count += 1,
+            Some(count) => *count += times,
             None if full => {}
-            None => drop(counts.insert((metric.name, labels), 1)),
+            None => drop(counts.insert((metric.name, labels), times)),
         }
     }
 

@@ -4,10 +4,10 @@
 //!
 //! Kept are a keyed hash of the credential, never the credential, and the addresses in clear.
 
-use super::private;
 use crate::config::yaml;
 use crate::engine::k8s::endpoint::{Endpoint, Material};
 use crate::engine::proxy::config::UpstreamCluster;
+use crate::engine::proxy::keep;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::SupportedCipherSuite;
@@ -108,8 +108,7 @@ impl Bindings {
 
     pub fn save(&self) -> Result<(), String> {
         let bytes = serde_json::to_vec(&self.kept).map_err(|error| error.to_string())?;
-        private::write(&self.file, &bytes)
-            .map_err(|error| format!("{}: cannot be written: {error}", self.file.display()))
+        keep::own(&self.file, &bytes).map_err(|error| format!("{}: cannot be written: {error}", self.file.display()))
     }
 
     /// Keyed hashes of the credentials of an endpoint. A file is known by its path: what it holds is renewed.
@@ -175,15 +174,9 @@ mod tests {
 
     fn cluster(server: &str, token: &str, ca: Option<&str>) -> UpstreamCluster {
         let endpoint = Endpoint {
-            server: server.to_owned(),
-            tls_server_name: None,
-            insecure: false,
             ca: ca.map(|ca| Material::Inline(Secret(ca.to_owned()))),
-            proxy_url: None,
-            disable_compression: false,
             user: User { token: Some(Material::Inline(Secret(token.to_owned()))), ..User::default() },
-            timeout_s: 30,
-            label: "a".to_owned(),
+            ..Endpoint::plain(server, "a")
         };
         UpstreamCluster::new("a", Arc::new(endpoint))
     }

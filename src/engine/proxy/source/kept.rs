@@ -1,9 +1,9 @@
 //! The last good copy of what came over the network: a start while the home cluster is away goes on with it.
 //! It holds credentials, so only the user may read it.
 
-use super::private;
 use crate::config::yaml;
 use crate::engine::proxy::config::read::{Document, DocumentForm};
+use crate::engine::proxy::keep;
 use crate::model::time::UnixSeconds;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -65,6 +65,6 @@ impl Kept {
         };
         let documents = documents.iter().map(of).collect();
         let copy = Copy { version: VERSION, source: self.source.clone(), written: now, documents };
-        private::write(&self.file, &serde_json::to_vec(&copy)?)
+        keep::own(&self.file, &serde_json::to_vec(&copy)?)
     }
 }

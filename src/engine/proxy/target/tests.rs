@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::k8s::endpoint::{Endpoint, User};
+use crate::engine::k8s::endpoint::Endpoint;
 use crate::engine::proxy::config::{UpstreamCluster, Window};
 use crate::engine::proxy::request::parse;
 use std::cell::Cell;
@@ -12,17 +12,7 @@ const DRAINED: Standing = Standing { takes_new: false, ..UP };
 const NOW: UnixSeconds = UnixSeconds(1_795_262_400);
 
 fn endpoint() -> Arc<Endpoint> {
-    Arc::new(Endpoint {
-        server: "https://127.0.0.1:1".to_owned(),
-        tls_server_name: None,
-        insecure: false,
-        ca: None,
-        proxy_url: None,
-        disable_compression: false,
-        user: User::default(),
-        timeout_s: 30,
-        label: String::new(),
-    })
+    Arc::new(Endpoint::plain("https://127.0.0.1:1", ""))
 }
 
 fn config(names: &[&str], balance: Balance) -> ProxyConfig {

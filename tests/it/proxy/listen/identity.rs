@@ -95,7 +95,7 @@ async fn a_client_certificate_is_welcome_and_not_needed() {
         Err(_) => true,
     };
     assert!(refused);
-    rig.gate.trust(&Trust::default()).unwrap();
+    rig.gate.apply(rig.gate.prepare(&Trust::default()).unwrap());
     let mut later = Client::showing(rig.identity.ca(), &certificate, &key).h1(rig.address()).await;
     assert!(get(&mut later, "/").await.contains("certificate=false"));
 }

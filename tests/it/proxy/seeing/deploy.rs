@@ -3,7 +3,7 @@
 use clap::Parser as _;
 use quarterdeck::cli::Cli;
 use quarterdeck::config::Environment;
-use quarterdeck::engine::k8s::endpoint::{Endpoint, User};
+use quarterdeck::engine::k8s::endpoint::Endpoint;
 use quarterdeck::engine::proxy::config::read::{Context, Document, Listed, read};
 use quarterdeck::engine::proxy::metrics::catalogue;
 use serde_json::Value;
@@ -66,17 +66,7 @@ fn manifests_start_qd_with_flags_there_are() {
 
 #[test]
 fn the_routing_of_the_manifests_is_read() {
-    let endpoint = Endpoint {
-        server: "https://10.0.0.1:443".to_owned(),
-        tls_server_name: None,
-        insecure: false,
-        ca: None,
-        proxy_url: None,
-        disable_compression: false,
-        user: User::default(),
-        timeout_s: 30,
-        label: "in-cluster".to_owned(),
-    };
+    let endpoint = Endpoint::plain("https://10.0.0.1:443", "in-cluster");
     let pod = Listed {
         name: "in-cluster".to_owned(),
         context: None,

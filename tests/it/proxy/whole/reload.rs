@@ -32,6 +32,27 @@ async fn a_bad_configuration_is_refused_whole_and_the_one_before_stays() {
     assert_eq!(whole.admin.routes().await.expect("a picture").reload.refused, None);
 }
 
+#[tokio::test]
+async fn a_configuration_refused_at_its_last_step_lets_no_connection_go() {
+    let (alpha, beta) = (Script::start("alpha").await, Script::start("beta").await);
+    let whole = Whole::start(ONE, &[&alpha, &beta]).await;
+    let mut caller = whole.connect().await;
+    assert_eq!(caller.server("/api/v1/namespaces/production/pods").await, "beta");
+    fs::write(whole.folder.path().join("ca.pem"), "no certificate").expect("written");
+    let without_beta = "
+home: alpha
+clusters:
+- ALPHA
+callers: {clientCAFile: ca.pem}
+";
+    write(whole.folder.path(), &filled(without_beta, &[&alpha]));
+    let refused = format!("{:?}", whole.admin.reload().await.expect_err("it is refused"));
+    assert!(refused.contains("the authority of client certificates is unusable"), "{refused}");
+    assert_eq!(caller.server("/api/v1/namespaces/production/pods").await, "beta");
+    let came_on: Vec<u32> = beta.asked().iter().map(|asked| asked.connection).collect();
+    assert_eq!(came_on.first(), came_on.last(), "over the connection it had");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reloads_under_load_lose_no_request() {
     const RELOADS: usize = 20;

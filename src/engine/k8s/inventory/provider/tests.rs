@@ -21,17 +21,7 @@ fn trust() -> Trust {
 
 pub(in crate::engine::k8s::inventory) fn hub() -> HubAt {
     let user = User { token: Some(Material::Inline(Secret("hub-token".to_owned()))), ..User::default() };
-    let endpoint = Endpoint {
-        server: "https://hub:6443".to_owned(),
-        tls_server_name: None,
-        insecure: false,
-        ca: None,
-        proxy_url: None,
-        disable_compression: false,
-        user,
-        timeout_s: 0,
-        label: "hub".to_owned(),
-    };
+    let endpoint = Endpoint { user, ..Endpoint::plain("https://hub:6443", "hub") };
     HubAt { name: "admin@hub".to_owned(), short: "hub".to_owned(), endpoint }
 }
 

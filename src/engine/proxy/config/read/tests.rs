@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::k8s::endpoint::{Material, Secret, User};
+use crate::engine::k8s::endpoint::{Material, Secret};
 use crate::engine::proxy::config::{Action, Balance, Field, Operator};
 use std::time::Duration;
 
@@ -66,23 +66,9 @@ fn try_read(documents: &[Document]) -> Result<Reading, Refused> {
         namespace: "team".to_owned(),
         region: "eu-west".to_owned(),
         labels: BTreeMap::new(),
-        endpoint: Ok(Arc::new(endpoint("https://eu.example.com"))),
+        endpoint: Ok(Arc::new(Endpoint::plain("https://eu.example.com", "eu-admin"))),
     }];
     read(documents, &Context { inventory: &inventory, home: None, environment: &environment, origin: "proxy.yaml" })
-}
-
-fn endpoint(server: &str) -> Endpoint {
-    Endpoint {
-        server: server.to_owned(),
-        tls_server_name: None,
-        insecure: false,
-        ca: None,
-        proxy_url: None,
-        disable_compression: false,
-        user: User::default(),
-        timeout_s: 30,
-        label: "eu-admin".to_owned(),
-    }
 }
 
 fn file(text: &str) -> Document {
@@ -409,8 +395,8 @@ fn without_documents_the_inventory_is_served() {
         endpoint,
     };
     let inventory = [
-        listed("plain", Ok(Arc::new(endpoint("http://127.0.0.1:8001")))),
-        listed("eu", Ok(Arc::new(endpoint("https://eu.example.com")))),
+        listed("plain", Ok(Arc::new(Endpoint::plain("http://127.0.0.1:8001", "eu-admin")))),
+        listed("eu", Ok(Arc::new(Endpoint::plain("https://eu.example.com", "eu-admin")))),
         listed("broken", Err("the context names no cluster".to_owned())),
     ];
     let context =

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const BYTES_MAX: u64 = 64 * 1024;
 
 /// Makes a folder that only its owner may enter.
-pub(super) fn folder(path: &Path) -> Result<(), UserError> {
+pub(crate) fn folder(path: &Path) -> Result<(), UserError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     let closed = made.and_then(|()| {
         let found = fs::metadata(path)?.permissions();
@@ -29,7 +29,7 @@ fn is_closed(permissions: &Permissions) -> bool {
 }
 
 /// The text of a file that only its owner can read; `None` where there is none.
-pub(super) fn private(path: &Path) -> Result<Option<String>, String> {
+pub(crate) fn private(path: &Path) -> Result<Option<String>, String> {
     let found = match fs::metadata(path) {
         Ok(found) => found,
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -42,7 +42,7 @@ pub(super) fn private(path: &Path) -> Result<Option<String>, String> {
 }
 
 /// The text of a small file.
-pub(super) fn bounded(path: &Path) -> Result<String, String> {
+pub(crate) fn bounded(path: &Path) -> Result<String, String> {
     let size = fs::metadata(path).map_err(|why| why.to_string())?.len();
     if size > BYTES_MAX {
         return Err(format!("it has {size} bytes, more than {BYTES_MAX}"));
@@ -52,7 +52,7 @@ pub(super) fn bounded(path: &Path) -> Result<String, String> {
 
 /// Writes a file unless somebody else did just now; either way, what it holds then. Two proxies that start at once
 /// agree.
-pub(super) fn first(path: &Path, text: &str) -> Result<String, UserError> {
+pub(crate) fn first(path: &Path, text: &str) -> Result<String, UserError> {
     let failed = |why: String| {
         UserError::new(ErrorKind::Config, format!("{} cannot be written", path.display()))
             .cause(why)
@@ -68,8 +68,16 @@ pub(super) fn first(path: &Path, text: &str) -> Result<String, UserError> {
     private(path).map_err(failed)?.ok_or_else(|| failed("it went away".to_owned()))
 }
 
+/// Puts a file that its owner alone may read into a folder that its owner alone may enter.
+pub(crate) fn own(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    replace(path, bytes, 0o600)
+}
+
 /// Puts a file in the place of another in one step: who reads sees the old one or the new one.
-pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let fresh = fresh(path);
     let done = write(&fresh, bytes, mode).and_then(|()| fs::rename(&fresh, path));
     if done.is_err() {
