@@ -22,6 +22,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
 
 /// Longer than any hub takes (its own deadline is the request's); a listing that never comes is an error.
 const LISTING_MAX: Duration = Duration::from_secs(60);
@@ -44,9 +45,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // What the system refuses stays as it was: connects then fail one by one, and say why.
     sockets::raise_limit();
     // Before there is a second thread: the environment is changed.
-    let inherited =
-        if matches!(cli.command, Some(Command::Serve(_))) { Inherited::take() } else { Ok(Inherited::default()) };
-    let result = inherited.and_then(|inherited| Ok((runtime()?, inherited))).and_then(|(runtime, inherited)| {
+    let serves = matches!(cli.command, Some(Command::Serve(_)));
+    let inherited = if serves { Inherited::take() } else { Ok(Inherited::default()) };
+    let result = inherited.and_then(|inherited| Ok((runtime(serves)?, inherited))).and_then(|(runtime, inherited)| {
         let result = runtime.block_on(run(&cli, inherited));
         // Reads of terminal or files that block cannot be cancelled; nothing they do matters now.
         runtime.shutdown_background();
@@ -61,8 +62,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, UserError> {
-    tokio::runtime::Builder::new_multi_thread()
+/// The threads that all work runs on. A proxy that has one processor, as a sidecar does, gets one thread: that spares
+/// each request what several would need to share their work.
+fn runtime(serves: bool) -> Result<Runtime, UserError> {
+    let has_one = std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
+    let mut builder = if serves && has_one { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    builder
         .enable_all()
         .build()
         .map_err(|e| UserError::new(ErrorKind::Internal, format!("the runtime did not start: {e}")))

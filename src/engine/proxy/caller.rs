@@ -120,7 +120,7 @@ impl Callers {
             return Ok(caller);
         }
         match &self.reviews {
-            Some(reviews) => reviews.caller(&token, digest).await,
+            Some(reviews) => Box::pin(reviews.caller(&token, digest)).await,
             None => Err(unknown()),
         }
     }

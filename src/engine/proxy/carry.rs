@@ -120,8 +120,9 @@ impl Carry {
         observed.understood(&info, &parts.headers, known.as_ref().ok());
         let caller = known?;
         let mut turn = Turn { carry: self, scene: &scene, peer, parts, caller: &caller, info, observed };
+        // What few requests need is kept in memory of its own, here and further on: every request moves with all it has.
         match (upgrade, connection) {
-            (Some(protocol), Some(connection)) => turn.tunnelled(protocol, connection, body).await,
+            (Some(protocol), Some(connection)) => Box::pin(turn.tunnelled(protocol, connection, body)).await,
             (Some(_), None) | (None, _) => turn.carried(body).await,
         }
     }

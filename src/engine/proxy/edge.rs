@@ -14,4 +14,4 @@ pub mod upgrade;
 
 pub use answer::answered;
 pub use check::{Hosts, check};
-pub use headers::{Policy, outgoing};
+pub use headers::{Policy, audit_id, outgoing};

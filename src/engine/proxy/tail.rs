@@ -5,10 +5,11 @@ use crate::model::route::{Exchange, TAIL_MAX};
 use crate::model::text::{Text, clean};
 use crate::model::time::UnixSeconds;
 use parking_lot::Mutex;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The longest part of an address that is kept.
-const URI_MAX: usize = 512;
+/// The longest part of an address, and of every other text, that is kept.
+const TEXT_MAX: usize = 512;
 
 /// A ring of the newest [`TAIL_MAX`] requests.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Tail {
         let Some(mut exchange) = self.places.get(place).and_then(Mutex::try_lock) else { return };
         let uri = redact(shown.uri);
         put(&mut exchange.verb, shown.verb);
-        put(&mut exchange.uri, cut(&uri, URI_MAX));
+        put(&mut exchange.uri, &uri);
         put(&mut exchange.user, shown.user);
         put(&mut exchange.rule, shown.rule);
         put(&mut exchange.cluster, shown.cluster);
@@ -66,7 +67,7 @@ impl Tail {
 
     /// All that is kept, the newest last.
     pub fn read(&self) -> Vec<Exchange> {
-        let copies = self.places.iter().map(|place| place.lock().clone());
+        let copies = self.places.iter().map(|place| fit(place.lock().clone()));
         let mut all: Vec<Exchange> = copies.filter(|exchange| exchange.number > 0).collect();
         all.sort_unstable_by_key(|exchange| exchange.number);
         all
@@ -79,10 +80,20 @@ pub(super) fn cut(text: &str, max: usize) -> &str {
     text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
-/// Replaces a text in its own memory.
+fn fit(mut exchange: Exchange) -> Exchange {
+    let Exchange { verb, uri, user, rule, cluster, .. } = &mut exchange;
+    for text in [verb, uri, user, rule, cluster] {
+        if let Cow::Owned(fit) = clean(text) {
+            *text = Text::from(fit);
+        }
+    }
+    exchange
+}
+
+/// Replaces a text in its own memory; what a screen must not see is taken out when it is read.
 fn put(text: &mut Text, value: &str) {
     text.clear();
-    text.push_str(&clean(value));
+    text.push_str(cut(value, TEXT_MAX));
 }
 
 #[cfg(test)]

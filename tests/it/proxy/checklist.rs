@@ -52,9 +52,14 @@ impl Front {
     ) -> Result<String, Refusal> {
         let _permit = self.admission.admit(&caller.user, false)?;
         let given = request.headers().get(headers::AUDIT_ID).map(HeaderValue::as_bytes);
-        let audit_id = HeaderValue::from_str(Ids::new(0).choose(given).as_str()).expect("fit for a header");
-        let policy =
-            Policy { caller, mode: Mode::Impersonate, allow_impersonation: false, upgrade: None, audit_id: &audit_id };
+        let audit_id = Ids::new(0).choose(given);
+        let policy = Policy {
+            caller,
+            mode: Mode::Impersonate,
+            allow_impersonation: false,
+            upgrade: None,
+            audit_id: audit_id.as_str(),
+        };
         let out = edge::outgoing(request.headers(), &policy)?;
         let lines = out.iter().map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
         Ok(format!("{} {}\n{}", request.method(), request.uri().path(), lines.collect::<String>()))

@@ -66,9 +66,9 @@ impl Observed {
         &self.0.scene
     }
 
-    /// As it goes on to the cluster, whose log then joins ours.
-    pub(super) fn audit_id(&self) -> HeaderValue {
-        HeaderValue::from_str(self.0.id.as_str()).unwrap_or(HeaderValue::from_static("-"))
+    /// Under which the logs here and there join.
+    pub(super) fn id(&self) -> AuditId {
+        self.0.id
     }
 
     /// What is asked; `caller` is `None` for one we do not know.

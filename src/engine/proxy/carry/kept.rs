@@ -4,8 +4,9 @@ use super::answer::Answer;
 use super::turn::Turn;
 use crate::engine::proxy::cache::{BODY_MAX, Kept, Key, Look, is_known, may_keep};
 use crate::engine::proxy::config::Mode;
-use crate::engine::proxy::edge::headers::AUDIT_ID;
+use crate::engine::proxy::edge::{self, headers::AUDIT_ID};
 use crate::engine::proxy::refusal::Refusal;
+use crate::engine::proxy::remembered;
 use http::header::{CONTENT_LENGTH, DATE, ETAG, IF_NONE_MATCH};
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
@@ -80,6 +81,8 @@ impl Turn<'_> {
                 // Of this one answer only.
                 headers.remove(DATE);
                 headers.remove(AUDIT_ID);
+                // It is kept for longer than what it was read into.
+                remembered::own(&mut headers);
                 let kept = Kept { headers, body };
                 let answer = self.of(&kept);
                 self.carry.cache.keep(keeping.key, kept, Instant::now());
@@ -93,7 +96,7 @@ impl Turn<'_> {
         let known = is_known(&self.parts.headers, kept);
         let mut response = Response::new(if known { Answer::empty() } else { Answer::whole(kept.body.clone()) });
         response.headers_mut().clone_from(&kept.headers);
-        response.headers_mut().insert(AUDIT_ID, self.observed.audit_id());
+        response.headers_mut().insert(AUDIT_ID, edge::audit_id(self.observed.id().as_str()));
         if known {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response.headers_mut().remove(CONTENT_LENGTH);

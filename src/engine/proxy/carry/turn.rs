@@ -13,6 +13,7 @@ use crate::engine::proxy::edge::{self, Policy};
 use crate::engine::proxy::listen::Peer;
 use crate::engine::proxy::metrics::STALE_LABEL;
 use crate::engine::proxy::refusal::Refusal;
+use crate::engine::proxy::remembered;
 use crate::engine::proxy::request::{Class, RequestInfo};
 use crate::engine::proxy::rules::Asked;
 use crate::engine::proxy::target::{Choice, Clusters, Key, Standing};
@@ -131,7 +132,7 @@ impl Turn<'_> {
             return Ok((Outgoing::Empty, None));
         }
         if self.scene.table.wants_body(&self.info) {
-            let bytes = self.whole(body, BODY_BYTES_MAX).await?;
+            let bytes = Box::pin(self.whole(body, BODY_BYTES_MAX)).await?;
             let content = self.parts.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
             let labels = labels::labels(content, &bytes);
             return Ok((Outgoing::Whole(bytes), labels));
@@ -139,7 +140,7 @@ impl Turn<'_> {
         match body.size_hint().exact() {
             Some(0) => Ok((Outgoing::Empty, None)),
             Some(length) if length <= REPLAY_BYTES_MAX => {
-                let bytes = self.whole(body, BODY_BYTES_MAX).await?;
+                let bytes = Box::pin(self.whole(body, BODY_BYTES_MAX)).await?;
                 Ok((Outgoing::Whole(bytes), None))
             }
             Some(_) | None => Ok((Outgoing::Stream(body), None)),
@@ -243,8 +244,8 @@ impl Turn<'_> {
     fn headers(&mut self, way: Way, upgrade: Option<Protocol>) -> Result<HeaderMap, Refusal> {
         let mode = self.scene.config.clusters.get(way.choice.cluster).map_or(Mode::Swap, |c| c.mode);
         let allow_impersonation = self.scene.lets_impersonate(way.rule, &self.info);
-        let audit_id = self.observed.audit_id();
-        let policy = Policy { caller: self.caller, mode, allow_impersonation, upgrade, audit_id: &audit_id };
+        let audit_id = self.observed.id();
+        let policy = Policy { caller: self.caller, mode, allow_impersonation, upgrade, audit_id: audit_id.as_str() };
         edge::outgoing(&self.parts.headers, &policy)
     }
 
@@ -304,6 +305,9 @@ impl Turn<'_> {
         self.observed.sent(endpoint, attempts, upstream_wait);
         let (mut head, body) = response.into_parts();
         edge::answered(&mut head.headers, head.status)?;
+        if self.peer.h2 {
+            remembered::fit(&mut head.headers);
+        }
         if head.status.as_u16() < 500 && self.info.is_resource {
             self.carry.targets.succeeded(&self.key(way.rule), self.scene.name(way.choice.cluster));
         }
@@ -317,7 +321,7 @@ impl Turn<'_> {
             }
         }
         if let Some(keeping) = keeping {
-            let response = self.kept(keeping, head, body).await?;
+            let response = Box::pin(self.kept(keeping, head, body)).await?;
             self.observed.answered(response.status(), Some(lease));
             return Ok(response);
         }

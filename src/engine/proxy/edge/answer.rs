@@ -1,12 +1,10 @@
 //! Which headers of an answer cross.
 
-use super::headers::copy;
 use crate::engine::proxy::refusal::Refusal;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, StatusCode};
 
-/// Takes away what ends here, and copies the rest, so that no value holds a read buffer of the upstream in the
-/// client's connection (hyper#4060).
+/// Takes away what ends here.
 ///
 /// `Warning`, `Audit-ID`, `Retry-After`, `X-Kubernetes-PF-*` and all else pass. An upgrade's answer keeps
 /// `Connection: Upgrade`. A redirect is an error of 502: whoever follows it leaves the proxy, or makes it fetch
@@ -33,9 +31,6 @@ pub fn answered(headers: &mut HeaderMap, status: StatusCode) -> Result<(), Refus
         for name in gone {
             headers.remove(name);
         }
-    }
-    for value in headers.values_mut() {
-        *value = copy(value);
     }
     Ok(())
 }

@@ -24,11 +24,11 @@ pub struct Policy<'a> {
     /// From [`super::upgrade::upgrade`].
     pub upgrade: Option<Protocol>,
     /// From [`crate::engine::proxy::audit::Ids`]; the server writes it into its own log.
-    pub audit_id: &'a HeaderValue,
+    pub audit_id: &'a str,
 }
 
-/// The headers a request goes on with. Values are copied, so that none holds a whole read buffer in a connection's
-/// header table (hyper#4060). Repeated lines stay separate and in their order.
+/// The headers a request goes on with. Repeated lines stay separate and in their order. Values share the memory they
+/// were read into; see [`crate::engine::proxy::remembered`].
 ///
 /// `Host` and `Authorization` are set by the upstream; only in mode `passthrough` does the caller's bearer token stand
 /// in the result. Errors: 403 for `Impersonate-*` that is not allowed, and for an identity that no header can carry;
@@ -38,13 +38,13 @@ pub fn outgoing(headers: &HeaderMap, policy: &Policy<'_>) -> Result<HeaderMap, R
     let mut out = HeaderMap::with_capacity(headers.keys_len().saturating_add(4).min(512));
     for (name, value) in headers {
         match fate(name) {
-            Fate::Keep if !options.name(name) => append(&mut out, name.clone(), copy(value))?,
+            Fate::Keep if !options.name(name) => append(&mut out, name.clone(), value.clone())?,
             Fate::Impersonation => {
                 impersonation::of_client(name, &options, policy)?;
-                append(&mut out, name.clone(), copy(value))?;
+                append(&mut out, name.clone(), value.clone())?;
             }
             Fate::Handshake if policy.upgrade == Some(Protocol::WebSocket) && !options.name(name) => {
-                append(&mut out, name.clone(), copy(value))?;
+                append(&mut out, name.clone(), value.clone())?;
             }
             Fate::Protocols if !options.name(name) => {
                 let rest = bearer::without_token(value.as_bytes()).and_then(|rest| HeaderValue::from_str(&rest).ok());
@@ -62,7 +62,7 @@ pub fn outgoing(headers: &HeaderMap, policy: &Policy<'_>) -> Result<HeaderMap, R
 
 /// Ours, after theirs are gone.
 fn set(out: &mut HeaderMap, headers: &HeaderMap, policy: &Policy<'_>) -> Result<(), Refusal> {
-    insert(out, AUDIT_ID, copy(policy.audit_id))?;
+    insert(out, AUDIT_ID, audit_id(policy.audit_id))?;
     if let Some(protocol) = policy.upgrade {
         insert(out, header::CONNECTION, HeaderValue::from_static("Upgrade"))?;
         insert(out, header::UPGRADE, protocol.value())?;
@@ -95,6 +95,11 @@ fn own_bearer(headers: &HeaderMap, caller: &Caller) -> Result<HeaderValue, Refus
 
 /// The header by which logs of proxy and server join.
 pub const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
+
+/// The value of that header. Ours have no other letters than it may have; a caller's was looked at when it was taken over.
+pub fn audit_id(id: &str) -> HeaderValue {
+    HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("-"))
+}
 
 /// What becomes of a header by its name alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,13 +166,6 @@ impl<'a> Options<'a> {
     pub(super) fn name(&self, name: &HeaderName) -> bool {
         self.any && self.all().any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
     }
-}
-
-/// The same value in memory of its own.
-pub(super) fn copy(value: &HeaderValue) -> HeaderValue {
-    let mut own = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
-    own.set_sensitive(value.is_sensitive());
-    own
 }
 
 fn too_many<E>(_: E) -> Refusal {

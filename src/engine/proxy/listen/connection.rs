@@ -3,6 +3,7 @@
 use super::ledger::{Asked, Place, Turn};
 use super::{Peer, Serve};
 use crate::engine::proxy::edge::check;
+use crate::engine::proxy::gather::{Turns, gather};
 use futures::FutureExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
@@ -78,9 +79,10 @@ impl Protocols {
         let answers =
             service_fn(move |request| answer(Arc::clone(&service), request, Arc::clone(&peer), Turn::begin(&place)));
         if is_h2 {
-            let connection = self.h2.serve_connection(TokioIo::new(watched.io), answers);
+            let (io, outlet) = gather(watched.io);
+            let turns = Turns::new(self.h2.serve_connection(io, answers), outlet);
             drop(watched.place);
-            attend(connection, http2::Connection::graceful_shutdown, &line).await;
+            attend(turns, |turns| http2::Connection::graceful_shutdown(turns.get_mut().connection()), &line).await;
         } else {
             watched.place.head_begins();
             let connection = self.h1.serve_connection(TokioIo::new(watched), answers).with_upgrades();
@@ -115,7 +117,7 @@ async fn answer<S: Serve>(
     peer: Arc<Peer>,
     turn: Turn,
 ) -> Result<Response<Answering<S::Body>>, Infallible> {
-    let served = AssertUnwindSafe(Arc::clone(&service).serve(request, peer)).catch_unwind().await;
+    let served = AssertUnwindSafe(Box::pin(Arc::clone(&service).serve(request, peer))).catch_unwind().await;
     let response = served.unwrap_or_else(|_| service.broken());
     Ok(response.map(|body| Answering { body, _turn: turn }))
 }

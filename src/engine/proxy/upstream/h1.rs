@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Header lines of an answer.
+/// Header lines of an answer: an API server sends some ten, and as many `Warning` as fit into 4 KiB.
 pub(super) const HEADERS_MAX: usize = 256;
 /// The head of an answer, as on HTTP/2.
 const HEADER_BYTES_MAX: usize = super::h2::HEADER_BYTES_MAX as usize;

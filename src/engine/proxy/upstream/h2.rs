@@ -5,9 +5,11 @@ use super::gate::{Gate, Gated, Open};
 use crate::engine::k8s::client::CONNECT_TIMEOUT;
 use crate::engine::k8s::client::connector::Socket;
 use crate::engine::proxy::body::Outgoing;
+use crate::engine::proxy::gather::{Outlet, Turns, gather};
 use crate::model::text::Text;
 use hyper::client::conn::http2;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
+use parking_lot::Mutex;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -51,12 +53,10 @@ pub(super) struct Line {
 impl Line {
     /// Speaks HTTP/2 on a fresh connection and waits for the server's SETTINGS, so that its limit is known
     /// before the first request. `severed` cuts it.
-    pub(super) async fn open(
-        io: TokioIo<Socket>,
-        severed: &CancellationToken,
-        ends: Instant,
-    ) -> Result<Arc<Self>, Failure> {
-        let tasks = Tasks { severed: severed.clone(), started: Arc::default() };
+    pub(super) async fn open(io: Socket, severed: &CancellationToken, ends: Instant) -> Result<Arc<Self>, Failure> {
+        let (io, outlet) = gather(io);
+        let tasks =
+            Tasks { severed: severed.clone(), started: Arc::default(), outlet: Arc::new(Mutex::new(Some(outlet))) };
         let (sender, connection) = http2::Builder::new(tasks)
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
@@ -93,7 +93,7 @@ impl Line {
                 }
                 polled
             });
-            if let Err(error) = end.await {
+            if let Err(error) = Turns::without_outlet(end).await {
                 tracing::debug!(%error, "a connection to a cluster ended");
             }
         });
@@ -170,6 +170,7 @@ fn limit(allowed: u32, long: bool) -> u32 {
 struct Tasks {
     severed: CancellationToken,
     started: Arc<AtomicBool>,
+    outlet: Arc<Mutex<Option<Outlet<Socket>>>>,
 }
 
 impl<F> hyper::rt::Executor<F> for Tasks
@@ -179,8 +180,8 @@ where
     fn execute(&self, task: F) {
         if self.started.load(Ordering::Relaxed) || self.started.swap(true, Ordering::Relaxed) {
             tokio::spawn(task);
-        } else {
-            tokio::spawn(self.severed.clone().run_until_cancelled_owned(task));
+        } else if let Some(outlet) = self.outlet.lock().take() {
+            tokio::spawn(self.severed.clone().run_until_cancelled_owned(Turns::new(task, outlet)));
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::engine::k8s::credentials::Grant;
 use crate::engine::proxy::body::Outgoing;
 use crate::engine::proxy::config::{RetrySettings, UpstreamCluster};
 use crate::engine::proxy::refusal::Refusal;
+use crate::engine::proxy::remembered;
 use crate::engine::proxy::request::Class;
 use crate::engine::proxy::target::Standing;
 use crate::model::route::{EndpointFacts, EndpointHealth, Fence, UpstreamFacts};
@@ -284,7 +285,7 @@ impl Member {
                     return Ok(Sent { response, endpoint: place, attempts: course.attempts, upstream_wait, lease });
                 }
                 Err(failure) => {
-                    if !self.again(&mut course, failure, place, call).await {
+                    if !Box::pin(self.again(&mut course, failure, place, call)).await {
                         break course.failure.take().unwrap_or_else(|| Failure::unsent(Cause::Nobody));
                     }
                 }
@@ -519,7 +520,7 @@ async fn attempt(flight: Flight, course: &mut Course, call: &Call) -> Result<(Re
             origin.kick.notify_one();
             return Ok((response, lease));
         }
-        let newer = origin.login.renew(&grant, until, |newer| origin.rewire(newer)).await;
+        let newer = Box::pin(origin.login.renew(&grant, until, |newer| origin.rewire(newer))).await;
         match newer {
             Some(newer) => {
                 grant = newer;
@@ -538,7 +539,7 @@ async fn login(origin: &Origin, until: Instant) -> Result<Arc<Grant>, Failure> {
     if let Some(grant) = origin.login.now() {
         return Ok(grant);
     }
-    origin.login.current(until).await.map_err(|e| Failure::unsent(Cause::Login(e)))
+    Box::pin(origin.login.current(until)).await.map_err(|e| Failure::unsent(Cause::Login(e)))
 }
 
 async fn dispatch(
@@ -572,6 +573,7 @@ fn dress<B>(request: &mut Request<B>, origin: &Origin, path: &PathAndQuery, gran
     let headers = request.headers_mut();
     if h2 {
         headers.remove(HOST);
+        remembered::fit(headers);
     } else {
         headers.insert(HOST, origin.place.host.clone());
     }

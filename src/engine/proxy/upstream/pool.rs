@@ -88,7 +88,8 @@ impl Pool {
     pub(super) async fn acquire(self: &Arc<Self>, long: bool, until: Instant) -> Result<Slot, Failure> {
         match self.take(long) {
             Some(slot) => Ok(slot),
-            None => self.wait(long, until).await,
+            // In memory of its own, which most requests then do not carry along.
+            None => Box::pin(self.wait(long, until)).await,
         }
     }
 
@@ -203,7 +204,7 @@ impl Pool {
         drop(seat);
         self.spoken.store(HTTP2, Ordering::Relaxed);
         let ends = Instant::now() + AGE_MAX.mul_f64(1.0 + fastrand::f64() / 10.0);
-        let line = Line::open(dialled.io, &self.severed, ends).await?;
+        let line = Line::open(dialled.io.into_inner(), &self.severed, ends).await?;
         self.lines.rcu(|lines| lines.iter().filter(|l| l.is_open()).chain([&line]).map(Arc::clone).collect::<Vec<_>>());
         self.changed.notify_waiters();
         Ok(None)

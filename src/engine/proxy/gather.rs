@@ -1,0 +1,168 @@
+//! Many small writes of one turn as one. An HTTP/2 connection writes each frame of data by itself, which costs each a TLS
+//! record and a system call; and it is woken by each request, so that it would have a turn for each of them.
+
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What may wait for the end of a turn; a TLS record holds as much.
+const ROOM: usize = 16 * 1024;
+
+/// An idle connection keeps no more than this for its next turn.
+const IDLE_ROOM: usize = 1024;
+
+/// The connection's end of a stream: what is written, and flushed, waits for the end of the turn or until it is much.
+pub(super) struct Gathering<I>(Arc<Mutex<Held<I>>>);
+
+/// The other end, by which it goes out.
+pub(super) struct Outlet<I>(Arc<Mutex<Held<I>>>);
+
+struct Held<I> {
+    io: I,
+    waiting: Vec<u8>,
+    /// So much of it went out already.
+    gone: usize,
+    /// What became of an earlier turn; told with the next write or flush.
+    failed: Option<io::Error>,
+}
+
+/// Both ends of a stream.
+pub(super) fn gather<I>(io: I) -> (TokioIo<Gathering<I>>, Outlet<I>) {
+    let held = Arc::new(Mutex::new(Held { io, waiting: Vec::new(), gone: 0, failed: None }));
+    (TokioIo::new(Gathering(Arc::clone(&held))), Outlet(held))
+}
+
+impl<I: AsyncWrite + Unpin> Held<I> {
+    /// Hands on what waits, as far as it is taken.
+    fn push(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest) = self.waiting.get(self.gone..).filter(|rest| !rest.is_empty()) {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                taken => self.gone += taken,
+            }
+        }
+        self.gone = 0;
+        self.waiting.clear();
+        self.waiting.shrink_to(IDLE_ROOM);
+        Poll::Ready(Ok(()))
+    }
+
+    fn failure(&mut self) -> io::Result<()> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Gathering<I> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.lock().io).poll_read(cx, buf)
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Gathering<I> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut held = self.0.lock();
+        held.failure()?;
+        let more = bufs.iter().map(|buf| buf.len()).sum();
+        if held.waiting.len() + more > ROOM {
+            ready!(held.push(cx))?;
+            if more > ROOM {
+                // Much at once gains nothing from another copy.
+                return Pin::new(&mut held.io).poll_write_vectored(cx, bufs);
+            }
+        }
+        for buf in bufs {
+            held.waiting.extend_from_slice(buf);
+        }
+        Poll::Ready(Ok(more))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Done by the outlet, at the end of the turn.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.lock().failure())
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut held = self.0.lock();
+        held.failure()?;
+        ready!(held.push(cx))?;
+        Pin::new(&mut held.io).poll_shutdown(cx)
+    }
+}
+
+/// A connection's task: lets all others that are ready go first, has its turn, and lets out what it wrote.
+pub(super) struct Turns<F, I> {
+    connection: Pin<Box<F>>,
+    outlet: Option<Outlet<I>>,
+    has_waited: bool,
+}
+
+impl<F: Future, I> Turns<F, I> {
+    pub(super) fn new(connection: F, outlet: Outlet<I>) -> Self {
+        Self { connection: Box::pin(connection), outlet: Some(outlet), has_waited: false }
+    }
+
+    pub(super) fn connection(&mut self) -> Pin<&mut F> {
+        self.connection.as_mut()
+    }
+}
+
+impl<F: Future> Turns<F, tokio::io::Empty> {
+    /// For a task that writes nothing itself.
+    pub(super) fn without_outlet(connection: F) -> Self {
+        Self { connection: Box::pin(connection), outlet: None, has_waited: false }
+    }
+}
+
+impl<F: Future, I: AsyncWrite + Unpin> Future for Turns<F, I> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.has_waited = !self.has_waited;
+        if self.has_waited {
+            // The scheduler puts a task that wakes itself behind all that are ready.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let polled = self.connection.as_mut().poll(cx);
+        if polled.is_pending()
+            && let Some(outlet) = &self.outlet
+        {
+            outlet.let_out(cx);
+        }
+        polled
+    }
+}
+
+impl<I: AsyncWrite + Unpin> Outlet<I> {
+    /// What is not taken now goes out in a later turn, which the stream calls for.
+    fn let_out(&self, cx: &mut Context<'_>) {
+        let mut held = self.0.lock();
+        let pushed = held.push(cx);
+        let done = if matches!(pushed, Poll::Ready(Ok(()))) { Pin::new(&mut held.io).poll_flush(cx) } else { pushed };
+        if let Poll::Ready(Err(error)) = done {
+            held.waiting = Vec::new();
+            held.gone = 0;
+            held.failed = Some(error);
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
