@@ -15,6 +15,7 @@ mod tls;
 pub use ledger::{Drained, Ending, Load, Tunnel};
 
 use super::options::ServeOptions;
+use super::target::Held;
 use crate::engine::clock::Running;
 use crate::error::{ErrorKind, UserError};
 use address::Address;
@@ -59,6 +60,8 @@ pub struct Peer {
     pub cluster: Option<Arc<str>>,
     /// HTTP/2; otherwise HTTP/1.1.
     pub h2: bool,
+    /// Whose resource versions the client holds.
+    pub held: Held,
     draining: CancellationToken,
     place: Weak<Place>,
 }
@@ -72,6 +75,7 @@ impl Peer {
             certificate: None,
             cluster: None,
             h2: false,
+            held: Held::default(),
             draining: CancellationToken::new(),
             place: Weak::new(),
         }

@@ -6,9 +6,12 @@
 //! key was last, so that drained clusters keep what they have, and so that the first request with a resource version
 //! after a move can be told that it is `Expired`.
 
+mod held;
 pub mod memory;
 pub mod rank;
 pub mod window;
+
+pub use held::Held;
 
 use super::config::{Action, Balance, ProxyConfig, Rule};
 use super::refusal::Refusal;

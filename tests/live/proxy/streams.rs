@@ -17,7 +17,8 @@ fn programs_and_files() -> Outcome {
     let mut plane = ControlPlane::start(Options::named("streams"))?;
     plane.start_streams("default", "worker")?;
     let routing = format!("home: here\nclusters:\n{}", cluster("here", &plane, "admin-token")?);
-    let proxy = Serving::start(&routing, &[])?;
+    // On one processor, and so on one thread: streams must not wait for one another there either.
+    let proxy = Serving::start_on(&routing, &[], Some(0))?;
     for websockets in ["true", "false"] {
         let ours = Kubectl::through(&proxy, &plane, "default")
             .with("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", websockets)

@@ -174,9 +174,10 @@ impl Turn<'_> {
         }
         let choice = self.choice(rule)?;
         self.observed.chosen(choice.cluster);
-        if choice.moved && self.info.carries_version() {
+        let name = scene.name(choice.cluster);
+        if self.info.carries_version() && (choice.moved || self.peer.held.moved(&self.key(rule), name)) {
             // The client lists anew, from the cluster that answers now; other versions would mean nothing there.
-            self.carry.targets.succeeded(&self.key(rule), scene.name(choice.cluster));
+            self.succeeded(rule, name);
             return Err(Refusal::new(
                 410,
                 "Expired",
@@ -220,6 +221,13 @@ impl Turn<'_> {
             Some(cluster) if self.scene.config.home.is_none() => Ok(Choice { cluster, moved: false }),
             Some(_) | None => self.carry.targets.choose_home(&self.clusters(standing), &self.key(None)),
         }
+    }
+
+    /// What the client holds, and whoever else is the same caller, are this cluster's versions.
+    fn succeeded(&self, rule: Option<usize>, cluster: &str) {
+        let key = self.key(rule);
+        self.carry.targets.succeeded(&key, cluster);
+        self.peer.held.succeeded(&key, cluster);
     }
 
     fn key(&self, rule: Option<usize>) -> Key<'_> {
@@ -309,7 +317,7 @@ impl Turn<'_> {
             remembered::fit(&mut head.headers);
         }
         if head.status.as_u16() < 500 && self.info.is_resource {
-            self.carry.targets.succeeded(&self.key(way.rule), self.scene.name(way.choice.cluster));
+            self.succeeded(way.rule, self.scene.name(way.choice.cluster));
         }
         if self.peer.cluster.is_none() && self.scene.is_partial(&self.info) {
             let text = format!(

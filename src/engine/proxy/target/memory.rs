@@ -24,7 +24,7 @@ pub struct Memory<V> {
 
 /// Two generations: when the young one is full it becomes the old one, and the old one is forgotten.
 #[derive(Debug)]
-struct Shard<V> {
+pub(super) struct Shard<V> {
     young: Keys<V>,
     old: Keys<V>,
     max: usize,
@@ -35,19 +35,11 @@ type Keys<V> = HashMap<u64, V, BuildHasherDefault<AsIs>>;
 
 impl<V: Copy> Memory<V> {
     pub fn new(max: usize) -> Self {
-        let max = (max / SHARDS / 2).max(1);
-        let shard = || Mutex::new(Shard { young: Keys::default(), old: Keys::default(), max });
-        Self { shards: (0..SHARDS).map(|_| shard()).collect() }
+        Self { shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(max / SHARDS))).collect() }
     }
 
     pub fn get(&self, key: u64) -> Option<V> {
-        let mut shard = self.shard(key)?.lock();
-        if let Some(value) = shard.young.get(&key) {
-            return Some(*value);
-        }
-        let value = *shard.old.get(&key)?;
-        shard.put(key, value);
-        Some(value)
+        self.shard(key)?.lock().get(key)
     }
 
     pub fn put(&self, key: u64, value: V) {
@@ -62,12 +54,31 @@ impl<V: Copy> Memory<V> {
     }
 }
 
-impl<V> Shard<V> {
-    fn put(&mut self, key: u64, value: V) {
+impl<V: Copy> Shard<V> {
+    /// At most so many keys.
+    pub(super) fn new(max: usize) -> Self {
+        Self { young: Keys::default(), old: Keys::default(), max: (max / 2).max(1) }
+    }
+
+    pub(super) fn get(&mut self, key: u64) -> Option<V> {
+        if let Some(value) = self.young.get(&key) {
+            return Some(*value);
+        }
+        let value = *self.old.get(&key)?;
+        self.put(key, value);
+        Some(value)
+    }
+
+    pub(super) fn put(&mut self, key: u64, value: V) {
         if self.young.len() >= self.max && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(key, value);
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.young.len() + self.old.len()
     }
 }
 
@@ -109,11 +120,7 @@ mod tests {
         }
         assert_eq!(memory.get(key(9_999)), Some(9_999));
         assert_eq!(memory.get(key(1)), None);
-        let size = |shard: &Mutex<Shard<u32>>| {
-            let shard = shard.lock();
-            shard.young.len() + shard.old.len()
-        };
-        let kept: usize = memory.shards.iter().map(size).sum();
+        let kept: usize = memory.shards.iter().map(|shard| shard.lock().len()).sum();
         assert!(kept <= 320, "{kept}");
     }
 

@@ -33,6 +33,28 @@ async fn a_bad_configuration_is_refused_whole_and_the_one_before_stays() {
 }
 
 #[tokio::test]
+async fn each_client_of_a_caller_is_told_of_a_move() {
+    const LIST: &str = "/api/v1/namespaces/production/pods";
+    let (alpha, beta) = (Script::start("alpha").await, Script::start("beta").await);
+    let whole = Whole::start(ONE, &[&alpha, &beta]).await;
+    let mut informers = [whole.connect().await, whole.connect().await];
+    for informer in &mut informers {
+        assert_eq!(informer.server(LIST).await, "beta");
+        assert_eq!(informer.server(&format!("{LIST}?resourceVersion=7")).await, "beta");
+    }
+    write(whole.folder.path(), &filled(&ONE.replace("targetCluster: beta", "targetCluster: alpha"), &[&alpha, &beta]));
+    whole.admin.reload().await.expect("it is in force");
+    for informer in &mut informers {
+        let (code, body) = informer.read(&format!("{LIST}?resourceVersion=7")).await;
+        assert!(code == 410 && body.contains("Expired"), "{code} {body}");
+        // It lists anew, and goes on from there.
+        assert_eq!(informer.server(LIST).await, "alpha");
+        assert_eq!(informer.server(&format!("{LIST}?resourceVersion=9")).await, "alpha");
+    }
+    assert!(!alpha.asked().iter().any(|asked| asked.uri.ends_with("=7")), "no version went to another world");
+}
+
+#[tokio::test]
 async fn a_configuration_refused_at_its_last_step_lets_no_connection_go() {
     let (alpha, beta) = (Script::start("alpha").await, Script::start("beta").await);
     let whole = Whole::start(ONE, &[&alpha, &beta]).await;
