@@ -33,6 +33,7 @@ mod live {
     )]
     pub(crate) mod rig;
 }
+#[expect(dead_code, reason = "shared with the other bench, of which this one needs a part")]
 #[path = "common/process.rs"]
 mod process;
 #[path = "console/requests.rs"]

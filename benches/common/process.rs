@@ -12,6 +12,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub(crate) struct Memory {
     pub(crate) now: f64,
     pub(crate) peak: f64,
+    /// Of `now`, what is no part of a file: pages of the program are the system's cache, and shared by all that run it.
+    pub(crate) own: f64,
 }
 
 pub(crate) fn memory(pid: u32) -> Outcome<Memory> {
@@ -21,7 +23,7 @@ pub(crate) fn memory(pid: u32) -> Outcome<Memory> {
         let kibibytes = line.and_then(|line| line.split_whitespace().next()).and_then(|n| n.parse::<f64>().ok());
         kibibytes.map(|n| n / 1024.0).ok_or_else(|| format!("no {name} for process {pid}"))
     };
-    Ok(Memory { now: field("VmRSS:")?, peak: field("VmHWM:")? })
+    Ok(Memory { now: field("VmRSS:")?, peak: field("VmHWM:")?, own: field("RssAnon:")? })
 }
 
 /// Seconds of processor time used so far, in user and kernel mode.

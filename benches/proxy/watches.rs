@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::figure::{Figure, Unit, percentile};
 use crate::live::proxy::wire::{ANSWER, Connection, Version};
 use crate::peers::{Peer, haproxy, nginx, ours, present};
-use crate::process::memory;
+use crate::process::{Memory, memory};
 use crate::stage::Stage;
 use crate::upstream::Watched;
 use crate::{Outcome, Plan, wait};
@@ -49,13 +49,15 @@ async fn watched(peer: &Peer, upstream: &Watched) -> Outcome<Vec<Figure>> {
     let must = |value: f64| peer.is_ours().then_some(value);
     let figure = |what: &str, unit, most| Figure::new(&format!("{}: {what}", peer.name), unit, must(most));
     let mut base = figure("memory at the start", Unit::Mebibytes, 15.0);
+    let mut own = Figure::new(&format!("{}: of it no part of the program's file", peer.name), Unit::Mebibytes, None);
     let mut each = figure("memory per idle watch, HTTP/1.1 from the caller", Unit::Kibibytes, 60.0);
     let mut middle = Figure::new(&format!("{}: event to 1,000 watches, median", peer.name), Unit::Milliseconds, None);
     let mut last = Figure::new(&format!("{}: event to 1,000 watches, the last", peer.name), Unit::Milliseconds, None);
     let mut lost = figure("events lost", Unit::Count, 0.0);
     sleep(REST).await;
-    let before = memory(pid)?.now;
+    let Memory { now: before, own: anonymous, .. } = memory(pid)?;
     base.add(before);
+    own.add(anonymous);
     let mut watches = open(peer).await?;
     timeout(ANSWER, async {
         while upstream.open() < WATCHES {
@@ -85,7 +87,7 @@ async fn watched(peer: &Peer, upstream: &Watched) -> Outcome<Vec<Figure>> {
     let _late = timeout(GOING, gone).await;
     #[expect(clippy::cast_precision_loss, reason = "a thousand")]
     left.add(upstream.open() as f64);
-    Ok(vec![base, each, middle, last, lost, left])
+    Ok(vec![base, own, each, middle, last, lost, left])
 }
 
 /// An open watch. The connection lives as long as it does.

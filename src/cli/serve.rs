@@ -149,7 +149,7 @@ fn say(
     environment: &Environment,
 ) -> Result<(), UserError> {
     let (clusters, home) = proxy.clusters();
-    let home = home.as_deref().unwrap_or("none");
+    let home = home.as_deref();
     for finding in proxy.findings() {
         tracing::warn!(place = %finding.place, code = %finding.code, "{}", finding.text);
     }
@@ -160,8 +160,8 @@ fn say(
         tracing::info!(clusters = clusters.len(), home, rules = proxy.rules(), origin, "serving");
         return Ok(());
     }
-    let mut text =
-        format!("serving {} clusters, {} rules from {origin}; home is {home}\n", clusters.len(), proxy.rules());
+    let at_home = home.map_or_else(|| "no cluster is home".to_owned(), |home| format!("home is {home}"));
+    let mut text = format!("serving {} clusters, {} rules from {origin}; {at_home}\n", clusters.len(), proxy.rules());
     for one in proxy.listening() {
         let whose = one.cluster.as_deref().map_or(String::new(), |cluster| format!("  {cluster} only"));
         // Writing into a String does not fail.

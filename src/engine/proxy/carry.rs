@@ -8,6 +8,7 @@ mod end;
 mod kept;
 mod labels;
 mod mirror;
+mod pace;
 mod scene;
 mod turn;
 
@@ -33,6 +34,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use mirror::Mirror;
+use pace::Pace;
 use std::sync::Arc;
 use turn::Turn;
 
@@ -49,6 +51,7 @@ pub struct Carry {
     cache: Cache,
     tail: Tail,
     ids: Ids,
+    failures: Pace,
 }
 
 impl Carry {
@@ -65,6 +68,7 @@ impl Carry {
             cache: Cache::default(),
             tail: Tail::default(),
             ids: Ids::new(clock::seed()),
+            failures: Pace::default(),
         }
     }
 

@@ -168,8 +168,9 @@ impl Targets {
     /// The same for what no rule decides.
     pub fn choose_home(&self, clusters: &Clusters<'_>, key: &Key<'_>) -> Result<Choice, Refusal> {
         let Clusters { config, standing, .. } = *clusters;
-        let cluster =
-            config.home.ok_or_else(|| refused("no rule matches this request, and there is no home cluster"))?;
+        let cluster = config.home.ok_or_else(|| {
+            refused("no rule matches this request, and there is no home cluster: set `home`, or add a rule")
+        })?;
         let standing_of_home = standing(cluster);
         if !standing_of_home.routable {
             return Err(unreachable(config, cluster));

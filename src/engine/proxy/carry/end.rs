@@ -221,7 +221,13 @@ impl Memory {
         let (audit_id, code, why) = (self.id.as_str(), refused.code, &*refused.message);
         let cluster = self.cluster.map_or("", |c| self.scene.name(c));
         if code >= 500 {
-            tracing::warn!(audit_id, cluster, code, why, "a request failed here");
+            match self.carry.failures.line(self.carry.clock.moment().wall.0) {
+                Some(0) => tracing::warn!(audit_id, cluster, code, why, "a request failed here"),
+                Some(left_out) => {
+                    tracing::warn!(audit_id, cluster, code, why, left_out, "a request failed here, as others did");
+                }
+                None => {}
+            }
         } else {
             tracing::debug!(audit_id, cluster, code, why, "a request was refused");
         }
