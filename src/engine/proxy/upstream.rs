@@ -4,6 +4,7 @@
 //! breaker. Whoever carries a request gives it to [`Member::send`] with its headers ready; the member chooses the
 //! origin, sets `Authorization` and `Host`, and sends again only what `retry` allows.
 
+mod attempt;
 pub mod breaker;
 mod dial;
 mod failure;

@@ -11,7 +11,7 @@ pub(super) struct Pace(Mutex<Second>);
 
 #[derive(Debug, Default)]
 struct Second {
-    second: i64,
+    at: i64,
     lines: u32,
     left_out: u64,
 }
@@ -20,8 +20,8 @@ impl Pace {
     /// How many lines were left out before this one; `None` where this one is left out, too. `now` is in seconds.
     pub(super) fn line(&self, now: i64) -> Option<u64> {
         let mut counted = self.0.lock();
-        if counted.second != now {
-            counted.second = now;
+        if counted.at != now {
+            counted.at = now;
             counted.lines = 0;
         }
         if counted.lines >= LINES_MAX {
