@@ -27,8 +27,8 @@ use tokio::runtime::{Builder, Runtime};
 /// Longer than any hub takes (its own deadline is the request's); a listing that never comes is an error.
 const LISTING_MAX: Duration = Duration::from_secs(60);
 
-/// Runs the program.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs the program. `serves` is called before a second thread is there, where it is going to serve as a proxy.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, serves: impl FnOnce()) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some(code) = detach::become_plugin(arguments.iter().cloned()) {
         return code;
@@ -45,14 +45,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // What the system refuses stays as it was: connects then fail one by one, and say why.
     sockets::raise_limit();
     // Before there is a second thread: the environment is changed.
-    let serves = matches!(cli.command, Some(Command::Serve(_)));
-    let inherited = if serves { Inherited::take() } else { Ok(Inherited::default()) };
-    let result = inherited.and_then(|inherited| Ok((runtime(serves)?, inherited))).and_then(|(runtime, inherited)| {
-        let result = runtime.block_on(run(&cli, inherited));
-        // Reads of terminal or files that block cannot be cancelled; nothing they do matters now.
-        runtime.shutdown_background();
-        result
-    });
+    let is_proxy = matches!(cli.command, Some(Command::Serve(_)));
+    let inherited = if is_proxy { Inherited::take() } else { Ok(Inherited::default()) };
+    if is_proxy {
+        serves();
+    }
+    let result =
+        inherited.and_then(|inherited| Ok((runtime(is_proxy)?, inherited))).and_then(|(runtime, inherited)| {
+            let result = runtime.block_on(run(&cli, inherited));
+            // Reads of terminal or files that block cannot be cancelled; nothing they do matters now.
+            runtime.shutdown_background();
+            result
+        });
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -64,9 +68,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The threads that all work runs on. A proxy that has one processor, as a sidecar does, gets one thread: that spares
 /// each request what several would need to share their work.
-fn runtime(serves: bool) -> Result<Runtime, UserError> {
+fn runtime(is_proxy: bool) -> Result<Runtime, UserError> {
     let has_one = std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
-    let mut builder = if serves && has_one { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    let mut builder = if is_proxy && has_one { Builder::new_current_thread() } else { Builder::new_multi_thread() };
     builder
         .enable_all()
         .build()
