@@ -1,10 +1,14 @@
 //! What a proxy adds to the time an answer takes, at 1,000 requests a second that are sent whatever the answers do.
+//!
+//! Twice: as it is, and with both cores kept awake by work that anything else comes before. A core of a virtual machine
+//! that sleeps between two requests takes longer to wake than the request does, and not always equally long.
 
 use crate::figure::{Figure, Unit, percentile};
 use crate::generate::paced;
 use crate::live::proxy::wire::Version;
+use crate::live::rig::Process;
 use crate::peers::{Peer, haproxy, kubectl, nginx, ours, present};
-use crate::stage::{SMALL, Stage};
+use crate::stage::{CORE, OTHER_CORE, SMALL, Stage};
 use crate::{Outcome, Plan};
 
 /// Of each of twenty connections.
@@ -18,16 +22,36 @@ pub(crate) fn added(stage: &Stage, plan: &Plan) -> Outcome<Vec<Figure>> {
         ("nginx", nginx(stage, stage.one)),
         ("kubectl proxy", kubectl(stage, stage.two)),
     ]);
-    let mut base = Figure::new("no proxy: median", Unit::Microseconds, None);
-    let mut base_slow = Figure::new("no proxy: 99 of 100", Unit::Microseconds, None);
+    let [mut figures, slow] = rounds(stage, plan, (&direct, &peers), "")?;
+    figures.extend(slow);
+    let busy = [keep_awake(stage, CORE)?, keep_awake(stage, OTHER_CORE)?];
+    let awake = rounds(stage, plan, (&direct, &peers), ", cores awake");
+    for mut process in busy {
+        process.end()?;
+    }
+    // Of a hundred requests the slowest is the one that waited for that work to be put aside: medians only.
+    let [medians, _] = awake?;
+    figures.extend(medians);
+    Ok(figures)
+}
+
+fn keep_awake(stage: &Stage, core: usize) -> Outcome<Process> {
+    // Only what nobody else wants of the core.
+    let words = ["chrt", "-i", "0", "sh", "-c", "while :; do :; done"];
+    stage.start("awake", Some(core), words.map(str::to_owned).to_vec())
+}
+
+fn rounds(stage: &Stage, plan: &Plan, (direct, peers): (&Peer, &[Peer]), how: &str) -> Outcome<[Vec<Figure>; 2]> {
+    let mut base = Figure::new(&format!("no proxy: median{how}"), Unit::Microseconds, None);
+    let mut base_slow = Figure::new(&format!("no proxy: 99 of 100{how}"), Unit::Microseconds, None);
     let must = |peer: &Peer, value: f64| peer.is_ours().then_some(value);
     let figure = |peer: &Peer, what: &str, most: f64| {
-        Figure::new(&format!("{}: {what} added", peer.name), Unit::Microseconds, must(peer, most))
+        Figure::new(&format!("{}: {what} added{how}", peer.name), Unit::Microseconds, must(peer, most))
     };
     let mut middle: Vec<Figure> = peers.iter().map(|peer| figure(peer, "median", 150.0)).collect();
     let mut slow: Vec<Figure> = peers.iter().map(|peer| figure(peer, "99 of 100", 1_000.0)).collect();
     for _ in 0..plan.runs {
-        let alone = paced(stage, &direct, SMALL, PER_SECOND, plan.time)?;
+        let alone = paced(stage, direct, SMALL, PER_SECOND, plan.time)?;
         let (fifty, most) = (percentile(&alone, 50.0), percentile(&alone, 99.0));
         base.add(fifty);
         base_slow.add(most);
@@ -37,5 +61,7 @@ pub(crate) fn added(stage: &Stage, plan: &Plan) -> Outcome<Vec<Figure>> {
             slow.add(percentile(&taken, 99.0) - most);
         }
     }
-    Ok([vec![base, base_slow], middle, slow].concat())
+    middle.insert(0, base);
+    slow.insert(0, base_slow);
+    Ok([middle, slow])
 }

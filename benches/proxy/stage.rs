@@ -13,7 +13,7 @@ use crate::{Outcome, say};
 
 /// The core of the proxies. Everything else is on the next one: upstream, generators, and this program.
 pub(crate) const CORE: usize = 0;
-const OTHER_CORE: usize = 1;
+pub(crate) const OTHER_CORE: usize = 1;
 
 /// The credential that a proxy puts in the place of the caller's.
 pub(crate) const TOKEN: &str = "upstream-token";
