@@ -103,8 +103,10 @@ fn run() -> Outcome {
             name => wanted.push(sections::named(SECTIONS, name)?),
         }
     }
+    // Before this program moves to a core of its own.
+    let machine = process::machine();
     let stage = Stage::set()?;
-    sections::run(SECTIONS, &wanted, |measure| measure(&stage, &plan))
+    sections::run(SECTIONS, (&wanted, &machine), |measure| measure(&stage, &plan))
 }
 
 /// Runs async work on two threads, which share the one core of this program.

@@ -1,18 +1,18 @@
 //! What every bench does with its sections: those that are wanted, one after the other, each table said and written.
 
-use crate::{Outcome, document, figure::Figure, figure::table, process};
+use crate::{Outcome, document, figure::Figure, figure::table};
 use std::process::ExitCode;
 
 /// A name, a title, and what measures it.
 pub(crate) type Section<F> = (&'static str, &'static str, F);
 
-/// Measures the sections that are `wanted`, or all of them. One that cannot be measured does not end the others.
+/// Measures the sections that are `wanted`, or all of them, on `machine`. One that cannot be measured does not end the
+/// others.
 pub(crate) fn run<F: Copy>(
     sections: &[Section<F>],
-    wanted: &[String],
+    (wanted, machine): (&[String], &str),
     measure: impl Fn(F) -> Outcome<Vec<Figure>>,
 ) -> Outcome {
-    let machine = process::machine();
     for (name, title, section) in sections {
         if !wanted.is_empty() && !wanted.iter().any(|want| want == name) {
             continue;
