@@ -92,5 +92,5 @@ fn run() -> Outcome {
             name => wanted.push(sections::named(SECTIONS, name)?),
         }
     }
-    sections::run(SECTIONS, (&wanted, &process::machine()), |measure| measure(&plan))
+    sections::run(SECTIONS, &wanted, process::machine, |measure| measure(&plan))
 }

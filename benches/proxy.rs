@@ -106,7 +106,7 @@ fn run() -> Outcome {
     // Before this program moves to a core of its own.
     let machine = process::machine();
     let stage = Stage::set()?;
-    sections::run(SECTIONS, (&wanted, &machine), |measure| measure(&stage, &plan))
+    sections::run(SECTIONS, &wanted, || machine.clone(), |measure| measure(&stage, &plan))
 }
 
 /// Runs async work on two threads, which share the one core of this program.

@@ -6,17 +6,19 @@ use std::process::ExitCode;
 /// A name, a title, and what measures it.
 pub(crate) type Section<F> = (&'static str, &'static str, F);
 
-/// Measures the sections that are `wanted`, or all of them, on `machine`. One that cannot be measured does not end the
-/// others.
+/// Measures the sections that are `wanted`, or all of them, each with the `machine` as it is when it
+/// begins. One that cannot be measured does not end the others.
 pub(crate) fn run<F: Copy>(
     sections: &[Section<F>],
-    (wanted, machine): (&[String], &str),
+    wanted: &[String],
+    machine: impl Fn() -> String,
     measure: impl Fn(F) -> Outcome<Vec<Figure>>,
 ) -> Outcome {
     for (name, title, section) in sections {
         if !wanted.is_empty() && !wanted.iter().any(|want| want == name) {
             continue;
         }
+        let machine = machine();
         say(&format!("{name}: {title} ({machine})"));
         match measure(*section) {
             Ok(figures) => {

@@ -46,10 +46,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, serves: impl FnOnce()
     sockets::raise_limit();
     // Before there is a second thread: the environment is changed.
     let is_proxy = matches!(cli.command, Some(Command::Serve(_)));
-    let inherited = if is_proxy { Inherited::take() } else { Ok(Inherited::default()) };
-    if is_proxy {
+    let inherited = if is_proxy {
         serves();
-    }
+        Inherited::take()
+    } else {
+        Ok(Inherited::default())
+    };
     let result =
         inherited.and_then(|inherited| Ok((runtime(is_proxy)?, inherited))).and_then(|(runtime, inherited)| {
             let result = runtime.block_on(run(&cli, inherited));

@@ -16,12 +16,12 @@ const ROOM: usize = 16 * 1024;
 const IDLE_ROOM: usize = 1024;
 
 /// The connection's end of a stream: what is written, and flushed, waits for the end of the turn or until it is much.
-pub(super) struct Gathering<I>(Arc<Mutex<Held<I>>>);
+pub(super) struct Gathering<I>(Arc<Mutex<Buffered<I>>>);
 
 /// The other end, by which it goes out.
-pub(super) struct Outlet<I>(Arc<Mutex<Held<I>>>);
+pub(super) struct Outlet<I>(Arc<Mutex<Buffered<I>>>);
 
-struct Held<I> {
+struct Buffered<I> {
     io: I,
     waiting: Vec<u8>,
     /// So much of it went out already.
@@ -32,11 +32,11 @@ struct Held<I> {
 
 /// Both ends of a stream.
 pub(super) fn gather<I>(io: I) -> (TokioIo<Gathering<I>>, Outlet<I>) {
-    let held = Arc::new(Mutex::new(Held { io, waiting: Vec::new(), gone: 0, failed: None }));
+    let held = Arc::new(Mutex::new(Buffered { io, waiting: Vec::new(), gone: 0, failed: None }));
     (TokioIo::new(Gathering(Arc::clone(&held))), Outlet(held))
 }
 
-impl<I: AsyncWrite + Unpin> Held<I> {
+impl<I: AsyncWrite + Unpin> Buffered<I> {
     /// Hands on what waits, as far as it is taken.
     fn push(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.waiting.get(self.gone..).filter(|rest| !rest.is_empty()) {
@@ -49,6 +49,11 @@ impl<I: AsyncWrite + Unpin> Held<I> {
         self.waiting.clear();
         self.waiting.shrink_to(IDLE_ROOM);
         Poll::Ready(Ok(()))
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.push(cx))?;
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn failure(&mut self) -> io::Result<()> {
@@ -153,9 +158,7 @@ impl<I: AsyncWrite + Unpin> Outlet<I> {
     /// What is not taken now goes out in a later turn, which the stream calls for.
     fn let_out(&self, cx: &mut Context<'_>) {
         let mut held = self.0.lock();
-        let pushed = held.push(cx);
-        let done = if matches!(pushed, Poll::Ready(Ok(()))) { Pin::new(&mut held.io).poll_flush(cx) } else { pushed };
-        if let Poll::Ready(Err(error)) = done {
+        if let Poll::Ready(Err(error)) = held.flush(cx) {
             held.waiting = Vec::new();
             held.gone = 0;
             held.failed = Some(error);

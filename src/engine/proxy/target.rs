@@ -6,17 +6,18 @@
 //! key was last, so that drained clusters keep what they have, and so that the first request with a resource version
 //! after a move can be told that it is `Expired`.
 
-mod held;
+mod last;
 pub mod memory;
 pub mod rank;
 pub mod window;
 
-pub use held::Held;
+pub use last::Held;
 
 use super::config::{Action, Balance, ProxyConfig, Rule};
 use super::refusal::Refusal;
 use super::request::RequestInfo;
 use crate::model::time::UnixSeconds;
+use last::Last;
 use memory::{Memory, Placed};
 use parking_lot::Mutex;
 use rank::Ranking;
@@ -118,7 +119,7 @@ pub struct Targets {
     /// Where keys were placed, and when.
     placed: Memory<Placed>,
     /// The cluster of the last success, by the hash of its name.
-    last: Memory<u64>,
+    last: Last,
     /// Whose turn it is, by the hash of the rule's name.
     turns: Mutex<HashMap<u64, u64>>,
     random: Mutex<fastrand::Rng>,
@@ -129,7 +130,7 @@ impl Targets {
     pub fn new(seed: u64) -> Self {
         Self {
             placed: Memory::new(KEYS_MAX),
-            last: Memory::new(2 * KEYS_MAX),
+            last: Last(Memory::new(2 * KEYS_MAX)),
             turns: Mutex::new(HashMap::new()),
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
         }
@@ -177,17 +178,16 @@ impl Targets {
         }
         let hashes = key.hashes();
         let name = rank::hash(&[config.clusters.get(cluster).map_or("", |c| &*c.name)]);
-        let last = self.last.get(hashes.exact).or_else(|| self.last.get(hashes.any_rule));
+        let last = self.last.of(&hashes);
         Ok(Choice { cluster, moved: last.is_some_and(|last| last != name) })
     }
 
-    /// A request of the key was answered there: its client now holds that cluster's resource versions.
-    pub fn succeeded(&self, key: &Key<'_>, cluster: &str) {
+    /// A request of the key was answered there: its client, who came on the connection of `held`, now holds that
+    /// cluster's resource versions.
+    pub fn succeeded(&self, key: &Key<'_>, cluster: &str, held: &Held) {
         let (hashes, name) = (key.hashes(), rank::hash(&[cluster]));
-        if self.last.get(hashes.exact) != Some(name) {
-            self.last.put(hashes.exact, name);
-            self.last.put(hashes.any_rule, name);
-        }
+        self.last.put(&hashes, name);
+        held.0.put(&hashes, name);
     }
 
     /// The clusters in the order in which they would be tried for this key, the chosen one first. Changes nothing.
@@ -237,7 +237,7 @@ impl Targets {
 
     fn moved(&self, hashes: &Hashes, ranking: &Ranking<'_>, cluster: usize) -> bool {
         let name = ranking.name(cluster);
-        match self.last.get(hashes.exact).or_else(|| self.last.get(hashes.any_rule)) {
+        match self.last.of(hashes) {
             Some(last) => last != name,
             // Perhaps this proxy was just started, or another replica answered: the client was where the key belongs.
             None => ranking.natural() != Some(cluster),

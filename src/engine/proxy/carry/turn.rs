@@ -225,9 +225,7 @@ impl Turn<'_> {
 
     /// What the client holds, and whoever else is the same caller, are this cluster's versions.
     fn succeeded(&self, rule: Option<usize>, cluster: &str) {
-        let key = self.key(rule);
-        self.carry.targets.succeeded(&key, cluster);
-        self.peer.held.succeeded(&key, cluster);
+        self.carry.targets.succeeded(&self.key(rule), cluster, &self.peer.held);
     }
 
     fn key(&self, rule: Option<usize>) -> Key<'_> {

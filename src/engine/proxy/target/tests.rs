@@ -68,7 +68,7 @@ impl Scene {
     /// The request is answered as well.
     fn asked(&self, key: &Key<'_>) -> Choice {
         let choice = self.choose(key).unwrap();
-        self.targets.succeeded(key, &self.config.clusters[choice.cluster].name);
+        self.targets.succeeded(key, &self.config.clusters[choice.cluster].name, &Held::default());
         choice
     }
 
@@ -301,7 +301,7 @@ fn what_is_denied_or_nowhere_is_refused() {
     let clusters = Clusters { config: &scene.config, standing: &standing, now: NOW };
     let home = Key { rule: "", ..key("jane") };
     assert_eq!(scene.targets.choose_home(&clusters, &home), Ok(Choice { cluster: 0, moved: false }));
-    scene.targets.succeeded(&home, "elsewhere");
+    scene.targets.succeeded(&home, "elsewhere", &Held::default());
     assert!(scene.targets.choose_home(&clusters, &home).unwrap().moved);
     scene.config.rules[0].action = Action::Deny { message: "not on Fridays".to_owned() };
     let refusal = scene.choose(&key("jane")).unwrap_err();

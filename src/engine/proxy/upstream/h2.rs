@@ -55,8 +55,7 @@ impl Line {
     /// before the first request. `severed` cuts it.
     pub(super) async fn open(io: Socket, severed: &CancellationToken, ends: Instant) -> Result<Arc<Self>, Failure> {
         let (io, outlet) = gather(io);
-        let tasks =
-            Tasks { severed: severed.clone(), started: Arc::default(), outlet: Arc::new(Mutex::new(Some(outlet))) };
+        let tasks = Tasks { severed: severed.clone(), outlet: Arc::new(Mutex::new(Some(outlet))) };
         let (sender, connection) = http2::Builder::new(tasks)
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
@@ -169,7 +168,7 @@ fn limit(allowed: u32, long: bool) -> u32 {
 #[derive(Clone)]
 struct Tasks {
     severed: CancellationToken,
-    started: Arc<AtomicBool>,
+    /// Of the first task, until it has started.
     outlet: Arc<Mutex<Option<Outlet<Socket>>>>,
 }
 
@@ -178,10 +177,10 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, task: F) {
-        if self.started.load(Ordering::Relaxed) || self.started.swap(true, Ordering::Relaxed) {
-            tokio::spawn(task);
-        } else if let Some(outlet) = self.outlet.lock().take() {
+        if let Some(outlet) = self.outlet.lock().take() {
             tokio::spawn(self.severed.clone().run_until_cancelled_owned(Turns::new(task, outlet)));
+        } else {
+            tokio::spawn(task);
         }
     }
 }

@@ -1,20 +1,37 @@
-//! What the client of one connection holds.
+//! Which cluster last answered a key: to anybody, and on one connection.
 
-use super::memory::Shard;
-use super::{Key, rank};
-use parking_lot::Mutex;
+use super::memory::Memory;
+use super::{Hashes, Key, rank};
 
 /// Keys remembered of one connection; at the bound those not asked for longest are forgotten.
 const KEYS_MAX: usize = 512;
 
+/// The cluster of each key's last success, by the hash of its name.
+#[derive(Debug)]
+pub(super) struct Last(pub(super) Memory<u64>);
+
+impl Last {
+    /// Whichever rule sent it there, where this one has sent nothing yet.
+    pub(super) fn of(&self, hashes: &Hashes) -> Option<u64> {
+        self.0.get(hashes.exact).or_else(|| self.0.get(hashes.any_rule))
+    }
+
+    pub(super) fn put(&self, hashes: &Hashes, name: u64) {
+        if self.0.get(hashes.exact) != Some(name) {
+            self.0.put(hashes.exact, name);
+            self.0.put(hashes.any_rule, name);
+        }
+    }
+}
+
 /// The clusters whose resource versions the client of one connection holds: several programs may be the same caller, and
 /// one of them has listed anew before the others have.
 #[derive(Debug)]
-pub struct Held(Mutex<Shard<u64>>);
+pub struct Held(pub(super) Last);
 
 impl Default for Held {
     fn default() -> Self {
-        Self(Mutex::new(Shard::new(KEYS_MAX)))
+        Self(Last(Memory::single(KEYS_MAX)))
     }
 }
 
@@ -22,19 +39,7 @@ impl Held {
     /// Another cluster than this answered the key's last request here. A client that uses several connections may hear so
     /// once more than it had to.
     pub fn moved(&self, key: &Key<'_>, cluster: &str) -> bool {
-        let (hashes, mut held) = (key.hashes(), self.0.lock());
-        let last = held.get(hashes.exact).or_else(|| held.get(hashes.any_rule));
-        last.is_some_and(|last| last != rank::hash(&[cluster]))
-    }
-
-    /// The client holds this cluster's resource versions now, or none.
-    pub fn succeeded(&self, key: &Key<'_>, cluster: &str) {
-        let (hashes, name) = (key.hashes(), rank::hash(&[cluster]));
-        let mut held = self.0.lock();
-        if held.get(hashes.exact) != Some(name) {
-            held.put(hashes.exact, name);
-            held.put(hashes.any_rule, name);
-        }
+        self.0.of(&key.hashes()).is_some_and(|last| last != rank::hash(&[cluster]))
     }
 }
 
@@ -46,15 +51,19 @@ mod tests {
         Key { user: "jo", rule, namespace: "n", group: "", resource, stateless: false }
     }
 
+    fn succeeded(held: &Held, key: &Key<'_>, cluster: &str) {
+        held.0.put(&key.hashes(), rank::hash(&[cluster]));
+    }
+
     #[test]
     fn each_connection_knows_what_it_was_answered() {
         let (one, other) = (Held::default(), Held::default());
         let pods = key("r", "pods");
         assert!(!one.moved(&pods, "a"), "nothing is held");
-        one.succeeded(&pods, "a");
-        other.succeeded(&pods, "a");
+        succeeded(&one, &pods, "a");
+        succeeded(&other, &pods, "a");
         assert!(!one.moved(&pods, "a") && one.moved(&pods, "b"));
-        one.succeeded(&pods, "b");
+        succeeded(&one, &pods, "b");
         assert!(!one.moved(&pods, "b"));
         assert!(other.moved(&pods, "b"), "whatever the first one did since");
         assert!(!one.moved(&key("r", "nodes"), "b"), "each kind by itself");
@@ -66,9 +75,9 @@ mod tests {
         let held = Held::default();
         for number in 0..10 * KEYS_MAX {
             let namespace = number.to_string();
-            held.succeeded(&Key { namespace: &namespace, ..key("r", "pods") }, "a");
+            succeeded(&held, &Key { namespace: &namespace, ..key("r", "pods") }, "a");
         }
-        assert!(held.0.lock().len() <= KEYS_MAX);
+        assert!(held.0.0.len() <= KEYS_MAX);
         let last = (10 * KEYS_MAX - 1).to_string();
         assert!(held.moved(&Key { namespace: &last, ..key("r", "pods") }, "b"));
     }
