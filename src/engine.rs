@@ -90,7 +90,7 @@ impl Engine {
 pub struct EngineHandle {
     /// The latest snapshot. Clone it out at once: a borrow that is held keeps the next one waiting.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// Requests; use `try_send`, and say that the engine is busy when it is full.
+    /// Requests; use `try_send`, and keep or refuse what does not fit: nothing here waits for a screen, nor a screen for it.
     pub requests: mpsc::Sender<Request>,
     token: CancellationToken,
     task: JoinHandle<()>,

@@ -278,7 +278,7 @@ impl std::fmt::Debug for Reveal {
     }
 }
 
-/// Requests that may wait for the engine; when more, the status line says the engine is busy.
+/// Requests that may wait in the engine's queue; a screen keeps as many more itself, then says that the engine is busy.
 pub const REQUESTS_MAX: usize = 64;
 
 /// What a screen asks of the engine. Sent with `try_send`.

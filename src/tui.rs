@@ -16,11 +16,13 @@ use tokio::time::{Instant, sleep_until};
 mod ground;
 mod input;
 mod memory;
+mod outbox;
 mod session;
 mod signals;
 mod terminal;
 
 use ground::{Ground, Taken};
+use outbox::Outbox;
 use terminal::Screen;
 
 /// Two frames are at least this far apart: more than a terminal shows is work for nothing.
@@ -78,8 +80,15 @@ pub async fn run(
     for problem in problems {
         app.warn(&problem);
     }
-    let mut console =
-        Console { app, screen, requests, state_dir: options.state_dir.clone(), due: None, drawn: None, ticked: None };
+    let mut console = Console {
+        app,
+        screen,
+        outbox: Outbox::new(requests),
+        state_dir: options.state_dir.clone(),
+        due: None,
+        drawn: None,
+        ticked: None,
+    };
     let ground = Ground::ask(&options)?;
     let reason = console.run(snapshots, ground).await;
     session::save(options.state_dir.as_deref(), &console.app.memory());
@@ -89,7 +98,7 @@ pub async fn run(
 struct Console {
     app: App,
     screen: Screen,
-    requests: mpsc::Sender<Request>,
+    outbox: Outbox,
     state_dir: Option<PathBuf>,
     /// When the next frame is due; `None` while nothing changed.
     due: Option<Instant>,
@@ -121,6 +130,7 @@ impl Console {
                     Some(Ok(event)) => self.on_taken(ground.take(event)),
                     Some(Err(_)) | None => return Ok(ExitReason::InputClosed),
                 },
+                () = self.outbox.flush() => continue,
                 signal = signals.next() => {
                     match signal {
                         signals::Signal::End => return Ok(ExitReason::Signal),
@@ -177,9 +187,9 @@ impl Console {
         for effect in flow.effects {
             match effect {
                 Effect::Send(request) => {
-                    if self.requests.try_send(request).is_err() {
-                        let busy = self.app.update(Msg::Busy);
-                        self.due = self.due.or_else(|| busy.draw.then(Instant::now));
+                    if let Err(request) = self.outbox.send(request) {
+                        let refused = self.app.update(Msg::Refused(request));
+                        self.due = self.due.or_else(|| refused.draw.then(Instant::now));
                     }
                 }
                 Effect::Copy(text) => self.screen.copy(&text)?,

@@ -21,6 +21,7 @@ mod draw;
 mod go;
 mod input;
 mod leaves;
+mod refused;
 #[cfg(test)]
 mod tests;
 
@@ -167,13 +168,7 @@ impl App {
                 self.choose_theme(Some(light));
                 true
             }
-            Msg::Busy => {
-                self.say(Severity::Warning, "the engine is busy; try again in a moment");
-                for tab in &mut self.tabs {
-                    tab.subscribed = None;
-                }
-                true
-            }
+            Msg::Refused(request) => self.refused(&request),
             Msg::Memory(bytes) => self.note_memory(bytes),
             Msg::Saved(Ok(path)) => self.say(Severity::Note, &format!("saved {path}")),
             Msg::Saved(Err(why)) => self.say(Severity::Error, &format!("not saved: {why}")),

@@ -66,6 +66,11 @@ impl Containers {
         (Self { id, pod, at: 0 }, vec![open])
     }
 
+    /// Says whether it was this that was asked in vain.
+    pub fn misses(&self, request: &Request) -> bool {
+        matches!(request, Request::Open { id, .. } if *id == self.id)
+    }
+
     /// What must be sent when it is closed.
     pub fn close(&self) -> Vec<Request> {
         vec![Request::Close(self.id)]

@@ -40,6 +40,16 @@ impl Detail {
         (Self { id, object, aspect, reader, decoded: Decoded::No }, vec![open])
     }
 
+    /// Takes back what was asked in vain; says whether nothing of it is left to show.
+    pub fn miss(&mut self, request: &Request) -> bool {
+        if let Decoded::Asked { id: asked, .. } = &self.decoded
+            && matches!(request, Request::RevealSecret { id, .. } if id == asked)
+        {
+            self.decoded = Decoded::Failed("the engine is busy".to_owned());
+        }
+        matches!(request, Request::Open { id, .. } if *id == self.id)
+    }
+
     /// What must be sent when it is closed, however that comes about.
     pub fn close(&self) -> Vec<Request> {
         vec![Request::Close(self.id)]

@@ -91,6 +91,11 @@ impl LogView {
         Outcome::send(requests)
     }
 
+    /// Says whether it was this that was asked in vain.
+    pub fn misses(&self, request: &Request) -> bool {
+        matches!(request, Request::Tail { id, .. } if *id == self.id)
+    }
+
     /// What must be sent when it is closed, however that comes about.
     pub fn close(&self) -> Vec<Request> {
         vec![Request::EndTail(self.id)]

@@ -20,8 +20,8 @@ pub enum Msg {
     Background {
         light: bool,
     },
-    /// The engine did not take a request: its queue is full, or it has ended.
-    Busy,
+    /// The engine did not take this, and so much waits for it already that it never will.
+    Refused(Box<Request>),
     /// The answer to [`Effect::MeasureMemory`], in bytes.
     Memory(u64),
     /// What became of an [`Effect::Save`]: where it is, or why not.

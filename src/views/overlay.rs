@@ -15,7 +15,7 @@ use super::routes::{Confirm, RoutesView, Tester};
 use super::sort::SortKey;
 use super::theme::Theme;
 use crate::model::time::UnixSeconds;
-use crate::protocol::Snapshot;
+use crate::protocol::{Request, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -207,6 +207,25 @@ impl Overlay {
             | Self::Doctor(_)
             | Self::Chooser(_) => {}
         }
+    }
+
+    /// Takes back what was asked in vain; says whether nothing is left to show, so that it must go.
+    pub fn miss(&mut self, request: &Request) -> bool {
+        match self {
+            Self::Detail(detail) => return detail.miss(request),
+            Self::Logs(logs) => return logs.misses(request),
+            Self::Containers(list) => return list.misses(request),
+            Self::Routes(routes) => return routes.misses(request),
+            Self::Tester(tester) => tester.miss(request),
+            Self::Confirm(_)
+            | Self::Missing(_)
+            | Self::Columns(_)
+            | Self::Palette(_)
+            | Self::Help(_)
+            | Self::Doctor(_)
+            | Self::Chooser(_) => {}
+        }
+        false
     }
 
     /// What the engine must be told when it is gone.

@@ -84,6 +84,11 @@ impl RoutesView {
         (view, vec![Request::WatchRoutes(watch)])
     }
 
+    /// Says whether it was this that was asked in vain.
+    pub fn misses(&self, request: &Request) -> bool {
+        matches!(request, Request::WatchRoutes(id) if *id == self.watch)
+    }
+
     /// What the engine must be told when it is gone.
     pub fn close(&self) -> Vec<Request> {
         vec![Request::UnwatchRoutes(self.watch)]

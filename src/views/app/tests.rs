@@ -1,5 +1,6 @@
 //! The update loop driven by scripted keys.
 
+mod refused;
 mod screens;
 
 use super::{App, Setup};
@@ -327,15 +328,6 @@ fn the_mouse_selects_scrolls_and_sorts() {
     assert_eq!(app.tab().unwrap().listing.place.sort.primary().unwrap().0, &crate::views::sort::SortKey::Name);
     app.update(Msg::Mouse(Mouse { column: 1, row: 5, what: MouseAction::WheelDown }));
     assert!(!click(&mut app, 1, 0).draw);
-}
-
-#[test]
-fn a_busy_engine_is_said_and_asked_again() {
-    let mut app = at_pods();
-    app.update(Msg::Busy);
-    assert_eq!(message(&app), "the engine is busy; try again in a moment");
-    let again = app.update(Msg::Snapshot(fleet().snapshot()));
-    assert_eq!(interests(&again.effects).len(), 1);
 }
 
 #[test]

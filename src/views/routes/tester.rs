@@ -89,6 +89,13 @@ impl Tester {
         }
     }
 
+    /// Says so where it was this question that was asked in vain.
+    pub fn miss(&mut self, request: &Request) {
+        if matches!(request, Request::TestRoute { id, .. } if *id == self.id) {
+            self.answer = Some(Arc::new(Explained::Refused("the engine is busy; ask again in a moment".into())));
+        }
+    }
+
     /// What is said below the line that is typed.
     pub fn lines(&self) -> Vec<(String, Role)> {
         let dim = |text: &str| (text.to_owned(), Role::Dim);

@@ -1,0 +1,20 @@
+//! Requests there was no room for: nothing on the screen waits for an answer that cannot come.
+
+use super::App;
+use crate::protocol::{Request, Severity};
+
+impl App {
+    /// Takes back what was asked in vain, and says what to do.
+    pub(super) fn refused(&mut self, request: &Request) -> bool {
+        if let Request::Subscribe { view, .. } = request {
+            // The next snapshot asks again.
+            for tab in self.tabs.iter_mut().filter(|tab| tab.view == *view) {
+                tab.subscribed = None;
+            }
+        }
+        let before = self.overlays.len();
+        self.overlays.retain_mut(|overlay| !overlay.miss(request));
+        let next = if self.overlays.len() < before { "open it again in a moment" } else { "try again in a moment" };
+        self.say(Severity::Warning, &format!("the engine is busy; {next}"))
+    }
+}
