@@ -131,6 +131,11 @@ impl Connection {
         serde_json::from_slice(&bytes).map_err(|e| errors::not_json(&bytes, &e))
     }
 
+    /// What its connections learn of the server.
+    pub(crate) fn observed(&self) -> connector::Observed {
+        self.observed.clone()
+    }
+
     /// The first credential or certificate known to end, and which one it is.
     pub fn expiry(&self) -> Option<(UnixSeconds, Text)> {
         let server = self.observed.not_after().map(|at| (at, Text::new("server certificate")));

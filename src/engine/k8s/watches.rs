@@ -1,17 +1,22 @@
 //! Lists and watches: from bytes on the wire to rows.
 //!
-//! kube's own `watcher` lists, watches, resumes and lists again; what it carries is the text of each
-//! object (`wire::Wire`), which becomes a row at once and is dropped.
+//! `list_watch` lists, watches, resumes and lists again; what it brings is the text of each object,
+//! which becomes a row at once and is dropped.
 
 mod definitions;
+mod follow;
+mod items;
+mod list;
+mod list_watch;
 mod objects;
 mod tables;
+mod target;
 #[cfg(test)]
 mod tests;
 mod version;
-mod wire;
 
 use crate::engine::cluster::{ClusterError, WatchItem, WatchSpec};
+use crate::engine::k8s::client::connector::Observed;
 use crate::engine::k8s::projection::Projection;
 use crate::model::cluster::ClusterName;
 use crate::model::kind::Kind;
@@ -19,6 +24,7 @@ use crate::model::text::Text;
 use definitions::{Columns, Definition};
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
+use list_watch::Past;
 use objects::Objects;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -35,6 +41,7 @@ pub struct Watches(Arc<Shared>);
 /// What all watches of one cluster share.
 struct Shared {
     client: kube::Client,
+    observed: Observed,
     cluster: ClusterName,
     streaming: Streaming,
     remembered: definitions::Remembered,
@@ -49,10 +56,10 @@ impl std::fmt::Debug for Watches {
 }
 
 impl Watches {
-    pub fn new(client: kube::Client, cluster: ClusterName, seed: u64) -> Self {
+    pub(super) fn new(client: kube::Client, observed: Observed, cluster: ClusterName, seed: u64) -> Self {
         let random = Mutex::new(fastrand::Rng::with_seed(seed));
         let (streaming, remembered) = Default::default();
-        Self(Arc::new(Shared { client, cluster, streaming, remembered, random }))
+        Self(Arc::new(Shared { client, observed, cluster, streaming, remembered, random }))
     }
 
     /// Tells which version the server has, to spare the watches asking.
@@ -87,8 +94,7 @@ struct Part {
     spec: WatchSpec,
     namespace: Option<Text>,
     running: Option<Running>,
-    /// As [`Objects::has_relisted`], carried over to the next one.
-    has_relisted: bool,
+    past: Past,
 }
 
 /// A list and watch under way, by how its rows are made.
@@ -103,33 +109,23 @@ impl Running {
     /// The next item; `None` to begin again from nothing.
     async fn next(&mut self) -> Option<Item> {
         match self {
-            Self::Objects(objects) => objects.next().await,
+            Self::Objects(objects) => Some(objects.next().await),
             Self::Tables(tables) => Some(tables.next().await),
             Self::Custom(both) => {
                 let (objects, definition) = both.as_mut();
                 tokio::select! {
                     biased;
                     () = definition.changed() => None,
-                    item = objects.next() => item,
+                    item = objects.next() => Some(item),
                 }
             }
         }
     }
 }
 
-impl Running {
-    fn has_relisted(&self) -> bool {
-        match self {
-            Self::Objects(objects) => objects.has_relisted,
-            Self::Custom(both) => both.0.has_relisted,
-            Self::Tables(_) => false,
-        }
-    }
-}
-
 impl Part {
     fn new(shared: Arc<Shared>, spec: WatchSpec, namespace: Option<Text>) -> Self {
-        Self { shared, spec, namespace, running: None, has_relisted: false }
+        Self { shared, spec, namespace, running: None, past: Past::default() }
     }
 
     fn stream(self) -> BoxStream<'static, Item> {
@@ -150,7 +146,9 @@ impl Part {
                 self.running = Some(running);
                 return item;
             }
-            self.has_relisted = running.has_relisted();
+            if let Running::Custom(both) = running {
+                self.past = both.0.past();
+            }
         }
     }
 
@@ -165,9 +163,7 @@ impl Part {
             Columns::Defined(projection) => (projection, true),
         };
         let definition = defined.then(|| Definition::new(&self.shared, kind, projection.clone()));
-        let streaming = self.shared.streaming.is_offered(&self.shared.client).await;
-        let mut objects = Objects::new(&self.shared, &self.spec, self.namespace.as_ref(), projection, streaming);
-        objects.has_relisted = self.has_relisted;
+        let objects = Objects::new(&self.shared, &self.spec, self.namespace.as_ref(), projection, self.past);
         Ok(match definition {
             Some(definition) => Running::Custom(Box::new((objects, definition))),
             None => Running::Objects(Box::new(objects)),

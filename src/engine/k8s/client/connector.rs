@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
@@ -32,14 +33,31 @@ const KEEPALIVE_RETRIES: u32 = 3;
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
+/// The round trip of a network where a server's compression costs more than it saves.
+const NEAR: Duration = Duration::from_millis(5);
+
 /// What connections learn of a server, for whoever asks.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Observed(Arc<Mutex<Option<UnixSeconds>>>);
+pub(crate) struct Observed(Arc<Mutex<Seen>>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// When the certificate last shown ends.
+    not_after: Option<UnixSeconds>,
+    /// How long the last connection took to come up, before TLS: one way there and back.
+    round_trip: Option<Duration>,
+}
 
 impl Observed {
     /// When the certificate last shown ends.
     pub(crate) fn not_after(&self) -> Option<UnixSeconds> {
-        *self.0.lock()
+        self.0.lock().not_after
+    }
+
+    /// Says whether the way there is so short that packing an answer takes longer than carrying it. One
+    /// that is not known, or leads through a proxy, is not short.
+    pub(crate) fn is_near(&self) -> bool {
+        self.0.lock().round_trip.is_some_and(|took| took < NEAR)
     }
 }
 
@@ -95,7 +113,12 @@ impl Connector {
 
     async fn connect(mut self, to: Uri) -> Result<Dialled, ClusterError> {
         let stream: Box<dyn Stream> = match self.proxy.clone() {
-            None => Box::new(self.tcp.call(to).await.map_err(|e| tcp_failed(&e, &self.address))?.into_inner()),
+            None => {
+                let since = Instant::now();
+                let stream = self.tcp.call(to).await.map_err(|e| tcp_failed(&e, &self.address))?.into_inner();
+                self.observed.0.lock().round_trip = Some(since.elapsed());
+                Box::new(stream)
+            }
             Some(proxy) => self.through(&proxy, to).await?,
         };
         let Some((config, name)) = self.tls else {
@@ -104,7 +127,7 @@ impl Connector {
         let stream =
             TlsConnector::from(config).connect(name, stream).await.map_err(|e| tls_failed(&e, &self.address))?;
         if let Some(leaf) = stream.get_ref().1.peer_certificates().and_then(<[_]>::first) {
-            *self.observed.0.lock() = tls::not_after(leaf);
+            self.observed.0.lock().not_after = tls::not_after(leaf);
         }
         let h2 = stream.get_ref().1.alpn_protocol() == Some(tls::ALPN_H2);
         Ok(Dialled { io: TokioIo::new(Socket(Box::new(stream))), h2 })

@@ -1,8 +1,8 @@
 //! Which columns a custom resource has, and when they change.
 
 use super::Shared;
-use super::objects::timeout;
-use super::wire::{Wire, resource};
+use super::list_watch::{Event, ListWatch, Past};
+use super::target::Target;
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::client::errors::translate;
 use crate::engine::k8s::projection::Projection;
@@ -10,9 +10,7 @@ use crate::engine::k8s::query;
 use crate::model::kind::{Kind, KindId};
 use crate::model::text::Text;
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
-use kube::Api;
-use kube::runtime::watcher::{Config, Error, Event, watcher};
+use futures::stream::{self, BoxStream};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -92,37 +90,43 @@ pub(super) async fn columns(shared: &Shared, kind: &Kind) -> Result<Columns, Clu
 }
 
 /// Watches the definition of one kind for other columns.
-pub(super) struct Definition {
-    shared: Arc<Shared>,
-    kind: Kind,
-    present: Projection,
-    events: BoxStream<'static, Result<Event<Wire>, Error>>,
-    pause: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
-}
+pub(super) struct Definition(BoxStream<'static, ()>);
 
 impl Definition {
     pub(super) fn new(shared: &Arc<Shared>, kind: &Kind, present: Projection) -> Self {
-        let api: Api<Wire> = Api::all_with(shared.client.clone(), &resource(&definitions()));
-        let config = Config::default().timeout(timeout(shared)).fields(&format!("metadata.name={}", kind.resource()));
-        Self {
-            shared: Arc::clone(shared),
-            kind: kind.clone(),
-            present,
-            events: watcher(api, config).boxed(),
-            pause: None,
-        }
+        let target = Target::named(&definitions(), &kind.resource());
+        let list_watch = ListWatch::new(shared, target, Past::default());
+        let watched = Watched { shared: Arc::clone(shared), kind: kind.clone(), present, list_watch };
+        let changes = stream::unfold(watched, |mut watched| async move {
+            watched.changed().await;
+            Some(((), watched))
+        });
+        Self(changes.boxed())
     }
 
     /// Returns when the columns are others. May be dropped at any await and asked again.
     pub(super) async fn changed(&mut self) {
+        if self.0.next().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// A definition that is watched.
+struct Watched {
+    shared: Arc<Shared>,
+    kind: Kind,
+    present: Projection,
+    list_watch: ListWatch,
+}
+
+impl Watched {
+    async fn changed(&mut self) {
         loop {
-            if let Some(pause) = &mut self.pause {
-                pause.await;
-                self.pause = None;
-            }
-            match self.events.next().await {
-                Some(Ok(Event::Apply(wire) | Event::InitApply(wire))) => {
-                    if let Ok(projection) = Projection::printed(wire.text(), &self.kind.version)
+            match self.list_watch.next().await {
+                Ok(Event::Put) => {
+                    if let Ok(text) = self.list_watch.text()
+                        && let Ok(projection) = Projection::printed(text, &self.kind.version)
                         && !projection.is_same(&self.present)
                     {
                         self.shared.remembered.put(&self.kind, &projection);
@@ -130,8 +134,8 @@ impl Definition {
                         return;
                     }
                 }
-                Some(Ok(Event::Delete(_) | Event::Init | Event::InitDone)) => {}
-                Some(Err(_)) | None => self.pause = Some(Box::pin(tokio::time::sleep(PAUSE))),
+                Ok(Event::Gone | Event::Begin { .. } | Event::Complete) => {}
+                Err(_) => tokio::time::sleep(PAUSE).await,
             }
         }
     }

@@ -1,42 +1,26 @@
-//! The watch of a kind whose rows its server makes: a list of Tables, then a watch of Tables. kube's
-//! watcher carries objects only, so the resuming is ours here.
+//! The watch of a kind whose rows its server makes: a list of Tables, then a watch of Tables.
 
-use super::objects::timeout;
+use super::follow::{Change, Follow};
+use super::target::{TABLES, Target};
 use super::{Item, Shared};
 use crate::engine::cluster::{ClusterError, WatchItem, WatchSpec};
 use crate::engine::k8s::client::errors::translate;
 use crate::engine::k8s::projection::table::{Page, Tabulation, identities};
 use crate::engine::k8s::projection::{Interner, Unreadable};
-use crate::engine::k8s::query;
+use crate::model::kind::Kind;
 use crate::model::text::Text;
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
-use http::Request;
-use http::header::ACCEPT;
-use kube::core::WatchEvent;
-use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Rows of one page.
-const PAGE: u32 = 500;
-
-/// Only a Table will do: without one there are no columns.
-const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
-
 /// Between two lists of a kind that cannot be watched (metrics): only while somebody looks at it.
 const REFRESH: Duration = Duration::from_secs(30);
-
-/// A watch that is silent this much longer than it may last is dead.
-const GRACE: Duration = Duration::from_secs(5);
-
-type Events = BoxStream<'static, kube::Result<WatchEvent<Box<RawValue>>>>;
 
 /// One running list and watch.
 pub(super) struct Tables {
     shared: Arc<Shared>,
-    spec: WatchSpec,
+    kind: Kind,
+    target: Arc<Target>,
     namespace: Option<Text>,
     tabulation: Tabulation,
     interner: Interner,
@@ -52,31 +36,17 @@ enum Stage {
     List {
         token: String,
     },
-    /// Open a watch from there.
-    Resume {
-        version: String,
-    },
-    Watching {
-        version: String,
-        events: Events,
-        patience: Duration,
-    },
+    Watch(Follow),
     /// List again after a while.
     Rest,
-}
-
-/// What an event means for the watch.
-enum Next {
-    Same,
-    Version(String),
-    Relist,
 }
 
 impl Tables {
     pub(super) fn new(shared: &Arc<Shared>, spec: &WatchSpec, namespace: Option<&Text>) -> Self {
         Self {
             shared: Arc::clone(shared),
-            spec: spec.clone(),
+            kind: spec.kind.clone(),
+            target: Arc::new(Target::new(spec, namespace, TABLES)),
             namespace: namespace.cloned(),
             tabulation: Tabulation::default(),
             interner: Interner::default(),
@@ -100,45 +70,26 @@ impl Tables {
             if let Some(item) = self.ready.pop_front() {
                 return Ok(item);
             }
-            self.stage = match std::mem::replace(&mut self.stage, Stage::List { token: String::new() }) {
-                Stage::List { token } => self.list(&token).await?,
+            match &mut self.stage {
+                Stage::List { token } => {
+                    let token = std::mem::take(token);
+                    self.stage = self.list(&token).await?;
+                }
                 Stage::Rest => {
                     tokio::time::sleep(REFRESH).await;
-                    Stage::List { token: String::new() }
+                    self.stage = Stage::List { token: String::new() };
                 }
-                Stage::Resume { version } => match self.resume(&version).await {
-                    Ok(watching) => watching,
-                    Err(ClusterError::Expired) => self.relist()?,
-                    Err(other) => {
-                        self.stage = Stage::Resume { version };
-                        return Err(other);
-                    }
-                },
-                Stage::Watching { version, mut events, patience } => {
-                    match tokio::time::timeout(patience, events.next()).await {
-                        Ok(Some(Ok(event))) => match self.event(event)? {
-                            Next::Same => Stage::Watching { version, events, patience },
-                            Next::Version(version) => Stage::Watching { version, events, patience },
-                            Next::Relist => self.relist()?,
-                        },
-                        Ok(Some(Err(error))) => {
-                            self.stage = Stage::Resume { version };
-                            return Err(translate(&error));
-                        }
-                        Ok(None) | Err(_) => Stage::Resume { version },
-                    }
+                Stage::Watch(follow) => {
+                    let change = follow.next().await?;
+                    self.change(change)?;
                 }
-            };
+            }
         }
     }
 
     /// Reads one page, and says what follows it. Any error begins the list again.
     async fn list(&mut self, token: &str) -> Result<Stage, ClusterError> {
-        let mut parameters = vec![format!("limit={PAGE}")];
-        if !token.is_empty() {
-            parameters.push(format!("continue={}", query::escape(token)));
-        }
-        let request = self.request(parameters)?;
+        let request = self.target.page(token)?;
         let text = self.shared.client.request_text(request).await.map_err(|e| translate(&e))?;
         let page = self.read(&text)?;
         if token.is_empty() {
@@ -155,40 +106,30 @@ impl Tables {
             return Ok(Stage::List { token: next });
         }
         self.ready.push_back(WatchItem::Listed { namespace: self.namespace.clone() });
-        Ok(if self.spec.kind.can("watch") && !version.is_empty() { Stage::Resume { version } } else { Stage::Rest })
+        Ok(if self.kind.can("watch") && !version.is_empty() {
+            Stage::Watch(Follow::after(&self.shared, &self.target, version))
+        } else {
+            Stage::Rest
+        })
     }
 
-    async fn resume(&mut self, version: &str) -> Result<Stage, ClusterError> {
-        let seconds = timeout(&self.shared);
-        let request = self.request(vec![
-            "watch=true".to_owned(),
-            format!("resourceVersion={}", query::escape(version)),
-            format!("timeoutSeconds={seconds}"),
-        ])?;
-        let events = self.shared.client.request_events(request).await.map_err(|e| translate(&e))?;
-        let patience = Duration::from_secs(u64::from(seconds)) + GRACE;
-        Ok(Stage::Watching { version: version.to_owned(), events: events.boxed(), patience })
-    }
-
-    /// Takes in one event.
-    fn event(&mut self, event: WatchEvent<Box<RawValue>>) -> Result<Next, ClusterError> {
-        match event {
-            WatchEvent::Added(table) | WatchEvent::Modified(table) => {
+    /// Takes in what a watch told.
+    fn change(&mut self, change: Change) -> Result<(), ClusterError> {
+        match change {
+            Change::Put(table) => {
                 let page = self.read(table.get())?;
-                let version = page.version.clone();
                 self.apply(page, table.get().len());
                 self.has_relisted = false;
-                Ok(if version.is_empty() { Next::Same } else { Next::Version(version) })
             }
-            WatchEvent::Deleted(table) => {
+            Change::Gone(table) => {
                 let gone = identities(table.get()).map_err(|e| self.unreadable(&e))?;
                 self.ready.extend(gone.into_iter().map(|(namespace, name)| WatchItem::Deleted { namespace, name }));
-                Ok(Next::Same)
             }
-            WatchEvent::Bookmark(bookmark) => Ok(Next::Version(bookmark.metadata.resource_version)),
-            WatchEvent::Error(status) if status.code == 410 => Ok(Next::Relist),
-            WatchEvent::Error(status) => Err(translate(&kube::Error::Api(status))),
+            Change::Expired => self.stage = self.relist()?,
+            // Of streamed lists, which this is not.
+            Change::Begin | Change::Complete | Change::NotStreamed => {}
         }
+        Ok(())
     }
 
     fn read(&mut self, text: &str) -> Result<Page, ClusterError> {
@@ -202,19 +143,6 @@ impl Tables {
     }
 
     fn unreadable(&self, why: &Unreadable) -> ClusterError {
-        ClusterError::Failed(Text::from(format!("{}: {why}", self.spec.kind.resource())))
-    }
-
-    fn request(&self, mut parameters: Vec<String>) -> Result<Request<Vec<u8>>, ClusterError> {
-        for (key, value) in [("labelSelector", &self.spec.selector), ("fieldSelector", &self.spec.fields)] {
-            if !value.is_empty() {
-                parameters.push(format!("{key}={}", query::escape(value)));
-            }
-        }
-        let path = query::path(&self.spec.kind, self.namespace.as_deref(), None);
-        Request::get(format!("{path}?{}", parameters.join("&")))
-            .header(ACCEPT, TABLE)
-            .body(Vec::new())
-            .map_err(|e| ClusterError::Failed(Text::from(format!("the request could not be written: {e}"))))
+        ClusterError::Failed(Text::from(format!("{}: {why}", self.kind.resource())))
     }
 }

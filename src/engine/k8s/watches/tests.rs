@@ -2,6 +2,7 @@
 
 use super::Watches;
 use crate::engine::cluster::{ClusterError, WatchItem, WatchSpec};
+use crate::engine::k8s::client::connector::Observed;
 use crate::model::cluster::ClusterName;
 use crate::model::kind::{Kind, KindId};
 use crate::model::text::Text;
@@ -115,7 +116,7 @@ fn word(item: Result<WatchItem, ClusterError>) -> String {
 
 /// The words of the first items of a watch.
 async fn words(version: &str, spec: &WatchSpec, script: Vec<Exchange>, count: usize) -> String {
-    let watches = Watches::new(scripted(script), ClusterName::new("c"), 7);
+    let watches = Watches::new(scripted(script), Observed::default(), ClusterName::new("c"), 7);
     watches.learn_version(version);
     let items = watches.watch(spec).take(count).map(word).collect::<Vec<String>>();
     tokio::time::timeout(Duration::from_secs(600), items).await.expect("as many items").join(" ")
@@ -123,51 +124,76 @@ async fn words(version: &str, spec: &WatchSpec, script: Vec<Exchange>, count: us
 
 const STREAM: &[&str] = &["/api/v1/configmaps?", "sendInitialEvents=true", "resourceVersionMatch=NotOlderThan"];
 const FIRST_PAGE: &[&str] = &["limit=500"];
+const CACHE: &[&str] = &["/api/v1/configmaps?resourceVersion=0&limit=500"];
 
 fn maps() -> WatchSpec {
     spec(kind("", "ConfigMap", "configmaps"))
 }
 
+/// A list of `a` and `b` that breaks off within `b`.
+fn broken() -> String {
+    let whole = list(&["a", "b"], "1", "").to_string();
+    whole[..whole.find(r#""b""#).unwrap()].to_owned()
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_streaming_list_ends_with_its_bookmark_and_goes_on_as_a_watch() {
-    let body = [
-        event("ADDED", &map("a", 1)),
-        event("ADDED", &map("b", 2)),
-        list_end(3),
-        event("MODIFIED", &map("a", 4)),
-        event("DELETED", &map("b", 5)),
+async fn the_first_list_comes_from_the_cache_and_goes_on_as_a_watch() {
+    let body = [event("MODIFIED", &map("a", 4)), event("DELETED", &map("b", 5))];
+    let script = vec![
+        ok(CACHE, list(&["a", "b"], "3", "")),
+        ok(&["watch=true", "allowWatchBookmarks=true", "resourceVersion=3"], body.concat()),
+        ok(&["watch=true", "resourceVersion=5"], event("ADDED", &map("c", 6))),
     ];
-    let script = vec![ok(STREAM, body.concat())];
-    assert_eq!(words("v1.35.0", &maps(), script, 6).await, "started a b listed a -b");
+    assert_eq!(words("v1.35.0", &maps(), script, 7).await, "started a b listed a -b c");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_a_cache_keeps_to_the_limit() {
+    let script = vec![
+        ok(CACHE, list(&["a"], "5", "more")),
+        ok(&["limit=500&continue=more"], list(&["b"], "5", "")),
+        ok(&["watch=true", "resourceVersion=5"], event("ADDED", &map("c", 6))),
+    ];
+    assert_eq!(words("v1.30.0", &maps(), script, 5).await, "started a b listed c");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_breaks_off_is_streamed_the_next_time() {
+    let body =
+        [event("ADDED", &map("a", 1)), event("ADDED", &map("b", 2)), list_end(3), event("DELETED", &map("b", 5))];
+    let script = vec![ok(CACHE, broken()), ok(STREAM, body.concat())];
+    let said = words("v1.35.0", &maps(), script, 8).await;
+    assert_eq!(said, "started a ! the list broke off after 1 objects started a b listed -b");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_stream_becomes_pages_and_stays_so() {
     let script = vec![
+        ok(CACHE, broken()),
         failure(422),
         ok(FIRST_PAGE, list(&["a"], "5", "more")),
         ok(&["limit=500", "continue=more"], list(&["b"], "5", "")),
-        ok(&["watch=true", "resourceVersion=5"], event("ADDED", &map("c", 6))),
+        failure(410),
+        ok(FIRST_PAGE, list(&["a"], "9", "")),
     ];
-    assert_eq!(words("v1.35.0", &maps(), script, 5).await, "started a b listed c");
+    let said = words("v1.35.0", &maps(), script, 10).await;
+    assert_eq!(said, "started a ! the list broke off after 1 objects started a b listed started a listed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_never_says_its_list_is_complete_becomes_pages() {
-    // kube has opened the next stream before we learn that the first one ended.
-    let script = vec![
-        ok(STREAM, event("ADDED", &map("a", 1))),
-        ok(STREAM, String::new()),
-        ok(FIRST_PAGE, list(&["a", "b"], "5", "")),
-    ];
-    assert_eq!(words("v1.35.0", &maps(), script, 6).await, "started a started a b listed");
+    let script =
+        vec![ok(CACHE, broken()), ok(STREAM, event("ADDED", &map("a", 1))), ok(FIRST_PAGE, list(&["a", "b"], "5", ""))];
+    let said = words("v1.35.0", &maps(), script, 9).await;
+    assert_eq!(said, "started a ! the list broke off after 1 objects started a started a b listed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_expired_watch_lists_again_without_an_error() {
     let gone = json!({"kind": "Status", "code": 410, "status": "Failure", "reason": "Expired", "message": "too old"});
     let script = vec![
-        ok(STREAM, [list_end(3), event("ERROR", &gone)].concat()),
+        ok(CACHE, list(&[], "3", "")),
+        ok(&["resourceVersion=3"], event("ERROR", &gone)),
         ok(STREAM, [list_end(9), event("ADDED", &map("a", 9))].concat()),
         // The other way to be told: no stream at all.
         failure(410),
@@ -185,40 +211,60 @@ async fn a_watch_that_only_ever_expires_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_that_ends_at_once_is_not_asked_for_in_a_circle() {
+    let script = vec![
+        ok(CACHE, list(&["a"], "3", "")),
+        ok(&["watch=true"], String::new()),
+        ok(&["watch=true", "resourceVersion=3"], event("ADDED", &map("b", 4))),
+    ];
+    let said = words("v1.35.0", &maps(), script, 5).await;
+    assert_eq!(said, "started a listed ! the server ended a watch at once b");
+}
+
+#[tokio::test(start_paused = true)]
 async fn errors_are_items_and_the_watch_goes_on() {
+    let odd = json!({"metadata": {"resourceVersion": "1"}, "data": 7});
     let script = vec![
         failure(403),
         failure(500),
+        ok(CACHE, json!({"kind": "ConfigMapList", "metadata": {"resourceVersion": "3"}, "items": [odd]})),
         ok(
-            STREAM,
-            [
-                event("ADDED", &json!({"metadata": {"resourceVersion": "1"}, "data": 7})),
-                "{\"type\":\"ODD\",\"object\":{}}\n".to_owned(),
-                list_end(3),
-            ]
-            .concat(),
+            &["resourceVersion=3"],
+            ["{\"type\":\"ODD\",\"object\":{}}\n".to_owned(), event("ADDED", &map("b", 4))].concat(),
         ),
     ];
-    let said = words("v1.35.0", &maps(), script, 6).await;
-    assert!(said.starts_with("! as scripted ! as scripted started  ! "), "{said}");
-    assert!(said.ends_with(" listed"), "{said}");
+    let said = words("v1.35.0", &maps(), script, 7).await;
+    assert!(said.starts_with("! as scripted ! as scripted started  listed ! "), "{said}");
+    assert!(said.ends_with(" b"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_no_list_says_so() {
+    let script = vec![ok(CACHE, json!({"kind": "Status"})), ok(FIRST_PAGE, list(&["a"], "3", ""))];
+    let said = words("v1.30.0", &maps(), script, 4).await;
+    assert_eq!(said, "! the answer is not a list of objects started a listed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn namespaces_are_lists_of_their_own() {
     let some = WatchSpec { namespaces: Some([Text::new("x")].into()), ..maps() };
-    let script = vec![ok(&["/api/v1/namespaces/x/configmaps?"], list_end(3))];
+    let script = vec![ok(&["/api/v1/namespaces/x/configmaps?"], list(&[], "3", ""))];
     assert_eq!(words("v1.35.0", &some, script, 2).await, "started(x) listed(x)");
     let none = WatchSpec { namespaces: Some([].into()), ..maps() };
     assert_eq!(words("v1.35.0", &none, Vec::new(), 2).await, "started listed");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_version_is_asked_for_once() {
-    let script = vec![ok(&["/version"], json!({"gitVersion": "v1.30.1"})), ok(FIRST_PAGE, list(&["a"], "5", ""))];
-    let watches = Watches::new(scripted(script), ClusterName::new("c"), 7);
-    let items: Vec<String> = watches.watch(&maps()).take(3).map(word).collect().await;
-    assert_eq!(items.join(" "), "started a listed");
+async fn an_unknown_version_is_asked_for_where_it_matters() {
+    let script = vec![
+        ok(CACHE, list(&[], "3", "")),
+        failure(410),
+        ok(&["/version"], json!({"gitVersion": "v1.30.1"})),
+        ok(FIRST_PAGE, list(&["a"], "5", "")),
+    ];
+    let watches = Watches::new(scripted(script), Observed::default(), ClusterName::new("c"), 7);
+    let items: Vec<String> = watches.watch(&maps()).take(5).map(word).collect().await;
+    assert_eq!(items.join(" "), "started listed started a listed");
 }
 
 fn table(name: &str, version: &str) -> Value {

@@ -1,0 +1,175 @@
+//! A watch that goes on where it was when it ends, until the server's history does.
+
+use super::Shared;
+use super::target::Target;
+use crate::engine::cluster::ClusterError;
+use crate::engine::k8s::client::errors::translate;
+use crate::engine::k8s::projection;
+use crate::engine::k8s::query;
+use crate::model::text::Text;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use kube::core::WatchEvent;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Seconds a watch lasts before the server ends it and it resumes. One that is silent for [`GRACE`]
+/// longer is dead: even the longest notices a dead link within two minutes.
+const TIMEOUT_S: std::ops::RangeInclusive<u32> = 75..=105;
+
+/// A watch that is silent this much longer than it may last is dead.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A watch that ended sooner, and brought nothing, was refused in other words: the next one waits.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// The annotation of the bookmark that ends a streamed list.
+const LIST_END: &str = "k8s.io/initial-events-end";
+
+type Events = BoxStream<'static, kube::Result<WatchEvent<Box<RawValue>>>>;
+
+/// A watch from a resourceVersion on; or from nothing on, which streams the list first.
+pub(super) struct Follow {
+    shared: Arc<Shared>,
+    target: Arc<Target>,
+    /// Where it goes on. `None` until a streamed list is complete.
+    version: Option<String>,
+    running: Option<Running>,
+}
+
+struct Running {
+    events: Events,
+    since: Instant,
+    patience: Duration,
+    /// It brought something, be it an error.
+    has_spoken: bool,
+    /// The last that it brought was an error, which may be why it ends.
+    has_failed: bool,
+}
+
+/// What a watch tells.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// The list begins to come as a stream.
+    Begin,
+    /// This is new, or is so now.
+    Put(Box<RawValue>),
+    Gone(Box<RawValue>),
+    /// The streamed list is whole; what follows are changes.
+    Complete,
+    /// The list cannot be had as a stream: refused, or ended in silence.
+    NotStreamed,
+    /// The history has gone: list again.
+    Expired,
+}
+
+impl Follow {
+    /// Changes after that version.
+    pub(super) fn after(shared: &Arc<Shared>, target: &Arc<Target>, version: String) -> Self {
+        Self { shared: Arc::clone(shared), target: Arc::clone(target), version: Some(version), running: None }
+    }
+
+    /// Everything there is now, then [`Change::Complete`], then changes.
+    pub(super) fn from_nothing(shared: &Arc<Shared>, target: &Arc<Target>) -> Self {
+        Self { shared: Arc::clone(shared), target: Arc::clone(target), version: None, running: None }
+    }
+
+    /// What is next. After an error it goes on when asked again, at once: the caller waits first.
+    pub(super) async fn next(&mut self) -> Result<Change, ClusterError> {
+        loop {
+            let Some(running) = &mut self.running else {
+                if let Some(change) = self.open().await? {
+                    return Ok(change);
+                }
+                continue;
+            };
+            let event = match tokio::time::timeout(running.patience, running.events.next()).await {
+                Ok(Some(event)) => event,
+                Ok(None) | Err(_) => {
+                    let (spoken, failed, age) = (running.has_spoken, running.has_failed, running.since.elapsed());
+                    self.running = None;
+                    if self.is_listing() && !failed {
+                        return Ok(Change::NotStreamed);
+                    }
+                    if !spoken && age < SHORTEST {
+                        return Err(ClusterError::Failed(Text::const_new("the server ended a watch at once")));
+                    }
+                    continue;
+                }
+            };
+            (running.has_spoken, running.has_failed) = (true, event.is_err());
+            let event = event.map_err(|e| translate(&e))?;
+            if let Some(change) = self.change(event)? {
+                return Ok(change);
+            }
+        }
+    }
+
+    /// A streamed list is not complete yet.
+    pub(super) fn is_listing(&self) -> bool {
+        self.version.is_none()
+    }
+
+    /// Opens the next watch, where the server lets us.
+    async fn open(&mut self) -> Result<Option<Change>, ClusterError> {
+        let seconds = self.shared.random.lock().u32(TIMEOUT_S);
+        let mut parameters =
+            vec!["watch=true".to_owned(), "allowWatchBookmarks=true".to_owned(), format!("timeoutSeconds={seconds}")];
+        match &self.version {
+            Some(version) => parameters.push(format!("resourceVersion={}", query::escape(version))),
+            None => {
+                parameters.extend(["sendInitialEvents=true", "resourceVersionMatch=NotOlderThan"].map(str::to_owned))
+            }
+        }
+        let request = self.target.request(parameters)?;
+        let events = match self.shared.client.request_events(request).await {
+            Ok(events) => events.boxed(),
+            Err(error) => {
+                let code = if let kube::Error::Api(status) = &error { status.code } else { 0 };
+                return match (&self.version, code) {
+                    (Some(_), 410) => Ok(Some(Change::Expired)),
+                    (None, 400 | 405 | 406 | 415 | 422) => Ok(Some(Change::NotStreamed)),
+                    _ => Err(translate(&error)),
+                };
+            }
+        };
+        let patience = Duration::from_secs(u64::from(seconds)) + GRACE;
+        self.running = Some(Running { events, since: Instant::now(), patience, has_spoken: false, has_failed: false });
+        Ok(self.is_listing().then_some(Change::Begin))
+    }
+
+    fn change(&mut self, event: WatchEvent<Box<RawValue>>) -> Result<Option<Change>, ClusterError> {
+        Ok(Some(match event {
+            WatchEvent::Added(text) | WatchEvent::Modified(text) => {
+                self.reached(&text);
+                Change::Put(text)
+            }
+            WatchEvent::Deleted(text) => {
+                self.reached(&text);
+                Change::Gone(text)
+            }
+            WatchEvent::Bookmark(bookmark) => {
+                let ends = bookmark.metadata.annotations.get(LIST_END).is_some_and(|is| is == "true");
+                let was_listing = self.is_listing();
+                if ends || !was_listing {
+                    self.version = Some(bookmark.metadata.resource_version);
+                }
+                return Ok((ends && was_listing).then_some(Change::Complete));
+            }
+            WatchEvent::Error(status) if status.code == 410 => {
+                self.running = None;
+                Change::Expired
+            }
+            WatchEvent::Error(status) => return Err(translate(&kube::Error::Api(status))),
+        }))
+    }
+
+    /// Once the list is whole, the watch goes on after what came last.
+    fn reached(&mut self, text: &RawValue) {
+        if let (Some(version), Some(newer)) = (&mut self.version, projection::resource_version(text.get())) {
+            *version = newer;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! One list, read while it comes.
+
+use super::items::{Found, Items, ListMeta};
+use crate::engine::cluster::ClusterError;
+use crate::engine::k8s::client::errors::{of_status, translate, translate_any};
+use crate::model::text::Text;
+use http::Request;
+use http_body_util::BodyExt as _;
+use kube::client::Body;
+
+/// A list on its way. Dropped, it ends the answer.
+pub(super) struct List {
+    body: Body,
+    items: Items,
+    objects: u32,
+}
+
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// The objects begin; so many follow on later pages, where the server says so before them.
+    Begin {
+        remaining: Option<u64>,
+    },
+    /// One object: [`List::object`].
+    Object,
+    End(ListMeta),
+}
+
+impl List {
+    /// Asks for a list, and waits for the head of the answer.
+    pub(super) async fn open(client: &kube::Client, request: Request<Body>) -> Result<Self, ClusterError> {
+        let answer = client.send(request).await.map_err(|e| translate(&e))?;
+        let (status, body) = (answer.status(), answer.into_body());
+        if status.is_success() {
+            return Ok(Self { body, items: Items::new(), objects: 0 });
+        }
+        let said = body.collect().await.map_err(|e| translate_any(&e))?;
+        Err(of_status(status, &said.to_bytes()))
+    }
+
+    /// What is next. After an error there is nothing more.
+    pub(super) async fn next(&mut self) -> Result<Piece, ClusterError> {
+        loop {
+            match self.items.next().map_err(|e| ClusterError::Failed(Text::from(e.to_string())))? {
+                Found::Begin => return Ok(Piece::Begin { remaining: self.items.meta().remaining }),
+                Found::Object => {
+                    self.objects = self.objects.saturating_add(1);
+                    return Ok(Piece::Object);
+                }
+                Found::End => return Ok(Piece::End(self.items.meta().clone())),
+                Found::More => match self.body.frame().await {
+                    Some(Ok(frame)) => {
+                        if let Ok(piece) = frame.into_data() {
+                            self.items.push(&piece);
+                        }
+                    }
+                    Some(Err(error)) => return Err(translate_any(&error)),
+                    None => {
+                        let text = format!("the list broke off after {} objects", self.objects);
+                        return Err(ClusterError::Unreachable(Text::from(text)));
+                    }
+                },
+            }
+        }
+    }
+
+    /// The text of the object that came last.
+    pub(super) fn object(&self) -> Result<&str, ClusterError> {
+        self.items.object().map_err(|e| ClusterError::Failed(Text::from(e.to_string())))
+    }
+}

@@ -1,0 +1,184 @@
+//! A list, and then its watch, for as long as somebody asks: the text of each object as it comes.
+//!
+//! The first list is read from the server's cache, in one answer that is taken apart while it comes
+//! (`docs/adr/0012`): that is the fastest, and there is nothing yet that it could be older than. Later
+//! ones are of the latest state, streamed where the server offers that, and in pages else; so is the
+//! first where that one answer broke off, as one does that takes longer than the server's minute for a
+//! request.
+
+use super::Shared;
+use super::follow::{Change, Follow};
+use super::list::{List, Piece};
+use super::target::{PAGE, Target};
+use crate::engine::cluster::ClusterError;
+use crate::model::text::Text;
+use http::HeaderValue;
+use http::header::ACCEPT_ENCODING;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// What is remembered from one list and watch to the next of the same kind.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Past {
+    /// The list in one answer was read, or tried.
+    is_first_over: bool,
+    /// The history had gone, and nothing was watched since: the next time it is an error, so that a
+    /// server whose lists are always too old to be watched is not asked in a circle.
+    has_relisted: bool,
+}
+
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A list begins, of so many objects where the server says so.
+    Begin { expected: Option<u32> },
+    /// An object is so: [`ListWatch::text`].
+    Put,
+    /// An object was deleted: [`ListWatch::text`].
+    Gone,
+    /// The list is complete.
+    Complete,
+}
+
+/// A list and watch under way.
+pub(super) struct ListWatch {
+    shared: Arc<Shared>,
+    target: Arc<Target>,
+    pub(super) past: Past,
+    stage: Stage,
+    /// The last object a watch told of.
+    told: Option<Box<RawValue>>,
+}
+
+enum Stage {
+    /// A list is to be read: from the start, or this page of it.
+    Ask {
+        token: String,
+    },
+    Reading {
+        list: List,
+        from_cache: bool,
+        is_first_page: bool,
+    },
+    /// Changes, or a streamed list and then changes.
+    Watching(Follow),
+}
+
+/// From the start.
+const AFRESH: Stage = Stage::Ask { token: String::new() };
+
+impl ListWatch {
+    pub(super) fn new(shared: &Arc<Shared>, target: Target, past: Past) -> Self {
+        Self { shared: Arc::clone(shared), target: Arc::new(target), past, stage: AFRESH, told: None }
+    }
+
+    /// What is next. After an error it goes on when asked again, at once: the caller waits first.
+    pub(super) async fn next(&mut self) -> Result<Event, ClusterError> {
+        self.told = None;
+        loop {
+            let event = match std::mem::replace(&mut self.stage, AFRESH) {
+                Stage::Ask { token } => {
+                    self.stage = self.ask(&token).await?;
+                    None
+                }
+                Stage::Reading { list, from_cache, is_first_page } => {
+                    self.read(list, from_cache, is_first_page).await?
+                }
+                Stage::Watching(follow) => self.watch(follow).await?,
+            };
+            if let Some(event) = event {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// The text of the object the last event was about.
+    pub(super) fn text(&self) -> Result<&str, ClusterError> {
+        match (&self.told, &self.stage) {
+            (Some(text), _) => Ok(text.get()),
+            (None, Stage::Reading { list, .. }) => list.object(),
+            (None, _) => Err(ClusterError::Failed(Text::const_new("the event was about no object"))),
+        }
+    }
+
+    /// Begins to read a list, the way that is best now.
+    async fn ask(&mut self, token: &str) -> Result<Stage, ClusterError> {
+        let is_first_page = token.is_empty();
+        let from_cache = is_first_page && !self.past.is_first_over;
+        if is_first_page && !from_cache && self.shared.streaming.is_offered(&self.shared.client).await {
+            return Ok(Stage::Watching(Follow::from_nothing(&self.shared, &self.target)));
+        }
+        let mut request = if from_cache {
+            // Servers without a cache for the kind keep to the limit; the others ignore it.
+            self.target.request(vec!["resourceVersion=0".to_owned(), format!("limit={PAGE}")])?
+        } else {
+            self.target.page(token)?
+        };
+        if from_cache && self.shared.observed.is_near() {
+            request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        let list = List::open(&self.shared.client, request.map(Into::into)).await?;
+        Ok(Stage::Reading { list, from_cache, is_first_page })
+    }
+
+    async fn read(
+        &mut self,
+        mut list: List,
+        from_cache: bool,
+        is_first_page: bool,
+    ) -> Result<Option<Event>, ClusterError> {
+        // Whatever goes wrong from here on, the next answer of this kind would meet it again.
+        self.past.is_first_over |= from_cache;
+        let (stage, event) = match list.next().await? {
+            Piece::Begin { remaining } => {
+                let expected = remaining.map(|more| u32::try_from(more).unwrap_or(u32::MAX).saturating_add(PAGE));
+                let event = is_first_page.then_some(Event::Begin { expected });
+                (Stage::Reading { list, from_cache, is_first_page }, event)
+            }
+            Piece::Object => (Stage::Reading { list, from_cache, is_first_page }, Some(Event::Put)),
+            Piece::End(meta) if !meta.next.is_empty() => (Stage::Ask { token: meta.next }, None),
+            Piece::End(meta) if meta.resource_version.is_empty() => {
+                return Err(ClusterError::Failed(Text::const_new("the server sends no resourceVersion")));
+            }
+            Piece::End(meta) => {
+                let follow = Follow::after(&self.shared, &self.target, meta.resource_version);
+                (Stage::Watching(follow), Some(Event::Complete))
+            }
+        };
+        self.stage = stage;
+        Ok(event)
+    }
+
+    async fn watch(&mut self, mut follow: Follow) -> Result<Option<Event>, ClusterError> {
+        let change = follow.next().await;
+        let is_list = follow.is_listing();
+        self.stage = Stage::Watching(follow);
+        Ok(Some(match change? {
+            Change::Begin => Event::Begin { expected: None },
+            // Any change shows that what was listed can be watched.
+            Change::Put(text) => {
+                self.past.has_relisted &= is_list;
+                self.told = Some(text);
+                Event::Put
+            }
+            Change::Gone(text) => {
+                self.past.has_relisted &= is_list;
+                self.told = Some(text);
+                Event::Gone
+            }
+            Change::Complete => Event::Complete,
+            Change::NotStreamed => {
+                self.shared.streaming.refuse();
+                self.stage = AFRESH;
+                return Ok(None);
+            }
+            Change::Expired => {
+                self.stage = AFRESH;
+                if std::mem::replace(&mut self.past.has_relisted, true) {
+                    return Err(ClusterError::Expired);
+                }
+                return Ok(None);
+            }
+        }))
+    }
+}
