@@ -11,7 +11,7 @@ pub const TAIL_MAX: usize = 500;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Routes {
     pub at: UnixSeconds,
-    /// `https://127.0.0.1:6443`, one per listener.
+    /// `https://127.0.0.1:6443`, one per listener; of a single cluster's port `https://127.0.0.1:7001 (alpha only)`.
     pub listeners: Vec<Text>,
     /// The folder clients mount or point KUBECONFIG into.
     pub publish_dir: Text,

@@ -6,6 +6,7 @@ use super::caller::review::Reviews;
 use super::carry::Scene;
 use super::config::read::Reading;
 use super::config::{AuditSettings, CallerSettings, ProxyConfig, ReviewSettings};
+use super::edge::Hosts;
 use super::listen::Trust;
 use super::metrics::Metrics;
 use super::options::ServeOptions;
@@ -90,7 +91,7 @@ impl Assembly {
     /// Everything for a configuration of [`Self::config`] to be in force. What fails leaves the scene before as it is;
     /// what does not is to be put in force, since connections that it does not need are let go. To be called within a
     /// runtime.
-    pub(super) fn assemble(&self, config: ProxyConfig) -> Result<Assembled, String> {
+    pub(super) fn assemble(&self, config: ProxyConfig, hosts: Hosts) -> Result<Assembled, String> {
         let table = RuleTable::compile(&config)?;
         let mut notes = Vec::new();
         let audit = self.audit(&config.audit, &mut notes)?;
@@ -98,7 +99,7 @@ impl Assembly {
         // Last: from here on nothing is refused, and connections may be let go.
         let members = self.upstreams.apply(&config);
         let handles = self.metrics.handles(&config);
-        Ok(Assembled { scene: Scene::new(config, table, members, handles, (callers, audit)), notes })
+        Ok(Assembled { scene: Scene::new(config, table, members, handles, (callers, hosts, audit)), notes })
     }
 
     fn callers(&self, config: &ProxyConfig) -> Result<Arc<Callers>, String> {

@@ -19,7 +19,7 @@ use crate::engine::clock::{self, Running};
 use crate::engine::proxy::audit::Ids;
 use crate::engine::proxy::cache::Cache;
 use crate::engine::proxy::caller::{Caller, Shown};
-use crate::engine::proxy::edge::{self, Hosts};
+use crate::engine::proxy::edge;
 use crate::engine::proxy::limit::Admission;
 use crate::engine::proxy::listen::{Peer, Serve};
 use crate::engine::proxy::metrics::Metrics;
@@ -45,7 +45,6 @@ pub struct Carry {
     targets: Targets,
     admission: Admission,
     metrics: Arc<Metrics>,
-    hosts: Hosts,
     clock: Running,
     mirror: Mirror,
     cache: Cache,
@@ -55,14 +54,13 @@ pub struct Carry {
 }
 
 impl Carry {
-    /// Serves `scene` to whoever asks one of `hosts`.
-    pub fn new(scene: Scene, metrics: Arc<Metrics>, hosts: Hosts, clock: Running) -> Self {
+    /// Serves `scene`.
+    pub fn new(scene: Scene, metrics: Arc<Metrics>, clock: Running) -> Self {
         Self {
             admission: Admission::new(&scene.config.limits),
             targets: Targets::new(clock::seed()),
             scene: ArcSwap::from_pointee(scene),
             metrics,
-            hosts,
             clock,
             mirror: Mirror::default(),
             cache: Cache::default(),
@@ -110,8 +108,8 @@ impl Carry {
         peer: &Peer,
         observed: &mut Observed,
     ) -> Result<Response<Answer>, Refusal> {
-        edge::check(parts, &self.hosts, peer.h2)?;
         let scene = Arc::clone(observed.scene());
+        edge::check(parts, &scene.hosts, peer.h2)?;
         let upgrade = edge::upgrade::upgrade(parts)?;
         // A tunnel needs the connection, which hyper keeps in the request's extensions.
         let connection = upgrade.and_then(|_| parts.extensions.remove::<hyper::upgrade::OnUpgrade>());

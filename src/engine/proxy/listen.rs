@@ -7,12 +7,14 @@ pub mod authority;
 mod connection;
 pub mod identity;
 mod ledger;
+mod ports;
 pub mod publish;
 pub mod sockets;
 pub mod systemd;
 mod tls;
 
 pub use ledger::{Drained, Ending, Load, Tunnel};
+pub use ports::Change;
 
 use super::options::ServeOptions;
 use super::target::Held;
@@ -25,6 +27,7 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, Response};
 use identity::Identity;
 use ledger::{Ledger, Place};
+use ports::{Listener, Ports};
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use sockets::{Inherited, Socket};
@@ -86,7 +89,7 @@ impl Peer {
         Tunnel::begin(self.place.upgrade())
     }
 
-    /// Cancelled when the proxy begins to drain: a watch can be let go then, since its client takes it up again
+    /// Cancelled when the proxy, or the port of one cluster, begins to drain: a watch can be let go then, since its client takes it up again
     /// elsewhere.
     pub fn draining(&self) -> &CancellationToken {
         &self.draining
@@ -127,6 +130,9 @@ pub struct Gate {
     ledger: Arc<Ledger>,
     protocols: Protocols,
     handshakes: Arc<Semaphore>,
+    ports: Ports,
+    /// What is still open of a port that was closed may take this long to end.
+    drain: Duration,
 }
 
 impl Gate {
@@ -138,6 +144,23 @@ impl Gate {
     /// Asks new connections for it; those that are open stay as they are.
     pub fn apply(&self, prepared: Prepared) {
         self.tls.store(prepared.0);
+    }
+
+    /// Where clients come in now: first what stands for all clusters.
+    pub fn listening(&self) -> Vec<Listening> {
+        self.ports.listening()
+    }
+
+    /// Opens the ports that these clusters need, where each has one. Nobody is let in yet; a port that cannot be had is an
+    /// error, and nothing has changed then.
+    pub fn open(&self, clusters: &[Arc<str>]) -> Result<Change, UserError> {
+        self.ports.open(clusters)
+    }
+
+    /// Lets clients in by the ports that are new, and closes those of clusters that are gone. What came by these may end
+    /// by itself, as in a drain of the proxy.
+    pub async fn settle(&self, change: Change) {
+        self.ports.settle(change).await;
     }
 
     /// Changes how many connections may be open at once.
@@ -164,9 +187,7 @@ pub struct Listening {
 /// Bound sockets, not yet served.
 #[derive(Debug)]
 pub struct Listeners {
-    sockets: Vec<(Socket, Listening)>,
     gate: Arc<Gate>,
-    drain: Duration,
 }
 
 impl Listeners {
@@ -193,24 +214,26 @@ impl Listeners {
         for socket in sockets {
             let address = socket.address().map_err(|why| unknown(&why))?;
             guard(&address, trust)?;
-            bound.push((socket, Listening { address, cluster: None }));
+            bound.push((socket, address));
         }
-        if let Some(first) = options.per_cluster {
-            each_cluster(&mut bound, first, clusters)?;
-        }
+        let ledger = Arc::new(Ledger::new(CONNECTIONS, Ending::default()));
+        let ports = Ports::new(bound, options.per_cluster, ledger.ending().clone(), ledger.over().clone())?;
+        ports.put(ports.open(clusters)?);
         let gate = Gate {
             identity: Arc::clone(identity),
             tls: ArcSwap::new(tls),
-            ledger: Arc::new(Ledger::new(CONNECTIONS, Ending::default())),
+            ledger,
             protocols: Protocols::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            ports,
+            drain: options.drain,
         };
-        Ok(Self { sockets: bound, gate: Arc::new(gate), drain: options.drain })
+        Ok(Self { gate: Arc::new(gate) })
     }
 
     /// In the order they were asked for: first those for all clusters.
     pub fn listening(&self) -> Vec<Listening> {
-        self.sockets.iter().map(|(_, listening)| listening.clone()).collect()
+        self.gate.listening()
     }
 
     pub fn gate(&self) -> Arc<Gate> {
@@ -225,7 +248,7 @@ impl Listeners {
     /// Accepts and serves until it is told to end; then waits for what runs, at most as long as the options say.
     pub async fn run<S: Serve>(self, service: Arc<S>, clock: Running) -> Drained {
         let ending = self.ending();
-        let names = self.sockets.iter().filter_map(|(_, listening)| match &listening.address {
+        let names = self.gate.listening().into_iter().filter_map(|listening| match listening.address {
             Address::Tcp(address) => Some(address.ip().to_string()),
             Address::Unix(_) => None,
         });
@@ -237,15 +260,19 @@ impl Listeners {
         tasks.spawn(async move {
             tokio::join!(gate.ledger.sweep(), gate.identity.rotate(&clock, gate.ledger.over()));
         });
-        for (socket, listening) in self.sockets {
-            let (gate, service) = (Arc::clone(&self.gate), Arc::clone(&service));
-            tasks.spawn(accept(socket, listening.cluster, gate, service));
+        loop {
+            for (socket, listener) in self.gate.ports.take() {
+                tasks.spawn(accept(socket, listener, Arc::clone(&self.gate), Arc::clone(&service)));
+            }
+            tokio::select! {
+                () = ending.drain.cancelled() => break,
+                () = ending.cut.cancelled() => break ending.drain.cancel(),
+                () = self.gate.ports.arrived() => {}
+                // A listener was closed; there are always others.
+                _closed = tasks.join_next() => {}
+            }
         }
-        tokio::select! {
-            () = ending.drain.cancelled() => {}
-            () = ending.cut.cancelled() => ending.drain.cancel(),
-        }
-        let drained = self.gate.ledger.drain(self.drain).await;
+        let drained = self.gate.ledger.drain(self.gate.drain).await;
         // The sweeper ends with the cut, the listeners have ended with the drain.
         while tasks.join_next().await.is_some() {}
         drained
@@ -272,54 +299,32 @@ fn unknown(why: &std::io::Error) -> UserError {
     UserError::new(ErrorKind::Internal, "a socket does not say where it listens").cause(why.to_string())
 }
 
-/// One more port for each cluster, beside the first TCP listener.
-fn each_cluster(bound: &mut Vec<(Socket, Listening)>, first: u16, clusters: &[Arc<str>]) -> Result<(), UserError> {
-    let beside = bound.iter().find_map(|(_, listening)| match listening.address {
-        Address::Tcp(address) => Some(address.ip()),
-        Address::Unix(_) => None,
-    });
-    let Some(ip) = beside else {
-        return Err(UserError::new(
-            ErrorKind::Usage,
-            "a listener for each cluster needs a TCP listener to stand beside",
-        )
-        .hint("add --listen 127.0.0.1:6443"));
-    };
-    for (place, cluster) in clusters.iter().enumerate() {
-        let port = if first == 0 { Some(0) } else { u16::try_from(place).ok().and_then(|n| first.checked_add(n)) };
-        let Some(port) = port else {
-            return Err(UserError::new(
-                ErrorKind::Usage,
-                format!("{} clusters do not fit above port {first}", clusters.len()),
-            )
-            .hint("start lower with --listen-per-cluster PORT"));
-        };
-        let socket = Socket::bind(&Address::Tcp(SocketAddr::new(ip, port)))
-            .map_err(|why| UserError { message: format!("cluster {cluster}: {}", why.message), ..why })?;
-        let address = socket.address().map_err(|why| unknown(&why))?;
-        bound.push((socket, Listening { address, cluster: Some(Arc::clone(cluster)) }));
+/// Accepts until the listener is to be closed; then waits for what came by it, unless the whole proxy ends.
+async fn accept<S: Serve>(socket: Socket, listener: Arc<Listener>, gate: Arc<Gate>, service: Arc<S>) {
+    tokio::select! {
+        () = listener.closing.cancelled() => {}
+        () = accept_all(&socket, &listener, &gate, &service) => {}
     }
-    Ok(())
+    drop(socket);
+    listener.closed.cancel();
+    if !gate.ledger.ending().drain.is_cancelled() {
+        gate.ledger.finish(&listener, gate.drain).await;
+    }
 }
 
-/// Accepts until the proxy is told to end.
-async fn accept<S: Serve>(socket: Socket, cluster: Option<Arc<str>>, gate: Arc<Gate>, service: Arc<S>) {
-    let drain = gate.ledger.ending().drain.clone();
+async fn accept_all<S: Serve>(socket: &Socket, listener: &Arc<Listener>, gate: &Arc<Gate>, service: &Arc<S>) {
     loop {
         let Ok(handshake) = Arc::clone(&gate.handshakes).acquire_owned().await else { return };
-        tokio::select! {
-            () = drain.cancelled() => return,
-            accepted = next(&socket) => match accepted {
-                Ok(client) => {
-                    // At the bound, with nobody idle: the client sees its connection closed.
-                    let Some(place) = gate.ledger.admit() else { continue };
-                    let arrival = Arrival { cluster: cluster.clone(), place, handshake };
-                    tokio::spawn(serve(client, arrival, Arc::clone(&gate), Arc::clone(&service)));
-                }
-                Err(why) => {
-                    tracing::warn!(%why, "no connection could be accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
+        match next(socket).await {
+            Ok(client) => {
+                // At the bound, with nobody idle: the client sees its connection closed.
+                let Some(place) = gate.ledger.admit(listener) else { continue };
+                let arrival = Arrival { place, handshake };
+                tokio::spawn(serve(client, arrival, Arc::clone(gate), Arc::clone(service)));
+            }
+            Err(why) => {
+                tracing::warn!(%why, "no connection could be accepted");
+                sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -339,16 +344,16 @@ async fn next(socket: &Socket) -> std::io::Result<Client> {
 
 /// What a new connection has been given.
 struct Arrival {
-    cluster: Option<Arc<str>>,
     place: Arc<Place>,
     handshake: OwnedSemaphorePermit,
 }
 
 /// One connection, from its handshake to its end.
 async fn serve<S: Serve>(client: Client, arrival: Arrival, gate: Arc<Gate>, service: Arc<S>) {
-    let Arrival { cluster, place, handshake } = arrival;
-    let mut peer =
-        Peer { cluster, draining: gate.ledger.ending().drain.clone(), place: Arc::downgrade(&place), ..Peer::nobody() };
+    let Arrival { place, handshake } = arrival;
+    let listener = place.listener();
+    let (cluster, draining) = (listener.listening.cluster.clone(), listener.closing.clone());
+    let mut peer = Peer { cluster, draining, place: Arc::downgrade(&place), ..Peer::nobody() };
     match client {
         Client::Unix(stream) => {
             // Without a uid nobody can be let in; the service turns such a caller away.

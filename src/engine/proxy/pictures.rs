@@ -4,6 +4,7 @@ use super::admin::Pictures;
 use super::config::lines;
 use super::config::read::Reading;
 use super::config::{Action, ProxyConfig, Rule, effective};
+use super::listen::Listening;
 use super::metrics::{Handles, Scene as Counted};
 use super::running::Shared;
 use super::target::Clusters;
@@ -116,7 +117,7 @@ impl Pictures for Shared {
         let rule = |(place, rule)| facts(rule, config, &scene.handles, (place, now));
         Routes {
             at: self.clock.moment().wall,
-            listeners: self.listening.iter().map(|one| Text::from(one.address.to_string())).collect(),
+            listeners: self.gate.listening().iter().map(listener).collect(),
             publish_dir: self.publish_dir.clone(),
             home: config.home.and_then(name),
             rules: config.rules.iter().enumerate().map(rule).collect(),
@@ -184,6 +185,13 @@ impl Shared {
                 metrics.tokens_refreshed(name, ok, more);
             }
         }
+    }
+}
+
+fn listener(one: &Listening) -> Text {
+    match &one.cluster {
+        None => Text::from(one.address.to_string()),
+        Some(cluster) => Text::from(format!("{} ({} only)", one.address, clean(cluster))),
     }
 }
 

@@ -3,13 +3,14 @@
 use super::admin::{Admin, Announced, Pictures};
 use super::assembly::{Assembled, Assembly};
 use super::carry::Carry;
+use super::config::ProxyConfig;
 use super::config::read::{Reading, Refused};
 use super::edge::Hosts;
 use super::listen::address::Address;
 use super::listen::identity::Identity;
 use super::listen::publish::Publication;
 use super::listen::sockets::Inherited;
-use super::listen::{self, Drained, Ending, Gate, Listeners, Listening, systemd};
+use super::listen::{self, Change, Drained, Ending, Gate, Listeners, Listening, systemd};
 use super::metrics::Metrics;
 use super::options::ServeOptions;
 use super::pictures::InForce;
@@ -73,7 +74,8 @@ pub(super) struct Shared {
     pub(super) assembly: Assembly,
     pub(super) gate: Arc<Gate>,
     pub(super) publication: Publication,
-    pub(super) listening: Vec<Listening>,
+    /// Host names that clients may call it by, beside its own.
+    pub(super) names: Vec<String>,
     pub(super) publish_dir: Text,
     pub(super) ending: Ending,
     pub(super) in_force: InForce,
@@ -109,12 +111,12 @@ impl Proxy {
         let refused = |why: String| refused(&origin, &why);
         let config = assembly.config(&reading);
         let trust = Assembly::trust(&config).map_err(refused)?;
-        let clusters: Vec<Arc<str>> = config.clusters.iter().map(|c| Arc::clone(&c.name)).collect();
         let publication = Publication::claim(&options)?;
+        let clusters = names(&config);
         let listeners = Listeners::bind(&options, &identity, &trust, &clusters, inherited)?;
-        let (listening, gate, ending) = (listeners.listening(), listeners.gate(), listeners.ending());
-        let hosts = hosts(&listening, &options.names)?;
-        let Assembled { scene, mut notes } = assembly.assemble(config).map_err(refused)?;
+        let (gate, ending) = (listeners.gate(), listeners.ending());
+        let hosts = hosts(&gate.open(&clusters)?, &options.names)?;
+        let Assembled { scene, mut notes } = assembly.assemble(config, hosts).map_err(refused)?;
         notes.extend_from_slice(publication.notes());
         let admin = match options.admin {
             Some(address) => {
@@ -124,18 +126,18 @@ impl Proxy {
             None => None,
         };
         let in_force = InForce::new(&reading, clock.moment().wall);
-        let carry = Arc::new(Carry::new(scene, metrics, hosts, clock));
+        let carry = Arc::new(Carry::new(scene, metrics, clock));
         let publish_dir = Text::new(clean(&options.publish_dir.display().to_string()));
-        let shared =
-            Shared { carry, assembly, gate, publication, listening, publish_dir, ending, in_force, nudge, clock };
+        let names = options.names;
+        let shared = Shared { carry, assembly, gate, publication, names, publish_dir, ending, in_force, nudge, clock };
         shared.settle()?;
         let following = Following(following);
         Ok(Self { listeners, shared: Arc::new(shared), admin, following, state_dir: options.state_dir, token, notes })
     }
 
     /// Where clients come in.
-    pub fn listening(&self) -> &[Listening] {
-        &self.shared.listening
+    pub fn listening(&self) -> Vec<Listening> {
+        self.shared.gate.listening()
     }
 
     /// Where metrics, health and state are served.
@@ -146,7 +148,7 @@ impl Proxy {
     /// The names of its clusters, and which of them is home.
     pub fn clusters(&self) -> (Vec<Arc<str>>, Option<Arc<str>>) {
         let scene = self.shared.carry.scene();
-        let names: Vec<Arc<str>> = scene.config.clusters.iter().map(|c| Arc::clone(&c.name)).collect();
+        let names = names(&scene.config);
         let home = scene.config.home.and_then(|home| names.get(home)).map(Arc::clone);
         (names, home)
     }
@@ -209,28 +211,32 @@ impl Shared {
         let scene = self.carry.scene();
         self.gate.allow(usize::try_from(scene.config.limits.connections).unwrap_or(usize::MAX));
         let namespace_of = |cluster: Option<&str>| scene.config.namespace(cluster).to_owned();
-        self.publication.write(self.gate.identity(), &self.listening, &namespace_of)
+        self.publication.write(self.gate.identity(), &self.gate.listening(), &namespace_of)
     }
 
     /// Puts a reading in force, or says why not; nothing has changed then.
-    fn reload(&self, read: Result<Reading, Refused>) -> Result<(), String> {
+    async fn reload(&self, read: Result<Reading, Refused>) -> Result<(), String> {
         let reading = read.map_err(|refused| refused.to_string())?;
         let config = self.assembly.config(&reading);
         let trust = Assembly::trust(&config)?;
-        for one in &self.listening {
+        for one in self.gate.listening() {
             listen::guard(&one.address, &trust).map_err(|why| why.message)?;
         }
         let prepared = self.gate.prepare(&trust).map_err(|why| why.message)?;
-        let Assembled { scene, notes } = self.assembly.assemble(config)?;
+        let ports = self.gate.open(&names(&config)).map_err(in_one_line)?;
+        let hosts = hosts(&ports, &self.names).map_err(|why| why.message)?;
+        let Assembled { scene, notes } = self.assembly.assemble(config, hosts)?;
         self.gate.apply(prepared);
         for note in notes {
             tracing::warn!(note, "the configuration is in force, and");
         }
         self.carry.install(scene);
-        self.in_force.installed(&reading, self.clock.moment().wall);
+        self.gate.settle(ports).await;
         if let Err(why) = self.settle() {
             tracing::error!(why = why.message, "what clients find could not be written again");
         }
+        // Last: who asked for it finds everything as it is now.
+        self.in_force.installed(&reading, self.clock.moment().wall);
         Ok(())
     }
 }
@@ -239,7 +245,7 @@ impl Shared {
 async fn follow(mut readings: Readings, shared: Arc<Shared>) {
     while let Some(read) = readings.next().await {
         systemd::reloading();
-        let done = shared.reload(read);
+        let done = shared.reload(read).await;
         shared.carry.metrics().reloaded(done.is_ok());
         match &done {
             Ok(()) => tracing::info!(hash = shared.carry.scene().config.hash, "a configuration is in force"),
@@ -269,13 +275,21 @@ fn refused(origin: &str, why: &str) -> UserError {
         .hint("check it with `qd route lint`")
 }
 
+fn in_one_line(why: UserError) -> String {
+    why.causes.iter().fold(why.message, |line, cause| format!("{line}: {cause}"))
+}
+
+fn names(config: &ProxyConfig) -> Vec<Arc<str>> {
+    config.clusters.iter().map(|cluster| Arc::clone(&cluster.name)).collect()
+}
+
 /// The names by which clients may call.
-fn hosts(listening: &[Listening], names: &[String]) -> Result<Hosts, UserError> {
-    let mut addresses = Vec::new();
+fn hosts(ports: &Change, names: &[String]) -> Result<Hosts, UserError> {
+    let mut addresses = ports.given();
     let mut has_socket = false;
-    for one in listening {
-        match &one.address {
-            Address::Tcp(address) => addresses.push(*address),
+    for one in ports.listening() {
+        match one.address {
+            Address::Tcp(address) => addresses.push(address),
             Address::Unix(_) => has_socket = true,
         }
     }

@@ -3,6 +3,7 @@
 use crate::engine::proxy::audit::Audit;
 use crate::engine::proxy::caller::Callers;
 use crate::engine::proxy::config::{ProxyConfig, Rule};
+use crate::engine::proxy::edge::Hosts;
 use crate::engine::proxy::metrics::Handles;
 use crate::engine::proxy::request::RequestInfo;
 use crate::engine::proxy::rules::{RuleTable, unruled};
@@ -19,6 +20,8 @@ pub struct Scene {
     pub members: Vec<Arc<Member>>,
     pub handles: Handles,
     pub callers: Arc<Callers>,
+    /// The names by which clients may call.
+    pub hosts: Hosts,
     /// Where requests are logged, if anywhere.
     pub audit: Option<Arc<Audit>>,
     /// Some rule looks at namespaces, and there is more than one cluster: a list over all of them is not all there is.
@@ -31,10 +34,10 @@ impl Scene {
         table: RuleTable,
         members: Vec<Arc<Member>>,
         handles: Handles,
-        (callers, audit): (Arc<Callers>, Option<Arc<Audit>>),
+        (callers, hosts, audit): (Arc<Callers>, Hosts, Option<Arc<Audit>>),
     ) -> Self {
         let splits_namespaces = unruled::splits_namespaces(&config);
-        Self { config, table, members, handles, callers, audit, splits_namespaces }
+        Self { config, table, members, handles, callers, hosts, audit, splits_namespaces }
     }
 
     pub(super) fn rule(&self, place: Option<usize>) -> Option<&Rule> {

@@ -1,6 +1,7 @@
 //! Who is connected: one line for each open connection, so that the oldest idle one can make room, slow heads are
 //! ended, and a drain knows what it waits for.
 
+use super::ports::Listener;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,8 +35,8 @@ pub(super) struct Ledger {
     requests: AtomicUsize,
     tunnels: AtomicUsize,
     refused: AtomicU64,
-    /// The last line went.
-    empty: Notify,
+    /// A line went.
+    left: Notify,
     started: Instant,
     ending: Ending,
     /// Everything has been counted and is cut.
@@ -73,8 +74,9 @@ pub struct Load {
 }
 
 /// One connection as the ledger sees it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Line {
+    listener: Arc<Listener>,
     /// Requests whose answers have not ended, and streams.
     in_flight: AtomicU32,
     /// A head has begun and is not complete.
@@ -95,6 +97,18 @@ pub(super) enum Asked {
 }
 
 impl Line {
+    fn new(listener: &Arc<Listener>, now: u64) -> Self {
+        Self {
+            listener: Arc::clone(listener),
+            in_flight: AtomicU32::new(0),
+            is_in_head: AtomicBool::new(false),
+            since: AtomicU64::new(now),
+            asked: AtomicU8::new(0),
+            asked_at: AtomicU64::new(0),
+            called: Notify::new(),
+        }
+    }
+
     /// Waits until the connection is asked something.
     pub(super) async fn asked(&self) -> Asked {
         self.called.notified().await;
@@ -142,7 +156,7 @@ impl Ledger {
             requests: AtomicUsize::new(0),
             tunnels: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
-            empty: Notify::new(),
+            left: Notify::new(),
             started: Instant::now(),
             ending,
             over: CancellationToken::new(),
@@ -176,10 +190,9 @@ impl Ledger {
 
     /// A place for a new connection. At the bound the connection that has been idle longest makes room; where none is
     /// idle, the new one is turned away.
-    pub(super) fn admit(self: &Arc<Self>) -> Option<Arc<Place>> {
+    pub(super) fn admit(self: &Arc<Self>, listener: &Arc<Listener>) -> Option<Arc<Place>> {
         let now = self.now();
-        let line = Arc::new(Line::default());
-        line.since.store(now, Ordering::Relaxed);
+        let line = Arc::new(Line::new(listener, now));
         let mut lines = self.lines.lock();
         // Those asked to end are as good as gone, as far as they go soon; no more than the half is trusted to.
         let max = self.max.load(Ordering::Relaxed);
@@ -193,7 +206,7 @@ impl Ledger {
             };
             oldest.ask(FINISH, now);
         }
-        if self.ending.drain.is_cancelled() {
+        if listener.closing.is_cancelled() {
             // Accepted in the moment the drain began: its one request is answered.
             line.ask(FINISH, now);
         }
@@ -243,17 +256,43 @@ impl Ledger {
         }
     }
 
+    /// Lets everything end that came by one listener, for at most `patience`, then ends it.
+    pub(super) async fn finish(&self, listener: &Arc<Listener>, patience: Duration) {
+        let came = |line: &Line| Arc::ptr_eq(&line.listener, listener);
+        self.ask(FINISH, came);
+        tokio::select! {
+            () = self.none(came) => return,
+            () = tokio::time::sleep(patience) => {}
+            // What ends the whole proxy does the rest.
+            () = self.over.cancelled() => return,
+        }
+        let cut = self.lines.lock().values().filter(|line| came(line)).count();
+        let cluster = listener.listening.cluster.as_deref();
+        tracing::warn!(cluster, cut, "connections to the port of a removed cluster did not end in time, and are cut");
+        listener.cut.cancel();
+        self.ask(CUT, came);
+    }
+
     fn ask_all(&self, what: u8) {
+        self.ask(what, |_| true);
+    }
+
+    fn ask(&self, what: u8, whom: impl Fn(&Line) -> bool) {
         let now = self.now();
-        for line in self.lines.lock().values() {
+        for line in self.lines.lock().values().filter(|line| whom(line)) {
             line.ask(what, now);
         }
     }
 
     async fn emptied(&self) {
+        self.none(|_| true).await;
+    }
+
+    /// Waits until there are none of these.
+    async fn none(&self, of: impl Fn(&Line) -> bool) {
         loop {
-            let gone = self.empty.notified();
-            if self.lines.lock().is_empty() {
+            let gone = self.left.notified();
+            if !self.lines.lock().values().any(|line| of(line)) {
                 return;
             }
             gone.await;
@@ -272,6 +311,11 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn line(&self) -> &Arc<Line> {
         &self.line
+    }
+
+    /// By which the connection came.
+    pub(super) fn listener(&self) -> &Listener {
+        &self.line.listener
     }
 
     /// A byte of a head was read, or one is due now.
@@ -295,11 +339,8 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut lines = self.ledger.lines.lock();
-        lines.remove(&self.number);
-        if lines.is_empty() {
-            self.ledger.empty.notify_waiters();
-        }
+        self.ledger.lines.lock().remove(&self.number);
+        self.ledger.left.notify_waiters();
     }
 }
 
@@ -337,7 +378,7 @@ impl Tunnel {
 
     /// Cancelled when the stream is to end at once.
     pub fn cut(&self) -> CancellationToken {
-        self.0.as_ref().map_or_else(CancellationToken::new, |place| place.ledger.over.clone())
+        self.0.as_ref().map_or_else(CancellationToken::new, |place| place.listener().cut.clone())
     }
 }
 

@@ -1,0 +1,208 @@
+//! What is listened on: sockets for all clusters, which stay, and ports of single clusters, which come and go with them.
+
+use super::address::Address;
+use super::sockets::Socket;
+use super::{Ending, Listening};
+use crate::error::{ErrorKind, UserError};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// How long a socket that is to be closed may take; its task has nothing else to do.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// One listener while it is open, and as long as connections that came by it are.
+#[derive(Debug)]
+pub(super) struct Listener {
+    pub(super) listening: Listening,
+    /// No new connections; what runs may end by itself. Comes with the drain of the proxy, too.
+    pub(super) closing: CancellationToken,
+    /// What came by it ends now. Comes with the end of the proxy, too.
+    pub(super) cut: CancellationToken,
+    /// Its socket is closed.
+    pub(super) closed: CancellationToken,
+}
+
+/// All listeners of one proxy.
+#[derive(Debug)]
+pub(super) struct Ports {
+    /// Where the port of a cluster is opened, and the first of them; 0 lets the system choose each.
+    each: Option<(IpAddr, u16)>,
+    ending: Ending,
+    over: CancellationToken,
+    state: Mutex<State>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// First those for all clusters, then those of single ones in the order of the configuration.
+    open: Vec<Arc<Listener>>,
+    /// Open, and not served yet. No more than there are clusters.
+    unserved: Vec<(Socket, Arc<Listener>)>,
+    /// The port of each cluster there ever was. What a client was told to be one cluster never becomes another; a port is
+    /// given once, so there are no more than there are ports.
+    given: BTreeMap<Arc<str>, u16>,
+}
+
+/// The listeners that a configuration needs. They are open; nobody is let in until it is in force. Dropped, those that are
+/// new are closed again.
+#[derive(Debug)]
+pub struct Change {
+    open: Vec<Arc<Listener>>,
+    fresh: Vec<(Socket, Arc<Listener>)>,
+    given: BTreeMap<Arc<str>, u16>,
+    ip: Option<IpAddr>,
+}
+
+impl Change {
+    /// Where clients come in once this is in force.
+    pub fn listening(&self) -> Vec<Listening> {
+        self.open.iter().map(|listener| listener.listening.clone()).collect()
+    }
+
+    /// Ports of clusters, those included that are closed: connections that came by them may still be open.
+    pub fn given(&self) -> Vec<SocketAddr> {
+        self.ip.map_or_else(Vec::new, |ip| self.given.values().map(|&port| SocketAddr::new(ip, port)).collect())
+    }
+}
+
+impl Ports {
+    /// Of sockets that are open, and one more for each cluster from port `each` on, if any.
+    pub(super) fn new(
+        sockets: Vec<(Socket, Address)>,
+        each: Option<u16>,
+        ending: Ending,
+        over: CancellationToken,
+    ) -> Result<Self, UserError> {
+        let beside = sockets.iter().find_map(|(_, address)| match address {
+            Address::Tcp(address) => Some(address.ip()),
+            Address::Unix(_) => None,
+        });
+        let each = match (each, beside) {
+            (None, _) => None,
+            (Some(first), Some(ip)) => Some((ip, first)),
+            (Some(_), None) => {
+                return Err(UserError::new(
+                    ErrorKind::Usage,
+                    "a listener for each cluster needs a TCP listener to stand beside",
+                )
+                .hint("add --listen 127.0.0.1:6443"));
+            }
+        };
+        let ports = Self { each, ending, over, state: Mutex::default(), arrived: Notify::new() };
+        let unserved: Vec<_> = sockets
+            .into_iter()
+            .map(|(socket, address)| (socket, ports.listener(Listening { address, cluster: None })))
+            .collect();
+        let open = unserved.iter().map(|(_, listener)| Arc::clone(listener)).collect();
+        *ports.state.lock() = State { open, unserved, given: BTreeMap::new() };
+        Ok(ports)
+    }
+
+    fn listener(&self, listening: Listening) -> Arc<Listener> {
+        let (closing, cut) = (self.ending.drain.child_token(), self.over.child_token());
+        Arc::new(Listener { listening, closing, cut, closed: CancellationToken::new() })
+    }
+
+    pub(super) fn listening(&self) -> Vec<Listening> {
+        self.state.lock().open.iter().map(|listener| listener.listening.clone()).collect()
+    }
+
+    /// Opens what these clusters need and have not. A cluster keeps its port, and finds it again when it comes back.
+    pub(super) fn open(&self, clusters: &[Arc<str>]) -> Result<Change, UserError> {
+        let state = self.state.lock();
+        let (of_one, for_all): (Vec<_>, Vec<_>) =
+            state.open.iter().map(Arc::clone).partition(|listener| listener.listening.cluster.is_some());
+        let of_one: BTreeMap<Option<Arc<str>>, Arc<Listener>> =
+            of_one.into_iter().map(|listener| (listener.listening.cluster.clone(), listener)).collect();
+        let (ip, given) = (self.each.map(|(ip, _)| ip), state.given.clone());
+        let mut change = Change { open: for_all, fresh: Vec::new(), given, ip };
+        let Some((ip, first)) = self.each else { return Ok(change) };
+        for cluster in clusters {
+            if let Some(kept) = of_one.get(&Some(Arc::clone(cluster))) {
+                change.open.push(Arc::clone(kept));
+                continue;
+            }
+            let socket = bind(cluster, (ip, first), &change.given)?;
+            let address = socket.address().map_err(|why| super::unknown(&why))?;
+            if let Address::Tcp(address) = &address {
+                change.given.insert(Arc::clone(cluster), address.port());
+            }
+            let listener = self.listener(Listening { address, cluster: Some(Arc::clone(cluster)) });
+            change.open.push(Arc::clone(&listener));
+            change.fresh.push((socket, listener));
+        }
+        Ok(change)
+    }
+
+    /// Lets clients in by what is new, and gives back what nobody needs any more.
+    pub(super) fn put(&self, change: Change) -> Vec<Arc<Listener>> {
+        let Change { open, fresh, given, .. } = change;
+        let mut state = self.state.lock();
+        let stays: HashSet<*const Listener> = open.iter().map(Arc::as_ptr).collect();
+        let stays = |one: &Arc<Listener>| stays.contains(&Arc::as_ptr(one));
+        let gone = state.open.iter().filter(|one| !stays(one)).map(Arc::clone).collect();
+        // What was never served has no task that would close it.
+        state.unserved.retain(|(_, one)| stays(one));
+        state.unserved.extend(fresh);
+        (state.open, state.given) = (open, given);
+        drop(state);
+        self.arrived.notify_one();
+        gone
+    }
+
+    /// As [`Self::put`], and closes the rest. Waits until that is closed; what came by it may take longer.
+    pub(super) async fn settle(&self, change: Change) {
+        for (_, listener) in &change.fresh {
+            let cluster = listener.listening.cluster.as_deref();
+            tracing::info!(cluster, address = %listener.listening.address, "a cluster has a port of its own");
+        }
+        let gone = self.put(change);
+        for listener in &gone {
+            listener.closing.cancel();
+        }
+        for listener in gone {
+            let _late = timeout(CLOSING, listener.closed.cancelled()).await;
+            let cluster = listener.listening.cluster.as_deref();
+            tracing::info!(cluster, address = %listener.listening.address, "the port of a removed cluster is closed");
+        }
+    }
+
+    /// Waits until there may be sockets to be served.
+    pub(super) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// The sockets that are to be served from now on.
+    pub(super) fn take(&self) -> Vec<(Socket, Arc<Listener>)> {
+        std::mem::take(&mut self.state.lock().unserved)
+    }
+}
+
+/// The port a cluster had; for one that is new the one after all that were ever given.
+fn bind(cluster: &str, (ip, first): (IpAddr, u16), given: &BTreeMap<Arc<str>, u16>) -> Result<Socket, UserError> {
+    let open = |port: u16| Socket::bind(&Address::Tcp(SocketAddr::new(ip, port)));
+    let port = match (given.get(cluster), given.values().max()) {
+        // Somebody else may have been given it meanwhile by the system, which then chooses another.
+        (Some(&port), _) if first == 0 => return open(port).or_else(|_| open(0)).map_err(|why| of(cluster, why)),
+        (Some(&port), _) => Some(port),
+        (None, _) if first == 0 => Some(0),
+        (None, None) => Some(first),
+        (None, Some(last)) => last.checked_add(1),
+    };
+    let Some(port) = port else {
+        return Err(UserError::new(ErrorKind::Usage, format!("cluster {cluster}: no port is left above {first}"))
+            .hint("start lower with --listen-per-cluster PORT"));
+    };
+    open(port).map_err(|why| of(cluster, why))
+}
+
+fn of(cluster: &str, why: UserError) -> UserError {
+    UserError { message: format!("cluster {cluster}: {}", why.message), ..why }
+}
