@@ -11,9 +11,9 @@ mod sink;
 
 pub use policy::{Policy, Stage};
 
-use crate::engine::k8s::endpoint::Impersonate;
 use crate::engine::proxy::caller::Caller;
 use crate::engine::proxy::config::AuditSettings;
+use crate::engine::proxy::edge::impersonation::Impersonated;
 use crate::engine::proxy::request::RequestInfo;
 use arc_swap::ArcSwap;
 use event::Moments;
@@ -58,8 +58,6 @@ pub struct Received<'a> {
     /// Path and query as received; tokens are taken out here.
     pub uri: &'a str,
     pub caller: Option<&'a Caller>,
-    /// Where a rule lets a caller name somebody else.
-    pub impersonated: Option<&'a Impersonate>,
     pub source: Option<IpAddr>,
     pub user_agent: &'a str,
 }
@@ -92,6 +90,8 @@ pub struct Record {
     omitted: Stages,
     /// The part of a line that is the same in all.
     middle: Vec<u8>,
+    /// Where in it the caller has been told.
+    user_ends: usize,
     received: i64,
     finished: bool,
 }
@@ -136,12 +136,13 @@ impl Audit {
     pub fn begin(self: &Arc<Self>, received: &Received<'_>) -> Option<Record> {
         let omitted = self.policy.load().decide(received.info, received.caller)?;
         let mut middle = Vec::with_capacity(512);
-        event::middle(&mut middle, received);
+        let user_ends = event::middle(&mut middle, received);
         let record = Record {
             audit: Arc::clone(self),
             id: *received.id,
             omitted,
             middle,
+            user_ends,
             received: (self.now)(),
             finished: false,
         };
@@ -160,6 +161,13 @@ impl Audit {
 }
 
 impl Record {
+    /// A rule lets the caller be somebody else; in all lines that follow. To be said once.
+    pub fn impersonated(&mut self, whom: &Impersonated) {
+        let mut said = Vec::with_capacity(128);
+        event::impersonated(&mut said, whom);
+        self.middle.splice(self.user_ends..self.user_ends, said);
+    }
+
     /// A long-running request's answer has begun.
     pub fn started(&self, so_far: &Finished<'_>) {
         self.write(Stage::ResponseStarted, Some(so_far));

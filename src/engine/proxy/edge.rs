@@ -7,7 +7,7 @@ pub mod answer;
 pub mod bearer;
 pub mod check;
 pub mod headers;
-mod impersonation;
+pub mod impersonation;
 pub mod path;
 pub mod redact;
 pub mod upgrade;

@@ -2,8 +2,8 @@
 
 use super::policy::Stage;
 use super::{Finished, Received};
-use crate::engine::k8s::endpoint::Impersonate;
 use crate::engine::proxy::caller::Caller;
+use crate::engine::proxy::edge::impersonation::Impersonated;
 use crate::engine::proxy::edge::redact::redact;
 use crate::engine::proxy::request::RequestInfo;
 use crate::engine::proxy::tail::cut;
@@ -13,8 +13,9 @@ use std::io::Write as _;
 const URI_MAX: usize = 16 * 1_024;
 const AGENT_MAX: usize = 1_024;
 
-/// What stays the same in every line of a request: from its address to the object it names.
-pub(super) fn middle(out: &mut Vec<u8>, received: &Received<'_>) {
+/// What stays the same in every line of a request: from its address to the object it names. Says where [`impersonated`]
+/// belongs.
+pub(super) fn middle(out: &mut Vec<u8>, received: &Received<'_>) -> usize {
     key(out, "requestURI");
     text(out, cut(&redact(received.uri), URI_MAX));
     key(out, "verb");
@@ -24,14 +25,7 @@ pub(super) fn middle(out: &mut Vec<u8>, received: &Received<'_>) {
         user(out, caller);
     }
     out.push(b'}');
-    if let Some(Impersonate { user: Some(name), groups, uid, extra }) = received.impersonated {
-        out.extend_from_slice(b",\"impersonatedUser\":{\"username\":");
-        text(out, name);
-        optional(out, "uid", uid.as_deref().unwrap_or_default());
-        list(out, "groups", groups.iter().map(String::as_str));
-        extras(out, extra.iter());
-        out.push(b'}');
-    }
+    let user_ends = out.len();
     if let Some(address) = received.source {
         drop(write!(out, ",\"sourceIPs\":[\"{}\"]", address.to_canonical()));
     }
@@ -39,6 +33,17 @@ pub(super) fn middle(out: &mut Vec<u8>, received: &Received<'_>) {
     if received.info.is_resource {
         object(out, received.info);
     }
+    user_ends
+}
+
+/// As whom the caller goes on.
+pub(super) fn impersonated(out: &mut Vec<u8>, whom: &Impersonated) {
+    out.extend_from_slice(b",\"impersonatedUser\":{\"username\":");
+    text(out, &whom.user);
+    optional(out, "uid", &whom.uid);
+    list(out, "groups", whom.groups.iter().map(String::as_str));
+    extras(out, whom.extra.iter());
+    out.push(b'}');
 }
 
 fn user(out: &mut Vec<u8>, caller: &Caller) {

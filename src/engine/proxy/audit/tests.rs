@@ -47,7 +47,6 @@ fn received<'a>(id: &'a AuditId, info: &'a RequestInfo<'a>, caller: &'a Caller) 
         info,
         uri: "/apis/apps/v1/namespaces/web/deployments/site/scale?token=s3cret&dryRun=All",
         caller: Some(caller),
-        impersonated: None,
         source: Some("127.0.0.1".parse().unwrap()),
         user_agent: "kubectl/v1.35.0 (linux/amd64)",
     }
@@ -108,6 +107,30 @@ async fn a_stream_has_two_lines_and_a_panic_its_own() {
     assert_eq!(lines[2]["user"], serde_json::json!({}));
     assert_eq!(lines[2]["responseStatus"]["code"], 500);
     assert!(lines[2].get("objectRef").is_none());
+}
+
+#[tokio::test]
+async fn who_goes_on_as_somebody_else_is_logged_as_both_once_that_is_decided() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let audit =
+        open(&path, Policy::read("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]").unwrap().0);
+    let (id, info, caller) = (audit.id(None), scale(), jo());
+    let mut record = audit.begin(&received(&id, &info, &caller)).unwrap();
+    record.impersonated(&Impersonated {
+        user: "amy".to_owned(),
+        uid: "7".to_owned(),
+        groups: vec!["ops".to_owned()],
+        extra: [("scopes".to_owned(), vec!["b".to_owned()])].into(),
+    });
+    record.finish(&Finished { code: 200, ..Finished::default() });
+    audit.flush().await;
+    let lines = lines(&path);
+    assert_eq!((&lines[0]["stage"], lines[0].get("impersonatedUser")), (&"RequestReceived".into(), None));
+    assert_eq!((&lines[1]["stage"], &lines[1]["user"]["username"]), (&"ResponseComplete".into(), &"jo".into()));
+    let expected = serde_json::json!({"username": "amy", "uid": "7", "groups": ["ops"], "extra": {"scopes": ["b"]}});
+    assert_eq!(lines[1]["impersonatedUser"], expected);
+    assert_eq!(lines[1]["sourceIPs"][0], "127.0.0.1");
 }
 
 #[tokio::test]

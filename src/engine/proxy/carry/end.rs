@@ -5,6 +5,7 @@ use super::{Carry, Scene};
 use crate::engine::proxy::audit::{AuditId, Finished, Received, Record};
 use crate::engine::proxy::caller::Caller;
 use crate::engine::proxy::edge;
+use crate::engine::proxy::edge::impersonation::Impersonated;
 use crate::engine::proxy::limit::Permit;
 use crate::engine::proxy::listen::Peer;
 use crate::engine::proxy::metrics::{Exchanged, Protocol, Underway, What};
@@ -83,10 +84,19 @@ impl Observed {
             info,
             uri: memory.uri.path_and_query().map_or("/", |p| p.as_str()),
             caller: memory.caller.as_deref(),
-            impersonated: None,
             source: memory.source,
             user_agent: headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default(),
         });
+    }
+
+    /// The caller's headers were let go on: where they name somebody, that was allowed. What the proxy itself says to a
+    /// cluster whose mode is `impersonate` is no impersonation by the caller.
+    pub(super) fn dressed(&mut self, headers: &HeaderMap) {
+        if let Some(record) = &mut self.0.record
+            && let Some(whom) = Impersonated::of(headers)
+        {
+            record.impersonated(&whom);
+        }
     }
 
     pub(super) fn decided(&mut self, rule: Option<usize>) {

@@ -244,6 +244,7 @@ impl Turn<'_> {
         *request.method_mut() = self.parts.method.clone();
         *request.uri_mut() = self.parts.uri.clone();
         *request.headers_mut() = self.headers(way, upgrade)?;
+        self.observed.dressed(&self.parts.headers);
         Ok(request)
     }
 

@@ -5,6 +5,7 @@ use crate::engine::proxy::caller::Caller;
 use crate::engine::proxy::config::Mode;
 use crate::engine::proxy::refusal::Refusal;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use std::collections::BTreeMap;
 
 const USER: HeaderName = HeaderName::from_static("impersonate-user");
 const GROUP: HeaderName = HeaderName::from_static("impersonate-group");
@@ -17,6 +18,55 @@ const RESERVED: [&str; 2] = ["kubernetes.io", "k8s.io"];
 
 /// Every server adds it to whoever it knows; asking for it would need one permission more.
 const AUTHENTICATED: &str = "system:authenticated";
+
+const UNAUTHENTICATED: &str = "system:unauthenticated";
+const ANONYMOUS: &str = "system:anonymous";
+const ACCOUNT: &str = "system:serviceaccount:";
+
+/// Whom a caller goes on as, as an API server takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Impersonated {
+    pub user: String,
+    /// Empty where none was named.
+    pub uid: String,
+    pub groups: Vec<String>,
+    pub extra: BTreeMap<String, Vec<String>>,
+}
+
+impl Impersonated {
+    /// Of the headers of a request that [`super::outgoing`] has let go on; `None` where they name nobody.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let user = text(headers.get(USER)?);
+        let mut extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in headers {
+            if let Some(key) = name.as_str().strip_prefix(EXTRA).and_then(decoded) {
+                extra.entry(key).or_default().push(text(value));
+            }
+        }
+        let named = headers.get_all(GROUP).iter().map(text).collect();
+        let groups = groups(&user, named);
+        Some(Self { uid: headers.get(UID).map(text).unwrap_or_default(), user, groups, extra })
+    }
+}
+
+/// Those that were named, and those that every server adds.
+fn groups(user: &str, mut named: Vec<String>) -> Vec<String> {
+    if named.is_empty()
+        && let Some((namespace, name)) = user.strip_prefix(ACCOUNT).and_then(|account| account.split_once(':'))
+        && !namespace.is_empty()
+        && !name.is_empty()
+    {
+        named = vec!["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")];
+    }
+    let has = |group: &str| named.iter().any(|one| one == group);
+    let added = match user {
+        ANONYMOUS => (!has(UNAUTHENTICATED)).then_some(UNAUTHENTICATED),
+        _ => (!has(AUTHENTICATED) && !has(UNAUTHENTICATED)).then_some(AUTHENTICATED),
+    };
+    named.extend(added.map(str::to_owned));
+    named
+}
 
 fn forbidden(message: &'static str) -> Refusal {
     Refusal::new(403, "Forbidden", "impersonation", message)
@@ -120,4 +170,53 @@ fn decoded(key: &str) -> Option<String> {
 fn reserved(key: &str) -> bool {
     let domain = key.split('/').next().unwrap_or_default().to_lowercase();
     RESERVED.iter().any(|own| domain.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(lines: &[(&str, &str)]) -> Option<Impersonated> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+        }
+        Impersonated::of(&headers)
+    }
+
+    fn groups_of(lines: &[(&str, &str)]) -> Vec<String> {
+        of(lines).unwrap().groups
+    }
+
+    #[test]
+    fn whom_a_request_goes_on_as_is_read_as_a_server_reads_it() {
+        assert_eq!(of(&[("impersonate-group", "dev"), ("host", "a")]), None);
+        let amy = of(&[
+            ("Impersonate-User", "amy"),
+            ("Impersonate-Group", "dev"),
+            ("Impersonate-Uid", "7"),
+            ("Impersonate-Group", "ops"),
+            ("Impersonate-Extra-acme.com%2fScopes", "a"),
+            ("Impersonate-Extra-acme.com%2fScopes", "b"),
+        ]);
+        let expected = Impersonated {
+            user: "amy".to_owned(),
+            uid: "7".to_owned(),
+            groups: ["dev", "ops", AUTHENTICATED].map(str::to_owned).into(),
+            extra: [("acme.com/scopes".to_owned(), vec!["a".to_owned(), "b".to_owned()])].into(),
+        };
+        assert_eq!(amy, Some(expected));
+    }
+
+    #[test]
+    fn the_groups_that_every_server_adds_are_there() {
+        assert_eq!(groups_of(&[("impersonate-user", "amy")]), [AUTHENTICATED]);
+        assert_eq!(groups_of(&[("impersonate-user", ANONYMOUS)]), [UNAUTHENTICATED]);
+        let named = [("impersonate-user", "amy"), ("impersonate-group", UNAUTHENTICATED)];
+        assert_eq!(groups_of(&named), [UNAUTHENTICATED]);
+        let account = ("impersonate-user", "system:serviceaccount:web:bot");
+        assert_eq!(groups_of(&[account]), ["system:serviceaccounts", "system:serviceaccounts:web", AUTHENTICATED]);
+        assert_eq!(groups_of(&[account, ("impersonate-group", "dev")]), ["dev", AUTHENTICATED]);
+        assert_eq!(groups_of(&[("impersonate-user", "system:serviceaccount:web")]), [AUTHENTICATED]);
+    }
 }

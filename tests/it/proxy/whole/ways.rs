@@ -180,3 +180,61 @@ async fn who_goes_away_ends_the_watch_at_the_cluster() {
     drop((watch, caller));
     alpha.until("the watch has ended", |a| a.gone() == 1).await;
 }
+
+#[tokio::test]
+async fn the_audit_says_who_goes_on_as_whom_and_not_what_the_proxy_makes_of_a_caller() {
+    const AS: &str = "
+home: alpha
+clusters:
+- ALPHA
+- {name: beta, endpoint: 'https://BETA-ADDRESS', certificateData: BETA-CA, token: beta-token, mode: impersonate}
+rules:
+- name: as-others
+  conditions: [{type: namespace, operator: equals, value: others}]
+  actions: {targetCluster: alpha}
+  allowImpersonation: true
+- name: as-themselves
+  conditions: [{type: namespace, operator: equals, value: themselves}]
+  actions: {targetCluster: beta}
+audit: {path: audit.log}
+";
+    let (alpha, beta) = (Script::start("alpha").await, Script::start("beta").await);
+    let ca = serde_json::to_string(&beta.ca()).expect("a text");
+    let routing = AS.replace("BETA-ADDRESS", &beta.address.to_string()).replace("BETA-CA", &ca);
+    let whole = Whole::start(&routing, &[&alpha]).await;
+    let mut caller = whole.connect().await;
+    for namespace in ["others", "elsewhere"] {
+        let request = caller.request("GET", &format!("/api/v1/namespaces/{namespace}/pods"));
+        let request =
+            request.header("impersonate-user", "amy").header("impersonate-group", "dev").body(Full::default());
+        text(caller.send(request.expect("a request")).await.into_body()).await;
+    }
+    assert_eq!(caller.server("/api/v1/namespaces/themselves/pods").await, "beta");
+    assert_eq!(beta.asked()[0].header("impersonate-user"), "ann");
+    let log = whole.folder.path().join("audit.log");
+    drop(caller);
+    whole.ending.drain.cancel();
+    timeout(PATIENCE, whole.running).await.expect("in time").expect("no panic").expect("no error");
+    let lines = fs::read_to_string(log).expect("it is written");
+    let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let told: Vec<_> = lines
+        .iter()
+        .filter(|line| line["stage"] == "ResponseComplete")
+        .map(|line| {
+            (
+                &line["objectRef"]["namespace"],
+                &line["user"]["username"],
+                &line["impersonatedUser"],
+                &line["responseStatus"]["code"],
+            )
+        })
+        .collect();
+    let amy = serde_json::json!({"username": "amy", "groups": ["dev", "system:authenticated"]});
+    let (none, ann) = (serde_json::Value::Null, serde_json::Value::from("ann"));
+    let expected = [
+        (&"others".into(), &ann, &amy, &200.into()),
+        (&"elsewhere".into(), &ann, &none, &403.into()),
+        (&"themselves".into(), &ann, &none, &200.into()),
+    ];
+    assert_eq!(told, expected);
+}
