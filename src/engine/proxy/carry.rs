@@ -22,7 +22,7 @@ use crate::engine::proxy::caller::{Caller, Shown};
 use crate::engine::proxy::edge;
 use crate::engine::proxy::limit::Admission;
 use crate::engine::proxy::listen::{Peer, Serve};
-use crate::engine::proxy::metrics::Metrics;
+use crate::engine::proxy::metrics::{Metrics, Side, TlsTrouble};
 use crate::engine::proxy::refusal::Refusal;
 use crate::engine::proxy::request;
 use crate::engine::proxy::tail::Tail;
@@ -160,5 +160,9 @@ impl Serve for Carry {
         let refusal = Refusal::new(500, "InternalError", "panic", "the proxy failed at this request; its log says why");
         self.metrics.rejected(refusal.label);
         answer::refused(&refusal)
+    }
+
+    fn unserved(&self, why: TlsTrouble) {
+        self.metrics.tls_error(Side::Client, why);
     }
 }

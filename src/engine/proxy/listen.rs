@@ -16,6 +16,7 @@ mod tls;
 pub use ledger::{Drained, Ending, Load, Tunnel};
 pub use ports::Change;
 
+use super::metrics::TlsTrouble;
 use super::options::ServeOptions;
 use super::target::Held;
 use crate::engine::clock::Running;
@@ -108,6 +109,9 @@ pub trait Serve: Send + Sync + 'static {
 
     /// The answer to a request whose serving panicked.
     fn broken(&self) -> Response<Self::Body>;
+
+    /// A client's TLS handshake failed: there will be no request.
+    fn unserved(&self, _why: TlsTrouble) {}
 }
 
 /// Who besides the bearer of the token may call; from flags and configuration together.
@@ -366,7 +370,11 @@ async fn serve<S: Serve>(client: Client, arrival: Arrival, gate: Arc<Gate>, serv
             let accepting = TlsAcceptor::from(gate.tls.load_full()).accept(stream);
             let accepted = timeout(HANDSHAKE, accepting).await;
             drop(handshake);
-            let Ok(Ok(stream)) = accepted else { return };
+            let stream = match accepted {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(why)) => return service.unserved(tls::trouble(&why)),
+                Err(_late) => return service.unserved(TlsTrouble::Timeout),
+            };
             let (_, session) = stream.get_ref();
             peer.address = Some(from);
             peer.h2 = session.alpn_protocol() == Some(b"h2");

@@ -4,10 +4,10 @@ use crate::engine::proxy::request::RequestInfo;
 
 /// Declares an enum whose variants are words, with their places.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($variant),+ }
+        pub enum $name { $($(#[$of])* $variant),+ }
 
         impl $name {
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
@@ -66,18 +66,23 @@ words! {
     /// Which leg of the way.
     Side {
         Client = "client",
-        Upstream = "upstream",
     }
 }
 
 words! {
     /// Why a TLS connection failed.
     TlsTrouble {
-        Handshake = "handshake",
-        Certificate = "certificate",
-        UnknownAuthority = "unknown_authority",
-        HostName = "host_name",
+        /// Closed without a word; so do probes that look for an open port only.
+        Closed = "closed",
         Timeout = "timeout",
+        /// Something else is spoken, as HTTP without TLS.
+        NotTls = "not_tls",
+        /// No version, cipher or protocol that both have, or messages out of order.
+        Handshake = "handshake",
+        /// The other side's certificate is not accepted here.
+        Certificate = "certificate",
+        /// Ours is not accepted there.
+        Distrusted = "distrusted",
     }
 }
 
