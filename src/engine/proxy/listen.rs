@@ -363,6 +363,13 @@ async fn serve<S: Serve>(client: Client, arrival: Arrival, gate: Arc<Gate>, serv
             // Without a uid nobody can be let in; the service turns such a caller away.
             peer.uid = stream.peer_cred().ok().map(|cred| cred.uid());
             drop(handshake);
+            let begun = tokio::select! {
+                // A drain does not wait for who has said nothing yet.
+                _asked = place.line().asked() => return,
+                begun = timeout(ledger::HEAD, sockets::by_prior_knowledge(stream)) => begun,
+            };
+            let Ok(Ok((h2, stream))) = begun else { return };
+            peer.h2 = h2;
             gate.protocols.serve(stream, service, Arc::new(peer), place).await;
         }
         Client::Tcp(stream, from) => {

@@ -11,9 +11,13 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 const BACKLOG: u32 = 1_024;
+
+/// The first word of HTTP/2.
+const PREFACE: &[u8; 3] = b"PRI";
 
 /// A peer whose machine is gone is noticed after about a minute, also within a tunnel.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
@@ -146,6 +150,25 @@ fn unix(path: &Path) -> io::Result<UnixListener> {
     // Callers are known by their uid as well: who slips in before this line is turned away later.
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(listener)
+}
+
+/// Reads as much of a connection without TLS, which has no other place to agree on a protocol, as tells which it speaks:
+/// HTTP/2 by prior knowledge begins with a word that is no method of HTTP/1.1. Says whether, and gives back the whole.
+pub(super) async fn by_prior_knowledge(
+    mut stream: UnixStream,
+) -> io::Result<(bool, impl AsyncRead + AsyncWrite + Unpin + Send + 'static)> {
+    let (mut first, mut read) = ([0; PREFACE.len()], 0);
+    while let Some(room) = first.get_mut(read..).filter(|room| !room.is_empty()) {
+        let more = stream.read(room).await?;
+        read += more;
+        if more == 0 || first.get(..read) != PREFACE.get(..read) {
+            break;
+        }
+    }
+    let h2 = first == *PREFACE;
+    let begun = io::Cursor::new(first).take(u64::try_from(read).unwrap_or(0));
+    let (rest, write) = stream.into_split();
+    Ok((h2, tokio::io::join(begun.chain(rest), write)))
 }
 
 /// Small frames go at once, and peers that vanish are noticed.

@@ -2,7 +2,7 @@
 
 use super::limits::wait_for;
 use super::{Client, Rig, client, get, get_all, wall};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use quarterdeck::engine::clock::Clock;
 use quarterdeck::engine::proxy::listen::Trust;
 use quarterdeck::engine::proxy::listen::address::Address;
@@ -10,6 +10,7 @@ use quarterdeck::model::time::UnixSeconds;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyPair};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
 /// The certificate a new connection is shown.
@@ -117,4 +118,39 @@ async fn a_unix_socket_tells_the_uid_and_goes_with_the_proxy() {
     (&mut rig.running).await.unwrap();
     wait_for(|| !path.exists()).await;
     assert!(rig.root.path().exists());
+}
+
+#[tokio::test]
+async fn a_unix_socket_speaks_what_its_client_begins_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qd.sock");
+    let address = Address::Unix(path.clone());
+    let rig = Rig::start(|options| options.listen = vec![address]);
+    let stream = UnixStream::connect(&path).await.unwrap();
+    let (mut h2, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    for _ in 0..2 {
+        assert!(get_all(&mut h2, "/").await.1.contains("h2=true"));
+    }
+    for (begin, rest) in [("P", "ATCH"), ("PR", "OPFIND"), ("G", "ET"), ("", "POST")] {
+        let mut stream = UnixStream::connect(&path).await.unwrap();
+        stream.write_all(begin.as_bytes()).await.unwrap();
+        tokio::task::yield_now().await;
+        stream
+            .write_all(format!("{rest} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes())
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("h2=false"), "{begin}{rest}: {answer}");
+    }
+    let _silent = UnixStream::connect(&path).await.unwrap();
+    let _half = UnixStream::connect(&path).await.unwrap().write_all(b"PR").await;
+    wait_for(|| rig.gate.load().connections >= 2).await;
+    let began = tokio::time::Instant::now();
+    rig.ending.drain.cancel();
+    drop(h2);
+    wait_for(|| rig.gate.load().connections == 0).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "a drain waits for nobody who has said nothing");
 }

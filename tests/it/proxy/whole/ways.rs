@@ -238,3 +238,28 @@ audit: {path: audit.log}
     ];
     assert_eq!(told, expected);
 }
+
+#[tokio::test]
+async fn a_unix_socket_carries_both_protocols_without_a_token() {
+    let (alpha, folder) = (Script::start("alpha").await, tempfile::tempdir().expect("a folder"));
+    let path = folder.path().join("qd.sock");
+    let own = rustix::process::getuid().as_raw();
+    let routing = format!("home: alpha\nclusters: [ALPHA]\ncallers: {{uids: {{'{own}': ann}}}}\n");
+    let socket = Address::Unix(path.clone());
+    let _whole = Whole::with(&routing, &[&alpha], |options| options.listen.push(socket)).await;
+    let stream = tokio::net::UnixStream::connect(&path).await.expect("it listens");
+    let (mut h2, connection) =
+        hyper::client::conn::http2::handshake(hyper_util::rt::TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .expect("HTTP/2");
+    tokio::spawn(connection);
+    let asked = Request::get("http://localhost/api/v1/namespaces/a/pods").body(Full::<Bytes>::default());
+    let answer = h2.send_request(asked.expect("a request")).await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), alpha.asked().len()), (200, 1));
+    let stream = tokio::net::UnixStream::connect(&path).await.expect("it listens");
+    let (mut h1, connection) = handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
+    tokio::spawn(connection);
+    let asked = Request::get("/api/v1/namespaces/a/pods").header("host", "localhost").body(Full::<Bytes>::default());
+    let answer = h1.send_request(asked.expect("a request")).await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), alpha.asked().len()), (200, 2));
+}
