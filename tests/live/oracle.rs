@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use http::Request;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{Request, Response};
 use kube::Client;
+use kube::client::Body;
 use quarterdeck::engine::cluster::{WatchItem, WatchSpec};
 use quarterdeck::engine::k8s::projection::{Interner, Projection};
 use quarterdeck::engine::k8s::watches::Watches;
@@ -349,13 +350,31 @@ fn spec(kind: Kind, namespaces: Option<&[&str]>) -> WatchSpec {
     WatchSpec { kind, selector: Text::default(), fields: Text::default(), namespaces }
 }
 
+/// The same server with a way to it that breaks off every list of the cache before its first object.
+fn without_whole_lists(client: &Client) -> Client {
+    let client = client.clone();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let client = client.clone();
+        async move {
+            if request.uri().query().is_some_and(|query| query.contains("resourceVersion=0")) {
+                return Ok(Response::new(Body::from(br#"{"kind":"List","items":["#.to_vec())));
+            }
+            client.send(request).await
+        }
+    });
+    Client::new(service, "default")
+}
+
 fn watches_bring_what_a_list_has() -> Outcome {
     let plane = ControlPlane::start(Options::named("watched"))?;
     plane.with_client(async |client| {
         create_widgets(&client).await?;
-        let streamed = Watches::new(client.clone(), ClusterName::new("a"), 7);
-        let paged = Watches::new(client.clone(), ClusterName::new("a"), 7);
-        paged.learn_version("v1.33.0");
+        let whole = Watches::new(client.clone(), ClusterName::new("a"), 7);
+        let [streamed, paged] = ["v1.35.0", "v1.33.0"].map(|version| {
+            let watches = Watches::new(without_whole_lists(&client), ClusterName::new("a"), 7);
+            watches.learn_version(version);
+            watches
+        });
         // A kind of ours, one by its definition, one that only its server can show.
         let kinds = [
             kind_of("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", false),
@@ -363,15 +382,22 @@ fn watches_bring_what_a_list_has() -> Outcome {
             kind_of("apiregistration.k8s.io/v1", "APIService", "apiservices", false),
         ];
         for kind in &kinds {
-            let (columns, rows) = listed(&mut streamed.watch(&spec(kind.clone(), None))).await?;
-            let (same_columns, same_rows) = listed(&mut paged.watch(&spec(kind.clone(), None))).await?;
-            assert_eq!(columns, same_columns);
-            assert_eq!(rows.keys().collect::<Vec<_>>(), same_rows.keys().collect::<Vec<_>>(), "{}", kind.id);
+            let (columns, rows) = listed(&mut whole.watch(&spec(kind.clone(), None))).await?;
+            for other in [&streamed, &paged] {
+                let mut stream = other.watch(&spec(kind.clone(), None));
+                if kind.id.kind != "APIService" {
+                    let broken = stream.next().await.ok_or("the watch ended")?;
+                    assert!(broken.is_err_and(|e| e.to_string().contains("broke off")), "{}", kind.id);
+                }
+                let (same_columns, same_rows) = listed(&mut stream).await?;
+                assert_eq!(columns, same_columns);
+                assert_eq!(rows.keys().collect::<Vec<_>>(), same_rows.keys().collect::<Vec<_>>(), "{}", kind.id);
+            }
             assert!(!rows.is_empty(), "{}", kind.id);
             assert!(rows.values().all(|row| row.cells.len() == columns.len()));
         }
-        changes_arrive(&client, &streamed).await?;
-        columns_change(&client, &streamed, &kinds[1]).await
+        changes_arrive(&client, &whole).await?;
+        columns_change(&client, &whole, &kinds[1]).await
     })
 }
 

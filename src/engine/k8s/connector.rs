@@ -61,7 +61,7 @@ pub struct K8sCluster {
 
 impl K8sCluster {
     pub fn new(name: ClusterName, connection: Connection) -> Self {
-        let watches = Watches::new(connection.client.clone(), connection.observed(), name.clone(), clock::seed());
+        let watches = Watches::over(&connection, name.clone(), clock::seed());
         Self { name, connection, watches, memory: probe::Memory::default(), catalog: Mutex::default() }
     }
 

@@ -16,6 +16,7 @@ mod tests;
 mod version;
 
 use crate::engine::cluster::{ClusterError, WatchItem, WatchSpec};
+use crate::engine::k8s::client::Connection;
 use crate::engine::k8s::client::connector::Observed;
 use crate::engine::k8s::projection::Projection;
 use crate::model::cluster::ClusterName;
@@ -56,7 +57,17 @@ impl std::fmt::Debug for Watches {
 }
 
 impl Watches {
-    pub(super) fn new(client: kube::Client, observed: Observed, cluster: ClusterName, seed: u64) -> Self {
+    /// Of any server, nothing known about the way to it.
+    pub fn new(client: kube::Client, cluster: ClusterName, seed: u64) -> Self {
+        Self::with(client, Observed::default(), cluster, seed)
+    }
+
+    /// As [`Watches::new`], over a connection and with what it learns.
+    pub fn over(connection: &Connection, cluster: ClusterName, seed: u64) -> Self {
+        Self::with(connection.client.clone(), connection.observed(), cluster, seed)
+    }
+
+    fn with(client: kube::Client, observed: Observed, cluster: ClusterName, seed: u64) -> Self {
         let random = Mutex::new(fastrand::Rng::with_seed(seed));
         let (streaming, remembered) = Default::default();
         Self(Arc::new(Shared { client, observed, cluster, streaming, remembered, random }))

@@ -85,19 +85,11 @@ impl Follow {
                 }
                 continue;
             };
-            let event = match tokio::time::timeout(running.patience, running.events.next()).await {
-                Ok(Some(event)) => event,
-                Ok(None) | Err(_) => {
-                    let (spoken, failed, age) = (running.has_spoken, running.has_failed, running.since.elapsed());
-                    self.running = None;
-                    if self.is_listing() && !failed {
-                        return Ok(Change::NotStreamed);
-                    }
-                    if !spoken && age < SHORTEST {
-                        return Err(ClusterError::Failed(Text::const_new("the server ended a watch at once")));
-                    }
-                    continue;
+            let Ok(Some(event)) = tokio::time::timeout(running.patience, running.events.next()).await else {
+                if let Some(change) = self.ended()? {
+                    return Ok(change);
                 }
+                continue;
             };
             (running.has_spoken, running.has_failed) = (true, event.is_err());
             let event = event.map_err(|e| translate(&e))?;
@@ -105,6 +97,18 @@ impl Follow {
                 return Ok(change);
             }
         }
+    }
+
+    /// Decides what the end of a watch means, where it is not just that of its time.
+    fn ended(&mut self) -> Result<Option<Change>, ClusterError> {
+        let Some(Running { since, has_spoken, has_failed, .. }) = self.running.take() else { return Ok(None) };
+        if self.is_listing() && !has_failed {
+            return Ok(Some(Change::NotStreamed));
+        }
+        if !has_spoken && since.elapsed() < SHORTEST {
+            return Err(ClusterError::Failed(Text::const_new("the server ended a watch at once")));
+        }
+        Ok(None)
     }
 
     /// A streamed list is not complete yet.
@@ -120,7 +124,7 @@ impl Follow {
         match &self.version {
             Some(version) => parameters.push(format!("resourceVersion={}", query::escape(version))),
             None => {
-                parameters.extend(["sendInitialEvents=true", "resourceVersionMatch=NotOlderThan"].map(str::to_owned))
+                parameters.extend(["sendInitialEvents=true", "resourceVersionMatch=NotOlderThan"].map(str::to_owned));
             }
         }
         let request = self.target.request(parameters)?;

@@ -145,7 +145,7 @@ impl Items {
         self.at += blank;
         self.start = self.at;
         match (self.place, byte) {
-            (Place::Start, b'{') => self.pass(Place::Member),
+            (Place::Start, b'{') | (Place::Objects, b']') => self.pass(Place::Member),
             (Place::Member | Place::Objects, b',') | (Place::Colon(_), b':') => self.at += 1,
             (Place::Member, b'"') => self.enter(Place::Key),
             (Place::Member, b'}') if self.has_begun => self.pass(Place::Done),
@@ -155,7 +155,6 @@ impl Items {
             }
             (Place::Colon(member), _) => self.enter(Place::Value(member)),
             (Place::Objects, b'{') => self.enter(Place::Object),
-            (Place::Objects, b']') => self.pass(Place::Member),
             _ => return Err(Malformed::NotAList),
         }
         Ok(None)
@@ -184,13 +183,14 @@ impl Items {
                 self.meta = serde_json::from_slice(value).map_err(|_| Malformed::NotAList)?;
                 Place::Member
             }
+            Place::Value(Member::Items) if value != b"null" => return Err(Malformed::NotAList),
             // Go writes an empty list as null.
-            Place::Value(Member::Items) if value == b"null" => {
+            Place::Value(Member::Items) => {
                 found = Some(Found::Begin);
                 Place::Member
             }
-            Place::Value(Member::Items) => return Err(Malformed::NotAList),
-            _ => Place::Member,
+            Place::Value(Member::Other) => Place::Member,
+            between @ (Place::Start | Place::Member | Place::Colon(_) | Place::Objects | Place::Done) => between,
         };
         self.start = self.at;
         Ok(found)

@@ -2,7 +2,6 @@
 
 use super::Watches;
 use crate::engine::cluster::{ClusterError, WatchItem, WatchSpec};
-use crate::engine::k8s::client::connector::Observed;
 use crate::model::cluster::ClusterName;
 use crate::model::kind::{Kind, KindId};
 use crate::model::text::Text;
@@ -116,7 +115,7 @@ fn word(item: Result<WatchItem, ClusterError>) -> String {
 
 /// The words of the first items of a watch.
 async fn words(version: &str, spec: &WatchSpec, script: Vec<Exchange>, count: usize) -> String {
-    let watches = Watches::new(scripted(script), Observed::default(), ClusterName::new("c"), 7);
+    let watches = Watches::new(scripted(script), ClusterName::new("c"), 7);
     watches.learn_version(version);
     let items = watches.watch(spec).take(count).map(word).collect::<Vec<String>>();
     tokio::time::timeout(Duration::from_secs(600), items).await.expect("as many items").join(" ")
@@ -262,7 +261,7 @@ async fn an_unknown_version_is_asked_for_where_it_matters() {
         ok(&["/version"], json!({"gitVersion": "v1.30.1"})),
         ok(FIRST_PAGE, list(&["a"], "5", "")),
     ];
-    let watches = Watches::new(scripted(script), Observed::default(), ClusterName::new("c"), 7);
+    let watches = Watches::new(scripted(script), ClusterName::new("c"), 7);
     let items: Vec<String> = watches.watch(&maps()).take(5).map(word).collect().await;
     assert_eq!(items.join(" "), "started listed started a listed");
 }
