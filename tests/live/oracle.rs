@@ -357,7 +357,7 @@ fn without_whole_lists(client: &Client) -> Client {
         let client = client.clone();
         async move {
             if request.uri().query().is_some_and(|query| query.contains("resourceVersion=0")) {
-                return Ok(Response::new(Body::from(br#"{"kind":"List","items":["#.to_vec())));
+                return Ok(Response::new(Body::from(br#"{"kind":"List","#.to_vec())));
             }
             client.send(request).await
         }
