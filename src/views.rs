@@ -4,6 +4,7 @@ pub mod app;
 pub mod command;
 pub mod complete;
 pub mod containers;
+pub mod cursor;
 pub mod detail;
 pub mod dialog;
 pub mod doctor;

@@ -1,5 +1,6 @@
 //! The containers of a pod, read from its description: what each runs, in what state; `enter` opens its log.
 
+use super::cursor::{Clicked, ListCursor};
 use super::dialog::{Choice, Chooser, Pick};
 use super::keymap::Action;
 use super::leaf::{Scene, fresh, object_name};
@@ -15,7 +16,7 @@ use ratatui::layout::Rect;
 pub struct Containers {
     id: RequestId,
     pod: ObjectKey,
-    at: usize,
+    cursor: ListCursor,
 }
 
 /// One container as its description has it.
@@ -63,7 +64,7 @@ impl Containers {
     pub fn open(pod: ObjectKey, next: &mut u64) -> (Self, Vec<Request>) {
         let id = fresh(next);
         let open = Request::Open { id, object: pod.clone(), aspect: Aspect::Describe };
-        (Self { id, pod, at: 0 }, vec![open])
+        (Self { id, pod, cursor: ListCursor::default() }, vec![open])
     }
 
     /// Says whether it was this that was asked in vain.
@@ -89,7 +90,7 @@ impl Containers {
                     detail: format!("{}  {} restarts  {}", c.state, c.restarts, c.image),
                     pick: Pick::Container(c.name),
                 };
-                Chooser::new(title, read(lines).into_iter().map(choice).collect()).at(self.at)
+                Chooser::new(title, read(lines).into_iter().map(choice).collect()).at(self.cursor)
             }
             Some(Body::Failed(why)) => Chooser::message(title, &[format!("✗ {why}")]),
             Some(Body::Fetching) | None => Chooser::message(title, &["◌ fetching …".to_owned()]),
@@ -100,8 +101,16 @@ impl Containers {
     pub fn on(&mut self, action: Action, area: Rect, snapshot: &Snapshot) -> bool {
         let mut chooser = self.chooser(snapshot);
         let known = chooser.on(action, area);
-        self.at = chooser.position();
+        self.cursor = chooser.cursor();
         known
+    }
+
+    /// Selects the clicked container.
+    pub fn click(&mut self, at: (u16, u16), area: Rect, snapshot: &Snapshot) -> Clicked {
+        let mut chooser = self.chooser(snapshot);
+        let clicked = chooser.click(at, area);
+        self.cursor = chooser.cursor();
+        clicked
     }
 
     /// The container `enter` takes.

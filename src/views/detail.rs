@@ -149,6 +149,11 @@ impl Detail {
         self.reader.search(text, room(area));
     }
 
+    /// Takes a click at a column and row of the screen: the cursor goes there, a second one folds.
+    pub fn click(&mut self, (x, y): (u16, u16), area: Rect) -> bool {
+        area.contains((x, y).into()) && y > area.y && self.reader.click(usize::from(y - area.y - 1), room(area))
+    }
+
     /// Turns the wheel.
     pub fn scroll(&mut self, rows: usize, down: bool, area: Rect) {
         self.reader.scroll(room(area), rows, down);

@@ -1,5 +1,6 @@
 //! Short overlays: choose one of a few, or read a message.
 
+use super::cursor::{Clicked, ListCursor};
 use super::keymap::Action;
 use super::panel::{centred, frame, line, write};
 use super::theme::{Role, Theme};
@@ -56,7 +57,7 @@ pub struct Choice {
 pub struct Chooser {
     title: String,
     choices: Vec<Choice>,
-    at: usize,
+    cursor: ListCursor,
 }
 
 /// Entries kept; a pod with more containers than this does not exist.
@@ -65,19 +66,20 @@ const CHOICES_MAX: usize = 500;
 impl Chooser {
     pub fn new(title: impl Into<String>, mut choices: Vec<Choice>) -> Self {
         choices.truncate(CHOICES_MAX);
-        Self { title: title.into(), choices, at: 0 }
+        Self { title: title.into(), choices, cursor: ListCursor::default() }
     }
 
-    /// With the cursor on the nth entry, or the last.
+    /// With the cursor where it was in a list like this one, or on the last entry.
     #[must_use]
-    pub fn at(self, nth: usize) -> Self {
-        let at = nth.min(self.choices.len().saturating_sub(1));
-        Self { at, ..self }
+    pub fn at(self, cursor: ListCursor) -> Self {
+        let last = self.choices.len().saturating_sub(1);
+        let cursor = if cursor.at() > last { ListCursor::on(last) } else { cursor };
+        Self { cursor, ..self }
     }
 
-    /// Which entry the cursor is on.
-    pub fn position(&self) -> usize {
-        self.at
+    /// Where the cursor is.
+    pub fn cursor(&self) -> ListCursor {
+        self.cursor
     }
 
     /// The containers of a pod, the cursor on the one shown.
@@ -88,7 +90,10 @@ impl Chooser {
             pick: Pick::Container(name.to_owned()),
         };
         let at = names.iter().position(|n| n.as_ref() == current).unwrap_or(0);
-        Self { at, ..Self::new("Container", names.iter().map(|n| choice(n.as_ref())).collect()) }
+        Self {
+            cursor: ListCursor::on(at),
+            ..Self::new("Container", names.iter().map(|n| choice(n.as_ref())).collect())
+        }
     }
 
     /// What can be copied of an object: names, a command, its cells (column and value), its text where it is open.
@@ -158,36 +163,31 @@ impl Chooser {
     }
 
     /// Moves; `false` if the action is none of its own. `enter` is the caller's.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
     pub fn on(&mut self, action: Action, area: Rect) -> bool {
-        let last = self.choices.len().saturating_sub(1);
-        let page = usize::from(self.place(area).height.saturating_sub(1)).max(1);
-        self.at = match action {
-            Action::Up => self.at.saturating_sub(1),
-            Action::Down => (self.at + 1).min(last),
-            Action::PageUp => self.at.saturating_sub(page),
-            Action::PageDown => (self.at + page).min(last),
-            Action::Top => 0,
-            Action::Bottom => last,
-            _ => return false,
-        };
-        true
+        self.cursor.step(action, self.choices.len(), Self::rows(self.place(area)))
     }
 
     /// What `enter` takes.
     pub fn chosen(&self) -> Option<&Pick> {
-        self.choices.get(self.at).map(|c| &c.pick)
+        self.choices.get(self.cursor.at()).map(|c| &c.pick)
     }
 
-    /// Takes the entry of a clicked row; `false` when the click is elsewhere.
-    pub fn click(&mut self, (column, row): (u16, u16), area: Rect) -> bool {
+    /// Selects the clicked entry; of one that only says something no second click is made.
+    pub fn click(&mut self, (column, row): (u16, u16), area: Rect) -> Clicked {
         let place = self.place(area);
-        let inside = place.contains((column, row).into()) && row > place.y;
-        let at = self.first(place) + usize::from(row.saturating_sub(place.y + 1));
-        if inside && at < self.choices.len() {
-            self.at = at;
+        if !place.contains((column, row).into()) || row == place.y {
+            return Clicked::Nothing;
         }
-        inside && at < self.choices.len()
+        let clicked = self.cursor.click(usize::from(row - place.y - 1), self.choices.len(), Self::rows(place));
+        match self.chosen() {
+            Some(Pick::Close) if clicked == Clicked::Again => Clicked::Selected,
+            _ => clicked,
+        }
+    }
+
+    /// Entries shown at once.
+    fn rows(place: Rect) -> usize {
+        usize::from(place.height.saturating_sub(1))
     }
 
     fn place(&self, area: Rect) -> Rect {
@@ -201,11 +201,6 @@ impl Chooser {
         self.choices.iter().map(|c| width(&c.label)).max().unwrap_or(0)
     }
 
-    /// The first entry that is visible: the cursor stays on the screen.
-    fn first(&self, place: Rect) -> usize {
-        (self.at + 1).saturating_sub(usize::from(place.height.saturating_sub(1)))
-    }
-
     pub fn draw(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
         let place = self.place(area);
         frame(buffer, place, &self.title, theme);
@@ -214,7 +209,7 @@ impl Chooser {
             line(buffer, place, place.y.saturating_add(1), "nothing to choose", ground.patch(theme.style(Role::Dim)));
         }
         let labels = self.label_width().min(usize::from(place.width / 2));
-        let shown = self.choices.iter().enumerate().skip(self.first(place));
+        let shown = self.choices.iter().enumerate().skip(self.cursor.first(Self::rows(place)));
         for ((at, choice), y) in shown.zip(place.y.saturating_add(1)..place.bottom()) {
             let row = Rect { y, height: 1, x: place.x + place.width.min(1), width: place.width.saturating_sub(2) };
             let columns = usize::from(row.width);
@@ -225,7 +220,7 @@ impl Chooser {
             let gap = u16::try_from(labels + 3).unwrap_or(row.width).min(row.width);
             let beside = Rect { x: row.x + gap, width: row.width - gap, ..row };
             write(buffer, beside, &detail, ground.patch(theme.style(Role::Dim)));
-            if at == self.at {
+            if at == self.cursor.at() {
                 let whole = Rect { y, height: 1, ..place };
                 buffer.set_style(whole.intersection(buffer.area), theme.style(Role::Cursor));
             }

@@ -1,6 +1,7 @@
 //! What lies over the table: a stack, the top one has the keys.
 
 use super::containers::Containers;
+use super::cursor::{Clicked, ListCursor};
 use super::detail::Detail;
 use super::dialog::{Chooser, Pick};
 use super::doctor::Doctor;
@@ -11,14 +12,17 @@ use super::listing::ColumnChoice;
 use super::logs::LogView;
 use super::msg::Effect;
 use super::palette::Palette;
+use super::panel;
 use super::routes::{Confirm, RoutesView, Tester};
 use super::sort::SortKey;
-use super::theme::Theme;
+use super::theme::{Role, Theme};
+use crate::model::text::width;
 use crate::model::time::UnixSeconds;
 use crate::protocol::{Request, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+mod click;
 mod columns;
 mod missing;
 
@@ -310,36 +314,43 @@ impl Overlay {
     }
 }
 
-/// Moves over a list of so many entries, a page being what the overlay shows; says whether it was a move.
-#[expect(clippy::wildcard_enum_match_arm, reason = "a list knows moves only")]
-pub fn step(at: &mut usize, count: usize, action: Action, area: Rect) -> bool {
-    let last = count.saturating_sub(1);
-    let page = usize::from(area.height.saturating_sub(4)).max(1);
-    *at = match action {
-        Action::Up => at.saturating_sub(1),
-        Action::Down => *at + 1,
-        Action::PageUp => at.saturating_sub(page),
-        Action::PageDown => *at + page,
-        Action::Top => 0,
-        Action::Bottom => last,
-        _ => return false,
-    }
-    .min(last);
-    true
+/// A list of lines over the table: how it looks, and where its entries are.
+#[derive(Debug, Clone)]
+pub struct LineList {
+    pub title: &'static str,
+    pub lines: Vec<String>,
 }
 
-/// Draws a list of lines with the cursor on one, scrolled so that it is seen.
-pub fn draw_list(buffer: &mut Buffer, around: &Surroundings<'_>, title: &str, lines: &[String], at: usize) {
-    use super::panel;
-    use super::theme::Role;
-    use crate::model::text::width;
-    let widest = lines.iter().map(|l| width(l)).max().unwrap_or_default().max(width(title));
-    let area = panel::centred(around.area, widest + 2, lines.len() + 2);
-    panel::frame(buffer, area, title, around.theme);
-    let rows = usize::from(area.height.saturating_sub(1));
-    let from = (at + 1).saturating_sub(rows);
-    for ((nth, line), y) in lines.iter().enumerate().skip(from).take(rows).zip(area.y + 1..) {
-        let role = if nth == at { Role::Cursor } else { Role::Overlay };
-        panel::line(buffer, area, y, line, around.theme.style(role));
+impl LineList {
+    fn place(&self, area: Rect) -> Rect {
+        let widest = self.lines.iter().map(|line| width(line)).max().unwrap_or_default().max(width(self.title));
+        panel::centred(area, widest + 2, self.lines.len() + 2)
+    }
+
+    /// Entries shown at once.
+    pub fn rows(&self, area: Rect) -> usize {
+        usize::from(self.place(area).height.saturating_sub(1))
+    }
+
+    /// Takes a click at a column and row of the screen; gives the column within the line, too.
+    pub fn click(&self, cursor: &mut ListCursor, (x, y): (u16, u16), area: Rect) -> (Clicked, usize) {
+        let place = self.place(area);
+        if !place.contains((x, y).into()) || y == place.y {
+            return (Clicked::Nothing, 0);
+        }
+        let clicked = cursor.click(usize::from(y - place.y - 1), self.lines.len(), self.rows(area));
+        (clicked, usize::from((x - place.x).saturating_sub(1)))
+    }
+
+    /// Draws it, scrolled so that the cursor is seen.
+    pub fn draw(&self, buffer: &mut Buffer, around: &Surroundings<'_>, cursor: ListCursor) {
+        let area = self.place(around.area);
+        panel::frame(buffer, area, self.title, around.theme);
+        let rows = self.rows(around.area);
+        let from = cursor.first(rows);
+        for ((nth, line), y) in self.lines.iter().enumerate().skip(from).take(rows).zip(area.y + 1..) {
+            let role = if nth == cursor.at() { Role::Cursor } else { Role::Overlay };
+            panel::line(buffer, area, y, line, around.theme.style(role));
+        }
     }
 }

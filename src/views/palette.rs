@@ -4,6 +4,7 @@ mod entries;
 
 pub use entries::{Sources, entries};
 
+use super::cursor::{Clicked, ListCursor};
 use super::keymap::{Action, Code, Key};
 use super::panel::{centred, frame, line, right, write};
 use super::reader::draw::put;
@@ -119,14 +120,15 @@ pub struct Palette {
     entries: Vec<Entry>,
     typed: String,
     hits: Vec<Hit>,
-    at: usize,
+    cursor: ListCursor,
     matcher: Matcher,
 }
 
 impl Palette {
     pub fn new(entries: Vec<Entry>) -> Self {
         let matcher = Matcher::new(Config::DEFAULT);
-        let mut palette = Self { entries, typed: String::new(), hits: Vec::new(), at: 0, matcher };
+        let mut palette =
+            Self { entries, typed: String::new(), hits: Vec::new(), cursor: ListCursor::default(), matcher };
         palette.search();
         palette
     }
@@ -149,28 +151,38 @@ impl Palette {
 
     fn search(&mut self) {
         self.hits = rank(&mut self.matcher, &self.entries, &self.typed);
-        self.at = 0;
+        self.cursor = ListCursor::default();
     }
 
     /// Moves over the hits; `false` if the action is none of its own.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
     pub fn on(&mut self, action: Action, area: Rect) -> bool {
-        let page = rows_of(area).max(1);
-        let last = self.hits.len().saturating_sub(1);
-        self.at = match action {
-            Action::Up => self.at.checked_sub(1).unwrap_or(last),
-            Action::Down if self.at >= last => 0,
-            Action::Down => self.at + 1,
-            Action::PageUp => self.at.saturating_sub(page),
-            Action::PageDown => (self.at + page).min(last),
+        let rows = rows_of(area);
+        let (at, last) = (self.cursor.at(), self.hits.len().saturating_sub(1));
+        match action {
+            // Round the end: what is at the other one is near.
+            Action::Up if at == 0 => self.cursor.go(last, rows),
+            Action::Down if at >= last => self.cursor.go(0, rows),
+            Action::Up | Action::Down | Action::PageUp | Action::PageDown => {
+                self.cursor.step(action, self.hits.len(), rows);
+            }
             _ => return false,
-        };
+        }
         true
+    }
+
+    /// Selects the clicked entry.
+    pub fn click(&mut self, (x, y): (u16, u16), area: Rect) -> Clicked {
+        let place = place(area);
+        if !place.contains((x, y).into()) || y == place.y {
+            return Clicked::Nothing;
+        }
+        self.cursor.click(usize::from(y - place.y - 1), self.hits.len(), rows_of(area))
     }
 
     /// The entry `enter` takes.
     pub fn chosen(&self) -> Option<&Entry> {
-        self.entries.get(self.hits.get(self.at)?.entry)
+        self.entries.get(self.hits.get(self.cursor.at())?.entry)
     }
 
     pub fn typed(&self) -> &str {
@@ -192,10 +204,10 @@ impl Palette {
         if self.hits.is_empty() && rows > 0 {
             line(buffer, area, area.y + 1, "nothing matches", theme.style(Role::Dim));
         }
-        let from = (self.at + 1).saturating_sub(rows);
+        let from = self.cursor.first(rows);
         let shown = self.hits.iter().enumerate().skip(from).take(rows);
         for ((at, hit), y) in shown.zip(area.y + 1..area.bottom()) {
-            self.draw_hit(hit, at == self.at, Rect { y, height: 1, ..area }, (buffer, theme));
+            self.draw_hit(hit, at == self.cursor.at(), Rect { y, height: 1, ..area }, (buffer, theme));
         }
     }
 

@@ -158,6 +158,23 @@ impl Reader {
         }
     }
 
+    /// Takes a click on one of the rows that are shown: the cursor goes to its line, and where it is already, the block that
+    /// the line opens is folded or unfolded. `false` where there is no cursor or no line.
+    pub fn click(&mut self, row: usize, room: Room) -> bool {
+        let Some(line) = self.window(room).get(row).map(|spot| spot.line).filter(|_| self.cursor.is_some()) else {
+            return false;
+        };
+        // What is seen stays where it is.
+        self.top = self.start(room);
+        self.room = room;
+        if self.cursor != Some(line) {
+            self.cursor = Some(line);
+        } else if fold::block_end(&self.lines, line).is_some() {
+            self.fold(room);
+        }
+        true
+    }
+
     /// Searches from what is on the screen; an empty text ends the search.
     pub fn search(&mut self, text: &str, room: Room) {
         self.search = Search::new(text, &self.lines);

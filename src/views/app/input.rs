@@ -198,17 +198,13 @@ impl App {
     /// A click on what lies over the table.
     fn click_over(&mut self, mouse: Mouse) -> bool {
         let area = self.areas().table;
-        match self.overlays.pop() {
-            Some(Overlay::Routes(mut routes)) => {
-                let reply = routes.click((mouse.column, mouse.row), &self.surroundings(area));
-                self.answer(Overlay::Routes(routes), reply, None);
-                true
-            }
-            other => {
-                self.overlays.extend(other);
-                false
-            }
-        }
+        let Some(mut overlay) = self.overlays.pop() else { return false };
+        let mut next = self.next_request;
+        let reply = overlay.click((mouse.column, mouse.row), &self.surroundings(area), &mut next);
+        self.next_request = next;
+        let taken = reply.is_some();
+        self.answer(overlay, reply.unwrap_or_default(), None);
+        taken
     }
 
     fn scroll(&mut self, rows: isize, height: usize) {

@@ -1,5 +1,6 @@
 //! The update loop driven by scripted keys.
 
+mod mouse;
 mod refused;
 mod screens;
 
@@ -316,18 +317,6 @@ fn the_next_start_finds_the_session_again() {
     assert_eq!((place(0).filter.as_str(), place(0).source.name()), ("api", "pods"));
     assert_eq!(place(0).sort, app.tabs[0].listing.place.sort);
     assert_eq!((place(1).source.name(), place(1).scope.clusters_title().as_str()), ("nodes", "@eu-west"));
-}
-
-#[test]
-fn the_mouse_selects_scrolls_and_sorts() {
-    let mut app = at_pods();
-    let click = |app: &mut App, column, row| app.update(Msg::Mouse(Mouse { column, row, what: MouseAction::Click }));
-    click(&mut app, 10, 3);
-    assert_eq!(app.tab().unwrap().listing.at(), 1);
-    click(&mut app, 16, 1);
-    assert_eq!(app.tab().unwrap().listing.place.sort.primary().unwrap().0, &crate::views::sort::SortKey::Name);
-    app.update(Msg::Mouse(Mouse { column: 1, row: 5, what: MouseAction::WheelDown }));
-    assert!(!click(&mut app, 1, 0).draw);
 }
 
 #[test]

@@ -68,9 +68,11 @@ fn a_click_takes_the_row_under_it() {
     let area = Rect::new(0, 0, 80, 24);
     let mut chooser = copy();
     let place = chooser.place(area);
-    assert!(chooser.click((place.x + 3, place.y + 2), area));
+    assert_eq!(chooser.click((place.x + 3, place.y + 2), area), Clicked::Selected);
     assert_eq!(chooser.chosen(), Some(&Pick::Copy("payments".to_owned())));
-    assert!(!chooser.click((0, 0), area));
+    assert_eq!(chooser.click((place.x + 3, place.y + 2), area), Clicked::Again);
+    assert_eq!(chooser.click((0, 0), area), Clicked::Nothing);
+    assert_eq!(chooser.click((place.x + 3, place.y), area), Clicked::Nothing, "its title");
 }
 
 proptest! {

@@ -1,8 +1,9 @@
 //! Which clusters are missing from the view, why, and what can be done.
 
-use super::{Reply, Surroundings, draw_list, step};
+use super::{LineList, Reply, Surroundings};
 use crate::model::text::{fit, width};
 use crate::protocol::Request;
+use crate::views::cursor::{Clicked, ListCursor};
 use crate::views::keymap::Action;
 use crate::views::msg::Effect;
 use crate::views::resources::{Gap, Missing};
@@ -12,7 +13,7 @@ use ratatui::buffer::Buffer;
 #[derive(Debug, Clone)]
 pub struct MissingList {
     missing: Vec<Missing>,
-    at: usize,
+    cursor: ListCursor,
 }
 
 /// A longer cluster name is cut in the middle here.
@@ -20,19 +21,24 @@ const NAME_COLUMNS_MAX: usize = 24;
 
 impl MissingList {
     pub fn new(missing: Vec<Missing>) -> Self {
-        Self { missing, at: 0 }
+        Self { missing, cursor: ListCursor::default() }
     }
 
     /// Moves; `enter` tries the cluster again now.
     pub fn act(&mut self, action: Action, around: &Surroundings<'_>) -> Reply {
-        if step(&mut self.at, self.missing.len(), action, around.area) || action != Action::Accept {
+        let rows = self.list().rows(around.area);
+        if self.cursor.step(action, self.missing.len(), rows) || action != Action::Accept {
             return Reply::stay();
         }
-        let clusters = self.missing.get(self.at).map(|m| m.cluster.clone()).into_iter().collect();
+        let clusters = self.missing.get(self.cursor.at()).map(|m| m.cluster.clone()).into_iter().collect();
         Reply { effects: vec![Effect::Send(Request::Retry(clusters))], ..Reply::close() }
     }
 
-    pub fn draw(&self, buffer: &mut Buffer, around: &Surroundings<'_>) {
+    pub fn click(&mut self, at: (u16, u16), around: &Surroundings<'_>) -> Clicked {
+        self.list().click(&mut self.cursor, at, around.area).0
+    }
+
+    fn list(&self) -> LineList {
         let names = self.missing.iter().map(|m| width(m.cluster.as_str())).max().unwrap_or_default();
         let names = names.min(NAME_COLUMNS_MAX);
         let line = |m: &Missing| {
@@ -42,8 +48,11 @@ impl MissingList {
                 if m.next.is_empty() || m.why.contains(&m.next) { String::new() } else { format!(" · {}", m.next) };
             format!("{} {name}{space}  {}{next}", glyph(m.gap), m.why)
         };
-        let lines: Vec<String> = self.missing.iter().map(line).collect();
-        draw_list(buffer, around, "missing from this view · enter retries", &lines, self.at);
+        LineList { title: "missing from this view · enter retries", lines: self.missing.iter().map(line).collect() }
+    }
+
+    pub fn draw(&self, buffer: &mut Buffer, around: &Surroundings<'_>) {
+        self.list().draw(buffer, around, self.cursor);
     }
 }
 

@@ -1,0 +1,108 @@
+//! Where one is in a list: the entry under the cursor, and the first that is shown.
+//!
+//! The window is remembered, so that what is seen stays where it is while the cursor moves within: a second click finds the same line.
+
+use super::keymap::Action;
+
+/// The cursor of a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ListCursor {
+    at: usize,
+    top: usize,
+}
+
+/// What a click on a list came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clicked {
+    /// No entry is there.
+    Nothing,
+    /// The cursor went there.
+    Selected,
+    /// The cursor was there already: what `enter` does is meant.
+    Again,
+}
+
+impl ListCursor {
+    /// On the nth entry.
+    pub fn on(nth: usize) -> Self {
+        Self { at: nth, top: 0 }
+    }
+
+    /// The entry it is on.
+    pub fn at(self) -> usize {
+        self.at
+    }
+
+    /// Goes to an entry of a list that shows so many rows.
+    pub fn go(&mut self, at: usize, rows: usize) {
+        self.at = at;
+        self.top = self.first(rows);
+    }
+
+    /// The first entry that is shown in so many rows: moved as little as shows the cursor.
+    pub fn first(self, rows: usize) -> usize {
+        self.top.clamp((self.at + 1).saturating_sub(rows.max(1)), self.at)
+    }
+
+    /// Moves over a list of so many entries; says whether it was a move.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a list knows moves only")]
+    pub fn step(&mut self, action: Action, count: usize, rows: usize) -> bool {
+        let last = count.saturating_sub(1);
+        let page = rows.max(1);
+        let at = match action {
+            Action::Up => self.at.saturating_sub(1),
+            Action::Down => self.at + 1,
+            Action::PageUp => self.at.saturating_sub(page),
+            Action::PageDown => self.at + page,
+            Action::Top => 0,
+            Action::Bottom => last,
+            _ => return false,
+        };
+        self.go(at.min(last), rows);
+        true
+    }
+
+    /// Takes a click on the nth of the rows that are shown.
+    pub fn click(&mut self, row: usize, count: usize, rows: usize) -> Clicked {
+        let at = self.first(rows) + row;
+        if row >= rows || at >= count {
+            return Clicked::Nothing;
+        }
+        if at == self.at {
+            return Clicked::Again;
+        }
+        self.go(at, rows);
+        Clicked::Selected
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_click_finds_the_same_entry_also_where_the_list_is_scrolled() {
+        let mut cursor = ListCursor::default();
+        cursor.step(Action::Bottom, 20, 5);
+        assert_eq!((cursor.at(), cursor.first(5)), (19, 15));
+        assert_eq!(cursor.click(1, 20, 5), Clicked::Selected);
+        assert_eq!((cursor.at(), cursor.first(5)), (16, 15));
+        assert_eq!(cursor.click(1, 20, 5), Clicked::Again);
+        assert_eq!(cursor.click(5, 20, 5), Clicked::Nothing);
+        assert_eq!(ListCursor::default().click(3, 3, 5), Clicked::Nothing);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_cursor_is_always_shown(moves in proptest::collection::vec(0_usize..6, 0..40), rows in 0_usize..9, count in 1_usize..30) {
+            const MOVES: [Action; 6] =
+                [Action::Up, Action::Down, Action::PageUp, Action::PageDown, Action::Top, Action::Bottom];
+            let mut cursor = ListCursor::default();
+            for nth in moves {
+                cursor.step(MOVES[nth], count, rows);
+                let first = cursor.first(rows);
+                assert!((first..first + rows.max(1)).contains(&cursor.at()) && cursor.at() < count);
+            }
+        }
+    }
+}
