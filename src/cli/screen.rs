@@ -97,7 +97,8 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<
         super::get::write(&mut std::io::stderr(), &format!("warning: {why}\n"))?;
     }
     match ended {
-        Ok(tui::ExitReason::EngineEnded) => Err(UserError::new(ErrorKind::Internal, "the engine ended by itself")),
+        Ok(tui::ExitReason::EngineEnded) => Err(UserError::new(ErrorKind::Internal, "the engine ended by itself")
+            .hint("the log says why: qd.log in the state folder (~/.local/state/quarterdeck)")),
         Ok(tui::ExitReason::Quit | tui::ExitReason::Signal | tui::ExitReason::InputClosed) => Ok(0),
         Err(why) => Err(UserError::new(ErrorKind::Internal, format!("the terminal failed: {why}"))),
     }

@@ -4,9 +4,13 @@ use base64::Engine as _;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use crossterm::{cursor, execute, queue, terminal};
+use parking_lot::Mutex;
+use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
-use ratatui::{DefaultTerminal, Frame};
+use ratatui::{DefaultTerminal, Frame, Terminal};
 use std::io::{Write as _, stdout};
+use std::sync::Once;
+use std::thread::{self, ThreadId};
 
 /// The terminal while the console has it.
 #[derive(Debug)]
@@ -14,16 +18,19 @@ pub(super) struct Screen {
     terminal: DefaultTerminal,
     mouse: bool,
     in_tmux: bool,
+    _taken: Taken,
 }
 
 impl Screen {
-    /// Takes the terminal: raw mode, the alternate screen, bracketed paste, the mouse if wanted. Panics
-    /// restore it before they are printed.
+    /// Takes the terminal for the console that runs on this thread: raw mode, the alternate screen, bracketed paste,
+    /// the mouse if wanted. A panic on this thread gives it back before it is printed.
     pub(super) fn open(mouse: bool, in_tmux: bool) -> std::io::Result<Self> {
-        restore_on_panic();
-        let terminal = ratatui::try_init()?;
-        let mut screen = Self { terminal, mouse, in_tmux };
-        execute!(stdout(), EnableBracketedPaste)?;
+        // Not ratatui's own start: its hook leaves the screen whoever panics, and the console would go on drawing.
+        let taken = Taken::by_this_thread();
+        terminal::enable_raw_mode()?;
+        execute!(stdout(), terminal::EnterAlternateScreen, EnableBracketedPaste)?;
+        let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        let mut screen = Self { terminal, mouse, in_tmux, _taken: taken };
         screen.capture_mouse(mouse)?;
         Ok(screen)
     }
@@ -77,9 +84,28 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+/// Whose console has the terminal.
+static OWNER: Mutex<Option<ThreadId>> = Mutex::new(None);
+
+/// The terminal is taken; dropping it gives it back, once: leaving the alternate screen a second time would move the
+/// cursor over what was printed since.
+#[derive(Debug)]
+struct Taken;
+
+impl Taken {
+    fn by_this_thread() -> Self {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(restore_on_panic);
+        *OWNER.lock() = Some(thread::current().id());
+        Self
+    }
+}
+
+impl Drop for Taken {
     fn drop(&mut self) {
-        give_back();
+        if OWNER.lock().take().is_some() {
+            give_back();
+        }
     }
 }
 
@@ -97,10 +123,20 @@ fn give_back() {
     drop(terminal::disable_raw_mode());
 }
 
+/// A panic of the console gives the terminal back and is printed. One in a task of the engine is caught there and becomes
+/// a cluster's reason, while the console goes on: it goes to the log alone, as everything does that must not reach the screen.
 fn restore_on_panic() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        give_back();
+        let mut owner = OWNER.lock();
+        let is_own = owner.take_if(|owner| *owner == thread::current().id()).is_some();
+        let is_taken = owner.is_some();
+        drop(owner);
+        if is_own {
+            give_back();
+        } else if is_taken {
+            return tracing::error!("{panic}");
+        }
         before(panic);
     }));
 }

@@ -15,6 +15,7 @@ mod docs;
 mod engine;
 mod fleet;
 mod inventory;
+mod panics;
 mod picture;
 mod proxy;
 mod sim;

@@ -124,6 +124,24 @@ impl Terminal {
         self.screen.shown.lock().parser.screen().alternate_screen()
     }
 
+    /// What of the terminal is not as a shell wants it: the alternate screen, the mouse, the paste, the cursor.
+    pub(crate) fn left_behind(&self) -> Vec<&'static str> {
+        let shown = self.screen.shown.lock();
+        let screen = shown.parser.screen();
+        let marks = [
+            ("the alternate screen", screen.alternate_screen()),
+            ("the mouse", screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None),
+            ("bracketed paste", screen.bracketed_paste()),
+            ("a hidden cursor", screen.hide_cursor()),
+        ];
+        marks.into_iter().filter(|(_, left)| *left).map(|(what, _)| what).collect()
+    }
+
+    /// The screen as it is.
+    pub(crate) fn text(&self) -> String {
+        text(&self.screen.shown.lock().parser)
+    }
+
     /// The foreground and background colours on the screen, each once.
     pub(crate) fn colors(&self) -> Vec<vt100::Color> {
         let shown = self.screen.shown.lock();
