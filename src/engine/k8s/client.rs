@@ -11,6 +11,7 @@ pub mod proxy;
 pub mod review;
 pub(crate) mod service;
 pub mod sockets;
+mod socks;
 pub(crate) mod tls;
 
 use crate::config::environment::Environment;

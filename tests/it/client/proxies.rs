@@ -1,12 +1,15 @@
 //! By way of HTTP and SOCKS5 proxies, and past them where `NO_PROXY` says so (trap 6).
 
+mod encrypted;
+mod socks;
+
 use super::server::{Asked, Server, json};
 use super::{connect, connect_in, get, surroundings};
 use parking_lot::Mutex;
 use quarterdeck::config::Environment;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A proxy and what was asked of it.
@@ -21,55 +24,34 @@ async fn http(refusal: Option<&'static str>) -> Proxy {
     let asked = Arc::clone(&proxy.asked);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let asked = Arc::clone(&asked);
-            tokio::spawn(async move {
-                let mut stream = BufReader::new(stream);
-                let mut head = String::new();
-                while !head.ends_with("\r\n\r\n") {
-                    if stream.read_line(&mut head).await.unwrap_or(0) == 0 {
-                        return;
-                    }
-                }
-                let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
-                asked.lock().push(head);
-                if let Some(refusal) = refusal {
-                    drop(stream.write_all(refusal.as_bytes()).await);
-                    return;
-                }
-                let mut to = TcpStream::connect(target).await.expect("the target is there");
-                drop(stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await);
-                drop(tokio::io::copy_bidirectional(&mut stream, &mut to).await);
-            });
+            tokio::spawn(tunnel(stream, Arc::clone(&asked), refusal));
         }
     });
     proxy
 }
 
-/// SOCKS5 without a login, to IPv4 addresses.
-async fn socks() -> Proxy {
-    let (listener, proxy) = listen().await;
-    let asked = Arc::clone(&proxy.asked);
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let asked = Arc::clone(&asked);
-            tokio::spawn(async move {
-                let mut greeting = [0_u8; 2];
-                stream.read_exact(&mut greeting).await.expect("a greeting");
-                let mut methods = vec![0_u8; greeting[1].into()];
-                stream.read_exact(&mut methods).await.expect("methods");
-                stream.write_all(&[5, 0]).await.expect("it listens");
-                let mut request = [0_u8; 10];
-                stream.read_exact(&mut request).await.expect("a request");
-                let [_, _, _, 1, a, b, c, d, high, low] = request else { return };
-                let target = SocketAddr::from(([a, b, c, d], u16::from_be_bytes([high, low])));
-                asked.lock().push(target.to_string());
-                let mut to = TcpStream::connect(target).await.expect("the target is there");
-                stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.expect("it listens");
-                drop(tokio::io::copy_bidirectional(&mut stream, &mut to).await);
-            });
+/// One CONNECT, and what goes through it.
+async fn tunnel(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    asked: Arc<Mutex<Vec<String>>>,
+    refusal: Option<&'static str>,
+) {
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut head).await.unwrap_or(0) == 0 {
+            return;
         }
-    });
-    proxy
+    }
+    let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    asked.lock().push(head);
+    if let Some(refusal) = refusal {
+        drop(stream.write_all(refusal.as_bytes()).await);
+        return;
+    }
+    let mut to = TcpStream::connect(target).await.expect("the target is there");
+    drop(stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await);
+    drop(tokio::io::copy_bidirectional(&mut stream, &mut to).await);
 }
 
 async fn listen() -> (TcpListener, Proxy) {
@@ -88,15 +70,6 @@ async fn a_proxy_url_leads_through_it_with_its_login() {
     assert!(asked[0].starts_with(&format!("CONNECT {}", server.address)), "{asked:?}");
     assert!(asked[0].to_lowercase().contains("proxy-authorization: basic bwu6cebzcw=="), "{asked:?}");
     assert_eq!(server.asked()[0].header("proxy-authorization"), "", "the server never sees the login");
-}
-
-#[tokio::test]
-async fn a_socks_proxy_leads_through_it() {
-    let (server, proxy) = (Server::tls(|_: &Asked| json("{}")).await, socks().await);
-    let mut endpoint = server.endpoint();
-    endpoint.proxy_url = Some(format!("socks5://{}", proxy.address));
-    get(&connect(endpoint)).await.expect("it answers");
-    assert_eq!(*proxy.asked.lock(), [server.address.to_string()]);
 }
 
 #[tokio::test]
@@ -126,7 +99,7 @@ async fn a_proxy_that_refuses_or_is_away_is_named_without_its_login() {
     let (asking, refusing) =
         (http(Some("HTTP/1.1 407 Login\r\n\r\n")).await, http(Some("HTTP/1.1 403 No\r\n\r\n")).await);
     for (proxy, scheme, why) in [
-        (asking, "http", "it asks for a user and password"),
+        (asking, "http", "it does not accept the user and password"),
         (refusing, "http", "it refused to connect us"),
         (away, "http", "connection refused"),
         (gone, "socks5", "connection refused"),

@@ -2,13 +2,14 @@
 
 use super::errors;
 use super::proxy::{Proxy, Scheme};
-use super::{CONNECT_TIMEOUT, tls};
+use super::socks::SocksError;
+use super::{CONNECT_TIMEOUT, socks, tls};
 use crate::engine::cluster::ClusterError;
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Uri};
-use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -75,6 +76,8 @@ pub(crate) struct Connector {
     proxy: Option<Arc<Proxy>>,
     /// `None` for a server without TLS.
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    /// PEM of the authority that vouches for the server, and may for an `https://` proxy.
+    authority: Option<Arc<[u8]>>,
     /// `host:port`, for messages.
     address: Arc<str>,
     observed: Observed,
@@ -95,7 +98,13 @@ impl Connector {
         tcp.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
         #[cfg(target_os = "linux")]
         tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
-        Self { tcp, proxy, tls, address: Arc::clone(address), observed: observed.clone() }
+        Self { tcp, proxy, tls, authority: None, address: Arc::clone(address), observed: observed.clone() }
+    }
+
+    /// With what vouches for the server.
+    #[must_use]
+    pub(crate) fn trusting(self, trust: &tls::Trust) -> Self {
+        Self { authority: trust.ca.as_deref().filter(|_| self.proxy.is_some()).map(Arc::from), ..self }
     }
 
     /// One connection, within [`CONNECT_TIMEOUT`]; whoever dials speaks HTTP on it.
@@ -135,31 +144,63 @@ impl Connector {
 
     /// To the proxy first, and from there on.
     async fn through(&self, proxy: &Proxy, to: Uri) -> Result<Box<dyn Stream>, ClusterError> {
-        let name = proxy.address();
-        let mut tcp = self.tcp.clone();
-        let reached = tcp.call(proxy.uri.clone()).await.map_err(|e| tcp_failed(&e, &name));
-        let mut stream: Box<dyn Stream> = Box::new(reached.map_err(|e| proxy_failed(&e, proxy))?.into_inner());
-        if proxy.scheme == Scheme::Https {
-            stream = encrypted(stream, proxy).await.map_err(|e| proxy_failed(&e, proxy))?;
+        let mut stream = match proxy.scheme {
+            Scheme::Http | Scheme::Socks5 => self.reach(proxy).await,
+            Scheme::Https => self.encrypted(proxy).await,
         }
-        let ready = Ready(Some(Socket(stream)));
+        .map_err(|e| proxy_failed(&e, proxy))?;
         // Both kinds need the port spelled out.
         let to = with_port(&to);
-        let socket = match proxy.scheme {
+        match proxy.scheme {
             Scheme::Http | Scheme::Https => {
-                let mut tunnel = authorised(Tunnel::new(proxy.uri.clone(), ready), proxy);
-                tunnel.call(to).await.map_err(|e| proxy_failed(&e, proxy))?
+                let mut tunnel = authorised(Tunnel::new(proxy.uri.clone(), Ready(Some(Socket(stream)))), proxy);
+                let socket = tunnel.call(to).await.map_err(|e| proxy_failed(&e, proxy))?;
+                Ok(Box::new(socket.into_inner()))
             }
             Scheme::Socks5 => {
-                let mut socks = SocksV5::new(proxy.uri.clone(), ready);
-                if let Some((user, password)) = &proxy.login {
-                    socks = socks.with_auth(user.clone(), password.clone());
-                }
-                socks.call(to).await.map_err(|e| proxy_failed(&e, proxy))?
+                let place = (to.host().unwrap_or_default(), to.port_u16().unwrap_or_default());
+                let connected = socks::connect(&mut stream, proxy.login.as_ref(), place).await;
+                connected.map_err(|e| proxy_failed(&e, proxy))?;
+                Ok(stream)
             }
-        };
-        Ok(Box::new(socket.into_inner()))
+        }
     }
+
+    async fn reach(&self, proxy: &Proxy) -> Result<Box<dyn Stream>, ClusterError> {
+        let reached = self.tcp.clone().call(proxy.uri.clone()).await;
+        Ok(Box::new(reached.map_err(|e| tcp_failed(&e, &proxy.address()))?.into_inner()))
+    }
+
+    /// TLS to an `https://` proxy. The cluster's own authority may vouch for it, as with kubectl, else the system's roots,
+    /// as with curl. Nobody's word for the server (`insecure-skip-tls-verify`) is a word for the proxy, which gets a login,
+    /// and the client certificate is not for it.
+    async fn encrypted(&self, proxy: &Proxy) -> Result<Box<dyn Stream>, ClusterError> {
+        let name = tls::server_name(proxy.uri.host().unwrap_or_default())?;
+        let own = self.authority.as_deref().map(|pem| Some(pem.to_vec()));
+        let mut failed = None;
+        for ca in own.into_iter().chain([None]) {
+            let config = tls::configure(&tls::Trust { ca, insecure: false, identity: None })?;
+            let stream = self.reach(proxy).await?;
+            match TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await {
+                Ok(stream) => return Ok(Box::new(stream)),
+                Err(error) => {
+                    let is_strange = is_unknown(&error);
+                    failed = Some(tls_failed(&error, &proxy.address()));
+                    if !is_strange {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(failed.unwrap_or_else(|| ClusterError::Unreachable(Text::const_new("no TLS"))))
+    }
+}
+
+/// Says whether it was only that nobody known vouches for the other side.
+fn is_unknown(error: &io::Error) -> bool {
+    use rustls::{CertificateError, Error};
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    matches!(inner, Some(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)))
 }
 
 impl Service<Uri> for Connector {
@@ -198,15 +239,7 @@ fn authorised<C>(tunnel: Tunnel<C>, proxy: &Proxy) -> Tunnel<C> {
     }
 }
 
-/// TLS by the system's roots: what an `https://` proxy speaks.
-async fn encrypted(stream: Box<dyn Stream>, proxy: &Proxy) -> Result<Box<dyn Stream>, ClusterError> {
-    let name = tls::server_name(proxy.uri.host().unwrap_or_default())?;
-    let config = tls::configure(&tls::Trust { ca: None, insecure: false, identity: None })?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-    Ok(Box::new(stream.map_err(|e| tls_failed(&e, &proxy.address()))?))
-}
-
-/// Hands out a connection that is there already: the two kinds of proxy expect to make it themselves.
+/// Hands out a connection that is there already: the tunnel expects to make it itself.
 struct Ready(Option<Socket>);
 
 impl Service<Uri> for Ready {
@@ -260,8 +293,12 @@ fn tls_failed(error: &io::Error, address: &str) -> ClusterError {
 fn proxy_failed(error: &(dyn Error + 'static), proxy: &Proxy) -> ClusterError {
     let name = proxy.address();
     let why = match (error.downcast_ref::<ClusterError>(), error.to_string()) {
+        (None, text) if matches!(error.downcast_ref(), Some(SocksError::Refused(_))) => text,
         (Some(told), _) => told.to_string().replace(&format!(" ({name})"), ""),
-        (None, text) if text.contains("proxy authorization required") => "it asks for a user and password".to_owned(),
+        (None, text) if text.contains("proxy authorization required") => match proxy.login {
+            None => "it asks for a user and password".to_owned(),
+            Some(_) => "it does not accept the user and password".to_owned(),
+        },
         (None, text) if text.contains("unsuccessful") => "it refused to connect us".to_owned(),
         (None, text) => {
             let kind = chain(error).find_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);

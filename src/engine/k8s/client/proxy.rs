@@ -1,6 +1,7 @@
 //! Which proxy leads to a server: the source's own, else the environment's, unless `NO_PROXY` names
 //! the **server** (not the proxy).
 
+use super::socks;
 use crate::config::environment::Environment;
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::endpoint::Endpoint;
@@ -94,6 +95,11 @@ fn parse(url: &str, source: &'static str) -> Result<Proxy, ClusterError> {
         let (user, password) = login.split_once(':').unwrap_or((login, ""));
         (decode(user), decode(password))
     });
+    if scheme == Scheme::Socks5 && login.iter().any(|(user, password)| !socks::fits(user) || !socks::fits(password)) {
+        return Err(ClusterError::Failed(Text::from(format!(
+            "{source}: SOCKS5 takes at most 255 bytes of user or password"
+        ))));
+    }
     Ok(Proxy { scheme, uri, login, source })
 }
 
@@ -236,7 +242,8 @@ mod tests {
 
     #[test]
     fn what_is_no_proxy_is_said_without_its_secret() {
-        for bad in ["ftp://user:hush@x", "http://", "socks5://user:hush@"] {
+        let long = format!("socks5://user:hush{}@x", "h".repeat(255));
+        for bad in ["ftp://user:hush@x", "http://", "socks5://user:hush@", &long] {
             let error = parse(bad, "HTTPS_PROXY").unwrap_err().to_string();
             assert!(error.contains("HTTPS_PROXY") && !error.contains("hush"), "{error}");
         }

@@ -212,7 +212,7 @@ impl Inner {
             Some(name) => Some((Arc::new(tls::configure(trust)?), name.clone())),
             None => None,
         };
-        let connector = Connector::new(&self.server.address, self.proxy.clone(), tls, &self.observed);
+        let connector = Connector::new(&self.server.address, self.proxy.clone(), tls, &self.observed).trusting(trust);
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .pool_idle_timeout(IDLE_TIMEOUT)

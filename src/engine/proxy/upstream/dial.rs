@@ -71,7 +71,9 @@ impl Dialler {
                 }
                 None => None,
             };
-            Ok::<_, ClusterError>(Connector::new(&place.server.address, place.proxy.clone(), tls, observed))
+            Ok::<_, ClusterError>(
+                Connector::new(&place.server.address, place.proxy.clone(), tls, observed).trusting(trust),
+            )
         };
         Ok(Self { place: Arc::clone(place), both: connector(&[ALPN_H2, ALPN_H1])?, one: connector(&[ALPN_H1])? })
     }
