@@ -91,7 +91,7 @@ impl Follow {
                 }
                 continue;
             };
-            (running.has_spoken, running.has_failed) = (true, event.is_err());
+            (running.has_spoken, running.has_failed) = (true, matches!(event, Err(_) | Ok(WatchEvent::Error(_))));
             let event = event.map_err(|e| translate(&e))?;
             if let Some(change) = self.change(event)? {
                 return Ok(change);

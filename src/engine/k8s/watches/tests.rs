@@ -188,6 +188,19 @@ async fn a_stream_that_never_says_its_list_is_complete_becomes_pages() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_fails_before_its_list_is_complete_is_tried_again() {
+    let status =
+        json!({"kind": "Status", "code": 500, "status": "Failure", "reason": "Internal", "message": "no etcd"});
+    let script = vec![
+        ok(CACHE, broken()),
+        ok(STREAM, [event("ADDED", &map("a", 1)), event("ERROR", &status)].concat()),
+        ok(STREAM, [event("ADDED", &map("a", 1)), list_end(3)].concat()),
+    ];
+    let said = words("v1.35.0", &maps(), script, 9).await;
+    assert_eq!(said, "started a ! the list broke off after 1 objects started a ! no etcd started a listed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_expired_watch_lists_again_without_an_error() {
     let gone = json!({"kind": "Status", "code": 410, "status": "Failure", "reason": "Expired", "message": "too old"});
     let script = vec![
