@@ -165,7 +165,8 @@ impl Listing {
     }
 
     /// Widens columns to what the window and a sample of all rows show; they never shrink by themselves,
-    /// so that the table stands still while rows come and go.
+    /// so that the table stands still while rows come and go. Only a column of messages gives its place
+    /// back once all rows are in sight and none has a message any more.
     pub(super) fn measure(&mut self, height: usize, now: UnixSeconds) {
         let keys = self.shown_columns();
         let fresh = self.widths.is_empty();
@@ -182,6 +183,13 @@ impl Listing {
                 let known = widths.entry(key.clone()).or_default();
                 *known = (*known).max(needed);
             }
+        }
+        if self.rows().len() <= height {
+            let rows = || (0..self.rows().len()).filter_map(|at| self.rows().get(at));
+            widths.retain(|key, _| {
+                let is_silent = || rows().all(|(row, slot)| self.text_of(key, row, slot, now).0.is_empty());
+                !(matches!(key, SortKey::Column(name) if is_message(name)) && is_silent())
+            });
         }
         self.widths = widths;
     }

@@ -113,6 +113,22 @@ fn the_fleet_in_all_sizes() {
 }
 
 #[test]
+fn a_reason_that_is_over_gives_its_place_back() {
+    let at = |state: ClusterState| Fleet::default().cluster("eu-west", state).cluster("us-east", ClusterState::Live);
+    let why = "the connection was closed during the handshake, and nobody knows why that happened".into();
+    let since = UnixSeconds(NOW.0 - 120);
+    let mut app = App::new(setup((120, 20), None));
+    let mut heading = |fleet: Fleet| {
+        app.update(Msg::Snapshot(fleet.snapshot()));
+        let screen = text(draw(&app, (120, 20)).backend().buffer());
+        screen.lines().nth(1).unwrap_or_default().to_owned()
+    };
+    assert!(heading(at(ClusterState::Live)).contains("SOURCE"));
+    assert!(!heading(at(ClusterState::Unreachable { why, since })).contains("SOURCE"));
+    assert!(heading(at(ClusterState::Live)).contains("SOURCE"));
+}
+
+#[test]
 fn the_pods_in_all_sizes() {
     let quiet = Fleet::default().cluster("eu-west", ClusterState::Live).rows(
         VIEW,
