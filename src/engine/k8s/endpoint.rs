@@ -105,6 +105,13 @@ impl Endpoint {
             label: label.into(),
         }
     }
+
+    /// Whether any of its certificates and credentials is a file, which may change.
+    pub(crate) fn has_files(&self) -> bool {
+        let user = &self.user;
+        let materials = [&self.ca, &user.token, &user.client_certificate, &user.client_key];
+        materials.into_iter().flatten().any(|material| matches!(material, Material::File(_)))
+    }
 }
 
 /// The endpoints of the present inventory, by cluster. Written by the inventory, read by the connector.

@@ -6,23 +6,46 @@ use crate::model::text::{Text, clean};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::Instant;
 
-/// How long a file's content counts as current. Kubelet rotates a pod's token well ahead of its end.
+/// How long a file's content counts as current, whatever its stamp says: not every disk tells of every change.
 const FRESH: Duration = Duration::from_secs(20);
+
+/// How often it is looked whether a file is another one, or was written.
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
 
 /// No certificate bundle is larger; a device or a mistaken path is not read to its end.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 type Content = Arc<Vec<u8>>;
 
+/// What tells one state of a file from another. Of what a path leads to in the end: a kubelet puts a whole folder in the
+/// place of another by one link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    file: (u64, u64),
+    bytes: u64,
+    /// Seconds and nanoseconds of the last writing, and of the last change of whatever kind.
+    written: (i64, i64),
+    changed: (i64, i64),
+}
+
+#[derive(Clone)]
+struct Known {
+    content: Content,
+    read: Instant,
+    looked: Instant,
+    stamp: Option<Stamp>,
+}
+
 /// The files of one endpoint.
 #[derive(Default)]
-pub(crate) struct Files(Mutex<BTreeMap<PathBuf, (Instant, Content)>>);
+pub(crate) struct Files(Mutex<BTreeMap<PathBuf, Known>>);
 
 // Contents are secrets.
 impl std::fmt::Debug for Files {
@@ -40,19 +63,23 @@ impl Files {
             Material::File(path) => path,
         };
         let known = self.0.lock().get(path).cloned();
-        if let Some((at, content)) = &known
-            && at.elapsed() < FRESH
+        if let Some(known) = &known
+            && self.is_current(path, known).await
         {
-            return Ok(Arc::clone(content));
+            return Ok(Arc::clone(&known.content));
         }
-        match (load(path).await, known) {
-            (Ok(bytes), known) => {
+        // Before it is read: what is written meanwhile is seen the next time.
+        let stamp = stamp(path).await;
+        match (load(path).await, known.map(|known| known.content)) {
+            (Ok(bytes), old) => {
                 // An unchanged file stays the same value.
-                let content = known.map(|(_, old)| old).filter(|old| **old == bytes).unwrap_or_else(|| Arc::new(bytes));
-                self.0.lock().insert(path.clone(), (Instant::now(), Arc::clone(&content)));
+                let content = old.filter(|old| **old == bytes).unwrap_or_else(|| Arc::new(bytes));
+                let now = Instant::now();
+                let known = Known { content: Arc::clone(&content), read: now, looked: now, stamp };
+                self.0.lock().insert(path.clone(), known);
                 Ok(content)
             }
-            (Err(_), Some((_, content))) => Ok(content),
+            (Err(_), Some(content)) => Ok(content),
             (Err(why), None) => {
                 let text = format!("{what}: cannot read {}: {why}", clean(&path.display().to_string()));
                 Err(ClusterError::AuthNeeded(Text::from(text)))
@@ -60,13 +87,39 @@ impl Files {
         }
     }
 
+    /// Looks at the file's stamp, at most once in [`LOOK`].
+    async fn is_current(&self, path: &Path, known: &Known) -> bool {
+        if known.read.elapsed() >= FRESH {
+            return false;
+        }
+        if known.looked.elapsed() < LOOK {
+            return true;
+        }
+        let same = stamp(path).await == known.stamp;
+        if let (true, Some(known)) = (same, self.0.lock().get_mut(path)) {
+            known.looked = Instant::now();
+        }
+        same
+    }
+
     /// Makes the next read look at the files again.
     pub(crate) fn forget(&self) {
         let old = Instant::now().checked_sub(FRESH);
-        for (at, _) in self.0.lock().values_mut() {
-            *at = old.unwrap_or(*at);
+        for known in self.0.lock().values_mut() {
+            known.read = old.unwrap_or(known.read);
         }
     }
+}
+
+/// `None` where there is no such file.
+async fn stamp(path: &Path) -> Option<Stamp> {
+    let found = tokio::fs::metadata(path).await.ok()?;
+    Some(Stamp {
+        file: (found.dev(), found.ino()),
+        bytes: found.len(),
+        written: (found.mtime(), found.mtime_nsec()),
+        changed: (found.ctime(), found.ctime_nsec()),
+    })
 }
 
 async fn load(path: &Path) -> Result<Vec<u8>, String> {
@@ -83,24 +136,67 @@ async fn load(path: &Path) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
 
+    async fn read(files: &Files, path: &Path) -> String {
+        let read = files.read(&Material::File(path.to_owned()), "token").await;
+        String::from_utf8(read.unwrap().to_vec()).unwrap()
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_rotated_file_is_seen_within_a_minute_and_a_vanished_one_serves_on() {
+    async fn a_rotated_file_is_seen_within_a_second_and_a_vanished_one_serves_on() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
+        let (path, files) = (folder.path().join("token"), Files::default());
         std::fs::write(&path, "one").unwrap();
-        let (files, material) = (Files::default(), Material::File(path.clone()));
-        let read = async || String::from_utf8(files.read(&material, "token").await.unwrap().to_vec()).unwrap();
-        assert_eq!(read().await, "one");
-        std::fs::write(&path, "two").unwrap();
-        assert_eq!(read().await, "one");
-        tokio::time::advance(Duration::from_secs(59)).await;
-        assert_eq!(read().await, "two");
+        assert_eq!(read(&files, &path).await, "one");
+        std::fs::write(&path, "another").unwrap();
+        assert_eq!(read(&files, &path).await, "one", "it is not looked at more often");
+        tokio::time::advance(LOOK).await;
+        assert_eq!(read(&files, &path).await, "another");
         std::fs::write(&path, "three").unwrap();
         files.forget();
-        assert_eq!(read().await, "three");
+        assert_eq!(read(&files, &path).await, "three");
         std::fs::remove_file(&path).unwrap();
-        files.forget();
-        assert_eq!(read().await, "three");
+        for _ in 0..3 {
+            tokio::time::advance(LOOK).await;
+            assert_eq!(read(&files, &path).await, "three");
+        }
+        std::fs::write(&path, "four").unwrap();
+        tokio::time::advance(LOOK).await;
+        assert_eq!(read(&files, &path).await, "four", "it came back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_folder_that_takes_the_place_of_another_is_seen_within_a_second() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, files) = (folder.path().join("token"), Files::default());
+        // As a kubelet does it: the file leads through a link that is replaced in one step.
+        let put = |generation: &str, text: &str| {
+            std::fs::create_dir(folder.path().join(generation)).unwrap();
+            std::fs::write(folder.path().join(generation).join("token"), text).unwrap();
+            symlink(generation, folder.path().join("..data_tmp")).unwrap();
+            std::fs::rename(folder.path().join("..data_tmp"), folder.path().join("..data")).unwrap();
+        };
+        put("..1", "one");
+        symlink("..data/token", &path).unwrap();
+        assert_eq!(read(&files, &path).await, "one");
+        put("..2", "two");
+        tokio::time::advance(LOOK).await;
+        assert_eq!(read(&files, &path).await, "two");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_that_no_stamp_tells_of_is_seen_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, files) = (folder.path().join("token"), Files::default());
+        std::fs::write(&path, "one").unwrap();
+        assert_eq!(read(&files, &path).await, "one");
+        std::fs::write(&path, "two").unwrap();
+        let now = stamp(&path).await;
+        files.0.lock().get_mut(&path).unwrap().stamp = now;
+        tokio::time::advance(LOOK).await;
+        assert_eq!(read(&files, &path).await, "one");
+        tokio::time::advance(FRESH).await;
+        assert_eq!(read(&files, &path).await, "two");
     }
 
     #[tokio::test]

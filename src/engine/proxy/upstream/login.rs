@@ -2,9 +2,10 @@
 
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::client::headers;
+use crate::engine::k8s::credentials::files::LOOK;
 use crate::engine::k8s::credentials::plugin::Plugins;
 use crate::engine::k8s::credentials::{Credentials, Grant};
-use crate::engine::k8s::endpoint::{Endpoint, Material, User};
+use crate::engine::k8s::endpoint::{Endpoint, User};
 use crate::engine::proxy::config::Mode;
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
@@ -12,13 +13,13 @@ use arc_swap::ArcSwapOption;
 use http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// How often files are looked at.
+/// How often files are looked at that no request asks for; those of a server in use are looked at each second.
 const FILES_EVERY: Duration = Duration::from_secs(20);
 /// How often a plugin's answer is looked at: it is replaced a minute, or a tenth of its life, before its end.
 const PLUGIN_EVERY: Duration = Duration::from_secs(5);
@@ -38,6 +39,9 @@ pub(super) struct Login {
     changed: Notify,
     /// How often to look; `None`: nothing in it can change.
     every: Option<Duration>,
+    /// A request has asked for them since the last look, or they are not looked at for requests.
+    used: AtomicBool,
+    wanted: Notify,
     /// Held by the one that renews.
     renewing: tokio::sync::Mutex<Option<Instant>>,
     /// `as` of the kubeconfig.
@@ -60,6 +64,8 @@ impl Login {
         Ok(Self {
             impersonation: headers::impersonation(&endpoint.user.impersonate)?,
             every: every(&endpoint),
+            used: AtomicBool::new(true),
+            wanted: Notify::new(),
             credentials: Credentials::new(endpoint, Arc::clone(plugins)),
             current: ArcSwapOption::empty(),
             failed: Mutex::default(),
@@ -77,7 +83,7 @@ impl Login {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if let Some(grant) = self.now() {
+            if let Some(grant) = self.present() {
                 return Ok(grant);
             }
             if let Some(error) = self.failed.lock().clone() {
@@ -89,13 +95,20 @@ impl Login {
         }
     }
 
-    /// As they are, if there are any.
+    /// As they are, if there are any. Files are looked at soon after, in the background.
     pub(super) fn now(&self) -> Option<Arc<Grant>> {
+        if !self.used.load(Ordering::Relaxed) && !self.used.swap(true, Ordering::Relaxed) {
+            self.wanted.notify_one();
+        }
+        self.present()
+    }
+
+    fn present(&self) -> Option<Arc<Grant>> {
         self.current.load_full()
     }
 
-    /// Keeps them current until told to stop; `changed` hears of each new grant.
-    pub(super) async fn keep(&self, stop: &CancellationToken, changed: impl Fn(&Grant)) {
+    /// Keeps them current until told to stop. `changed` hears of each new grant, and may refuse it while there is another.
+    pub(super) async fn keep(&self, stop: &CancellationToken, changed: impl Fn(&Grant) -> Result<(), ClusterError>) {
         loop {
             let pause = match self.credentials.grant().await {
                 Ok(grant) => {
@@ -103,9 +116,7 @@ impl Login {
                     self.every
                 }
                 Err(error) => {
-                    self.refused.fetch_add(1, Ordering::Relaxed);
-                    *self.failed.lock() = Some(error);
-                    self.changed.notify_waiters();
+                    self.failed(error);
                     Some(FAILED_EVERY)
                 }
             };
@@ -114,8 +125,22 @@ impl Login {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause.mul_f64(0.9 + fastrand::f64() / 5.0)) => {}
+                () = self.wanted(), if self.credentials.endpoint().has_files() => {}
             }
         }
+    }
+
+    /// Waits until a request asks for them, and a while has passed since the last look.
+    async fn wanted(&self) {
+        tokio::time::sleep(LOOK).await;
+        self.used.store(false, Ordering::Relaxed);
+        self.wanted.notified().await;
+    }
+
+    fn failed(&self, error: ClusterError) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        *self.failed.lock() = Some(error);
+        self.changed.notify_waiters();
     }
 
     /// After a 401 for `rejected`: other credentials, if there are any. One renewal for all who ask.
@@ -123,14 +148,14 @@ impl Login {
         &self,
         rejected: &Arc<Grant>,
         until: Instant,
-        changed: impl Fn(&Grant),
+        changed: impl Fn(&Grant) -> Result<(), ClusterError>,
     ) -> Option<Arc<Grant>> {
         if !self.replaces {
             return None;
         }
         let until = until.min(Instant::now() + RENEWAL_MAX);
         let mut renewed = timeout_at(until, self.renewing.lock()).await.ok()?;
-        let present = self.now()?;
+        let present = self.present()?;
         if !Arc::ptr_eq(&present, rejected) {
             // Somebody renewed them meanwhile.
             return Some(present);
@@ -140,16 +165,22 @@ impl Login {
         }
         *renewed = Some(Instant::now());
         let newer = timeout_at(until, self.credentials.renew(rejected)).await.ok()?.ok()??;
-        Some(self.accept(newer, &changed))
+        Some(self.accept(newer, &changed)).filter(|accepted| !Arc::ptr_eq(accepted, rejected))
     }
 
-    fn accept(&self, grant: Grant, changed: &impl Fn(&Grant)) -> Arc<Grant> {
-        self.failed.lock().take();
-        if let Some(present) = self.now().filter(|present| present.is_same(&grant)) {
+    fn accept(&self, grant: Grant, changed: &impl Fn(&Grant) -> Result<(), ClusterError>) -> Arc<Grant> {
+        let present = self.present();
+        if let Some(present) = present.as_ref().filter(|present| present.is_same(&grant)) {
+            self.failed.lock().take();
+            return Arc::clone(present);
+        }
+        // A certificate may have been replaced, and its key not yet: those before serve on until they fit.
+        if let (Err(error), Some(present)) = (changed(&grant), present) {
+            self.failed(error);
             return present;
         }
+        self.failed.lock().take();
         self.refreshed.fetch_add(1, Ordering::Relaxed);
-        changed(&grant);
         let grant = Arc::new(grant);
         self.current.store(Some(Arc::clone(&grant)));
         self.changed.notify_waiters();
@@ -178,10 +209,7 @@ impl Login {
 
 /// How often what an endpoint names can change.
 fn every(endpoint: &Endpoint) -> Option<Duration> {
-    let user = &endpoint.user;
-    let materials = [&endpoint.ca, &user.token, &user.client_certificate, &user.client_key];
-    let files = materials.into_iter().flatten().any(|m| matches!(m, Material::File(_)));
-    match (user.exec.is_some(), files) {
+    match (endpoint.user.exec.is_some(), endpoint.has_files()) {
         (true, _) => Some(PLUGIN_EVERY),
         (false, true) => Some(FILES_EVERY),
         (false, false) => None,

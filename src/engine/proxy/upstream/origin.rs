@@ -123,22 +123,30 @@ impl Origin {
         }
     }
 
-    /// New credentials: other certificates mean other connections, another token goes out with the next request.
-    pub(super) fn rewire(&self, grant: &Grant) {
+    /// New credentials: other certificates mean other connections, another token goes out with the next request. An error
+    /// where no connection can be made with them; what there was is kept then.
+    pub(super) fn rewire(&self, grant: &Grant) -> Result<(), ClusterError> {
         let present = self.wired.load_full();
         if present.as_ref().is_some_and(|w| Arc::ptr_eq(&w.trust, &grant.trust)) {
-            return;
+            return Ok(());
         }
-        self.wire(Arc::clone(&grant.trust));
+        self.wire(Arc::clone(&grant.trust))
     }
 
-    fn wire(&self, trust: Arc<Trust>) {
+    fn wire(&self, trust: Arc<Trust>) -> Result<(), ClusterError> {
         let severed = self.severed.lock().clone();
         let pool = Dialler::new(&self.place, &trust, &self.observed).map(|dialler| Pool::new(dialler, severed));
+        let failed = pool.as_ref().err().cloned();
+        if let Some(error) = &failed
+            && self.wired.load().as_ref().is_some_and(|present| present.pool.is_ok())
+        {
+            return Err(error.clone());
+        }
         let old = self.wired.swap(Some(Arc::new(Wired { trust, pool })));
         if let Some(Ok(old)) = old.as_ref().map(|w| &w.pool) {
             old.retire();
         }
+        failed.map_or(Ok(()), Err)
     }
 
     /// Its connections under the present credentials.
@@ -157,7 +165,8 @@ impl Origin {
     pub(super) fn sever(&self, parent: &CancellationToken) {
         let old = std::mem::replace(&mut *self.severed.lock(), parent.child_token());
         if let Some(wired) = self.wired.load_full() {
-            self.wire(Arc::clone(&wired.trust));
+            // What made connections before makes them again.
+            let _same = self.wire(Arc::clone(&wired.trust));
         }
         old.cancel();
     }

@@ -1,6 +1,7 @@
 //! Credentials that change, end, or are not accepted.
 
 use super::*;
+use crate::proxy::script::Asked;
 use http::header::AUTHORIZATION;
 use quarterdeck::engine::k8s::endpoint::{Material, User};
 use quarterdeck::engine::proxy::config::Mode;
@@ -81,6 +82,60 @@ async fn a_rotated_certificate_means_new_connections() {
     assert_ne!(first.connection, last.connection);
     assert_eq!(script.watching(), 1, "a watch lives through it");
     drop(held);
+}
+
+/// Asks until an answer is as wanted; each one must be good.
+async fn until_asked(script: &Script, member: &Member, what: &str, so: impl Fn(&Asked) -> bool) {
+    let asking = async {
+        loop {
+            assert_eq!(fetch(member, "/api").await.expect("an answer").0, 200);
+            if script.asked().last().is_some_and(&so) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // Less than files are looked at that nobody asks for.
+    tokio::time::timeout(Duration::from_secs(10), asking).await.expect(what);
+}
+
+#[tokio::test]
+async fn a_rotated_token_goes_out_soon_and_no_request_is_refused_for_it() {
+    let script = Script::start("rotating").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    std::fs::write(&path, "one").expect("written");
+    let user = User { token: Some(Material::File(path.clone())), ..User::default() };
+    let (_keep, member) = member(cluster([Endpoint { user, ..script.endpoint() }]));
+    assert_eq!(fetch(&member, "/api").await.expect("an answer").0, 200);
+    // As a kubelet does it: in one step.
+    std::fs::write(folder.path().join("new"), "two").expect("written");
+    std::fs::rename(folder.path().join("new"), &path).expect("in its place");
+    until_asked(&script, &member, "the new token", |asked| asked.header("authorization") == "Bearer two").await;
+    assert_eq!(member.counts().retried_login, 0);
+}
+
+#[tokio::test]
+async fn a_certificate_whose_key_has_not_come_yet_changes_nothing() {
+    let script = Script::with("certificates", |k| k.asks_certificate = true).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (certificate, key) = (folder.path().join("crt"), folder.path().join("key"));
+    let (first, second) = (script.client("first"), script.client("second"));
+    std::fs::write(&certificate, first.0).expect("written");
+    std::fs::write(&key, first.1).expect("written");
+    let user = User {
+        client_certificate: Some(Material::File(certificate.clone())),
+        client_key: Some(Material::File(key.clone())),
+        ..User::default()
+    };
+    let (_keep, member) = member(cluster([Endpoint { user, ..script.endpoint() }]));
+    assert_eq!(fetch(&member, "/api").await.expect("an answer").0, 200);
+    std::fs::write(&certificate, second.0).expect("written");
+    until_asked(&script, &member, "it is seen", |_| member.facts().credential.is_some()).await;
+    assert_eq!(script.asked().last().and_then(|asked| asked.client.clone()).as_deref(), Some("first"));
+    std::fs::write(&key, second.1).expect("written");
+    until_asked(&script, &member, "the new one", |asked| asked.client.as_deref() == Some("second")).await;
+    assert_eq!(member.facts().credential, None);
 }
 
 #[tokio::test]
