@@ -24,6 +24,9 @@ use serde_json::{Value, json};
 
 use crate::Test;
 use crate::rig::{ControlPlane, Options, Outcome};
+use custom::create_customs;
+
+mod custom;
 
 pub(crate) const TESTS: &[Test] = &[
     ("cells_equal_the_servers_own", cells_equal_the_servers_own),
@@ -62,6 +65,8 @@ const KINDS: &[(&str, &str, &str, bool)] = &[
     ("coordination.k8s.io/v1", "Lease", "leases", true),
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false),
     ("example.org/v1", "Widget", "widgets", true),
+    ("example.org/v1", "Gadget", "gadgets", true),
+    ("example.org/v1", "Sprocket", "sprockets", true),
 ];
 
 /// One entry of `objects.yaml`.
@@ -144,62 +149,6 @@ async fn create(client: &Client, entry: Entry) -> Outcome {
     }
     if entry.delete {
         send(client, Request::delete(&path).body(Vec::new())?).await?;
-    }
-    Ok(())
-}
-
-/// A definition with a column of every type, and objects of it.
-fn widgets() -> (Value, Vec<Value>) {
-    let columns = json!([
-        { "name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status" },
-        { "name": "Count", "type": "integer", "jsonPath": ".spec.count" },
-        { "name": "Ratio", "type": "number", "jsonPath": ".spec.ratio" },
-        { "name": "On", "type": "boolean", "jsonPath": ".spec.on" },
-        { "name": "First", "type": "string", "jsonPath": ".spec.list[0].name" },
-        { "name": "All", "type": "string", "jsonPath": ".spec.list[*].name" },
-        { "name": "Map", "type": "string", "jsonPath": ".spec.map", "priority": 1 },
-        { "name": "Dotted", "type": "string", "jsonPath": ".metadata.annotations.example\\.org/a" },
-        { "name": "Expires", "type": "date", "jsonPath": ".spec.expires" },
-        { "name": "Wrong", "type": "integer", "jsonPath": ".spec.list[0].name" },
-        { "name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp" }
-    ]);
-    let definition = json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": { "name": "widgets.example.org" },
-        "spec": { "group": "example.org", "scope": "Namespaced",
-            "names": { "plural": "widgets", "singular": "widget", "kind": "Widget" },
-            "versions": [{ "name": "v1", "served": true, "storage": true, "additionalPrinterColumns": columns,
-                "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } } }] } });
-    let widget = |name: &str, rest: Value| {
-        let mut object = rest;
-        object["apiVersion"] = json!("example.org/v1");
-        object["kind"] = json!("Widget");
-        object["metadata"]["name"] = json!(name);
-        object
-    };
-    let full = json!({ "metadata": { "annotations": { "example.org/a": "dotted" } },
-        "spec": { "count": 7, "ratio": 0.25, "on": true, "list": [{ "x": 1 }, { "name": "two" }, { "name": "three" }],
-            "map": { "b": [1, 2], "a": "x" }, "expires": "2026-01-01T00:00:00Z" },
-        "status": { "conditions": [{ "type": "Synced", "status": "False" }, { "type": "Ready", "status": "True" }] } });
-    let odd = json!({ "spec": { "count": "seven", "ratio": 3, "on": "yes", "list": [{ "name": "one" }], "map": "text",
-        "expires": "soon" } });
-    (definition, vec![widget("full", full), widget("odd", odd), widget("empty", json!({}))])
-}
-
-/// Whatever can be shown by a fresh definition only once its kind is served.
-async fn create_widgets(client: &Client) -> Outcome {
-    let (definition, objects) = widgets();
-    post(client, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition).await?;
-    let path = "/apis/example.org/v1/namespaces/default/widgets";
-    for object in objects {
-        let mut attempts = 0;
-        while let Err(error) = post(client, path, &object).await {
-            attempts += 1;
-            if attempts > 100 {
-                return Err(error);
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
     }
     Ok(())
 }
@@ -303,7 +252,7 @@ fn cells_equal_the_servers_own() -> Outcome {
                 refused.push(error.to_string());
             }
         }
-        create_widgets(&client).await?;
+        create_customs(&client).await?;
         if !refused.is_empty() {
             return Err(format!("the server refused:\n{}", refused.join("\n")).into());
         }
@@ -368,7 +317,7 @@ fn without_whole_lists(client: &Client) -> Client {
 fn watches_bring_what_a_list_has() -> Outcome {
     let plane = ControlPlane::start(Options::named("watched"))?;
     plane.with_client(async |client| {
-        create_widgets(&client).await?;
+        create_customs(&client).await?;
         let whole = Watches::new(client.clone(), ClusterName::new("a"), 7);
         let [streamed, paged] = ["v1.35.0", "v1.33.0"].map(|version| {
             let watches = Watches::new(without_whole_lists(&client), ClusterName::new("a"), 7);

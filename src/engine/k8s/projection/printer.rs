@@ -18,8 +18,7 @@ const COLUMNS_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Printed {
     pub(super) column: Column,
-    /// `None` for a path we do not understand: its cells stay empty.
-    path: Option<Path>,
+    path: Path,
     form: Form,
 }
 
@@ -70,13 +69,14 @@ struct PrinterColumn<'a> {
 }
 
 impl PrinterColumn<'_> {
-    fn printed(&self) -> Printed {
+    /// `None` for a path that cannot be read.
+    fn printed(&self) -> Option<Printed> {
         let form = FORMS.iter().find(|(name, _)| **name == *self.kind).map_or(Form::Text, |(_, form)| *form);
         let name = clean(&self.name).to_uppercase();
         let column = if self.priority > 0 { Column::wide(&name) } else { Column::new(&name) };
         let right = matches!(form, Form::Integer | Form::Number | Form::Date);
         let column = if right { column.right() } else { column };
-        Printed { column, path: Path::parse(&self.json_path), form }
+        Some(Printed { column, path: Path::parse(&self.json_path)?, form })
     }
 }
 
@@ -86,18 +86,17 @@ pub(super) fn columns(definition: &str, version: &str) -> Result<Vec<Printed>, s
     let stated = definition.spec.versions.iter().find(|v| *v.name == *version);
     let stated: &[PrinterColumn<'_>] = stated.map_or(&[], |v| &v.additional_printer_columns);
     if stated.is_empty() {
-        return Ok(vec![Printed {
-            column: Column::new("AGE").right(),
-            path: Path::parse(".metadata.creationTimestamp"),
-            form: Form::Date,
-        }]);
+        let path = Path::parse(".metadata.creationTimestamp");
+        let age = |path| Printed { column: Column::new("AGE").right(), path, form: Form::Date };
+        return Ok(path.map(age).into_iter().collect());
     }
-    Ok(stated.iter().take(COLUMNS_MAX).map(PrinterColumn::printed).collect())
+    // The server shows the columns up to the first it cannot read.
+    Ok(stated.iter().take(COLUMNS_MAX).map_while(PrinterColumn::printed).collect())
 }
 
 impl Printed {
     fn cell(&self, object: &RawValue) -> Cell {
-        self.path.as_ref().and_then(|path| path.first(object)).map_or(Cell::Empty, |value| self.form.cell(value.get()))
+        self.path.first(object).map_or(Cell::Empty, |value| self.form.cell(value.get()))
     }
 }
 
@@ -108,7 +107,7 @@ impl Form {
             // What a null prints as text is the server's own oddity.
             Self::Text if json == "null" => Cell::text("<no value>"),
             Self::Text if is_text => text(json).map_or(Cell::Empty, |t| Cell::text(&t)),
-            Self::Text => Cell::text(json),
+            Self::Text => Cell::text(&fraction(json).unwrap_or_else(|| json.to_owned())),
             Self::Integer => integer(json).map_or(Cell::Empty, Cell::Int),
             Self::Number => match json.parse() {
                 Ok(whole) => Cell::Int(whole),
@@ -126,9 +125,26 @@ fn text(json: &str) -> Option<Str<'_>> {
     serde_json::from_str(json).ok()
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "a fraction is cut off, as the server does")]
 fn integer(json: &str) -> Option<i64> {
-    let whole = json.split_once('.').map_or(json, |(whole, _)| whole);
-    whole.parse().ok()
+    json.parse().ok().or_else(|| Some(json.parse::<f64>().ok()?.trunc() as i64))
+}
+
+/// A fraction as the server writes one as text: the shortest digits, with an exponent from a million on and below a ten
+/// thousandth; `None` for what is none.
+fn fraction(json: &str) -> Option<String> {
+    if !json.starts_with(|c: char| c == '-' || c.is_ascii_digit()) || json.parse::<i64>().is_ok() {
+        return None;
+    }
+    let number = json.parse::<f64>().ok()?;
+    let short = format!("{number:e}");
+    let (digits, exponent) = short.split_once('e')?;
+    let exponent: i32 = exponent.parse().ok()?;
+    if number != 0.0 && !(-4..6).contains(&exponent) {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return Some(format!("{digits}e{sign}{:02}", exponent.abs()));
+    }
+    Some(number.to_string())
 }
 
 fn date(text: &str) -> Cell {
@@ -235,6 +251,33 @@ mod tests {
         let row = row(&projection, &object);
         assert_eq!(cells(&row), ["True", "7", "0.5", "true", "{\"a\":[1]}", "<invalid>", "", "2m"]);
         assert_eq!(row.health, Health::Healthy);
+    }
+
+    #[test]
+    fn numbers_as_text_read_as_the_server_writes_them() {
+        let projection = definition(&json!([{"name": "N", "type": "string", "jsonPath": ".n"},
+            {"name": "I", "type": "integer", "jsonPath": ".n"}]));
+        for (number, text, whole) in [
+            ("7", "7", "7"),
+            ("1000000", "1000000", "1000000"),
+            ("1234567.5", "1.2345675e+06", "1234567"),
+            ("999999.5", "999999.5", "999999"),
+            ("-0.5", "-0.5", "0"),
+            ("0.00001", "1e-05", "0"),
+            ("1e300", "1e+300", "9223372036854775807"),
+        ] {
+            let mut object = made(json!({}));
+            object["n"] = serde_json::from_str(number).unwrap();
+            let row = projection.row(&ClusterName::new("c"), &object.to_string(), &mut Interner::default()).unwrap();
+            assert_eq!(cells(&row), [text, whole], "{number}");
+        }
+    }
+
+    #[test]
+    fn the_first_column_that_cannot_be_read_is_the_end_of_them() {
+        let column = |name: &str, path: &str| json!({"name": name, "type": "string", "jsonPath": path});
+        let projection = definition(&json!([column("A", ".a"), column("B", ".b["), column("C", ".c")]));
+        assert_eq!(projection.columns().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["A"]);
     }
 
     #[test]

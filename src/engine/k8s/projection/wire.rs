@@ -12,7 +12,7 @@ use std::ops::Deref;
 /// A scalar as text, borrowed where it has no escapes. `null` is the empty text; a number or a
 /// boolean is what it looks like (`maxUnavailable: 1`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Str<'a>(Cow<'a, str>);
+pub(super) struct Str<'a>(pub(super) Cow<'a, str>);
 
 impl<'a> Str<'a> {
     /// The text, or `other` where there is none.
