@@ -19,6 +19,7 @@ mod connection;
 mod console;
 mod control_plane;
 mod hold;
+mod hubs;
 mod oracle;
 mod proxy;
 mod rig;
@@ -36,7 +37,8 @@ type Test = (&'static str, fn() -> Outcome);
 const LONG: &str = "--long";
 
 /// Each file names its own tests.
-const TESTS: &[&[Test]] = &[control_plane::TESTS, connection::TESTS, oracle::TESTS, command::TESTS, console::TESTS];
+const TESTS: &[&[Test]] =
+    &[control_plane::TESTS, connection::TESTS, oracle::TESTS, command::TESTS, console::TESTS, hubs::TESTS];
 
 fn main() -> ExitCode {
     let mut words = env::args().skip(1);
