@@ -23,6 +23,8 @@ mod document;
 mod figure;
 #[path = "console/fleet.rs"]
 mod fleet;
+#[path = "console/inventory.rs"]
+mod inventory;
 #[path = "../tests/live"]
 mod live {
     #![expect(
@@ -73,6 +75,7 @@ const SECTIONS: &[Section<Measure>] = &[
     ("server", "one real API server, 10,000 pods of 11 KB", server::compare),
     ("requests", "requests of an idle console", requests::idle),
     ("get", "without a screen", command::get),
+    ("inventory", "50 ClusterProfiles on a real hub", inventory::hub),
 ];
 
 fn main() -> ExitCode {

@@ -51,8 +51,8 @@ impl Home {
         Ok(Self { folder, environment })
     }
 
-    fn inventory(&self, flags: Flags) -> Outcome<(FleetInventory, Endpoints)> {
-        let config = load(&flags, &self.environment)?.config;
+    fn inventory(&self, flags: &Flags) -> Outcome<(FleetInventory, Endpoints)> {
+        let config = load(flags, &self.environment)?.config;
         let endpoints = Endpoints::default();
         Ok((FleetInventory::new(Arc::new(config), Arc::clone(&self.environment), endpoints.clone()), endpoints))
     }
@@ -145,7 +145,7 @@ fn every_kind_is_listed_and_followed() -> Outcome {
         create(&plane, kind, kind.first)?;
     }
     let home = Home::of(&plane)?;
-    let (inventory, _) = home.inventory(Flags { hubs: vec!["hub".to_owned()], ..Flags::default() })?;
+    let (inventory, _) = home.inventory(&Flags { hubs: vec!["hub".to_owned()], ..Flags::default() })?;
     wait(async {
         let mut listings = inventory.entries(false);
         let all = |l: &Listing| l.pending.is_empty() && KINDS.iter().all(|kind| entry(l, kind, kind.first).is_some());
@@ -219,7 +219,7 @@ fn member_becomes_live() -> Outcome {
     let file = home.folder.path().join("providers.json");
     std::fs::write(&file, providers.to_string())?;
     let flags = Flags { hubs: vec!["hub".to_owned()], provider_file: Some(file), ..Flags::default() };
-    let (inventory, endpoints) = home.inventory(flags)?;
+    let (inventory, endpoints) = home.inventory(&flags)?;
     wait(async {
         let plugins = Plugins::new(Launcher::Through(env!("CARGO_BIN_EXE_qd").into()), Terminal::Taken);
         let surroundings = Surroundings { environment: Arc::clone(&home.environment), plugins };

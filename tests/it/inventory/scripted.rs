@@ -90,6 +90,11 @@ impl Hub {
         self.script.changes.receiver_count() > 0
     }
 
+    /// All that was asked, by path.
+    pub(super) fn requests(&self) -> Vec<String> {
+        self.script.asked.lock().clone()
+    }
+
     /// How often somebody asked from the beginning.
     pub(super) fn asked(&self) -> usize {
         self.script.asked.lock().iter().filter(|path| path.as_str() == "/apis").count()

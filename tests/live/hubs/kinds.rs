@@ -3,6 +3,8 @@
 //! ClusterProfile is upstream's `v1alpha1` field by field; of the others the fields we read have a schema, and the rest is
 //! kept as it is.
 
+#![expect(clippy::needless_pass_by_value, reason = "a schema is built from the inside out")]
+
 use quarterdeck::engine::clock;
 use serde_json::{Value, json};
 
