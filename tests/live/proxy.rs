@@ -16,6 +16,7 @@ mod informer;
 mod kubectl;
 mod parsing;
 mod reads;
+mod rotation;
 mod routes;
 pub(crate) mod serving;
 mod sessions;
@@ -35,6 +36,7 @@ pub(crate) const TESTS: &[&[Test]] = &[
     routes::TESTS,
     informer::TESTS,
     storms::TESTS,
+    rotation::TESTS,
     failures::TESTS,
     crowd::TESTS,
 ];

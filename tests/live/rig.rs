@@ -188,6 +188,18 @@ impl ControlPlane {
         self.authority.client(user, group)
     }
 
+    /// Puts another serving certificate, of the same authority, in the place of the API server's. It is read at its start,
+    /// and within a minute while it runs.
+    pub(crate) fn renew_serving_certificate(&self) -> Outcome {
+        let Pair { certificate, key } = self.authority.server()?;
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let beside = self.folder.join(format!("{name}.new"));
+            fs::write(&beside, text)?;
+            fs::rename(&beside, self.folder.join(name))?;
+        }
+        Ok(())
+    }
+
     /// What the API server was asked so far, oldest first: `audit.k8s.io/v1` events of requests that were answered.
     pub(crate) fn audit(&self) -> Outcome<Vec<Value>> {
         let log = fs::read_to_string(self.folder.join("audit.log"))?;
