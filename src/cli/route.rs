@@ -4,6 +4,7 @@ pub mod config;
 pub mod lint;
 pub mod parse;
 pub mod source;
+mod standing;
 pub mod test;
 
 use super::run::Settings;

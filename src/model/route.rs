@@ -178,6 +178,9 @@ pub struct Explanation {
     pub cluster: Option<Text>,
     /// One line: which conditions held, how the cluster was chosen, or why it is refused.
     pub why: Text,
+    /// Whose word on the clusters' health was taken, where that is a question: of a command, in its first request.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub health: Text,
     /// What would be tried next were the cluster, then the rule, not there; at most [`NEXT_MAX`].
     pub next: Vec<Candidate>,
     /// The conditions of the rule that holds.

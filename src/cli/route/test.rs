@@ -1,6 +1,7 @@
 //! `qd route test`: which way a request would go, or those of a kubectl command, and why.
 
 use super::source;
+use super::standing::Known;
 use crate::cli::get::write;
 use crate::cli::run::Settings;
 use crate::cli::{Cli, RouteOutput, RouteTestArgs, RouteTestCommand};
@@ -9,11 +10,11 @@ use crate::engine::clock;
 use crate::engine::proxy::caller::{Caller, Means};
 use crate::engine::proxy::config::{Action, Balance, ProxyConfig};
 use crate::engine::proxy::rules::RuleTable;
-use crate::engine::proxy::target::{Clusters, Standing, Targets};
+use crate::engine::proxy::target::{Clusters, Targets};
 use crate::engine::proxy::tester::{self, Ground, Question, kubectl};
 use crate::error::{ErrorKind, UserError};
 use crate::model::route::{Candidate, Checked, Explanation};
-use crate::model::text::Text;
+use crate::model::text::{Text, clean};
 use crate::report::document::json_text;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -30,13 +31,17 @@ pub(in crate::cli) async fn run(args: &RouteTestArgs, cli: &Cli, settings: &Sett
     }
     let table = RuleTable::compile(&config).map_err(|why| UserError::new(ErrorKind::Config, why))?;
     let targets = Targets::new(clock::seed());
-    let free = |cluster: usize| config.clusters.get(cluster).map_or(0, |cluster| cluster.capacity);
-    // Nobody was asked, so all are taken to be well.
-    let standing = |cluster: usize| Standing { routable: true, takes_new: true, load: 0, free: free(cluster) };
+    let known = match args.at {
+        None => Known::asked(&config, loader.state()).await,
+        // How clusters are now says nothing of then.
+        Some(_) => Known::assumed(&config, "at another time"),
+    };
+    let standing = |cluster: usize| known.of(cluster);
     let clusters = Clusters { config: &config, standing: &standing, now: args.at.unwrap_or_else(clock::now) };
     let ground = Ground { table: &table, targets: &targets, clusters };
     let mut explained = explained(args, &ground, &caller(args, &config, settings), &settings.environment)?;
-    by_what_runs(&config, &mut explained);
+    by_what_runs(&config, known.whole, &mut explained);
+    explained.health = Text::from(clean(&known.said));
     let text = match args.output {
         RouteOutput::Text => {
             std::iter::once(&explained).chain(&explained.further).map(lines).collect::<Vec<_>>().join("\n")
@@ -91,15 +96,17 @@ fn explained(
     Ok(tester::explain(ground, &question))
 }
 
-/// Some choices hang on what a running proxy has seen, and none was asked.
-fn by_what_runs(config: &ProxyConfig, explained: &mut Explanation) {
+/// Some choices hang on what a running proxy has seen; its load it tells.
+fn by_what_runs(config: &ProxyConfig, has_load: bool, explained: &mut Explanation) {
     let all = std::iter::once(&*explained).chain(&explained.further);
     let decides = all.filter_map(|one| config.rules.iter().find(|rule| Some(&*rule.name) == one.rule.as_deref()));
     let goes_by = decides.filter_map(|rule| match &rule.action {
         Action::Route { targets, balance: Balance::RoundRobin } if targets.len() > 1 => {
             Some((rule, "whose turn it is"))
         }
-        Action::Route { targets, balance: Balance::LeastLoaded | Balance::MostFree } if targets.len() > 1 => {
+        Action::Route { targets, balance: Balance::LeastLoaded | Balance::MostFree }
+            if targets.len() > 1 && !has_load =>
+        {
             Some((rule, "the load of its clusters"))
         }
         Action::Route { targets, .. } if targets.len() > 1 && rule.stateless => {
@@ -129,6 +136,9 @@ fn lines(one: &Explanation) -> String {
     one.conditions.iter().for_each(|checked| line("when", &self::checked(checked)));
     line("cluster", one.cluster.as_deref().unwrap_or("none: refused"));
     line("why", &one.why);
+    if !one.health.is_empty() {
+        line("health", &one.health);
+    }
     one.next.iter().for_each(|next| line("then", &candidate(next)));
     for passed in &one.passed {
         line("not", &format!("{}  {}: {}", passed.rule, passed.place, checked(&passed.failed)));

@@ -109,6 +109,7 @@ pub fn explain(ground: &Ground<'_>, question: &Question<'_>) -> Explanation {
         place: rule.map(|rule| Text::from(clean(&rule.place))).unwrap_or_default(),
         cluster: cluster.map(|cluster| name(config, cluster)),
         why: Text::from(clean(&why)),
+        health: Text::default(),
         next: tested.next(place, rule),
         conditions: rule.iter().flat_map(|rule| &rule.conditions).map(|c| words::checked(c, &asked)).collect(),
         passed: before.iter().take(PASSED_MAX).filter_map(|rule| passed(rule, &asked)).collect(),

@@ -23,7 +23,7 @@ mod upgrade;
 
 pub use failure::Stage;
 pub use lease::Lease;
-pub use member::{Call, Counts, Failed, Member, Sent};
+pub use member::{CAPACITY, Call, Counts, Failed, Member, Sent};
 pub use upgrade::{Tunnel, Upgraded};
 
 use crate::engine::k8s::client::Surroundings;

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Requests an API server takes at once where nobody said: kube-apiserver's own default for those that do not change anything.
-const CAPACITY: u32 = 400;
+pub const CAPACITY: u32 = 400;
 /// API servers of one cluster that can be told apart while sending again.
 const TRIED_MAX: usize = 64;
 

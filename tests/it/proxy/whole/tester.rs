@@ -1,7 +1,9 @@
 //! What the tester says is what happens.
 
 use super::*;
+use crate::fleet::Home;
 use http::header::WARNING;
+use quarterdeck::model::route::Fence;
 
 const RULES: &str = "
 home: alpha
@@ -64,4 +66,38 @@ async fn what_the_tester_says_happens() {
     }
     let command = whole.admin.explain("kubectl apply -f x.yaml").await.expect_err("no files are read");
     assert!(format!("{command:?}").contains("qd route test"), "{command:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_takes_the_word_of_the_proxy_that_runs() {
+    const EITHER: &str = "
+home: alpha
+clusters:
+- ALPHA
+- BETA
+rules:
+- name: either
+  conditions: [{type: namespace, value: web}]
+  actions: {targetClusters: [alpha, beta], loadBalancing: weighted}
+";
+    let (alpha, beta) = (Script::start("alpha").await, Script::start("beta").await);
+    let whole = Whole::start(EITHER, &[&alpha, &beta]).await;
+    let home = Home::empty();
+    let path = |name: &str| whole.folder.path().join(name).display().to_string();
+    let tested = |state: &str, more: &[&str]| {
+        let (routing, state) = (path("routing.yaml"), path(state));
+        let words = ["route", "test", "--proxy-config", &routing, "--state-dir", &state, "-o", "json"];
+        home.run(&[&words, more, &["GET", "/api/v1/namespaces/web/pods"]].concat()).json()
+    };
+    let alone = tested("elsewhere", &[]);
+    assert_eq!(alone["health"], "no proxy runs here: every cluster is taken to be well");
+    let chosen = alone["cluster"].as_str().expect("one of them").to_owned();
+    assert_eq!(tested("state", &[])["cluster"], *chosen);
+    whole.admin.fence(&chosen, Fence::Fenced).await.expect("it is fenced");
+    let told = tested("state", &[]);
+    let at = format!("of the proxy that runs here ({}, pid {})", whole.admin.address(), std::process::id());
+    assert_eq!((&told["health"], told["cluster"] == *chosen), (&at.into(), false), "{told:#}");
+    assert_eq!(tested("elsewhere", &[])["cluster"], *chosen);
+    let then = tested("state", &["--at", "2030-01-01T00:00:00Z"]);
+    assert_eq!(then["health"], "at another time: every cluster is taken to be well");
 }
