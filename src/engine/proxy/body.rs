@@ -1,8 +1,33 @@
 //! Bodies on their way through: of requests to a cluster, and of its answers.
 
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+mod arriving;
+mod upload;
+
+pub use arriving::{Arriving, Streamed};
+pub(super) use upload::Upload;
+
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+/// Why a body broke off. The cause of an HTTP/2 stream is to be found in the chain: whoever passes the body on gives it as
+/// the reason of its own reset.
+#[derive(Debug, thiserror::Error)]
+pub enum Broke {
+    #[error("{0}")]
+    Hyper(#[from] hyper::Error),
+    #[error("{0}")]
+    H2(#[from] h2::Error),
+}
+
+impl Broke {
+    /// How the other side's stream is reset for it; who is gone without a word has cancelled.
+    fn reason(&self) -> h2::Reason {
+        let causes = std::iter::successors(Some(self as &dyn std::error::Error), |e| e.source());
+        let told = causes.take(8).find_map(|e| e.downcast_ref::<h2::Error>()?.reason());
+        told.unwrap_or(h2::Reason::CANCEL)
+    }
+}
 
 /// A body that goes out. Frames and trailers pass untouched.
 #[derive(Debug)]
@@ -10,12 +35,12 @@ pub enum Outgoing {
     Empty,
     /// All of it is here, so it can be sent again. At most 64 KiB should be read ahead for that.
     Whole(Bytes),
-    /// As the caller sends it: goes out once.
-    Stream(Incoming),
+    /// As it comes in: goes out once.
+    Stream(Arriving),
     /// Its beginning was read already.
     Begun {
         read: Bytes,
-        rest: Incoming,
+        rest: Arriving,
     },
 }
 
@@ -32,7 +57,7 @@ impl Outgoing {
 
 impl Body for Outgoing {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broke;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = self.get_mut();

@@ -1,13 +1,14 @@
 //! Many small writes of one turn as one. An HTTP/2 connection writes each frame of data by itself, which costs each a TLS
 //! record and a system call; and it is woken by each request, so that it would have a turn for each of them.
 
-use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 /// What may wait for the end of a turn; a TLS record holds as much.
 const ROOM: usize = 16 * 1024;
@@ -23,6 +24,10 @@ pub(super) struct Outlet<I>(Arc<Mutex<Buffered<I>>>);
 
 struct Buffered<I> {
     io: I,
+    /// How often something was handed to it; counted before it is.
+    writes: Arc<AtomicU64>,
+    /// When something was last read, if somebody wants to know.
+    heard: Option<Instant>,
     waiting: Vec<u8>,
     /// So much of it went out already.
     gone: usize,
@@ -31,15 +36,18 @@ struct Buffered<I> {
 }
 
 /// Both ends of a stream.
-pub(super) fn gather<I>(io: I) -> (TokioIo<Gathering<I>>, Outlet<I>) {
-    let held = Arc::new(Mutex::new(Buffered { io, waiting: Vec::new(), gone: 0, failed: None }));
-    (TokioIo::new(Gathering(Arc::clone(&held))), Outlet(held))
+pub(super) fn gather<I>(io: I) -> (Gathering<I>, Outlet<I>) {
+    let writes = Arc::default();
+    let held = Buffered { io, writes, heard: None, waiting: Vec::new(), gone: 0, failed: None };
+    let held = Arc::new(Mutex::new(held));
+    (Gathering(Arc::clone(&held)), Outlet(held))
 }
 
 impl<I: AsyncWrite + Unpin> Buffered<I> {
     /// Hands on what waits, as far as it is taken.
     fn push(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.waiting.get(self.gone..).filter(|rest| !rest.is_empty()) {
+            self.writes.fetch_add(1, Ordering::Release);
             match ready!(Pin::new(&mut self.io).poll_write(cx, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 taken => self.gone += taken,
@@ -63,7 +71,15 @@ impl<I: AsyncWrite + Unpin> Buffered<I> {
 
 impl<I: AsyncRead + Unpin> AsyncRead for Gathering<I> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.lock().io).poll_read(cx, buf)
+        let mut held = self.0.lock();
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut held.io).poll_read(cx, buf))?;
+        if let Some(heard) = &mut held.heard
+            && buf.filled().len() > before
+        {
+            *heard = Instant::now();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -84,6 +100,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Gathering<I> {
             ready!(held.push(cx))?;
             if more > ROOM {
                 // Much at once gains nothing from another copy.
+                held.writes.fetch_add(1, Ordering::Release);
                 return Pin::new(&mut held.io).poll_write_vectored(cx, bufs);
             }
         }
@@ -113,24 +130,17 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Gathering<I> {
 /// A connection's task: lets all others that are ready go first, has its turn, and lets out what it wrote.
 pub(super) struct Turns<F, I> {
     connection: Pin<Box<F>>,
-    outlet: Option<Outlet<I>>,
+    outlet: Outlet<I>,
     has_waited: bool,
 }
 
 impl<F: Future, I> Turns<F, I> {
     pub(super) fn new(connection: F, outlet: Outlet<I>) -> Self {
-        Self { connection: Box::pin(connection), outlet: Some(outlet), has_waited: false }
+        Self { connection: Box::pin(connection), outlet, has_waited: false }
     }
 
     pub(super) fn connection(&mut self) -> Pin<&mut F> {
         self.connection.as_mut()
-    }
-}
-
-impl<F: Future> Turns<F, tokio::io::Empty> {
-    /// For a task that writes nothing itself.
-    pub(super) fn without_outlet(connection: F) -> Self {
-        Self { connection: Box::pin(connection), outlet: None, has_waited: false }
     }
 }
 
@@ -145,12 +155,34 @@ impl<F: Future, I: AsyncWrite + Unpin> Future for Turns<F, I> {
             return Poll::Pending;
         }
         let polled = self.connection.as_mut().poll(cx);
-        if polled.is_pending()
-            && let Some(outlet) = &self.outlet
-        {
-            outlet.let_out(cx);
+        if polled.is_pending() {
+            self.outlet.let_out(cx);
         }
         polled
+    }
+}
+
+/// Knows how long the other side has been silent.
+pub(super) struct Ear<I>(Arc<Mutex<Buffered<I>>>);
+
+impl<I> Ear<I> {
+    /// When something last came; the beginning counts.
+    pub(super) fn heard(&self) -> Instant {
+        *self.0.lock().heard.get_or_insert_with(Instant::now)
+    }
+}
+
+impl<I> Outlet<I> {
+    /// Counts how often something was handed to the stream. While the count stands still, nothing goes out.
+    pub(super) fn writes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.0.lock().writes)
+    }
+
+    /// Listens from now on.
+    pub(super) fn ear(&self) -> Ear<I> {
+        let ear = Ear(Arc::clone(&self.0));
+        ear.heard();
+        ear
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) struct Asked {
     pub(super) uri: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    pub(super) trailers: HeaderMap,
     pub(super) h2: bool,
     /// Which connection it came on, counted from 1.
     pub(super) connection: u32,
@@ -60,11 +61,14 @@ pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Bytes,
+    /// Over HTTP/2.
+    pub(super) trailers: HeaderMap,
 }
 
 impl Reply {
     pub(super) fn new(status: u16, body: impl Into<Bytes>) -> Self {
-        Self { status, headers: vec![("content-type", "application/json".to_owned())], body: body.into() }
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { status, headers, body: body.into(), trailers: HeaderMap::new() }
     }
 
     pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -100,6 +104,8 @@ pub(super) struct Knobs {
     pub(super) goaway_below: u32,
     /// Before each head.
     pub(super) slow_head: Duration,
+    /// Over HTTP/2, what becomes of the bodies of requests.
+    pub(super) bodies: Bodies,
     /// New connections are handled by hand: what they get for their first head; then they echo.
     pub(super) raw: Option<Bytes>,
     /// New connections are accepted, and never speak.
@@ -122,11 +128,25 @@ impl Default for Knobs {
             goaway_after: None,
             goaway_below: 0,
             slow_head: Duration::ZERO,
+            bodies: Bodies::First,
             raw: None,
             mute: false,
             answer: None,
         }
     }
+}
+
+/// How the body of a request fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bodies {
+    /// Read, then answered.
+    First,
+    /// Not read for the time being.
+    Held,
+    /// Answered, and then left.
+    Left,
+    /// Answered, and then read.
+    Last,
 }
 
 /// What one request comes to.
@@ -153,6 +173,8 @@ struct Inner {
     /// Watches held open, and those whose client went away.
     watching: AtomicU32,
     gone: AtomicU32,
+    /// Why clients reset their streams before the answer.
+    resets: Mutex<Vec<::h2::Reason>>,
     /// Something above has changed.
     changed: Notify,
     events: broadcast::Sender<Bytes>,
@@ -193,6 +215,7 @@ impl Script {
             open: AtomicU32::new(0),
             watching: AtomicU32::new(0),
             gone: AtomicU32::new(0),
+            resets: Mutex::default(),
             changed: Notify::new(),
             events: broadcast::channel(64).0,
             end: watch::channel(0).0,
@@ -232,6 +255,7 @@ impl Script {
 
     pub(super) fn turn(&self, turn: impl FnOnce(&mut Knobs)) {
         turn(&mut self.inner.knobs.lock());
+        self.inner.changed();
     }
 
     /// A GOAWAY on every HTTP/2 connection; streams go on.
@@ -271,6 +295,10 @@ impl Script {
     /// Watches whose client went away.
     pub(super) fn gone(&self) -> u32 {
         self.inner.gone.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn resets(&self) -> Vec<::h2::Reason> {
+        self.inner.resets.lock().clone()
     }
 
     /// Waits until it is so.
@@ -326,6 +354,11 @@ pub(super) fn inline(text: &str) -> Material {
 impl Inner {
     fn changed(&self) {
         self.changed.notify_waiters();
+    }
+
+    fn reset(&self, reason: ::h2::Reason) {
+        self.resets.lock().push(reason);
+        self.changed();
     }
 
     /// Decides about one request, and remembers it.
@@ -454,12 +487,13 @@ struct About {
 }
 
 impl About {
-    fn asked(&self, parts: http::request::Parts, body: Bytes) -> Asked {
+    fn asked(&self, parts: http::request::Parts, body: Bytes, trailers: HeaderMap) -> Asked {
         Asked {
             uri: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
             method: parts.method,
             headers: parts.headers,
             body,
+            trailers,
             h2: self.h2,
             connection: self.number,
             client: self.client.clone(),

@@ -1,10 +1,10 @@
 //! The body of an answer, and what is done when it ends: by its last byte, by an error, or because nobody wants more.
 
-use crate::engine::proxy::body::Outgoing;
+use crate::engine::proxy::body::{Arriving, Broke, Outgoing};
 use crate::engine::proxy::refusal::Refusal;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -22,7 +22,7 @@ pub struct Answer {
 enum Kind {
     Plain(Outgoing),
     /// Ends early where the cancellation says so and nothing is waiting: a watch that its client takes up again.
-    Watch(Incoming, Pin<Box<WaitForCancellationFutureOwned>>),
+    Watch(Arriving, Pin<Box<WaitForCancellationFutureOwned>>),
 }
 
 /// What waits for the end of an answer.
@@ -40,17 +40,17 @@ impl Answer {
         Outgoing::Whole(bytes.into()).into()
     }
 
-    pub(super) fn stream(body: Incoming) -> Self {
+    pub(super) fn stream(body: Arriving) -> Self {
         Outgoing::Stream(body).into()
     }
 
     /// The rest of what was begun to be read.
-    pub(super) fn begun(read: Bytes, rest: Incoming) -> Self {
+    pub(super) fn begun(read: Bytes, rest: Arriving) -> Self {
         Outgoing::Begun { read, rest }.into()
     }
 
     /// A stream that may end as soon as `ending` is cancelled.
-    pub(super) fn watch(body: Incoming, ending: &CancellationToken) -> Self {
+    pub(super) fn watch(body: Arriving, ending: &CancellationToken) -> Self {
         let ending = Box::pin(ending.clone().cancelled_owned());
         Self { kind: Kind::Watch(body, ending), end: None, sent: 0 }
     }
@@ -71,7 +71,7 @@ impl From<Outgoing> for Answer {
 
 impl Body for Answer {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broke;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = self.get_mut();

@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::turn::Turn;
+use crate::engine::proxy::body::{Arriving, Broke};
 use crate::engine::proxy::cache::{BODY_MAX, Kept, Key, Look, is_known, may_keep};
 use crate::engine::proxy::config::Mode;
 use crate::engine::proxy::edge::{self, headers::AUDIT_ID};
@@ -11,7 +12,7 @@ use http::header::{CONTENT_LENGTH, DATE, ETAG, IF_NONE_MATCH};
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::{Body as _, Bytes};
 use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 
@@ -27,7 +28,7 @@ pub(super) struct Keeping {
 enum Read {
     Whole(Bytes),
     /// It is longer than is kept.
-    Begun(Bytes, Incoming),
+    Begun(Bytes, Arriving),
 }
 
 impl Turn<'_> {
@@ -61,7 +62,7 @@ impl Turn<'_> {
         &self,
         keeping: Keeping,
         head: Parts,
-        body: Incoming,
+        body: Arriving,
     ) -> Result<Response<Answer>, Refusal> {
         if let Some(kept) = keeping.known.filter(|_| head.status == StatusCode::NOT_MODIFIED) {
             self.carry.cache.renew(&keeping.key, Instant::now());
@@ -105,7 +106,7 @@ impl Turn<'_> {
     }
 }
 
-async fn read(mut body: Incoming) -> Result<Read, hyper::Error> {
+async fn read(mut body: Arriving) -> Result<Read, Broke> {
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {

@@ -143,7 +143,7 @@ impl Turn<'_> {
                 let bytes = Box::pin(self.whole(body, BODY_BYTES_MAX)).await?;
                 Ok((Outgoing::Whole(bytes), None))
             }
-            Some(_) | None => Ok((Outgoing::Stream(body), None)),
+            Some(_) | None => Ok((Outgoing::Stream(body.into()), None)),
         }
     }
 

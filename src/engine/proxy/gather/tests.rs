@@ -15,7 +15,7 @@ async fn pieces(mut far: DuplexStream, room: usize) -> (usize, Vec<u8>) {
     (count, all)
 }
 
-fn spawned<W>(near: DuplexStream, work: impl FnOnce(TokioIo<Gathering<DuplexStream>>) -> W) -> Turns<W, DuplexStream>
+fn spawned<W>(near: DuplexStream, work: impl FnOnce(Gathering<DuplexStream>) -> W) -> Turns<W, DuplexStream>
 where
     W: Future,
 {
@@ -26,8 +26,7 @@ where
 #[tokio::test]
 async fn what_one_turn_writes_goes_out_together_and_whole() {
     let (near, far) = duplex(1024 * 1024);
-    let turns = spawned(near, |io| async move {
-        let mut io = io.into_inner();
+    let turns = spawned(near, |mut io| async move {
         for _ in 0..100 {
             io.write_all(b"0123456789").await.unwrap();
             io.flush().await.unwrap();
@@ -46,8 +45,7 @@ async fn what_one_turn_writes_goes_out_together_and_whole() {
 #[tokio::test]
 async fn a_slow_reader_and_large_pieces_lose_nothing() {
     let (near, far) = duplex(1000);
-    let turns = spawned(near, |io| async move {
-        let mut io = io.into_inner();
+    let turns = spawned(near, |mut io| async move {
         for round in 0..20_u8 {
             for size in [1, 300, ROOM - 1, ROOM, ROOM + 1, 50_000] {
                 io.write_all(&vec![round; size]).await.unwrap();
@@ -68,8 +66,7 @@ async fn a_slow_reader_and_large_pieces_lose_nothing() {
 async fn a_reader_that_went_is_told_to_the_connection() {
     let (near, far) = duplex(1024);
     drop(far);
-    let turns = spawned(near, |io| async move {
-        let mut io = io.into_inner();
+    let turns = spawned(near, |mut io| async move {
         loop {
             if let Err(error) = io.write_all(b"0123456789").await {
                 return error.kind();
@@ -91,7 +88,7 @@ async fn the_others_that_are_ready_come_first() {
         let order = Arc::clone(&order);
         async move { order.lock().push(name) }
     };
-    let late = tokio::spawn(Turns::without_outlet(note("connection")));
+    let late = tokio::spawn(spawned(duplex(1).0, |_io| note("connection")));
     let others = [tokio::spawn(note("one")), tokio::spawn(note("two"))];
     late.await.unwrap();
     for other in others {

@@ -80,7 +80,7 @@ impl Protocols {
             service_fn(move |request| answer(Arc::clone(&service), request, Arc::clone(&peer), Turn::begin(&place)));
         if is_h2 {
             let (io, outlet) = gather(watched.io);
-            let turns = Turns::new(self.h2.serve_connection(io, answers), outlet);
+            let turns = Turns::new(self.h2.serve_connection(TokioIo::new(io), answers), outlet);
             drop(watched.place);
             attend(turns, |turns| http2::Connection::graceful_shutdown(turns.get_mut().connection()), &line).await;
         } else {

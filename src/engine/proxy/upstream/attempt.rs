@@ -7,13 +7,12 @@ use super::member::Call;
 use super::origin::Origin;
 use super::pool::Slot;
 use crate::engine::k8s::credentials::Grant;
-use crate::engine::proxy::body::Outgoing;
+use crate::engine::proxy::body::{Arriving, Outgoing};
 use crate::engine::proxy::remembered;
 use crate::model::text::Text;
 use http::header::{AUTHORIZATION, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -78,7 +77,7 @@ pub(super) async fn attempt(
     flight: Flight,
     course: &mut Course,
     call: &Call,
-) -> Result<(Response<Incoming>, Lease), Failure> {
+) -> Result<(Response<Arriving>, Lease), Failure> {
     let origin = Arc::clone(&flight.origin);
     let until = call.deadline.unwrap_or_else(|| Instant::now() + PLACE_WAIT);
     let mut grant = login(&origin, until).await?;
@@ -150,7 +149,7 @@ async fn dispatch(
     request: Request<Outgoing>,
     course: &mut Course,
     deadline: Option<Instant>,
-) -> Result<Response<Incoming>, Failure> {
+) -> Result<Response<Arriving>, Failure> {
     let Some(slot) = lease.slot.as_mut() else {
         return Err(super::h1::lost());
     };

@@ -3,7 +3,6 @@
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::client::errors;
 use crate::model::text::Text;
-use std::error::Error as _;
 
 /// How far a request had come when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,41 +54,40 @@ impl Failure {
         Self { stage: Stage::Written, cause, shared: false }
     }
 
-    /// Reads an error of a connection that was being made, or carried no request of ours alone.
+    /// Reads an error of HTTP/1.1. `returned` says that the connection handed the request back.
     pub(super) fn of(error: &hyper::Error, returned: bool) -> Self {
-        Self::of_request(error, returned, true)
-    }
-
-    /// Reads an error that a request met. `returned` says that the connection handed it back, `bare` that it has no body.
-    pub(super) fn of_request(error: &hyper::Error, returned: bool, bare: bool) -> Self {
-        let why = || Text::from(errors::translate_any(error).to_string());
+        let why = Text::from(errors::translate_any(error).to_string());
         if returned {
-            return Self::unsent(Cause::Broken(why()));
-        }
-        if let Some(h2) = h2_error(error) {
-            let refused = h2.is_reset() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
-            // A GOAWAY that comes while hyper opens the stream fails it too, though the head may go out. The server then
-            // misses the body; a request without one it may carry out.
-            if h2.is_remote() && (refused || (h2.is_go_away() && !bare)) {
-                return Self { stage: Stage::Unprocessed, cause: Cause::Broken(why()), shared: false };
-            }
-            // Neither received nor found by the protocol: it was our side that reset the stream.
-            if h2.is_reset() && !h2.is_remote() && !h2.is_library() {
-                return Self::written(Cause::Caller);
-            }
+            return Self::unsent(Cause::Broken(why));
         }
         let cause = if error.is_user() || error.is_body_write_aborted() {
             Cause::Caller
         } else if error.is_parse() {
-            Cause::Malformed(why())
+            Cause::Malformed(why)
         } else {
-            Cause::Broken(why())
+            Cause::Broken(why)
         };
-        let alone = h2_error(error).is_some_and(h2::Error::is_reset);
-        Self { shared: !alone && matches!(cause, Cause::Broken(_)), ..Self::written(cause) }
+        Self { shared: matches!(cause, Cause::Broken(_)), ..Self::written(cause) }
     }
-}
 
-fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
-    std::iter::successors(error.source(), |&e| e.source()).take(8).find_map(|e| e.downcast_ref())
+    /// Reads an error of an HTTP/2 connection that took no request, or not this one.
+    pub(super) fn unopened(error: &h2::Error) -> Self {
+        Self::unsent(Cause::Broken(Text::from(errors::translate_any(error).to_string())))
+    }
+
+    /// Reads an error that a request on an HTTP/2 stream met; `bare` says that it has no body.
+    pub(super) fn of_stream(error: &h2::Error, bare: bool) -> Self {
+        let why = || Text::from(errors::translate_any(error).to_string());
+        let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        // A server says which streams it never looked at. It then misses a body; a request without one was whole when its
+        // head was written, and a server that miscounts may have carried it out.
+        if error.is_remote() && (refused || (error.is_go_away() && !bare)) {
+            return Self { stage: Stage::Unprocessed, cause: Cause::Broken(why()), shared: false };
+        }
+        // Neither received nor found by the protocol: it was our side that reset the stream.
+        if error.is_reset() && !error.is_remote() && !error.is_library() {
+            return Self::written(Cause::Caller);
+        }
+        Self { shared: !error.is_reset(), ..Self::written(Cause::Broken(why())) }
+    }
 }

@@ -30,6 +30,7 @@ impl Gate {
 
 /// A connection's task. However it ends, the gate is shut first.
 pub(super) struct Gated<C> {
+    /// Gone only while this is dropped.
     connection: Option<C>,
     gate: Arc<Gate>,
 }
@@ -38,11 +39,6 @@ impl<C> Gated<C> {
     pub(super) fn new(connection: C) -> (Self, Arc<Gate>) {
         let gate = Arc::new(Gate::default());
         (Self { connection: Some(connection), gate: Arc::clone(&gate) }, gate)
-    }
-
-    /// Gone only while this is dropped.
-    pub(super) fn connection(&self) -> Option<&C> {
-        self.connection.as_ref()
     }
 }
 

@@ -1,11 +1,13 @@
 //! One HTTP/1.1 connection: one request at a time, kept for the next while the server keeps it.
 
 use super::failure::{Cause, Failure};
-use super::gate::{Gate, Gated, Open};
+use super::gate::{Gate, Gated};
 use super::pool::Pool;
 use crate::engine::k8s::client::connector::Socket;
 use crate::engine::proxy::body::Outgoing;
 use crate::model::text::Text;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
@@ -52,9 +54,20 @@ impl Single {
         Ok(Self { sender, gate, seat, since: Instant::now() })
     }
 
-    /// To send on while the second is held; `None` when the connection has ended.
-    pub(super) fn sender(&mut self) -> Option<(&mut http1::SendRequest<Outgoing>, Open<'_>)> {
-        self.gate.enter().map(|open| (&mut self.sender, open))
+    /// Sends one request; a failure hands it back where none of it was written.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, (Failure, Option<Request<Outgoing>>)> {
+        let Some(open) = self.gate.enter() else {
+            return Err((lost(), Some(request)));
+        };
+        let sent = self.sender.try_send_request(request);
+        drop(open);
+        sent.await.map_err(|mut error| {
+            let returned = error.take_message();
+            (Failure::of(error.error(), returned.is_some()), returned)
+        })
     }
 
     /// Its answer has ended, or nobody wants the rest of it: keeps it if it can serve again.

@@ -1,20 +1,24 @@
 //! One HTTP/2 connection whose streams are counted: the 101st request never waits behind a hundred watches.
 
 use super::failure::{Cause, Failure};
-use super::gate::{Gate, Gated, Open};
 use crate::engine::k8s::client::CONNECT_TIMEOUT;
 use crate::engine::k8s::client::connector::Socket;
-use crate::engine::proxy::body::Outgoing;
-use crate::engine::proxy::gather::{Outlet, Turns, gather};
+use crate::engine::proxy::body::{Arriving, Outgoing, Streamed, Upload};
+use crate::engine::proxy::gather::{Ear, Gathering, Turns, gather};
 use crate::model::text::Text;
-use hyper::client::conn::http2;
-use hyper_util::rt::TokioTimer;
-use parking_lot::Mutex;
+use futures::FutureExt as _;
+use h2::client::{Connection, SendRequest};
+use h2::{Ping, PingPong};
+use http::header::{CONTENT_LENGTH, Entry, HeaderValue};
+use http::{Method, Request, Response};
+use hyper::body::{Body as _, Bytes};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Streams we put on one connection, however many the server allows: kube-apiserver allows 100.
@@ -30,16 +34,15 @@ const PING_AFTER: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Streams we gave up whose late frames are still expected; a hundred callers may go at once.
 const RESET_STREAMS_MAX: usize = 1024;
-/// How often a new connection looks whether the server's SETTINGS are there.
-const SETTINGS_POLL: Duration = Duration::from_millis(1);
+/// Of a body that goes out, what a stream takes before the server has room for it.
+const SEND_BUFFER: usize = 1024 * 1024;
 
 /// A connection and the streams taken on it.
 pub(super) struct Line {
-    sender: http2::SendRequest<Outgoing>,
-    gate: Arc<Gate>,
+    sender: SendRequest<Bytes>,
+    told: Arc<Told>,
+    writes: Arc<AtomicU64>,
     streams: AtomicU32,
-    /// What the server allows at present.
-    allowed: Arc<AtomicU32>,
     /// No new streams; those there are go on.
     retired: AtomicBool,
     /// Its loss was told.
@@ -50,57 +53,48 @@ pub(super) struct Line {
     pub(super) quiet: AtomicU32,
 }
 
+/// What the connection's task tells.
+#[derive(Default)]
+struct Told {
+    /// Streams that the server allows at present; 0 before its SETTINGS.
+    allowed: AtomicU32,
+    ended: AtomicBool,
+}
+
 impl Line {
     /// Speaks HTTP/2 on a fresh connection and waits for the server's SETTINGS, so that its limit is known
     /// before the first request. `severed` cuts it.
     pub(super) async fn open(io: Socket, severed: &CancellationToken, ends: Instant) -> Result<Arc<Self>, Failure> {
         let (io, outlet) = gather(io);
-        let tasks = Tasks { severed: severed.clone(), outlet: Arc::new(Mutex::new(Some(outlet))) };
-        let (sender, connection) = http2::Builder::new(tasks)
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .adaptive_window(false)
-            .max_header_list_size(HEADER_BYTES_MAX)
-            .keep_alive_interval(PING_AFTER)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .keep_alive_while_idle(true)
-            .max_concurrent_reset_streams(RESET_STREAMS_MAX)
-            .max_local_error_reset_streams(None)
-            // Nothing may be opened before the SETTINGS are there; 0 tells that they are not.
-            .initial_max_send_streams(0)
-            .handshake(io)
-            .await
-            .map_err(|e| Failure::of(&e, true))?;
-        let until = Instant::now() + CONNECT_TIMEOUT;
-        while connection.current_max_send_streams() == 0 {
-            if sender.is_closed() || Instant::now() >= until {
-                let why = "the server did not begin to speak HTTP/2 on a new connection";
-                return Err(Failure::unsent(Cause::Broken(Text::new(why))));
-            }
-            tokio::time::sleep(SETTINGS_POLL).await;
-        }
-        let allowed = Arc::new(AtomicU32::new(count(connection.current_max_send_streams())));
-        let shown = Arc::clone(&allowed);
-        let (mut gated, gate) = Gated::new(connection);
-        tokio::spawn(async move {
-            // Each request wakes this, so the limit is at most one request old.
-            let end = std::future::poll_fn(|cx| {
-                let polled = Pin::new(&mut gated).poll(cx);
-                if let Some(connection) = gated.connection() {
-                    shown.store(count(connection.current_max_send_streams()), Ordering::Relaxed);
-                }
-                polled
-            });
-            if let Err(error) = Turns::without_outlet(end).await {
-                tracing::debug!(%error, "a connection to a cluster ended");
-            }
+        let (ear, writes) = (outlet.ear(), outlet.writes());
+        let (sender, mut connection) = builder().handshake(io).await.map_err(|e| Failure::unopened(&e))?;
+        let pings = connection.ping_pong();
+        let told = Arc::new(Told::default());
+        let mut turns = Turns::new(Speaking { connection, told: Arc::clone(&told) }, outlet);
+        let begun = poll_fn(|cx| match Pin::new(&mut turns).poll(cx) {
+            Poll::Ready(_) => Poll::Ready(false),
+            Poll::Pending if told.allowed.load(Ordering::Relaxed) > 0 => Poll::Ready(true),
+            Poll::Pending => Poll::Pending,
         });
+        if !timeout(CONNECT_TIMEOUT, begun).await.unwrap_or(false) {
+            let why = "the server did not begin to speak HTTP/2 on a new connection";
+            return Err(Failure::unsent(Cause::Broken(Text::new(why))));
+        }
+        tokio::spawn(severed.clone().run_until_cancelled_owned(async move {
+            let why = tokio::select! {
+                biased;
+                ended = turns => ended.err().map(|e| e.to_string()),
+                () = silence(pings, ear) => Some("no answer to a PING".to_owned()),
+            };
+            if let Some(why) = why {
+                tracing::debug!(why, "a connection to a cluster ended");
+            }
+        }));
         Ok(Arc::new(Self {
             sender,
-            gate,
+            told,
+            writes,
             streams: AtomicU32::new(0),
-            allowed,
             retired: AtomicBool::new(false),
             blamed: AtomicBool::new(false),
             ends,
@@ -108,9 +102,67 @@ impl Line {
         }))
     }
 
+    /// Sends one request on a taken stream; a failure hands it back where none of it was written. Whoever stops to wait
+    /// resets the stream.
+    pub(super) async fn send(
+        &self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Arriving>, (Failure, Option<Request<Outgoing>>)> {
+        let (mut head, body) = request.into_parts();
+        set_length(&mut head, &body);
+        let bare = body.is_end_stream();
+        // What can be sent twice is kept by who sends it.
+        let spare = body.again().is_none().then(|| head.clone());
+        let back = |body| spare.map(|head| Request::from_parts(head, body));
+        let before = self.writes.load(Ordering::Acquire);
+        let (mut answer, mut stream) = match self.sender.clone().send_request(Request::from_parts(head, ()), bare) {
+            Ok(opened) => opened,
+            Err(error) => return Err((self.unopened(&error), back(body))),
+        };
+        let (early, upload) = match body {
+            Outgoing::Empty => (None, None),
+            _ if bare => (None, None),
+            Outgoing::Whole(bytes) => {
+                // It is in memory anyway. A stream that has ended already says so to who waits for the answer.
+                let _refused = stream.send_data(bytes, true);
+                (None, None)
+            }
+            body @ (Outgoing::Stream(_) | Outgoing::Begun { .. }) => {
+                // A connection that has died shows it in its next turn; until then the body is untouched.
+                tokio::task::yield_now().await;
+                match (&mut answer).now_or_never() {
+                    Some(Err(error)) => return Err((self.failure(&error, bare, before), back(body))),
+                    early => (early, Some(Upload::start(body, stream))),
+                }
+            }
+        };
+        let answered = match early {
+            Some(answered) => answered,
+            None => answer.await,
+        };
+        let (head, body) = answered.map_err(|error| (self.failure(&error, bare, before), None))?.into_parts();
+        let body = Streamed::new(body, &head.headers, upload);
+        Ok(Response::from_parts(head, Arriving::Streamed(body)))
+    }
+
+    /// What an error of a stream says; `before` is the count of writes when it was opened.
+    fn failure(&self, error: &h2::Error, bare: bool, before: u64) -> Failure {
+        let connection = error.is_io() || error.is_go_away();
+        if connection && self.writes.load(Ordering::Acquire) == before {
+            return self.unopened(error);
+        }
+        Failure::of_stream(error, bare)
+    }
+
+    /// A GOAWAY, or its end, and nothing of the request was written.
+    fn unopened(&self, error: &h2::Error) -> Failure {
+        self.retire();
+        Failure::unopened(error)
+    }
+
     /// Takes a stream, if there is one for this kind of request.
     pub(super) fn take(&self, long: bool) -> bool {
-        let limit = limit(self.allowed.load(Ordering::Relaxed), long);
+        let limit = limit(self.told.allowed.load(Ordering::Relaxed), long);
         self.is_open()
             && self
                 .streams
@@ -129,12 +181,12 @@ impl Line {
 
     /// Four fifths of it are taken: time for another one.
     pub(super) fn is_filling(&self) -> bool {
-        self.streams() >= limit(self.allowed.load(Ordering::Relaxed), false) * 4 / 5
+        self.streams() >= limit(self.told.allowed.load(Ordering::Relaxed), false) * 4 / 5
     }
 
     /// Takes new streams.
     pub(super) fn is_open(&self) -> bool {
-        !self.retired.load(Ordering::Relaxed) && !self.sender.is_closed()
+        !self.retired.load(Ordering::Relaxed) && !self.told.ended.load(Ordering::Relaxed)
     }
 
     /// From now on no new streams.
@@ -146,10 +198,65 @@ impl Line {
     pub(super) fn blame(&self) -> bool {
         !self.blamed.swap(true, Ordering::Relaxed)
     }
+}
 
-    /// To send on while the second is held; `None` when the connection has ended.
-    pub(super) fn sender(&self) -> Option<(http2::SendRequest<Outgoing>, Open<'_>)> {
-        self.gate.enter().map(|open| (self.sender.clone(), open))
+fn builder() -> h2::client::Builder {
+    let mut builder = h2::client::Builder::new();
+    builder
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(HEADER_BYTES_MAX)
+        .max_send_buffer_size(SEND_BUFFER)
+        .max_concurrent_reset_streams(RESET_STREAMS_MAX)
+        .max_local_error_reset_streams(None)
+        // Nothing may be opened before the SETTINGS are there; 0 tells that they are not.
+        .initial_max_send_streams(0)
+        .enable_push(false);
+    builder
+}
+
+/// The connection; each request wakes it, so what it tells is at most one request old.
+struct Speaking {
+    connection: Connection<Gathering<Socket>, Bytes>,
+    told: Arc<Told>,
+}
+
+impl Future for Speaking {
+    type Output = Result<(), h2::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = Pin::new(&mut self.connection).poll(cx);
+        self.told.allowed.store(count(self.connection.max_concurrent_send_streams()), Ordering::Relaxed);
+        polled
+    }
+}
+
+impl Drop for Speaking {
+    fn drop(&mut self) {
+        self.told.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Ends when the server has been silent for too long, and did not answer when it was asked.
+async fn silence(pings: Option<PingPong>, ear: Ear<Socket>) {
+    let Some(mut pings) = pings else { return };
+    loop {
+        let quiet = ear.heard() + PING_AFTER;
+        if Instant::now() < quiet {
+            tokio::time::sleep_until(quiet).await;
+        } else if !matches!(timeout(PING_TIMEOUT, pings.ping(Ping::opaque())).await, Ok(Ok(_))) {
+            return;
+        }
+    }
+}
+
+/// As servers expect it, where it can be told and is not.
+fn set_length(head: &mut http::request::Parts, body: &Outgoing) {
+    let Some(length) = body.size_hint().exact() else { return };
+    if (length != 0 || matches!(head.method, Method::POST | Method::PUT | Method::PATCH))
+        && let Entry::Vacant(place) = head.headers.entry(CONTENT_LENGTH)
+    {
+        place.insert(HeaderValue::from(length));
     }
 }
 
@@ -162,27 +269,6 @@ fn limit(allowed: u32, long: bool) -> u32 {
     let all = allowed.min(STREAMS_MAX);
     // A server that allows few still needs most of them for watches.
     if long { all - RESERVED.min(all / 4) } else { all }
-}
-
-/// Runs hyper's tasks. The first is the connection itself: cutting it ends all its streams.
-#[derive(Clone)]
-struct Tasks {
-    severed: CancellationToken,
-    /// Of the first task, until it has started.
-    outlet: Arc<Mutex<Option<Outlet<Socket>>>>,
-}
-
-impl<F> hyper::rt::Executor<F> for Tasks
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        if let Some(outlet) = self.outlet.lock().take() {
-            tokio::spawn(self.severed.clone().run_until_cancelled_owned(Turns::new(task, outlet)));
-        } else {
-            tokio::spawn(task);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::lease::{Flight, Lease};
 use super::origin::{Origin, Terms};
 use super::retry::{self, Again, Budget};
 use crate::engine::cluster::ClusterError;
-use crate::engine::proxy::body::Outgoing;
+use crate::engine::proxy::body::{Arriving, Outgoing};
 use crate::engine::proxy::config::{RetrySettings, UpstreamCluster};
 use crate::engine::proxy::refusal::Refusal;
 use crate::engine::proxy::request::Class;
@@ -14,7 +14,6 @@ use crate::engine::proxy::target::Standing;
 use crate::model::route::{EndpointFacts, EndpointHealth, Fence, UpstreamFacts};
 use crate::model::text::Text;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
@@ -39,7 +38,7 @@ pub struct Call {
 /// An answer's head, and the body as it comes.
 #[derive(Debug)]
 pub struct Sent {
-    pub response: Response<Incoming>,
+    pub response: Response<Arriving>,
     /// Which API server, by its place in the configuration.
     pub endpoint: usize,
     /// Sendings in all; 1 where nothing failed.

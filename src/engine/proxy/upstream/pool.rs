@@ -4,10 +4,9 @@ use super::dial::Dialler;
 use super::failure::{Cause, Failure};
 use super::h1::{self, Seat, Single};
 use super::h2::Line;
-use crate::engine::proxy::body::Outgoing;
+use crate::engine::proxy::body::{Arriving, Outgoing};
 use arc_swap::ArcSwap;
 use hyper::Response;
-use hyper::body::{Body as _, Incoming};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -291,35 +290,11 @@ impl Slot {
     pub(super) async fn send(
         &mut self,
         request: http::Request<Outgoing>,
-    ) -> Result<Response<Incoming>, (Failure, Option<http::Request<Outgoing>>)> {
-        let bare = request.body().is_end_stream();
-        let sent = match self {
-            Self::Stream(line) => {
-                let Some((mut sender, open)) = line.sender() else {
-                    return Err((h1::lost(), Some(request)));
-                };
-                let sent = sender.try_send_request(request);
-                drop(open);
-                sent.await
-            }
-            Self::Single(single) => {
-                let Some((sender, open)) = single.sender() else {
-                    return Err((h1::lost(), Some(request)));
-                };
-                let sent = sender.try_send_request(request);
-                drop(open);
-                sent.await
-            }
-        };
-        sent.map_err(|mut error| {
-            let returned = error.take_message();
-            if let Self::Stream(line) = self
-                && returned.is_some()
-            {
-                line.retire();
-            }
-            (Failure::of_request(error.error(), returned.is_some(), bare), returned)
-        })
+    ) -> Result<Response<Arriving>, (Failure, Option<http::Request<Outgoing>>)> {
+        match self {
+            Self::Stream(line) => line.send(request).await,
+            Self::Single(single) => single.send(request).await.map(|response| response.map(Arriving::from)),
+        }
     }
 
     /// Says whether the loss of its connection is news.

@@ -9,13 +9,12 @@ use super::lease::{Flight, Lease};
 use super::member::{Call, Failed, Member, Sent};
 use super::origin::Origin;
 use crate::engine::k8s::credentials::Grant;
-use crate::engine::proxy::body::Outgoing;
+use crate::engine::proxy::body::{Arriving, Outgoing};
 use crate::engine::proxy::refusal::Refusal;
 use crate::model::text::Text;
 use http::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,7 +101,7 @@ impl Member {
 
 enum Asked {
     Switched { response: Response<()>, io: TokioIo<hyper::upgrade::Upgraded>, flight: Flight },
-    Answered { response: Response<Incoming>, lease: Lease },
+    Answered { response: Response<Arriving>, lease: Lease },
 }
 
 /// Asks one API server; after a 401 once more with new credentials.
@@ -141,7 +140,7 @@ async fn ask(origin: &Arc<Origin>, request: &Request<()>, call: &Call, mut fligh
 }
 
 /// The protocol of the 101 is the one that was asked for.
-fn agrees(request: &Request<()>, response: &Response<Incoming>) -> bool {
+fn agrees(request: &Request<()>, response: &Response<Arriving>) -> bool {
     let mut given = response.headers().get_all(UPGRADE).iter();
     match (request.headers().get(UPGRADE), given.next(), given.next()) {
         (Some(asked), Some(given), None) => {
@@ -157,7 +156,7 @@ async fn exchange(
     request: &Request<()>,
     call: &Call,
     grant: &Grant,
-) -> Result<Response<Incoming>, Failure> {
+) -> Result<Response<Arriving>, Failure> {
     let pool = origin.pool()?;
     let dialled = pool.dialler().dial_h1().await.map_err(|e| Failure::unsent(Cause::Dial(e)))?;
     let (mut sender, connection) = h1::builder().handshake(dialled.io).await.map_err(|e| Failure::of(&e, true))?;
@@ -188,7 +187,7 @@ async fn exchange(
             Err(_) => return Err(Failure::written(Cause::Late)),
         },
     };
-    answer.map_err(|mut error| {
+    answer.map(|answer| answer.map(Arriving::from)).map_err(|mut error| {
         let returned = error.take_message().is_some();
         Failure::of(error.error(), returned)
     })

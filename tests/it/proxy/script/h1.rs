@@ -3,7 +3,7 @@
 use super::{About, Count, Inner, Plan, Reply};
 use futures::StreamExt as _;
 use futures::stream;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
@@ -31,7 +31,7 @@ pub(super) async fn serve(stream: TlsStream<TcpStream>, about: About, inner: Arc
 async fn exchange(request: Request<Incoming>, about: About, inner: Arc<Inner>) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    let plan = inner.plan(about.asked(parts, body));
+    let plan = inner.plan(about.asked(parts, body, HeaderMap::new()));
     let slow = inner.knobs.lock().slow_head;
     if !slow.is_zero() {
         tokio::time::sleep(slow).await;

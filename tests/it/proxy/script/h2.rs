@@ -1,9 +1,9 @@
 //! HTTP/2, frame by frame where a knob needs it.
 
-use super::{About, Count, Inner, Plan, Reply};
+use super::{About, Bodies, Count, Inner, Plan, Reply};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use hyper::body::Bytes;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -59,31 +59,47 @@ async fn speak(stream: &mut TlsStream<TcpStream>, about: About, inner: Arc<Inner
 }
 
 async fn exchange(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, about: About, inner: Arc<Inner>) {
-    let (parts, mut body) = request.into_parts();
-    let mut whole = Vec::new();
-    while let Some(data) = body.data().await {
-        // A request whose body breaks off is not carried out.
-        let Ok(data) = data else { return };
-        drop(body.flow_control().release_capacity(data.len()));
-        whole.extend_from_slice(&data);
+    let (parts, body) = request.into_parts();
+    let bodies = inner.knobs.lock().bodies;
+    let early = matches!(bodies, Bodies::Left | Bodies::Last) && !body.is_end_stream();
+    if early {
+        let head = head(&Reply::new(200, "early"));
+        let Ok(mut stream) = respond.send_response(head, false) else { return };
+        drop(stream.send_data(Bytes::from_static(b"early"), true));
+        if bodies == Bodies::Left {
+            return;
+        }
     }
-    let plan = inner.plan(about.asked(parts, whole.into()));
+    // A request whose body breaks off is not carried out.
+    let Some((body, trailers)) = read(body, &inner).await else { return };
+    let plan = inner.plan(about.asked(parts, body, trailers));
+    if early {
+        return;
+    }
     let slow = inner.knobs.lock().slow_head;
     if !slow.is_zero() {
         tokio::select! {
             () = tokio::time::sleep(slow) => {}
-            _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
+            reset = poll_fn(|cx| respond.poll_reset(cx)) => {
+                if let Ok(reason) = reset {
+                    inner.reset(reason);
+                }
+                return;
+            }
         }
     }
     match plan {
         Plan::Refuse => respond.send_reset(Reason::REFUSED_STREAM),
         Plan::Vanish => respond.send_reset(Reason::INTERNAL_ERROR),
         Plan::Reply(reply) => {
-            let body = reply.body.clone();
-            if let Ok(mut stream) = respond.send_response(head(&reply), body.is_empty())
-                && !body.is_empty()
-            {
-                drop(stream.send_data(body, true));
+            let (body, trailers) = (reply.body.clone(), reply.trailers.clone());
+            let is_over = body.is_empty() && trailers.is_empty();
+            let Ok(mut stream) = respond.send_response(head(&reply), is_over) else { return };
+            if !body.is_empty() {
+                drop(stream.send_data(body, trailers.is_empty()));
+            }
+            if !trailers.is_empty() {
+                drop(stream.send_trailers(trailers));
             }
         }
         Plan::CutBody => {
@@ -101,6 +117,29 @@ async fn exchange(request: Request<RecvStream>, mut respond: SendResponse<Bytes>
             }
         }
     }
+}
+
+/// A body as far as it comes, and its trailers.
+async fn read(mut body: RecvStream, inner: &Inner) -> Option<(Bytes, HeaderMap)> {
+    while !body.is_end_stream() && inner.knobs.lock().bodies == Bodies::Held {
+        let changed = inner.changed.notified();
+        drop(timeout(super::AGAIN, changed).await);
+    }
+    let mut whole = Vec::new();
+    while let Some(data) = body.data().await {
+        match data {
+            Ok(data) => {
+                drop(body.flow_control().release_capacity(data.len()));
+                whole.extend_from_slice(&data);
+            }
+            Err(broke) => {
+                broke.reason().into_iter().for_each(|reason| inner.reset(reason));
+                return None;
+            }
+        }
+    }
+    let trailers = body.trailers().await.ok()?.unwrap_or_default();
+    Some((whole.into(), trailers))
 }
 
 async fn watch(mut stream: SendStream<Bytes>, inner: Arc<Inner>) {

@@ -1,0 +1,95 @@
+//! A body as it comes in: from a caller, or from a cluster.
+
+use super::{Broke, Upload};
+use h2::RecvStream;
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// A body that is read as far as it is passed on.
+#[derive(Debug)]
+pub enum Arriving {
+    /// Of a connection that hyper speaks on.
+    Hyper(Incoming),
+    /// Of a stream of an HTTP/2 connection of ours.
+    Streamed(Streamed),
+}
+
+impl From<Incoming> for Arriving {
+    fn from(body: Incoming) -> Self {
+        Self::Hyper(body)
+    }
+}
+
+impl Body for Arriving {
+    type Data = Bytes;
+    type Error = Broke;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broke>>> {
+        match self.get_mut() {
+            Self::Hyper(body) => Pin::new(body).poll_frame(cx).map_err(Broke::Hyper),
+            Self::Streamed(body) => body.poll_frame(cx).map_err(Broke::H2),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Hyper(body) => body.is_end_stream(),
+            Self::Streamed(body) => body.stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Hyper(body) => body.size_hint(),
+            Self::Streamed(body) => body.left.map(SizeHint::with_exact).unwrap_or_default(),
+        }
+    }
+}
+
+/// What a cluster answers on one stream. Dropped before its end, it takes the stream with it.
+#[derive(Debug)]
+pub struct Streamed {
+    stream: RecvStream,
+    /// The bytes still to come, where the head told.
+    left: Option<u64>,
+    /// No more data; trailers may follow.
+    data_ended: bool,
+    /// The request's own body, if it is still on its way.
+    upload: Option<Upload>,
+}
+
+impl Streamed {
+    pub(in crate::engine::proxy) fn new(stream: RecvStream, head: &HeaderMap, upload: Option<Upload>) -> Self {
+        let told = head.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let left = told.or_else(|| stream.is_end_stream().then_some(0));
+        Self { stream, left, data_ended: false, upload }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        if !self.data_ended {
+            if let Some(data) = ready!(self.stream.poll_data(cx)?) {
+                // It goes on from here, so the server may send as much again; where it has ended, it will not.
+                let _ended = self.stream.flow_control().release_capacity(data.len());
+                self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
+            self.data_ended = true;
+        }
+        let trailers = ready!(self.stream.poll_trailers(cx)?);
+        Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+    }
+}
+
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        if let Some(upload) = self.upload.take()
+            && self.stream.is_end_stream()
+        {
+            // A server may answer before it has read everything, and read on.
+            upload.goes_on();
+        }
+    }
+}
