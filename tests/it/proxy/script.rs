@@ -173,6 +173,8 @@ struct Inner {
     /// Watches held open, and those whose client went away.
     watching: AtomicU32,
     gone: AtomicU32,
+    /// Bodies of requests, over HTTP/2, of which something came.
+    begun: AtomicU32,
     /// Why clients reset their streams before the answer.
     resets: Mutex<Vec<::h2::Reason>>,
     /// Something above has changed.
@@ -215,6 +217,7 @@ impl Script {
             open: AtomicU32::new(0),
             watching: AtomicU32::new(0),
             gone: AtomicU32::new(0),
+            begun: AtomicU32::new(0),
             resets: Mutex::default(),
             changed: Notify::new(),
             events: broadcast::channel(64).0,
@@ -295,6 +298,10 @@ impl Script {
     /// Watches whose client went away.
     pub(super) fn gone(&self) -> u32 {
         self.inner.gone.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn begun(&self) -> u32 {
+        self.inner.begun.load(Ordering::SeqCst)
     }
 
     pub(super) fn resets(&self) -> Vec<::h2::Reason> {

@@ -130,6 +130,10 @@ async fn read(mut body: RecvStream, inner: &Inner) -> Option<(Bytes, HeaderMap)>
         match data {
             Ok(data) => {
                 drop(body.flow_control().release_capacity(data.len()));
+                if whole.is_empty() && !data.is_empty() {
+                    inner.begun.fetch_add(1, Ordering::SeqCst);
+                    inner.changed();
+                }
                 whole.extend_from_slice(&data);
             }
             Err(broke) => {

@@ -145,12 +145,14 @@ async fn a_client_that_gives_up_is_heard_of_at_once() {
     // In the middle of its own body, with another reason.
     let (answer, mut stream) = client.open("POST", PODS).await;
     push(&mut stream, PIECE).await;
+    alpha.until("the body is on its way", |a| a.begun() == 1).await;
     stream.send_reset(Reason::INTERNAL_ERROR);
     drop(answer);
     alpha.until("the body breaks off", |a| a.resets().len() == 2).await;
     // With its whole connection.
     let (answer, mut stream) = client.open("POST", PODS).await;
     push(&mut stream, PIECE).await;
+    alpha.until("the body is on its way", |a| a.begun() == 2).await;
     drop((client, stream, answer));
     alpha.until("the body breaks off", |a| a.resets().len() == 3).await;
     assert_eq!(alpha.asked().len(), 1, "what broke off was not carried out");
