@@ -98,6 +98,8 @@ pub(super) struct Knobs {
     pub(super) vanish: u32,
     /// Answers that break off in the middle of their body.
     pub(super) cut_body: u32,
+    /// The reason of the reset that breaks an answer off, over HTTP/2.
+    pub(super) cut_for: ::h2::Reason,
     /// A graceful GOAWAY after so many requests of a connection.
     pub(super) goaway_after: Option<u32>,
     /// Connections whose first request meets a GOAWAY that does not cover it.
@@ -125,6 +127,7 @@ impl Default for Knobs {
             refuse: 0,
             vanish: 0,
             cut_body: 0,
+            cut_for: ::h2::Reason::INTERNAL_ERROR,
             goaway_after: None,
             goaway_below: 0,
             slow_head: Duration::ZERO,

@@ -1,7 +1,7 @@
 //! A body as it comes in: from a caller, or from a cluster.
 
 use super::{Broke, Upload};
-use h2::RecvStream;
+use h2::{Reason, RecvStream};
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
@@ -30,7 +30,7 @@ impl Body for Arriving {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broke>>> {
         match self.get_mut() {
             Self::Hyper(body) => Pin::new(body).poll_frame(cx).map_err(Broke::Hyper),
-            Self::Streamed(body) => body.poll_frame(cx).map_err(Broke::H2),
+            Self::Streamed(body) => body.poll_frame(cx).map_err(|e| Broke::H2(unlike_an_end(e))),
         }
     }
 
@@ -83,10 +83,16 @@ impl Streamed {
     }
 }
 
+/// A reset with NO_ERROR in the middle of an answer; passed on as it is, clients take it for the answer's end.
+fn unlike_an_end(error: h2::Error) -> h2::Error {
+    if error.reason() == Some(Reason::NO_ERROR) { Reason::INTERNAL_ERROR.into() } else { error }
+}
+
 impl Drop for Streamed {
     fn drop(&mut self) {
+        // Whoever has as much as the head told reads no further, and may miss the end that comes by itself.
         if let Some(upload) = self.upload.take()
-            && self.stream.is_end_stream()
+            && (self.stream.is_end_stream() || self.left == Some(0))
         {
             // A server may answer before it has read everything, and read on.
             upload.goes_on();

@@ -64,7 +64,8 @@ async fn pass(body: &mut Outgoing, stream: &mut SendStream<Bytes>) -> Result<(),
                     sent
                 }
                 Err(frame) => match frame.into_trailers() {
-                    Ok(trailers) => stream.send_trailers(trailers),
+                    // Some names may not be trailers of HTTP/2: the body then ends without any.
+                    Ok(trailers) => stream.send_trailers(trailers).or_else(|_| stream.send_data(Bytes::new(), true)),
                     // There are no other frames.
                     Err(_) => continue,
                 },

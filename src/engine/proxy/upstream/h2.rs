@@ -34,6 +34,9 @@ const PING_AFTER: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Streams we gave up whose late frames are still expected; a hundred callers may go at once.
 const RESET_STREAMS_MAX: usize = 1024;
+/// What frames of a few bytes may cost that nobody reads yet, as h2 counts it, before the connection is given up: a
+/// caller who stops reading a log of short lines costs up to 25 MiB of it, and must not cost the others their streams.
+const FRAMES_BUDGET: usize = 64 * 1024 * 1024;
 /// Of a body that goes out, what a stream takes before the server has room for it.
 const SEND_BUFFER: usize = 1024 * 1024;
 
@@ -154,9 +157,11 @@ impl Line {
         Failure::of_stream(error, bare)
     }
 
-    /// A GOAWAY, or its end, and nothing of the request was written.
+    /// Nothing of the request was written; after a GOAWAY, or its end, nothing ever will be.
     fn unopened(&self, error: &h2::Error) -> Failure {
-        self.retire();
+        if error.is_io() || error.is_go_away() {
+            self.retire();
+        }
         Failure::unopened(error)
     }
 
@@ -209,6 +214,7 @@ fn builder() -> h2::client::Builder {
         .max_send_buffer_size(SEND_BUFFER)
         .max_concurrent_reset_streams(RESET_STREAMS_MAX)
         .max_local_error_reset_streams(None)
+        .data_frame_budget(FRAMES_BUDGET)
         // Nothing may be opened before the SETTINGS are there; 0 tells that they are not.
         .initial_max_send_streams(0)
         .enable_push(false);

@@ -108,7 +108,7 @@ async fn exchange(request: Request<RecvStream>, mut respond: SendResponse<Bytes>
                 drop(stream.send_data(Bytes::from_static(b"{\"half\":"), false));
                 // A reset takes with it what has not gone out.
                 tokio::time::sleep(super::BEFORE_CUT).await;
-                stream.send_reset(Reason::INTERNAL_ERROR);
+                stream.send_reset(inner.knobs.lock().cut_for);
             }
         }
         Plan::Watch => {

@@ -6,6 +6,7 @@ use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
 use http::HeaderMap;
 use std::future::poll_fn;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const ONE: &str = "home: alpha\nclusters: [ALPHA]\n";
 const PODS: &str = "/api/v1/namespaces/n/pods";
@@ -180,11 +181,33 @@ async fn an_answer_may_come_before_the_body_has_ended() {
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_a_reset_and_no_end() {
-    let (alpha, whole) = one(|knobs| knobs.cut_body = 1).await;
-    let mut client = Streams::connect(&whole).await;
-    let mut answer = client.get(PODS).await;
-    let broke = timeout(PATIENCE, pull(answer.body_mut())).await.expect("in time").expect_err("it breaks off");
-    assert_eq!(broke.reason(), Some(Reason::INTERNAL_ERROR));
-    assert_eq!(client.get(PODS).await.status(), 200, "the others go on");
-    assert_eq!(alpha.asked().len(), 2);
+    // Passed on, the second would tell the caller that all is well.
+    for reason in [Reason::INTERNAL_ERROR, Reason::NO_ERROR] {
+        let (alpha, whole) = one(|knobs| (knobs.cut_body, knobs.cut_for) = (1, reason)).await;
+        let mut client = Streams::connect(&whole).await;
+        let mut answer = client.get(PODS).await;
+        let broke = timeout(PATIENCE, pull(answer.body_mut())).await.expect("in time").expect_err("it breaks off");
+        assert_eq!(broke.reason(), Some(Reason::INTERNAL_ERROR));
+        assert_eq!(client.get(PODS).await.status(), 200, "the others go on");
+        assert_eq!(alpha.asked().len(), 2);
+    }
+}
+
+/// A caller may end its body with what no stream may carry; the server must hear of the end all the same.
+#[tokio::test]
+async fn trailers_that_no_stream_may_carry_are_left_out() {
+    let (alpha, whole) = one(|_| {}).await;
+    let mut stream = whole.client.tls(whole.address, b"http/1.1").await.expect("a connection");
+    let head = format!(
+        "POST {PODS} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n\r\n",
+        whole.address, whole.token
+    );
+    stream.write_all(head.as_bytes()).await.expect("it is taken");
+    stream.write_all(b"5\r\nhello\r\n").await.expect("it is taken");
+    alpha.until("the body is on its way", |a| a.begun() == 1).await;
+    stream.write_all(b"0\r\nConnection: close\r\n\r\n").await.expect("it is taken");
+    let mut answer = [0; 15];
+    timeout(PATIENCE, stream.read_exact(&mut answer)).await.expect("in time").expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    assert_eq!(alpha.asked().remove(0).body, "hello");
 }
