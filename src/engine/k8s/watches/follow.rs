@@ -37,6 +37,10 @@ pub(super) struct Follow {
     /// Where it goes on. `None` until a streamed list is complete.
     version: Option<String>,
     running: Option<Running>,
+    /// A streamed list ended before it was complete.
+    has_broken_off: bool,
+    /// It has followed something, if only the server's word that nothing changed.
+    has_moved: bool,
 }
 
 struct Running {
@@ -68,12 +72,13 @@ pub(super) enum Change {
 impl Follow {
     /// Changes after that version.
     pub(super) fn after(shared: &Arc<Shared>, target: &Arc<Target>, version: String) -> Self {
-        Self { shared: Arc::clone(shared), target: Arc::clone(target), version: Some(version), running: None }
+        Self { version: Some(version), ..Self::from_nothing(shared, target) }
     }
 
     /// Everything there is now, then [`Change::Complete`], then changes.
     pub(super) fn from_nothing(shared: &Arc<Shared>, target: &Arc<Target>) -> Self {
-        Self { shared: Arc::clone(shared), target: Arc::clone(target), version: None, running: None }
+        let (shared, target) = (Arc::clone(shared), Arc::clone(target));
+        Self { shared, target, version: None, running: None, has_broken_off: false, has_moved: false }
     }
 
     /// What is next. After an error it goes on when asked again, at once: the caller waits first.
@@ -103,7 +108,11 @@ impl Follow {
     fn ended(&mut self) -> Result<Option<Change>, ClusterError> {
         let Some(Running { since, has_spoken, has_failed, .. }) = self.running.take() else { return Ok(None) };
         if self.is_listing() && !has_failed {
-            return Ok(Some(Change::NotStreamed));
+            // A server that is started anew ends its streams as well; one that does it twice does not stream lists.
+            if !has_spoken || std::mem::replace(&mut self.has_broken_off, true) {
+                return Ok(Some(Change::NotStreamed));
+            }
+            return Err(ClusterError::Unreachable(Text::const_new("the list broke off")));
         }
         if !has_spoken && since.elapsed() < SHORTEST {
             return Err(ClusterError::Failed(Text::const_new("the server ended a watch at once")));
@@ -114,6 +123,11 @@ impl Follow {
     /// A streamed list is not complete yet.
     pub(super) fn is_listing(&self) -> bool {
         self.version.is_none()
+    }
+
+    /// It has been of use: the history reached as far as it was asked for.
+    pub(super) fn has_moved(&self) -> bool {
+        self.has_moved
     }
 
     /// Opens the next watch, where the server lets us.
@@ -157,6 +171,7 @@ impl Follow {
             WatchEvent::Bookmark(bookmark) => {
                 let ends = bookmark.metadata.annotations.get(LIST_END).is_some_and(|is| is == "true");
                 let was_listing = self.is_listing();
+                self.has_moved |= !was_listing;
                 if ends || !was_listing {
                     self.version = Some(bookmark.metadata.resource_version);
                 }
@@ -174,6 +189,7 @@ impl Follow {
     fn reached(&mut self, text: &RawValue) {
         if let (Some(version), Some(newer)) = (&mut self.version, projection::resource_version(text.get())) {
             *version = newer;
+            self.has_moved = true;
         }
     }
 }

@@ -151,18 +151,15 @@ impl ListWatch {
 
     async fn watch(&mut self, mut follow: Follow) -> Result<Option<Event>, ClusterError> {
         let change = follow.next().await;
-        let is_list = follow.is_listing();
+        self.past.has_relisted &= !follow.has_moved();
         self.stage = Stage::Watching(follow);
         Ok(Some(match change? {
             Change::Begin => Event::Begin { expected: None },
-            // Any change shows that what was listed can be watched.
             Change::Put(text) => {
-                self.past.has_relisted &= is_list;
                 self.told = Some(text);
                 Event::Put
             }
             Change::Gone(text) => {
-                self.past.has_relisted &= is_list;
                 self.told = Some(text);
                 Event::Gone
             }

@@ -80,7 +80,9 @@ impl Tables {
                     self.stage = Stage::List { token: String::new() };
                 }
                 Stage::Watch(follow) => {
-                    let change = follow.next().await?;
+                    let change = follow.next().await;
+                    self.has_relisted &= !follow.has_moved();
+                    let change = change?;
                     self.change(change)?;
                 }
             }
@@ -119,7 +121,6 @@ impl Tables {
             Change::Put(table) => {
                 let page = self.read(table.get())?;
                 self.apply(page, table.get().len());
-                self.has_relisted = false;
             }
             Change::Gone(table) => {
                 let gone = identities(table.get()).map_err(|e| self.unreadable(&e))?;

@@ -181,10 +181,26 @@ async fn a_refused_stream_becomes_pages_and_stays_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_never_says_its_list_is_complete_becomes_pages() {
-    let script =
-        vec![ok(CACHE, broken()), ok(STREAM, event("ADDED", &map("a", 1))), ok(FIRST_PAGE, list(&["a", "b"], "5", ""))];
-    let said = words("v1.35.0", &maps(), script, 9).await;
-    assert_eq!(said, "started a ! the list broke off after 1 objects started a started a b listed");
+    let stream = || ok(STREAM, event("ADDED", &map("a", 1)));
+    let script = vec![ok(CACHE, broken()), stream(), stream(), ok(FIRST_PAGE, list(&["a", "b"], "5", ""))];
+    let said = words("v1.35.0", &maps(), script, 12).await;
+    let twice = "started a ! the list broke off started a";
+    assert_eq!(said, format!("started a ! the list broke off after 1 objects {twice} started a b listed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bookmark_shows_that_a_list_can_be_followed() {
+    let bookmark = event("BOOKMARK", &map("", 8));
+    let script = vec![
+        ok(CACHE, list(&[], "3", "")),
+        failure(410),
+        ok(FIRST_PAGE, list(&[], "7", "")),
+        ok(&["resourceVersion=7"], bookmark),
+        failure(410),
+        ok(FIRST_PAGE, list(&["a"], "9", "")),
+    ];
+    let said = words("v1.30.0", &maps(), script, 7).await;
+    assert_eq!(said, "started listed started listed started a listed");
 }
 
 #[tokio::test(start_paused = true)]

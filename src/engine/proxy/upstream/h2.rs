@@ -27,7 +27,8 @@ const STREAMS_MAX: u32 = 90;
 const RESERVED: u32 = 10;
 
 const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// Of all streams together, so that none waits because others are not read.
+const CONNECTION_WINDOW: u32 = STREAMS_MAX * STREAM_WINDOW;
 /// The head of an answer.
 pub(super) const HEADER_BYTES_MAX: u32 = 256 * 1024;
 const PING_AFTER: Duration = Duration::from_secs(20);
