@@ -221,12 +221,11 @@ impl Ids {
         let random = u128::from(halves[0]) << 64 | u128::from(halves[1]);
         // The version and the variant of RFC 9562.
         let id = random & !(0xF << 76 | 0x3 << 62) | 4 << 76 | 2 << 62;
-        let (mut out, mut shift) = ([0_u8; 36], 128_u32);
-        for (place, byte) in out.iter_mut().enumerate() {
-            *byte = b'-';
-            if !matches!(place, 8 | 13 | 18 | 23) {
-                shift -= 4;
-                *byte = HEX.get(usize::try_from(id >> shift & 0xF).unwrap_or(0)).copied().unwrap_or(b'0');
+        let digit = |half: u8| HEX.get(usize::from(half)).copied().unwrap_or(b'0');
+        let (mut out, mut bytes) = ([b'-'; 36], id.to_be_bytes().into_iter());
+        for group in [0..8, 9..13, 14..18, 19..23, 24..36] {
+            for (two, byte) in out.get_mut(group).unwrap_or_default().chunks_exact_mut(2).zip(&mut bytes) {
+                two.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xF)]);
             }
         }
         AuditId::of(&out)

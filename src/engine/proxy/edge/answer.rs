@@ -24,8 +24,11 @@ pub fn answered(headers: &mut HeaderMap, status: StatusCode) -> Result<(), Refus
     if headers.keys().any(ends) {
         let mut gone: Vec<HeaderName> = headers.keys().filter(|name| ends(name)).cloned().collect();
         for line in headers.get_all(header::CONNECTION) {
-            let names =
-                line.as_bytes().split(|b| *b == b',').filter_map(|o| HeaderName::from_bytes(o.trim_ascii()).ok());
+            let options = line.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii);
+            // What all servers say names no header that is not gone already.
+            let options =
+                options.filter(|o| !o.eq_ignore_ascii_case(b"keep-alive") && !o.eq_ignore_ascii_case(b"close"));
+            let names = options.filter_map(|o| HeaderName::from_bytes(o).ok());
             gone.extend(names.filter(|name| !kept(name) && *name != header::CONTENT_LENGTH).take(OPTIONS_MAX));
         }
         for name in gone {

@@ -2,6 +2,7 @@
 //! to us, to whatever stands between, and to the server.
 
 use crate::engine::proxy::refusal::Refusal;
+use crate::engine::proxy::request::path::Segments;
 
 /// Query values that are credentials. A server's log keeps queries, so none goes on.
 const CREDENTIALS: [&str; 2] = ["token", "access_token"];
@@ -50,7 +51,7 @@ fn bad(message: &'static str) -> Refusal {
 ///
 /// Only plain spellings are known here: an encoded `proxy` is held to the stricter rules.
 pub fn proxied(path: &str) -> Option<usize> {
-    let mut segments = path.strip_prefix('/')?.split('/');
+    let mut segments = Segments::of(path.strip_prefix('/')?);
     let mut at = 1;
     let mut next = || {
         let segment = segments.next()?;

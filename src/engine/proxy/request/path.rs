@@ -23,7 +23,7 @@ impl<'a> Parts<'a> {
         if path.is_empty() {
             return parts;
         }
-        let mut segments = path.split('/');
+        let mut segments = Segments::of(path);
         for place in &mut parts.named {
             let Some(segment) = segments.next() else { return parts };
             *place = segment;
@@ -61,6 +61,36 @@ impl<'a> Parts<'a> {
         let first = self.get(0);
         self.taken = self.count.min(self.taken + 1);
         Cow::Borrowed(first)
+    }
+}
+
+/// What stands between slashes; of nothing, one empty segment. Short as they are, they are found sooner than the search
+/// of `str::split` is set up.
+#[derive(Debug, Clone)]
+pub struct Segments<'a>(Option<&'a str>);
+
+impl<'a> Segments<'a> {
+    pub fn of(path: &'a str) -> Self {
+        Self(Some(path))
+    }
+
+    /// There is another one.
+    fn more(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl<'a> Iterator for Segments<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let path = self.0.take()?;
+        let Some((segment, rest)) = path.bytes().position(|byte| byte == b'/').and_then(|at| path.split_at_checked(at))
+        else {
+            return Some(path);
+        };
+        self.0 = rest.get(1..);
+        Some(segment)
     }
 }
 
@@ -134,13 +164,15 @@ fn digit(byte: u8) -> Option<u8> {
 /// or service serves: there a slash may be encoded or doubled, but nothing may climb out.
 pub fn one_meaning(raw: &str, named: usize) -> Result<(), Unreadable> {
     let segments = raw.strip_prefix('/').unwrap_or(raw);
-    let mut rest = segments.split('/').enumerate().peekable();
-    while let Some((place, segment)) = rest.next() {
+    let mut rest = Segments::of(segments);
+    let mut place = 0;
+    while let Some(segment) = rest.next() {
         let strict = place < named;
-        if strict && segment.is_empty() && rest.peek().is_some() {
+        if strict && segment.is_empty() && rest.more() {
             return Err(Unreadable::EmptySegment);
         }
         self::segment(segment, strict)?;
+        place += 1;
     }
     Ok(())
 }
