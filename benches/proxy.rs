@@ -50,6 +50,8 @@ mod process;
 mod reloads;
 #[path = "common/sections.rs"]
 mod sections;
+#[path = "proxy/spaced.rs"]
+mod spaced;
 #[path = "proxy/stage.rs"]
 mod stage;
 #[path = "proxy/upstream.rs"]
