@@ -18,6 +18,8 @@ pub enum Broke {
     Hyper(#[from] hyper::Error),
     #[error("{0}")]
     H2(#[from] h2::Error),
+    #[error("the stream was reset before its body had ended")]
+    Cut,
 }
 
 impl Broke {

@@ -17,6 +17,7 @@ pub use scene::Scene;
 
 use crate::engine::clock::{self, Running};
 use crate::engine::proxy::audit::Ids;
+use crate::engine::proxy::body::Arriving;
 use crate::engine::proxy::cache::Cache;
 use crate::engine::proxy::caller::{Caller, Shown};
 use crate::engine::proxy::edge;
@@ -104,7 +105,7 @@ impl Carry {
     async fn answer(
         self: &Arc<Self>,
         parts: &mut Parts,
-        body: Incoming,
+        body: Arriving,
         peer: &Peer,
         observed: &mut Observed,
     ) -> Result<Response<Answer>, Refusal> {
@@ -140,6 +141,7 @@ impl Serve for Carry {
 
     async fn serve(self: Arc<Self>, request: Request<Incoming>, peer: Arc<Peer>) -> Response<Answer> {
         let (mut parts, body) = request.into_parts();
+        let body = Arriving::asked(body, peer.h2);
         let closes = edge::check::closes(&parts);
         let mut observed = Observed::begin(&self, &parts, &peer);
         let mut response = match self.answer(&mut parts, body, &peer, &mut observed).await {

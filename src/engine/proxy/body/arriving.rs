@@ -13,8 +13,17 @@ use std::task::{Context, Poll, ready};
 pub enum Arriving {
     /// Of a connection that hyper speaks on.
     Hyper(Incoming),
+    /// Of a stream of a caller's HTTP/2 connection, whose reset with NO_ERROR hyper takes for the end.
+    Asked(Incoming),
     /// Of a stream of an HTTP/2 connection of ours.
     Streamed(Streamed),
+}
+
+impl Arriving {
+    /// What a caller sends.
+    pub(in crate::engine::proxy) fn asked(body: Incoming, h2: bool) -> Self {
+        if h2 { Self::Asked(body) } else { Self::Hyper(body) }
+    }
 }
 
 impl From<Incoming> for Arriving {
@@ -30,20 +39,24 @@ impl Body for Arriving {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broke>>> {
         match self.get_mut() {
             Self::Hyper(body) => Pin::new(body).poll_frame(cx).map_err(Broke::Hyper),
+            Self::Asked(body) => match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+                None if !body.is_end_stream() => Poll::Ready(Some(Err(Broke::Cut))),
+                frame => Poll::Ready(frame.map(|frame| frame.map_err(Broke::Hyper))),
+            },
             Self::Streamed(body) => body.poll_frame(cx).map_err(|e| Broke::H2(unlike_an_end(e))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Hyper(body) => body.is_end_stream(),
+            Self::Hyper(body) | Self::Asked(body) => body.is_end_stream(),
             Self::Streamed(body) => body.stream.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Hyper(body) => body.size_hint(),
+            Self::Hyper(body) | Self::Asked(body) => body.size_hint(),
             Self::Streamed(body) => body.left.map(SizeHint::with_exact).unwrap_or_default(),
         }
     }

@@ -5,7 +5,7 @@ use super::end::Observed;
 use super::kept::Keeping;
 use super::labels::{self, BODY_BYTES_MAX};
 use super::{Carry, Scene};
-use crate::engine::proxy::body::Outgoing;
+use crate::engine::proxy::body::{Arriving, Outgoing};
 use crate::engine::proxy::caller::Caller;
 use crate::engine::proxy::config::{Mode, Rule};
 use crate::engine::proxy::edge::upgrade::Protocol;
@@ -23,7 +23,7 @@ use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, WARNING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::{Body as _, Bytes};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ struct Way {
 
 impl Turn<'_> {
     /// A plain request: anything but a tunnel.
-    pub(super) async fn carried(&mut self, body: Incoming) -> Result<Response<Answer>, Refusal> {
+    pub(super) async fn carried(&mut self, body: Arriving) -> Result<Response<Answer>, Refusal> {
         let (body, labels) = self.read(body).await?;
         let way = self.way(labels.as_ref()).map_err(|refusal| self.told(refusal))?;
         let mut request = self.ready(way, body, None)?;
@@ -79,7 +79,7 @@ impl Turn<'_> {
         &mut self,
         protocol: Protocol,
         connection: OnUpgrade,
-        body: Incoming,
+        body: Arriving,
     ) -> Result<Response<Answer>, Refusal> {
         // The edge has refused whatever announced one.
         drop(body);
@@ -127,7 +127,7 @@ impl Turn<'_> {
     }
 
     /// The body, and its labels where a rule looks at them.
-    async fn read(&self, body: Incoming) -> Result<(Outgoing, Option<BTreeMap<String, String>>), Refusal> {
+    async fn read(&self, body: Arriving) -> Result<(Outgoing, Option<BTreeMap<String, String>>), Refusal> {
         if body.is_end_stream() {
             return Ok((Outgoing::Empty, None));
         }
@@ -143,12 +143,12 @@ impl Turn<'_> {
                 let bytes = Box::pin(self.whole(body, BODY_BYTES_MAX)).await?;
                 Ok((Outgoing::Whole(bytes), None))
             }
-            Some(_) | None => Ok((Outgoing::Stream(body.into()), None)),
+            Some(_) | None => Ok((Outgoing::Stream(body), None)),
         }
     }
 
     /// All of a body, in the time a short request has.
-    async fn whole(&self, body: Incoming, max: usize) -> Result<Bytes, Refusal> {
+    async fn whole(&self, body: Arriving, max: usize) -> Result<Bytes, Refusal> {
         let collected = Limited::new(body, max).collect();
         match tokio::time::timeout(self.scene.config.limits.request_timeout, collected).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),

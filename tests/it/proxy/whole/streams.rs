@@ -159,6 +159,22 @@ async fn a_client_that_gives_up_is_heard_of_at_once() {
     assert_eq!(alpha.asked().len(), 1, "what broke off was not carried out");
 }
 
+/// With NO_ERROR, which says between a server and its client that all is well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_its_caller_cuts_never_looks_whole() {
+    let (alpha, whole) = one(|_| {}).await;
+    let mut client = Streams::connect(&whole).await;
+    for round in 1..=20_u32 {
+        let (answer, mut stream) = client.open("POST", PODS).await;
+        push(&mut stream, PIECE).await;
+        alpha.until("the body is on its way", |a| a.begun() == round).await;
+        stream.send_reset(Reason::NO_ERROR);
+        drop(answer);
+        alpha.until("it breaks off, or seems to end", |a| a.resets().len() + a.asked().len() == round as usize).await;
+    }
+    assert_eq!((alpha.asked().len(), alpha.resets().len()), (0, 20));
+}
+
 #[tokio::test]
 async fn an_answer_may_come_before_the_body_has_ended() {
     for bodies in [Bodies::Left, Bodies::Last] {
