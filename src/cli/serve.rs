@@ -80,6 +80,14 @@ pub(super) fn as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments.into_iter().map(one).collect()
 }
 
+/// Keys and tokens will be in memory: from here on no core file holds it, and no other program of the same user reads it.
+fn sealed() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "a core file of this process would hold its keys and tokens");
+    }
+}
+
 /// Serves until SIGTERM or SIGINT, and drains then.
 pub(super) async fn run(
     cli: &Cli,
@@ -90,6 +98,7 @@ pub(super) async fn run(
     let environment = &settings.environment;
     let _log = log::to_stderr(args.log_format, cli.fleet.verbose)
         .map_err(|why| UserError::new(ErrorKind::Internal, format!("the log did not start: {why}")))?;
+    sealed();
     let options = options(args, settings)?;
     let loader = source::loader(&args.source, settings)?;
     // Nobody is asked anything in a request's way.
@@ -263,6 +272,17 @@ mod tests {
         for wrong in ["666", "755", "400", "x", ""] {
             assert!(mode(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn no_core_file_holds_keys_and_tokens() {
+        use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
+        let before = dumpable_behavior().expect("the kernel says so");
+        sealed();
+        let after = dumpable_behavior().expect("the kernel says so");
+        set_dumpable_behavior(before).expect("for the other tests");
+        assert_eq!(after, DumpableBehavior::NotDumpable);
     }
 
     #[test]

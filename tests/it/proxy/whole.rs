@@ -3,6 +3,7 @@
 mod handshakes;
 mod ports;
 mod reload;
+mod secrets;
 mod streams;
 mod tester;
 mod ways;
