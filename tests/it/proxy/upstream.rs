@@ -3,6 +3,7 @@
 mod breaking;
 mod login;
 mod many;
+mod names;
 mod requests;
 mod upgrades;
 
