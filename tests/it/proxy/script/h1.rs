@@ -1,6 +1,7 @@
 //! HTTP/1.1.
 
-use super::{About, Count, Inner, Plan, Reply};
+use super::Reply;
+use super::state::{About, Count, Inner, Plan};
 use futures::StreamExt as _;
 use futures::stream;
 use http::{HeaderMap, Request, Response};

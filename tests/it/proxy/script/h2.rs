@@ -1,6 +1,7 @@
 //! HTTP/2, frame by frame where a knob needs it.
 
-use super::{About, Bodies, Count, Inner, Plan, Reply};
+use super::state::{About, Count, Inner, Plan};
+use super::{Bodies, Reply};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, Request, Response};

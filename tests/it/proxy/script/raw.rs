@@ -1,6 +1,6 @@
 //! Bytes by hand, for what no library does by itself.
 
-use super::Inner;
+use super::state::Inner;
 use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
