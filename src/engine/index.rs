@@ -1,8 +1,7 @@
 //! The rows of one shard: changes are folded in as they come, the sorted slice a snapshot shares
 //! is rebuilt only when it is asked for.
 //!
-//! Measured with 20,000 rows and one changed (debug build, two cores): a rebuild copies pointers
-//! only; see `rebuilding_a_large_shard_is_cheap`.
+//! A rebuild copies pointers only, and a changed row: see `a_rebuild_copies_pointers_only`.
 
 use crate::model::object::Row;
 use crate::model::text::Text;
@@ -353,23 +352,21 @@ mod tests {
     }
 
     #[test]
-    fn rebuilding_a_large_shard_is_cheap() {
+    fn a_rebuild_copies_pointers_only() {
         let mut rows = Rows::default();
         rows.start(None);
-        for n in 0..20_000 {
+        for n in 0..1_000 {
             rows.apply(row("ns", &format!("pod-{n:05}"), 0));
         }
         rows.finish(None);
-        drop(rows.rows());
-        let held = rows.rows();
-        let start = tokio::time::Instant::now();
-        for n in 0..10 {
+        for n in [0, 500, 999] {
+            let held = rows.rows();
             rows.apply(row("ns", &format!("pod-{n:05}"), 1));
-            assert_eq!(rows.rows().len(), 20_000);
+            let rebuilt = rows.rows();
+            assert_eq!(rebuilt.len(), held.len());
+            let other = |&at: &usize| !Arc::ptr_eq(&held[at], &rebuilt[at]);
+            assert_eq!((0..held.len()).filter(other).collect::<Vec<_>>(), [n]);
+            assert!(Arc::ptr_eq(&rebuilt, &rows.rows()), "without a change nothing is rebuilt");
         }
-        let each = start.elapsed() / 10;
-        drop(held);
-        // 33 ms is one publication; the debug build on a busy machine stays far below it.
-        assert!(each < std::time::Duration::from_millis(33), "{each:?}");
     }
 }

@@ -28,6 +28,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_frozen_and_a_stopped_server_are_unreachable_in_time", frozen_and_stopped),
 ];
 
+/// When a question that ought to have ended by itself has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn connect(plane: &ControlPlane, user: Identity) -> Outcome<K8sCluster> {
     let kubeconfig: serde_json::Value = serde_saphyr::from_str(&plane.kubeconfig()?)?;
     let ca = kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"].as_str().unwrap_or_default();
@@ -173,10 +176,9 @@ fn frozen_and_stopped() -> Outcome {
     let cluster = runtime.block_on(async { connect(&plane, token("admin-token")) })?;
     runtime.block_on(cluster.probe())?;
     plane.freeze_api_server()?;
-    let asked = std::time::Instant::now();
-    let error = runtime.block_on(cluster.probe()).err().ok_or("it answered")?;
+    let probed = runtime.block_on(async { tokio::time::timeout(PATIENCE, cluster.probe()).await });
+    let error = probed.map_err(|_| "the probe of a frozen server does not end")?.err().ok_or("it answered")?;
     assert_eq!(error, ClusterError::Unreachable(format!("timed out after 5s ({address})").into()));
-    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     plane.thaw_api_server()?;
     plane.stop_api_server()?;
     until("a refused connection", Duration::from_secs(20), || match runtime.block_on(cluster.probe()) {

@@ -1,7 +1,9 @@
 //! An API server dies and comes back: fast refusals that say why, the others untouched, and no more than that.
 
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::Test;
 use crate::rig::{Outcome, until};
@@ -22,7 +24,7 @@ const QUICK: &str = "  healthCheck: { interval: 1s, timeout: 1s, failures: 2 }
   circuitBreaker: { failureThreshold: 3, recoveryTimeout: 1s, halfOpenRequests: 1 }
 ";
 
-/// Well above what a refusal takes on a busy machine, and well below any timeout of the proxy or of kubectl.
+/// The deadline of one request that is refused at once: well above what a refusal takes on a busy machine, and well below any timeout of the proxy or of kubectl.
 const FAST: Duration = Duration::from_secs(20);
 
 fn gone_and_back() -> Outcome {
@@ -75,9 +77,9 @@ fn gone_and_back() -> Outcome {
 async fn refused_at_once(proxy: &Serving) -> Outcome {
     let target = Target::new(proxy.address(), &proxy.authority()?, proxy.token(), Version::Two)?;
     let mut connection = target.connect().await?;
-    let started = Instant::now();
     for _ in 0..100 {
-        let answer = connection.open(&target, "/api/v1/namespaces/production/configmaps").await?;
+        let asked = connection.open(&target, "/api/v1/namespaces/production/configmaps");
+        let answer = timeout(FAST, asked).await.map_err(|_| "a refusal waits for something")??;
         let (head, body) = answer.into_parts();
         let body = http_body_util::BodyExt::collect(body).await?.to_bytes();
         let status: serde_json::Value = serde_json::from_slice(&body)?;
@@ -85,7 +87,6 @@ async fn refused_at_once(proxy: &Serving) -> Outcome {
         assert_eq!(status["code"], 503, "{status}");
         assert!(head.headers.contains_key("retry-after"), "{head:?}");
     }
-    assert!(started.elapsed() < FAST, "a refusal waits for nothing: {:?}", started.elapsed());
     Ok(())
 }
 
@@ -103,12 +104,15 @@ fn frozen() -> Outcome {
         // Nobody waits for ever: once the probes have failed, the answer is at hand.
         let mut last = String::new();
         for _ in 0..20 {
-            let started = Instant::now();
-            match connection.get(&target, "/api/v1/namespaces").await {
-                Ok((status, _)) if status.as_u16() == 503 && started.elapsed() < FAST => return Ok(()),
-                Ok((status, body)) => last = format!("{status} {body:?}"),
-                Err(error) => {
+            match timeout(FAST, connection.get(&target, "/api/v1/namespaces")).await {
+                Ok(Ok((status, _))) if status.as_u16() == 503 => return Ok(()),
+                Ok(Ok((status, body))) => last = format!("{status} {body:?}"),
+                Ok(Err(error)) => {
                     last = error.to_string();
+                    connection = target.connect().await?;
+                }
+                Err(late) => {
+                    last = late.to_string();
                     connection = target.connect().await?;
                 }
             }

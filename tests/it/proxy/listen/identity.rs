@@ -1,7 +1,7 @@
 //! What the proxy shows, and what it asks its clients to show.
 
 use super::limits::wait_for;
-use super::{Client, Rig, client, get, get_all, wall};
+use super::{Client, Drained, Rig, client, get, get_all, wall};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use quarterdeck::engine::clock::Clock;
 use quarterdeck::engine::proxy::listen::Trust;
@@ -125,7 +125,7 @@ async fn a_unix_socket_speaks_what_its_client_begins_with() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qd.sock");
     let address = Address::Unix(path.clone());
-    let rig = Rig::start(|options| options.listen = vec![address]);
+    let mut rig = Rig::start(|options| options.listen = vec![address]);
     let stream = UnixStream::connect(&path).await.unwrap();
     let (mut h2, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -146,11 +146,14 @@ async fn a_unix_socket_speaks_what_its_client_begins_with() {
         assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("h2=false"), "{begin}{rest}: {answer}");
     }
     let _silent = UnixStream::connect(&path).await.unwrap();
-    let _half = UnixStream::connect(&path).await.unwrap().write_all(b"PR").await;
-    wait_for(|| rig.gate.load().connections >= 2).await;
+    let mut half = UnixStream::connect(&path).await.unwrap();
+    half.write_all(b"PR").await.unwrap();
+    wait_for(|| rig.gate.load().connections == 3).await;
+    drop(h2);
+    wait_for(|| rig.gate.load().connections == 2).await;
+    tokio::time::pause();
     let began = tokio::time::Instant::now();
     rig.ending.drain.cancel();
-    drop(h2);
-    wait_for(|| rig.gate.load().connections == 0).await;
+    assert_eq!((&mut rig.running).await.unwrap(), Drained::default());
     assert!(began.elapsed() < Duration::from_secs(5), "a drain waits for nobody who has said nothing");
 }
