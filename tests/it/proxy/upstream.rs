@@ -1,6 +1,7 @@
 //! The way to the clusters, against servers that do as they are told.
 
 mod breaking;
+mod frames;
 mod login;
 mod many;
 mod names;

@@ -1,13 +1,13 @@
 //! HTTP/1.1.
 
-use super::Reply;
 use super::state::{About, Count, Inner, Plan};
+use super::{Bodies, Reply};
 use futures::StreamExt as _;
 use futures::stream;
 use http::{HeaderMap, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
-use hyper::body::{Bytes, Frame, Incoming};
+use hyper::body::{Body as _, Bytes, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::io;
@@ -31,6 +31,19 @@ pub(super) async fn serve(stream: TlsStream<TcpStream>, about: About, inner: Arc
 
 async fn exchange(request: Request<Incoming>, about: About, inner: Arc<Inner>) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
+    let (bodies, early) = {
+        let knobs = inner.knobs.lock();
+        (knobs.bodies, knobs.early.clone())
+    };
+    if bodies == Bodies::Last && !body.is_end_stream() {
+        tokio::spawn(async move {
+            // A request whose body breaks off is not carried out.
+            if let Some(body) = read(body).await {
+                inner.plan(about.asked(parts, body, HeaderMap::new()));
+            }
+        });
+        return Ok(head(&early).map(|()| full(early.body)));
+    }
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let plan = inner.plan(about.asked(parts, body, HeaderMap::new()));
     let slow = inner.knobs.lock().slow_head;
@@ -39,10 +52,7 @@ async fn exchange(request: Request<Incoming>, about: About, inner: Arc<Inner>) -
     }
     match plan {
         Plan::Refuse | Plan::Vanish => Err(io::Error::other("told to vanish")),
-        Plan::Reply(reply) => {
-            let body = Full::new(reply.body.clone()).map_err(|never| match never {}).boxed_unsync();
-            Ok(head(&reply).map(|()| body))
-        }
+        Plan::Reply(reply) => Ok(head(&reply).map(|()| full(reply.body))),
         Plan::CutBody => {
             let frames =
                 stream::iter([Ok(Frame::data(Bytes::from_static(b"{\"half\":")))]).chain(stream::once(async {
@@ -54,6 +64,22 @@ async fn exchange(request: Request<Incoming>, about: About, inner: Arc<Inner>) -
         }
         Plan::Watch => Ok(head(&Reply::new(200, "")).map(|()| watch(inner))),
     }
+}
+
+/// A body as far as its length; beyond an answer hyper tells its end only with the next request.
+async fn read(mut body: Incoming) -> Option<Bytes> {
+    let mut whole = Vec::new();
+    while !body.is_end_stream() {
+        match body.frame().await {
+            Some(frame) => whole.extend_from_slice(frame.ok()?.data_ref().map_or(&[], |data| data)),
+            None => break,
+        }
+    }
+    Some(whole.into())
+}
+
+fn full(body: Bytes) -> Body {
+    Full::new(body).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// Notices that nobody reads any more.

@@ -61,12 +61,24 @@ async fn speak(stream: &mut TlsStream<TcpStream>, about: About, inner: Arc<Inner
 
 async fn exchange(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, about: About, inner: Arc<Inner>) {
     let (parts, body) = request.into_parts();
-    let bodies = inner.knobs.lock().bodies;
+    let (bodies, reply) = {
+        let knobs = inner.knobs.lock();
+        (knobs.bodies, knobs.early.clone())
+    };
     let early = matches!(bodies, Bodies::Left | Bodies::Last) && !body.is_end_stream();
     if early {
-        let head = head(&Reply::new(200, "early"));
-        let Ok(mut stream) = respond.send_response(head, false) else { return };
-        drop(stream.send_data(Bytes::from_static(b"early"), true));
+        let Ok(mut stream) = respond.send_response(head(&reply), false) else { return };
+        // An answer that tells its length is whole without the end of its stream, which comes when watches end.
+        let is_told = bodies == Bodies::Last && reply.headers.iter().any(|(name, _)| *name == "content-length");
+        drop(stream.send_data(reply.body, !is_told));
+        if is_told {
+            let mut end = inner.end.subscribe();
+            tokio::spawn(async move {
+                if end.changed().await.is_ok() {
+                    drop(stream.send_data(Bytes::new(), true));
+                }
+            });
+        }
         if bodies == Bodies::Left {
             return;
         }

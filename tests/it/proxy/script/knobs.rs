@@ -57,8 +57,12 @@ pub(in crate::proxy) struct Knobs {
     pub(in crate::proxy) goaway_below: u32,
     /// Before each head.
     pub(in crate::proxy) slow_head: Duration,
-    /// Over HTTP/2, what becomes of the bodies of requests.
+    /// What becomes of the bodies of requests; over HTTP/1.1 they are read first or last.
     pub(in crate::proxy) bodies: Bodies,
+    /// The answer to a request whose body is not read first.
+    pub(in crate::proxy) early: Reply,
+    /// New connections of HTTP/2 are handled by hand: a POST is answered with so many frames of so many bytes and no end.
+    pub(in crate::proxy) small_frames: Option<(usize, usize)>,
     /// New connections are handled by hand: what they get for their first head; then they echo.
     pub(in crate::proxy) raw: Option<Bytes>,
     /// New connections are accepted, and never speak.
@@ -83,6 +87,8 @@ impl Default for Knobs {
             goaway_below: 0,
             slow_head: Duration::ZERO,
             bodies: Bodies::First,
+            early: Reply::new(200, "early"),
+            small_frames: None,
             raw: None,
             mute: false,
             answer: None,

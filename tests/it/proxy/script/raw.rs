@@ -27,39 +27,80 @@ pub(super) async fn answer(mut stream: TlsStream<TcpStream>, answer: &[u8], inne
     }
 }
 
-/// The preface, then frames; the first HEADERS meets a GOAWAY that covers no stream.
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// In the table of HPACK: the status 200, and the method that a client of ours begins a head with.
+const STATUS_200: u8 = 0x88;
+const POST: u8 = 0x83;
+
+/// The first HEADERS meets a GOAWAY that covers no stream.
 pub(super) async fn goaway_below(mut stream: TlsStream<TcpStream>) -> io::Result<()> {
-    const HEADERS: u8 = 1;
-    const SETTINGS: u8 = 4;
-    const GOAWAY: u8 = 7;
-    let mut preface = [0; 24];
-    stream.read_exact(&mut preface).await?;
-    stream.write_all(&frame(SETTINGS, 0, &[])).await?;
+    greet(&mut stream).await?;
+    while next(&mut stream).await?.kind != HEADERS {}
+    // No stream was looked at; no error.
+    stream.write_all(&frame(GOAWAY, 0, [0; 4], &[0; 8])).await?;
     stream.flush().await?;
+    stream.shutdown().await
+}
+
+/// A POST is answered with so many frames of so many bytes and no end, all else with `ok`, one after the other.
+pub(super) async fn small_frames(mut stream: TlsStream<TcpStream>, (count, length): (usize, usize)) -> io::Result<()> {
+    greet(&mut stream).await?;
     loop {
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await?;
-        let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
-        let mut payload = vec![0; length];
-        stream.read_exact(&mut payload).await?;
-        match head[3] {
-            SETTINGS if head[4] == 0 => stream.write_all(&frame(SETTINGS, 1, &[])).await?,
-            HEADERS => {
-                // No stream was looked at; no error.
-                stream.write_all(&frame(GOAWAY, 0, &[0; 8])).await?;
-                stream.flush().await?;
-                return stream.shutdown().await;
-            }
-            _ => {}
+        let Frame { kind, id, payload } = next(&mut stream).await?;
+        if kind != HEADERS {
+            continue;
         }
+        let mut answer = frame(HEADERS, END_HEADERS, id, &[STATUS_200]);
+        if payload.first() == Some(&POST) {
+            answer.extend(frame(DATA, 0, id, &vec![b'x'; length]).repeat(count));
+        } else {
+            answer.extend(frame(DATA, END_STREAM, id, b"ok"));
+        }
+        stream.write_all(&answer).await?;
         stream.flush().await?;
     }
 }
 
-/// A frame of the connection itself.
-fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("a short one").to_be_bytes();
-    let mut frame = vec![length[1], length[2], length[3], kind, flags, 0, 0, 0, 0];
+struct Frame {
+    kind: u8,
+    id: [u8; 4],
+    payload: Vec<u8>,
+}
+
+/// The preface, and our SETTINGS.
+async fn greet(stream: &mut TlsStream<TcpStream>) -> io::Result<()> {
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await?;
+    stream.write_all(&frame(SETTINGS, 0, [0; 4], &[])).await?;
+    stream.flush().await
+}
+
+/// The next frame; SETTINGS are acknowledged.
+async fn next(stream: &mut TlsStream<TcpStream>) -> io::Result<Frame> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await?;
+    let [a, b, c, kind, flags, id @ ..] = head;
+    let mut payload = vec![0; usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c)];
+    stream.read_exact(&mut payload).await?;
+    if kind == SETTINGS && flags == 0 {
+        stream.write_all(&frame(SETTINGS, 1, [0; 4], &[])).await?;
+        stream.flush().await?;
+    }
+    Ok(Frame { kind, id, payload })
+}
+
+/// A frame of this stream, or of the connection itself: 0.
+fn frame(kind: u8, flags: u8, id: [u8; 4], payload: &[u8]) -> Vec<u8> {
+    let [_, a, b, c] = u32::try_from(payload.len()).expect("a short one").to_be_bytes();
+    let mut frame = vec![a, b, c, kind, flags];
+    frame.extend(id);
     frame.extend_from_slice(payload);
     frame
 }

@@ -160,7 +160,10 @@ async fn connection(stream: TcpStream, number: u32, inner: Arc<Inner>) -> std::i
     let session = stream.get_ref().1;
     let client = session.peer_certificates().and_then(|c| common_name(c.first()?));
     let speaks_h2 = session.alpn_protocol() == Some(b"h2");
-    let raw = inner.knobs.lock().raw.clone();
+    let (raw, small_frames) = {
+        let knobs = inner.knobs.lock();
+        (knobs.raw.clone(), knobs.small_frames)
+    };
     let below = speaks_h2 && {
         let mut knobs = inner.knobs.lock();
         let below = knobs.goaway_below > 0;
@@ -170,6 +173,8 @@ async fn connection(stream: TcpStream, number: u32, inner: Arc<Inner>) -> std::i
     let about = About { number, client, h2: speaks_h2 };
     if below {
         raw::goaway_below(stream).await
+    } else if let (true, Some(frames)) = (speaks_h2, small_frames) {
+        raw::small_frames(stream, frames).await
     } else if speaks_h2 {
         h2::serve(stream, about, inner).await;
         Ok(())

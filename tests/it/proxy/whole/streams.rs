@@ -195,6 +195,52 @@ async fn an_answer_may_come_before_the_body_has_ended() {
     }
 }
 
+/// A caller of HTTP/1.1, both ways on, lengths that are told and that are not.
+#[tokio::test]
+async fn a_caller_that_has_its_answer_may_go_on_uploading() {
+    let (told, untold) = (Reply::new(200, "early").header("content-length", "5"), Reply::new(200, "early"));
+    for (h1_only, early, chunked) in [
+        (false, &untold, false),
+        (false, &told, false),
+        (false, &told, true),
+        (true, &told, false),
+        (true, &told, true),
+    ] {
+        let turn =
+            |knobs: &mut Knobs| (knobs.bodies, knobs.h1_only, knobs.early) = (Bodies::Last, h1_only, early.clone());
+        let (alpha, whole) = one(turn).await;
+        let mut stream = whole.client.tls(whole.address, b"http/1.1").await.expect("a connection");
+        let length =
+            if chunked { "Transfer-Encoding: chunked".into() } else { format!("Content-Length: {}", PIECE + MUCH) };
+        let head = format!(
+            "POST {PODS} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n{length}\r\n\r\n",
+            whole.address, whole.token
+        );
+        stream.write_all(head.as_bytes()).await.expect("it is taken");
+        stream.write_all(&piece(PIECE, chunked)).await.expect("it is taken");
+        let mut answer = Vec::new();
+        // Whole: as long as was told, or with its last chunk.
+        while !(answer.ends_with(b"\r\n\r\nearly") || answer.ends_with(b"\r\n5\r\nearly\r\n0\r\n\r\n")) {
+            let byte = timeout(PATIENCE, stream.read_u8()).await.expect("in time");
+            answer.push(byte.unwrap_or_else(|why| panic!("{why} after {}", String::from_utf8_lossy(&answer))));
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
+        assert!(alpha.asked().is_empty(), "the server has not seen the end");
+        alpha.end_watches();
+        let rest = [piece(MUCH, chunked), if chunked { b"0\r\n\r\n".to_vec() } else { Vec::new() }].concat();
+        timeout(PATIENCE, stream.write_all(&rest)).await.expect("in time").expect("it is taken");
+        timeout(PATIENCE, stream.flush()).await.expect("in time").expect("it is taken");
+        alpha.until("the rest came", |a| a.asked().iter().any(|asked| asked.body.len() == PIECE + MUCH)).await;
+        assert_eq!((alpha.asked().remove(0).h2, alpha.resets()), (!h1_only, Vec::new()));
+    }
+}
+
+/// So much of a body of HTTP/1.1, as it is on the wire.
+fn piece(length: usize, chunked: bool) -> Vec<u8> {
+    let data = vec![b'x'; length];
+    if chunked { [format!("{length:x}\r\n").as_bytes(), &data, b"\r\n"].concat() } else { data }
+}
+
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_a_reset_and_no_end() {
     // Passed on, the second would tell the caller that all is well.
