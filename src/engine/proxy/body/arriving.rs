@@ -50,7 +50,7 @@ impl Body for Arriving {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Hyper(body) | Self::Asked(body) => body.is_end_stream(),
-            Self::Streamed(body) => body.stream.is_end_stream(),
+            Self::Streamed(body) => body.has_ended(),
         }
     }
 
@@ -65,7 +65,8 @@ impl Body for Arriving {
 /// What a cluster answers on one stream. Dropped before its end, it takes the stream with it.
 #[derive(Debug)]
 pub struct Streamed {
-    stream: RecvStream,
+    /// Gone only while this is dropped.
+    stream: Option<RecvStream>,
     /// The bytes still to come, where the head told.
     left: Option<u64>,
     /// No more data; trailers may follow.
@@ -78,20 +79,25 @@ impl Streamed {
     pub(in crate::engine::proxy) fn new(stream: RecvStream, head: &HeaderMap, upload: Option<Upload>) -> Self {
         let told = head.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let left = told.or_else(|| stream.is_end_stream().then_some(0));
-        Self { stream, left, data_ended: false, upload }
+        Self { stream: Some(stream), left, data_ended: false, upload }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.stream.as_ref().is_none_or(RecvStream::is_end_stream)
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
         if !self.data_ended {
-            if let Some(data) = ready!(self.stream.poll_data(cx)?) {
+            if let Some(data) = ready!(stream.poll_data(cx)?) {
                 // It goes on from here, so the server may send as much again; where it has ended, it will not.
-                let _ended = self.stream.flow_control().release_capacity(data.len());
+                let _ended = stream.flow_control().release_capacity(data.len());
                 self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
             self.data_ended = true;
         }
-        let trailers = ready!(self.stream.poll_trailers(cx)?);
+        let trailers = ready!(stream.poll_trailers(cx)?);
         Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
     }
 }
@@ -104,11 +110,11 @@ fn unlike_an_end(error: h2::Error) -> h2::Error {
 impl Drop for Streamed {
     fn drop(&mut self) {
         // Whoever has as much as the head told reads no further, and may miss the end that comes by itself.
-        if let Some(upload) = self.upload.take()
-            && (self.stream.is_end_stream() || self.left == Some(0))
+        if (self.left == Some(0) || self.has_ended())
+            && let (Some(upload), Some(stream)) = (self.upload.take(), self.stream.take())
         {
             // A server may answer before it has read everything, and read on.
-            upload.goes_on();
+            upload.goes_on(stream);
         }
     }
 }

@@ -1,40 +1,74 @@
 //! A request's body on its way up an HTTP/2 stream, beside the wait for its answer.
 
 use super::Outgoing;
-use h2::{Reason, SendStream};
+use h2::{Reason, RecvStream, SendStream};
 use hyper::body::{Body as _, Bytes};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+/// A server that has the whole request, and whose answer is complete, ends the stream within this; API servers give short
+/// requests as long.
+const ENDING: Duration = Duration::from_secs(60);
 
 /// Ends when this is dropped: nobody waits for the answer any more. What is left of the stream is then reset.
 #[derive(Debug)]
-pub(in crate::engine::proxy) struct Upload(Option<AbortHandle>);
+pub(in crate::engine::proxy) struct Upload(Option<Going>);
+
+#[derive(Debug)]
+struct Going {
+    task: AbortHandle,
+    /// Takes the rest of the answer.
+    rest: oneshot::Sender<RecvStream>,
+}
 
 impl Upload {
     /// Sends the body as the server takes it. What becomes of it shows in the answer.
     pub(in crate::engine::proxy) fn start(mut body: Outgoing, mut stream: SendStream<Bytes>) -> Self {
+        let (rest, answer) = oneshot::channel();
         let task = tokio::spawn(async move {
-            if let Err(reason) = pass(&mut body, &mut stream).await {
-                stream.send_reset(reason);
+            match pass(&mut body, &mut stream).await {
+                Err(reason) => stream.send_reset(reason),
+                // A stream that is let go before its end is reset, and the server may take the request for given up.
+                Ok(()) => {
+                    if let Ok(answer) = answer.await {
+                        let _late = timeout(ENDING, end(answer)).await;
+                    }
+                }
             }
         });
-        Self(Some(task.abort_handle()))
+        Self(Some(Going { task: task.abort_handle(), rest }))
     }
 
-    /// The answer is complete, and the server may read on.
-    pub(super) fn goes_on(mut self) {
-        self.0 = None;
+    /// The answer is complete but for its end, and the server may read on.
+    pub(super) fn goes_on(mut self, answer: RecvStream) {
+        if let Some(going) = self.0.take() {
+            // A body that broke off has taken the stream with it.
+            drop(going.rest.send(answer));
+        }
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
+        if let Some(going) = &self.0 {
+            going.task.abort();
         }
     }
+}
+
+/// Waits for the end of an answer of which nothing is wanted any more.
+async fn end(mut answer: RecvStream) {
+    while let Some(Ok(data)) = answer.data().await {
+        if answer.flow_control().release_capacity(data.len()).is_err() {
+            return;
+        }
+    }
+    let _trailers = answer.trailers().await;
 }
 
 /// Errors: the body broke off, for this reason.
