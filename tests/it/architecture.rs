@@ -46,6 +46,7 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule { module: "", ours: &["*"], crates: &["clap", "tokio"] },
     Rule { module: "model", ours: &[], crates: &[] },
+    Rule { module: "allocator", ours: &[], crates: &[] },
     Rule { module: "error", ours: &["model"], crates: &[] },
     Rule { module: "protocol", ours: &["model", "error"], crates: &[] },
     Rule { module: "config", ours: &["model", "error"], crates: &["dirs"] },
