@@ -15,6 +15,9 @@ use super::{Error, Outcome};
 /// How long a killed program may take to be gone; SIGKILL on a busy machine takes milliseconds.
 const END: Duration = Duration::from_secs(10);
 
+/// How long a signal may take to reach every thread.
+const SIGNAL: Duration = Duration::from_secs(10);
+
 /// A program under `supervise`, which kills it when the pipe to its standard input closes. The kernel closes that pipe
 /// when we end, so there is nothing to clean up after a crash or a SIGKILL.
 #[derive(Debug)]
@@ -79,14 +82,17 @@ impl Process {
         Ok(Self { name: name.to_owned(), supervisor, orders, log: log.to_owned() })
     }
 
-    /// Freezes the program: its connections stay open and answer nothing, like a host behind a dead link.
+    /// Freezes the program: its connections stay open and answer nothing, like a host behind a dead link. Returns when
+    /// its last thread has stopped: the order goes by a pipe and a signal, and until then it may still answer.
     pub(crate) fn freeze(&mut self) -> Outcome {
-        self.order("stop")
+        self.order("stop")?;
+        self.wait_until_frozen(true)
     }
 
     /// Lets a frozen program go on.
     pub(crate) fn thaw(&mut self) -> Outcome {
-        self.order("cont")
+        self.order("cont")?;
+        self.wait_until_frozen(false)
     }
 
     /// Tells the program to read its configuration again.
@@ -117,6 +123,16 @@ impl Process {
         let mut children = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
         let found = children.find_map(|line| line.split_whitespace().next()?.parse().ok());
         found.ok_or_else(|| format!("{} has no process", self.name).into())
+    }
+
+    fn wait_until_frozen(&mut self, wanted: bool) -> Outcome {
+        let what = format!("{} to {}", self.name, if wanted { "freeze" } else { "go on" });
+        let pid = self.pid()?;
+        until(&what, SIGNAL, || {
+            let states = thread_states(pid)?;
+            let done = if wanted { states.iter().all(|&s| s == 'T') } else { !states.contains(&'T') };
+            if done { Ok(()) } else { Err(format!("its threads are {states:?}").into()) }
+        })
     }
 
     fn order(&mut self, order: &str) -> Outcome {
@@ -150,6 +166,19 @@ impl Process {
         let tail = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n");
         format!("{} {what}; the end of its log:\n{tail}", self.name).into()
     }
+}
+
+/// The state of each thread, as in `proc_pid_stat(5)`: `T` is stopped by a signal.
+fn thread_states(pid: u32) -> Outcome<Vec<char>> {
+    let mut states = Vec::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may end while we look.
+        let Ok(stat) = fs::read_to_string(task?.path().join("stat")) else { continue };
+        // The name before it stands in parentheses, and may hold some itself.
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        states.push(state.ok_or("a thread without a state")?);
+    }
+    Ok(states)
 }
 
 impl Drop for Process {
