@@ -29,7 +29,7 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// When a question that ought to have ended by itself has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn connect(plane: &ControlPlane, user: Identity) -> Outcome<K8sCluster> {
     let kubeconfig: serde_json::Value = serde_saphyr::from_str(&plane.kubeconfig()?)?;

@@ -76,13 +76,14 @@ impl Script {
         let mut knobs = Knobs::default();
         turn(&mut knobs);
         let authority = authority(name);
-        let certificate = issue(&authority, "127.0.0.1", ExtendedKeyUsagePurpose::ServerAuth);
+        let certificate = issue(&authority, knobs.certified, ExtendedKeyUsagePurpose::ServerAuth);
         let inner = Arc::new(Inner {
             name: name.to_owned(),
             certificate: (certificate.0.der().clone(), certificate.1.serialize_der()),
             authority,
             knobs: Mutex::new(knobs),
             asked: Mutex::default(),
+            names: Mutex::default(),
             heads: Mutex::default(),
             probes: AtomicU32::new(0),
             accepted: AtomicU32::new(0),
@@ -149,6 +150,11 @@ impl Script {
 
     pub(super) fn asked(&self) -> Vec<Asked> {
         self.inner.asked.lock().clone()
+    }
+
+    /// The names by which clients asked for it, in the handshakes that they completed.
+    pub(super) fn names(&self) -> Vec<Option<String>> {
+        self.inner.names.lock().clone()
     }
 
     pub(super) fn heads(&self) -> Vec<String> {

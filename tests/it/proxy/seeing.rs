@@ -1,5 +1,5 @@
 //! The admin listener, asked over loopback, and what is written down about metrics.
 
-mod admin;
+pub(super) mod admin;
 mod deploy;
 mod documents;

@@ -118,9 +118,9 @@ impl Whole {
     }
 
     /// Ends it in good order.
-    async fn drain(self) -> Drained {
+    async fn drain(&mut self) -> Drained {
         self.ending.drain.cancel();
-        timeout(PATIENCE, self.running).await.expect("in time").expect("no panic").expect("no error")
+        timeout(PATIENCE, &mut self.running).await.expect("in time").expect("no panic").expect("no error")
     }
 }
 

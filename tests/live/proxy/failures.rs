@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::Test;
 use crate::rig::{Outcome, until};
@@ -24,7 +24,8 @@ const QUICK: &str = "  healthCheck: { interval: 1s, timeout: 1s, failures: 2 }
   circuitBreaker: { failureThreshold: 3, recoveryTimeout: 1s, halfOpenRequests: 1 }
 ";
 
-/// The deadline of one request that is refused at once: well above what a refusal takes on a busy machine, and well below any timeout of the proxy or of kubectl.
+/// The deadline of what waits for nothing: well above what it takes on a busy machine, and below the timeouts of the
+/// proxy and of kubectl.
 const FAST: Duration = Duration::from_secs(20);
 
 fn gone_and_back() -> Outcome {
@@ -77,9 +78,10 @@ fn gone_and_back() -> Outcome {
 async fn refused_at_once(proxy: &Serving) -> Outcome {
     let target = Target::new(proxy.address(), &proxy.authority()?, proxy.token(), Version::Two)?;
     let mut connection = target.connect().await?;
+    let until = Instant::now() + FAST;
     for _ in 0..100 {
         let asked = connection.open(&target, "/api/v1/namespaces/production/configmaps");
-        let answer = timeout(FAST, asked).await.map_err(|_| "a refusal waits for something")??;
+        let answer = timeout_at(until, asked).await.map_err(|_| "refusals wait for something")??;
         let (head, body) = answer.into_parts();
         let body = http_body_util::BodyExt::collect(body).await?.to_bytes();
         let status: serde_json::Value = serde_json::from_slice(&body)?;

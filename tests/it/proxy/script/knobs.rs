@@ -37,6 +37,8 @@ pub(in crate::proxy) struct Knobs {
     pub(in crate::proxy) ready: u16,
     /// Whole `Authorization` values that are accepted; `None` accepts all.
     pub(in crate::proxy) accepts: Option<Vec<String>>,
+    /// Whom its certificate is for; it is issued at the start.
+    pub(in crate::proxy) certified: &'static str,
     /// ALPN offers nothing else.
     pub(in crate::proxy) h1_only: bool,
     /// A client certificate of its own authority is demanded.
@@ -76,6 +78,7 @@ impl Default for Knobs {
         Self {
             ready: 200,
             accepts: None,
+            certified: "127.0.0.1",
             h1_only: false,
             asks_certificate: false,
             streams: Some(100),

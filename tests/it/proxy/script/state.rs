@@ -32,6 +32,8 @@ pub(super) struct Inner {
     pub(super) certificate: (CertificateDer<'static>, Vec<u8>),
     pub(super) knobs: Mutex<Knobs>,
     pub(super) asked: Mutex<Vec<Asked>>,
+    /// What handshakes named, of all that were completed.
+    pub(super) names: Mutex<Vec<Option<String>>>,
     /// Heads that raw connections got, as they came.
     pub(super) heads: Mutex<Vec<String>>,
     pub(super) probes: AtomicU32,
@@ -158,6 +160,7 @@ async fn connection(stream: TcpStream, number: u32, inner: Arc<Inner>) -> std::i
     stream.set_nodelay(true)?;
     let stream = TlsAcceptor::from(Arc::new(inner.tls())).accept(stream).await?;
     let session = stream.get_ref().1;
+    inner.names.lock().push(session.server_name().map(str::to_owned));
     let client = session.peer_certificates().and_then(|c| common_name(c.first()?));
     let speaks_h2 = session.alpn_protocol() == Some(b"h2");
     let (raw, small_frames) = {

@@ -82,7 +82,8 @@ async fn start() -> Running {
 }
 
 /// The head and the body of an answer to one plain request.
-async fn plain(address: SocketAddr, line: &str, more: &str) -> String {
+/// The answer to a request of this line, with these headers besides.
+pub(in crate::proxy) async fn plain(address: SocketAddr, line: &str, more: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();

@@ -15,7 +15,7 @@ async fn small(frames: (usize, usize)) -> Script {
     Script::with("small", |knobs| knobs.small_frames = Some(frames)).await
 }
 
-/// An answer whose body nobody reads for now.
+/// An answer of which only the head was read.
 async fn unread(member: &Member) -> Sent {
     member.send(post("/log", "{}"), &write()).await.expect("an answer")
 }

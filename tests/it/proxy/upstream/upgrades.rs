@@ -9,13 +9,13 @@ use quarterdeck::model::route::Fence;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
 
-const SWITCHED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\nearly";
+pub(super) const SWITCHED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\nearly";
 
 async fn raw(answer: &'static [u8]) -> Script {
     Script::with("raw", |k| (k.raw, k.h1_only) = (Some(Bytes::from_static(answer)), false)).await
 }
 
-fn exec(protocol: &str) -> Request<()> {
+pub(super) fn exec(protocol: &str) -> Request<()> {
     Request::builder()
         .method(Method::POST)
         .uri("/api/v1/namespaces/n/pods/p/exec?command=sh")
@@ -27,7 +27,7 @@ fn exec(protocol: &str) -> Request<()> {
         .expect("a request")
 }
 
-async fn switched(member: &Member) -> Box<Tunnel> {
+pub(super) async fn switched(member: &Member) -> Box<Tunnel> {
     match member.upgrade(exec("SPDY/3.1"), &connecting()).await.expect("an answer") {
         Upgraded::Switched(tunnel) => tunnel,
         Upgraded::Answered(sent) => panic!("not switched: {sent:?}"),

@@ -1,8 +1,8 @@
 //! Nothing that is a secret is ever said again: in the audit log, in metrics, on the admin listener, in an answer.
 
 use super::*;
+use crate::proxy::seeing::admin::plain;
 use http::header::{COOKIE, SEC_WEBSOCKET_PROTOCOL};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const ROUTING: &str = "
 home: alpha
@@ -20,15 +20,8 @@ const HEARD: [&str; 6] =
 /// A resource of the admin listener, as a scraper with its token reads it.
 async fn admin(whole: &Whole, path: &str) -> String {
     let found = admin::Found::in_folder(&whole.folder.path().join("state")).expect("it says where it is");
-    let mut stream = tokio::net::TcpStream::connect(found.address).await.expect("a connection");
     let token = &found.token.0;
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n",
-        found.address
-    );
-    stream.write_all(request.as_bytes()).await.expect("it is taken");
-    let mut answer = String::new();
-    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("in time").expect("text");
+    let answer = plain(found.address, &format!("GET {path}"), &format!("Authorization: Bearer {token}\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
     assert!(!answer.contains(token.as_str()), "{path} shows the admin's token");
     answer
@@ -37,7 +30,7 @@ async fn admin(whole: &Whole, path: &str) -> String {
 #[tokio::test]
 async fn no_secret_of_a_request_or_of_ours_is_ever_said_again() {
     let alpha = Script::start("alpha").await;
-    let whole = Whole::with(ROUTING, &[&alpha], |options| {
+    let mut whole = Whole::with(ROUTING, &[&alpha], |options| {
         let folder = options.state_dir.parent().expect("a folder");
         fs::write(folder.join("policy.yaml"), POLICY).expect("written");
     })
@@ -73,8 +66,7 @@ async fn no_secret_of_a_request_or_of_ours_is_ever_said_again() {
     said.push(format!("{:?}", whole.admin));
     let (own, log) = (whole.token.clone(), whole.folder.path().join("audit.log"));
     drop(caller);
-    whole.ending.drain.cancel();
-    timeout(PATIENCE, whole.running).await.expect("in time").expect("no panic").expect("no error");
+    whole.drain().await;
     let audited = fs::read_to_string(log).expect("it is written");
     assert!(audited.contains("/secrets") && audited.contains("password=[redacted]"), "{audited}");
     said.push(audited);

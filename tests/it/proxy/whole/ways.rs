@@ -158,7 +158,7 @@ async fn a_connection_with_a_body_of_chunks_ends_with_its_answer() {
 
 #[tokio::test]
 async fn a_drain_lets_watches_go_at_once_and_says_so() {
-    let (alpha, _beta, whole) = two().await;
+    let (alpha, _beta, mut whole) = two().await;
     let mut caller = whole.connect().await;
     let mut watch = caller.get("/api/v1/namespaces/other/pods?watch=true").await;
     alpha.emit("{\"type\":\"ADDED\"}\n");
@@ -201,7 +201,7 @@ audit: {path: audit.log}
     let (alpha, beta) = (Script::start("alpha").await, Script::start("beta").await);
     let ca = serde_json::to_string(&beta.ca()).expect("a text");
     let routing = AS.replace("BETA-ADDRESS", &beta.address.to_string()).replace("BETA-CA", &ca);
-    let whole = Whole::start(&routing, &[&alpha]).await;
+    let mut whole = Whole::start(&routing, &[&alpha]).await;
     let mut caller = whole.connect().await;
     for namespace in ["others", "elsewhere"] {
         let request = caller.request("GET", &format!("/api/v1/namespaces/{namespace}/pods"));
@@ -213,8 +213,7 @@ audit: {path: audit.log}
     assert_eq!(beta.asked()[0].header("impersonate-user"), "ann");
     let log = whole.folder.path().join("audit.log");
     drop(caller);
-    whole.ending.drain.cancel();
-    timeout(PATIENCE, whole.running).await.expect("in time").expect("no panic").expect("no error");
+    whole.drain().await;
     let lines = fs::read_to_string(log).expect("it is written");
     let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let told: Vec<_> = lines
