@@ -45,6 +45,7 @@ fn connect(plane: &ControlPlane, user: Identity) -> Outcome<K8sCluster> {
         user,
         timeout_s: 30,
         label: plane.name().to_owned(),
+        guarded: false,
     };
     let plugins = Plugins::new(Launcher::Plain, Terminal::Taken);
     let surroundings = Surroundings { environment: Arc::new(Environment::default()), plugins };

@@ -4,10 +4,11 @@
 //! default does (`docs/adr/0004`): plugins run three times and block, NO_PROXY asks the wrong host, retries
 //! have no bound, idle connections neither, a rotated certificate is never seen.
 
-pub(crate) mod connector;
+pub mod connector;
 pub mod errors;
 pub(crate) mod headers;
 pub mod proxy;
+mod resolver;
 pub mod review;
 pub(crate) mod service;
 pub mod sockets;

@@ -4,6 +4,7 @@
 use crate::model::cluster::ClusterName;
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -88,6 +89,8 @@ pub struct Endpoint {
     pub timeout_s: u32,
     /// `as` we speak of it: the context, or the hub object.
     pub label: String,
+    /// Somebody else may have written it: no name in it may lead to a link-local or metadata address.
+    pub guarded: bool,
 }
 
 impl Endpoint {
@@ -103,6 +106,7 @@ impl Endpoint {
             user: User::default(),
             timeout_s: 0,
             label: label.into(),
+            guarded: false,
         }
     }
 
@@ -112,6 +116,33 @@ impl Endpoint {
         let materials = [&self.ca, &user.token, &user.client_certificate, &user.client_key];
         materials.into_iter().flatten().any(|material| matches!(material, Material::File(_)))
     }
+}
+
+/// Says whether an address is link-local or a metadata service's: whoever connects there for somebody else gives the
+/// machine's own credentials away.
+pub(crate) fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_link_local_v4(address),
+        IpAddr::V6(address) => is_link_local_v6(address),
+    }
+}
+
+fn is_link_local_v4(address: Ipv4Addr) -> bool {
+    // 100.100.100.200 is Alibaba's metadata service, 168.63.129.16 Azure's.
+    address.is_link_local()
+        || address.is_unspecified()
+        || address.is_broadcast()
+        || address.is_multicast()
+        || address == Ipv4Addr::new(100, 100, 100, 200)
+        || address == Ipv4Addr::new(168, 63, 129, 16)
+}
+
+fn is_link_local_v6(address: Ipv6Addr) -> bool {
+    if let Some(inner) = address.to_ipv4_mapped() {
+        return is_link_local_v4(inner);
+    }
+    let is_aws = address == Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
+    address.is_unicast_link_local() || address.is_unspecified() || address.is_multicast() || is_aws
 }
 
 /// The endpoints of the present inventory, by cluster. Written by the inventory, read by the connector.

@@ -379,7 +379,7 @@ async fn serve<S: Serve>(client: Client, arrival: Arrival, gate: Arc<Gate>, serv
             drop(handshake);
             let stream = match accepted {
                 Ok(Ok(stream)) => stream,
-                Ok(Err(why)) => return service.unserved(tls::trouble(&why)),
+                Ok(Err(why)) => return service.unserved(TlsTrouble::of(&why)),
                 Err(_late) => return service.unserved(TlsTrouble::Timeout),
             };
             let (_, session) = stream.get_ref();

@@ -27,6 +27,7 @@ pub use member::{CAPACITY, Call, Counts, Failed, Member, Sent};
 pub use upgrade::{Tunnel, Upgraded};
 
 use crate::engine::k8s::client::Surroundings;
+use crate::engine::k8s::client::connector::TlsFailed;
 use crate::engine::proxy::config::ProxyConfig;
 use origin::{Origin, Terms};
 use parking_lot::Mutex;
@@ -40,6 +41,7 @@ const LEAVE: Duration = Duration::from_secs(30);
 /// All clusters of the configuration in force.
 pub struct Upstreams {
     surroundings: Surroundings,
+    tls_failed: TlsFailed,
     token: CancellationToken,
     members: Mutex<Vec<Arc<Member>>>,
 }
@@ -51,9 +53,9 @@ impl std::fmt::Debug for Upstreams {
 }
 
 impl Upstreams {
-    /// Their tasks and connections end with `token`.
-    pub fn new(surroundings: Surroundings, token: &CancellationToken) -> Self {
-        Self { surroundings, token: token.child_token(), members: Mutex::default() }
+    /// Their tasks and connections end with `token`; `tls_failed` hears of handshakes that fail, of requests and of probes.
+    pub fn new(surroundings: Surroundings, tls_failed: TlsFailed, token: &CancellationToken) -> Self {
+        Self { surroundings, tls_failed, token: token.child_token(), members: Mutex::default() }
     }
 
     /// The members of a configuration, in the order of its clusters. What did not change is kept with its connections; what
@@ -76,7 +78,7 @@ impl Upstreams {
                     let known = known.and_then(|o| kept.iter().position(|k| Arc::ptr_eq(k, o)));
                     match known {
                         Some(place) => Ok(kept.swap_remove(place)),
-                        None => Origin::start(terms, &self.surroundings, &self.token),
+                        None => Origin::start(terms, &self.surroundings, &self.tls_failed, &self.token),
                     }
                 });
                 Arc::new(Member::new(cluster, made, before.map(|m| &**m), &self.token))

@@ -47,7 +47,7 @@ fn upstreams() -> Upstreams {
     let launcher = Launcher::Through(env!("CARGO_BIN_EXE_qd").into());
     let plugins = Plugins::new(launcher, Terminal::Taken);
     let surroundings = Surroundings { environment: Arc::new(Environment::default()), plugins };
-    Upstreams::new(surroundings, &CancellationToken::new())
+    Upstreams::new(surroundings, Arc::new(|_: &std::io::Error| ()), &CancellationToken::new())
 }
 
 fn config(clusters: Vec<UpstreamCluster>) -> ProxyConfig {

@@ -1,7 +1,8 @@
 //! One connection: name, TCP, proxy, TLS, within one deadline; each step's failure in its own words.
 
 use super::errors;
-use super::proxy::{Proxy, Scheme};
+use super::proxy::{PROXY_URL, Proxy, Scheme};
+use super::resolver::{Forbidden, Resolver};
 use super::socks::SocksError;
 use super::{CONNECT_TIMEOUT, socks, tls};
 use crate::engine::cluster::ClusterError;
@@ -22,8 +23,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tower::Service;
 
 /// Silence after which the kernel asks whether the other side is still there.
@@ -37,9 +39,15 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// The round trip of a network where a server's compression costs more than it saves.
 const NEAR: Duration = Duration::from_millis(5);
 
+/// Hears why a TLS handshake with a server failed; one that took too long is [`io::ErrorKind::TimedOut`].
+pub type TlsFailed = Arc<dyn Fn(&io::Error) + Send + Sync>;
+
 /// What connections learn of a server, for whoever asks.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Observed(Arc<Mutex<Seen>>);
+#[derive(Clone, Default)]
+pub(crate) struct Observed {
+    seen: Arc<Mutex<Seen>>,
+    tls_failed: Option<TlsFailed>,
+}
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -50,15 +58,20 @@ struct Seen {
 }
 
 impl Observed {
+    /// Tells of handshakes that fail as well.
+    pub(crate) fn telling(tls_failed: TlsFailed) -> Self {
+        Self { tls_failed: Some(tls_failed), ..Self::default() }
+    }
+
     /// When the certificate last shown ends.
     pub(crate) fn not_after(&self) -> Option<UnixSeconds> {
-        self.0.lock().not_after
+        self.seen.lock().not_after
     }
 
     /// Says whether the way there is so short that packing an answer takes longer than carrying it. One
     /// that is not known, or leads through a proxy, is not short.
     pub(crate) fn is_near(&self) -> bool {
-        self.0.lock().round_trip.is_some_and(|took| took < NEAR)
+        self.seen.lock().round_trip.is_some_and(|took| took < NEAR)
     }
 }
 
@@ -72,7 +85,7 @@ pub(crate) struct Dialled {
 /// Makes connections to one server.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    tcp: HttpConnector,
+    tcp: HttpConnector<Resolver>,
     proxy: Option<Arc<Proxy>>,
     /// `None` for a server without TLS.
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
@@ -89,8 +102,11 @@ impl Connector {
         proxy: Option<Arc<Proxy>>,
         tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
         observed: &Observed,
+        guarded: bool,
     ) -> Self {
-        let mut tcp = HttpConnector::new();
+        // Where a proxy leads on, its name is the only one resolved here; the user's own may be anywhere.
+        let guarded = guarded && proxy.as_ref().is_none_or(|proxy| proxy.source == PROXY_URL);
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(guarded));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(KEEPALIVE));
@@ -109,37 +125,51 @@ impl Connector {
 
     /// One connection, within [`CONNECT_TIMEOUT`]; whoever dials speaks HTTP on it.
     pub(crate) async fn dial(self, to: Uri) -> Result<Dialled, ClusterError> {
-        let via = self.proxy.as_ref().map(|p| format!(" by way of the proxy {}", p.address())).unwrap_or_default();
-        let address = Arc::clone(&self.address);
-        match tokio::time::timeout(CONNECT_TIMEOUT, self.connect(to)).await {
-            Ok(result) => result,
-            Err(_) => Err(ClusterError::Unreachable(Text::from(format!(
-                "timed out after {} connecting to {address}{via}",
-                errors::seconds(CONNECT_TIMEOUT)
-            )))),
-        }
-    }
-
-    async fn connect(mut self, to: Uri) -> Result<Dialled, ClusterError> {
-        let stream: Box<dyn Stream> = match self.proxy.clone() {
-            None => {
-                let since = Instant::now();
-                let stream = self.tcp.call(to).await.map_err(|e| tcp_failed(&e, &self.address))?.into_inner();
-                self.observed.0.lock().round_trip = Some(since.elapsed());
-                Box::new(stream)
-            }
-            Some(proxy) => self.through(&proxy, to).await?,
-        };
-        let Some((config, name)) = self.tls else {
+        let until = Instant::now() + CONNECT_TIMEOUT;
+        let stream = timeout_at(until, self.connect(to)).await.map_err(|_| self.late())??;
+        let Some((config, name)) = &self.tls else {
             return Ok(Dialled { io: TokioIo::new(Socket(stream)), h2: false });
         };
-        let stream =
-            TlsConnector::from(config).connect(name, stream).await.map_err(|e| tls_failed(&e, &self.address))?;
-        if let Some(leaf) = stream.get_ref().1.peer_certificates().and_then(<[_]>::first) {
-            self.observed.0.lock().not_after = tls::not_after(leaf);
+        let handshake = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream);
+        let (why, error) = match timeout_at(until, handshake).await {
+            Ok(Ok(stream)) => return Ok(self.secured(stream)),
+            Ok(Err(why)) => {
+                let error = tls_failed(&why, &self.address);
+                (why, error)
+            }
+            Err(_) => (io::ErrorKind::TimedOut.into(), self.late()),
+        };
+        if let Some(tell) = &self.observed.tls_failed {
+            tell(&why);
         }
-        let h2 = stream.get_ref().1.alpn_protocol() == Some(tls::ALPN_H2);
-        Ok(Dialled { io: TokioIo::new(Socket(Box::new(stream))), h2 })
+        Err(error)
+    }
+
+    /// What is said where the whole took too long.
+    fn late(&self) -> ClusterError {
+        let via = self.proxy.as_ref().map(|p| format!(" by way of the proxy {}", p.address())).unwrap_or_default();
+        let waited = errors::seconds(CONNECT_TIMEOUT);
+        ClusterError::Unreachable(Text::from(format!("timed out after {waited} connecting to {}{via}", self.address)))
+    }
+
+    /// The bytes below TLS.
+    async fn connect(&self, to: Uri) -> Result<Box<dyn Stream>, ClusterError> {
+        let Some(proxy) = &self.proxy else {
+            let since = Instant::now();
+            let stream = self.tcp.clone().call(to).await.map_err(|e| tcp_failed(&e, &self.address))?.into_inner();
+            self.observed.seen.lock().round_trip = Some(since.elapsed());
+            return Ok(Box::new(stream));
+        };
+        self.through(proxy, to).await
+    }
+
+    fn secured(&self, stream: TlsStream<Box<dyn Stream>>) -> Dialled {
+        let session = stream.get_ref().1;
+        if let Some(leaf) = session.peer_certificates().and_then(<[_]>::first) {
+            self.observed.seen.lock().not_after = tls::not_after(leaf);
+        }
+        let h2 = session.alpn_protocol() == Some(tls::ALPN_H2);
+        Dialled { io: TokioIo::new(Socket(Box::new(stream))), h2 }
     }
 
     /// To the proxy first, and from there on.
@@ -263,6 +293,9 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 
 fn tcp_failed(error: &(dyn Error + 'static), address: &str) -> ClusterError {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    if let Some(why) = chain(error).find_map(|e| e.downcast_ref::<Forbidden>()) {
+        return ClusterError::Unreachable(Text::from(why.to_string()));
+    }
     // The resolver's errors have no kind; its connector names the step.
     if chain(error).any(|e| e.to_string() == "dns error") {
         return ClusterError::Unreachable(Text::from(format!("name not found: {host}")));

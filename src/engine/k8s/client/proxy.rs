@@ -9,6 +9,9 @@ use crate::model::text::Text;
 use http::Uri;
 use std::net::IpAddr;
 
+/// The source of a proxy that stands with the endpoint.
+pub const PROXY_URL: &str = "proxy-url";
+
 /// A way out through somebody else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
@@ -17,7 +20,7 @@ pub struct Proxy {
     pub uri: Uri,
     /// Decoded.
     pub login: Option<(String, String)>,
-    /// Where it was named: `proxy-url`, `HTTPS_PROXY`.
+    /// Where it was named: [`PROXY_URL`], `HTTPS_PROXY`.
     pub source: &'static str,
 }
 
@@ -44,7 +47,7 @@ impl Proxy {
 /// The proxy for an endpoint. An explicit `proxy-url` always wins, as with kubectl.
 pub fn choose(endpoint: &Endpoint, environment: &Environment) -> Result<Option<Proxy>, ClusterError> {
     if let Some(url) = endpoint.proxy_url.as_deref().filter(|url| !url.is_empty()) {
-        return parse(url, "proxy-url").map(Some);
+        return parse(url, PROXY_URL).map(Some);
     }
     let Ok(server) = endpoint.server.parse::<Uri>() else {
         return Ok(None);

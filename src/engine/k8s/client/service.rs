@@ -212,7 +212,9 @@ impl Inner {
             Some(name) => Some((Arc::new(tls::configure(trust)?), name.clone())),
             None => None,
         };
-        let connector = Connector::new(&self.server.address, self.proxy.clone(), tls, &self.observed).trusting(trust);
+        let guarded = self.credentials.endpoint().guarded;
+        let connector =
+            Connector::new(&self.server.address, self.proxy.clone(), tls, &self.observed, guarded).trusting(trust);
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .pool_idle_timeout(IDLE_TIMEOUT)

@@ -228,6 +228,7 @@ fn at(way: &Way, plugin: ExecPlugin, member: &Member) -> Result<Endpoint, String
         user: User { exec: Some(plugin), ..User::default() },
         timeout_s: 0,
         label: member.name.clone(),
+        guarded: false,
     })
 }
 

@@ -12,7 +12,6 @@ mod rule;
 mod settings;
 mod window;
 
-pub use address::is_link_local;
 pub(super) use condition::pattern_of;
 pub(super) use settings::masked;
 pub(super) use window::words as window_words;

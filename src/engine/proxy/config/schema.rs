@@ -68,7 +68,7 @@ pub const DOCUMENT: &[Entry] = &[
         "allowLinkLocal",
         Shape::Flag,
         "false",
-        "Endpoints may be link-local or metadata addresses; only in a local file",
+        "Endpoints and `proxyURL` may be link-local or metadata addresses, or names that lead there; only in a local file",
     ),
     key("clusters", Shape::Objects(CLUSTER), "", "Where requests may go"),
     key("rules", Shape::Objects(RULE), "", "Which of them a request goes to: the first that matches, by priority"),

@@ -1,15 +1,13 @@
 //! How TLS is spoken with clients: TLS 1.2 and 1.3, the certificate in force, a client certificate where one is wanted.
 
 use super::identity::{Identity, Shown};
-use crate::engine::proxy::metrics::TlsTrouble;
 use crate::error::{ErrorKind, UserError};
 use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{AlertDescription, Error, InvalidMessage, RootCertStore, ServerConfig};
-use std::io;
+use rustls::{Error, RootCertStore, ServerConfig};
 use std::sync::Arc;
 
 /// The settings of all TLS listeners. Client certificates are asked for, never insisted on: a token does as well.
@@ -29,35 +27,6 @@ pub(super) fn settings(identity: &Arc<Identity>, client_ca: Option<&[u8]>) -> Re
     settings.ticketer = Ticketer::new().map_err(failed)?;
     settings.send_tls13_tickets = 1;
     Ok(Arc::new(settings))
-}
-
-/// What a client says that does not accept our certificate.
-const DISTRUST: [AlertDescription; 6] = [
-    AlertDescription::UnknownCA,
-    AlertDescription::BadCertificate,
-    AlertDescription::CertificateExpired,
-    AlertDescription::CertificateUnknown,
-    AlertDescription::CertificateRevoked,
-    AlertDescription::UnsupportedCertificate,
-];
-
-/// Why a client's handshake failed.
-pub(super) fn trouble(why: &io::Error) -> TlsTrouble {
-    let Some(why) = why.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
-        // Of the connection below, whichever way it went.
-        return TlsTrouble::Closed;
-    };
-    if matches!(why, Error::InvalidCertificate(_) | Error::NoCertificatesPresented) {
-        TlsTrouble::Certificate
-    } else if matches!(why, Error::InvalidMessage(InvalidMessage::InvalidContentType)) {
-        TlsTrouble::NotTls
-    } else if let Error::AlertReceived(alert) = why
-        && DISTRUST.contains(alert)
-    {
-        TlsTrouble::Distrusted
-    } else {
-        TlsTrouble::Handshake
-    }
 }
 
 fn verifier(

@@ -93,7 +93,7 @@ catalogue! {
     MIRRORED = Described::new("mirrored", Counter, &["cluster", "result"],
         "Copies of reads sent by `mirror`: `same` or `different` status, or `failed`.");
     TLS_ERRORS = Described::new("tls_errors", Counter, &["side", "type"],
-        "TLS handshakes with clients that failed: `closed` or `timeout` by the client, `not_tls`, no `handshake` both can, the client's `certificate`, or ours `distrusted` by it.");
+        "TLS handshakes that failed, with a `client` or an API server (`upstream`): `closed` or `timeout` by the other side, `not_tls`, no `handshake` both can, its `certificate` not accepted, or ours `distrusted` by it.");
     BREAKER = Described::new("breaker_state", Gauge, &["cluster", "endpoint"],
         "0 closed, 1 half open, 2 open.");
     HEALTH = Described::new("cluster_health_status", Gauge, &["cluster", "endpoint"],

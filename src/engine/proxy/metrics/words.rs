@@ -1,6 +1,8 @@
 //! The small, closed sets that label metrics.
 
 use crate::engine::proxy::request::RequestInfo;
+use rustls::{AlertDescription, Error, InvalidMessage};
+use std::io;
 
 /// Declares an enum whose variants are words, with their places.
 macro_rules! words {
@@ -66,6 +68,8 @@ words! {
     /// Which leg of the way.
     Side {
         Client = "client",
+        /// The API server's.
+        Upstream = "upstream",
     }
 }
 
@@ -83,6 +87,35 @@ words! {
         Certificate = "certificate",
         /// Ours is not accepted there.
         Distrusted = "distrusted",
+    }
+}
+
+/// What the other side says that does not accept our certificate.
+const DISTRUST: [AlertDescription; 6] = [
+    AlertDescription::UnknownCA,
+    AlertDescription::BadCertificate,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::UnsupportedCertificate,
+];
+
+impl TlsTrouble {
+    /// Why a handshake failed, on whichever side of it we are.
+    pub fn of(why: &io::Error) -> Self {
+        let Some(inner) = why.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+            // Of the connection below, whichever way it went.
+            return if why.kind() == io::ErrorKind::TimedOut { Self::Timeout } else { Self::Closed };
+        };
+        if matches!(inner, Error::InvalidCertificate(_) | Error::NoCertificatesPresented) {
+            Self::Certificate
+        } else if matches!(inner, Error::InvalidMessage(InvalidMessage::InvalidContentType)) {
+            Self::NotTls
+        } else if matches!(inner, Error::AlertReceived(alert) if DISTRUST.contains(alert)) {
+            Self::Distrusted
+        } else {
+            Self::Handshake
+        }
     }
 }
 

@@ -61,7 +61,12 @@ pub(super) struct Dialler {
 }
 
 impl Dialler {
-    pub(super) fn new(place: &Arc<Place>, trust: &Trust, observed: &Observed) -> Result<Self, ClusterError> {
+    pub(super) fn new(
+        place: &Arc<Place>,
+        trust: &Trust,
+        observed: &Observed,
+        guarded: bool,
+    ) -> Result<Self, ClusterError> {
         let connector = |protocols: &[&[u8]]| {
             let tls = match &place.server.tls {
                 Some(name) => {
@@ -72,7 +77,7 @@ impl Dialler {
                 None => None,
             };
             Ok::<_, ClusterError>(
-                Connector::new(&place.server.address, place.proxy.clone(), tls, observed).trusting(trust),
+                Connector::new(&place.server.address, place.proxy.clone(), tls, observed, guarded).trusting(trust),
             )
         };
         Ok(Self { place: Arc::clone(place), both: connector(&[ALPN_H2, ALPN_H1])?, one: connector(&[ALPN_H1])? })

@@ -8,7 +8,7 @@ use super::login::Login;
 use super::pool::Pool;
 use super::probe;
 use crate::engine::cluster::ClusterError;
-use crate::engine::k8s::client::connector::Observed;
+use crate::engine::k8s::client::connector::{Observed, TlsFailed};
 use crate::engine::k8s::client::service::Server;
 use crate::engine::k8s::client::tls::Trust;
 use crate::engine::k8s::client::{Surroundings, proxy};
@@ -79,6 +79,7 @@ impl Origin {
     pub(super) fn start(
         terms: Terms,
         surroundings: &Surroundings,
+        tls_failed: &TlsFailed,
         parent: &CancellationToken,
     ) -> Result<Arc<Self>, ClusterError> {
         let endpoint = &terms.endpoint;
@@ -87,7 +88,7 @@ impl Origin {
         let origin = Arc::new(Self {
             place: Arc::new(Place::new(server, proxy)?),
             login: Login::new(endpoint, terms.mode, &surroundings.plugins)?,
-            observed: Observed::default(),
+            observed: Observed::telling(Arc::clone(tls_failed)),
             wired: arc_swap::ArcSwapOption::empty(),
             health: Mutex::default(),
             breaker: Mutex::new(Breaker::new(terms.breaker.clone(), Instant::now())),
@@ -135,7 +136,8 @@ impl Origin {
 
     fn wire(&self, trust: Arc<Trust>) -> Result<(), ClusterError> {
         let severed = self.severed.lock().clone();
-        let pool = Dialler::new(&self.place, &trust, &self.observed).map(|dialler| Pool::new(dialler, severed));
+        let dialler = Dialler::new(&self.place, &trust, &self.observed, self.terms.endpoint.guarded);
+        let pool = dialler.map(|dialler| Pool::new(dialler, severed));
         let failed = pool.as_ref().err().cloned();
         if let Some(error) = &failed
             && self.wired.load().as_ref().is_some_and(|present| present.pool.is_ok())

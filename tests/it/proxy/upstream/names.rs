@@ -2,6 +2,8 @@
 
 use super::upgrades::{SWITCHED, exec, switched};
 use super::*;
+use crate::proxy::script::PATIENCE;
+use tokio::time::timeout;
 
 /// In no address, and in no other certificate.
 const NAME: &str = "kubernetes.default.svc";
@@ -42,4 +44,34 @@ async fn a_server_under_another_name_gets_nothing() {
         member.upgrade(exec("SPDY/3.1"), &connecting()).await.expect_err("the same for an upgrade");
         assert_eq!((script.asked().len(), script.probes(), script.heads().len()), (0, 0, 0));
     }
+}
+
+/// 169.254.169.254 as the system's resolver reads it, and no address by the books: a name, as any other might be.
+const HIDDEN: &str = "2852039166";
+
+#[tokio::test]
+async fn a_name_that_leads_to_a_metadata_service_is_not_gone_to() {
+    let server =
+        Endpoint { tls_server_name: Some(NAME.to_owned()), ..Endpoint::plain(format!("https://{HIDDEN}:6443"), "a") };
+    let by_proxy = Endpoint { proxy_url: Some(format!("http://{HIDDEN}:3128")), ..Endpoint::plain("https://a", "a") };
+    for endpoint in [server, by_proxy] {
+        let (_keep, member) = member(cluster([Endpoint { guarded: true, timeout_s: 10, ..endpoint }]));
+        assert_eq!(fetch(&member, "/asked").await.expect_err("it is guarded").refusal.code, 503);
+        let probed = async {
+            while member.facts().endpoints[0].why.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, probed).await.expect("it was probed");
+        let why = member.facts().endpoints[0].why.to_string();
+        assert!(why.contains("2852039166 leads to 169.254.169.254, a link-local or metadata address"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_guarded_name_of_an_ordinary_address_is_gone_to() {
+    let script = Script::with("local", |knobs| knobs.certified = "localhost").await;
+    let server = format!("https://localhost:{}", script.address.port());
+    let (_keep, member) = member(cluster([Endpoint { server, guarded: true, ..script.endpoint() }]));
+    assert_eq!(fetch(&member, "/asked").await.expect("an answer").0, 200);
 }

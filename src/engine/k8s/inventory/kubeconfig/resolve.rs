@@ -143,6 +143,7 @@ fn endpoint(files: &[Arc<Kubeconfig>], own: &Kubeconfig, name: &str, spec: &RawC
         user: User { exec, ..user },
         timeout_s: 0,
         label: name.to_owned(),
+        guarded: false,
     })
 }
 

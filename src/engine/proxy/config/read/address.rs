@@ -1,36 +1,10 @@
 //! Which addresses an endpoint may have: web servers over TLS, and nothing where a machine keeps its own secrets.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use crate::engine::k8s::endpoint::is_link_local;
+use std::net::IpAddr;
 
 /// Names that lead to the metadata service of a cloud, which answers with credentials.
 const METADATA: &[&str] = &["metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"];
-
-/// Says whether an address is link-local or a metadata service's: a proxy that connects there for somebody else
-/// gives the machine's own credentials away.
-pub fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_link_local_v4(address),
-        IpAddr::V6(address) => is_link_local_v6(address),
-    }
-}
-
-fn is_link_local_v4(address: Ipv4Addr) -> bool {
-    // 100.100.100.200 is Alibaba's metadata service, 168.63.129.16 Azure's.
-    address.is_link_local()
-        || address.is_unspecified()
-        || address.is_broadcast()
-        || address.is_multicast()
-        || address == Ipv4Addr::new(100, 100, 100, 200)
-        || address == Ipv4Addr::new(168, 63, 129, 16)
-}
-
-fn is_link_local_v6(address: Ipv6Addr) -> bool {
-    if let Some(inner) = address.to_ipv4_mapped() {
-        return is_link_local_v4(inner);
-    }
-    let is_aws = address == Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
-    address.is_unicast_link_local() || address.is_unspecified() || address.is_multicast() || is_aws
-}
 
 /// What is wrong with the URL of an endpoint; nothing if it may be used.
 pub(super) fn flaw_of(server: &str, allows_link_local: bool) -> Option<String> {
@@ -62,7 +36,8 @@ pub(super) fn flaw_of(server: &str, allows_link_local: bool) -> Option<String> {
     flaw_of_host(authority.host(), allows_link_local)
 }
 
-fn flaw_of_host(host: &str, allows_link_local: bool) -> Option<String> {
+/// What is wrong with a host, written as in a URL; nothing if it may be connected to.
+pub(super) fn flaw_of_host(host: &str, allows_link_local: bool) -> Option<String> {
     let bare = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_lowercase();
     if bare.is_empty() {
         return Some("names no host".to_owned());

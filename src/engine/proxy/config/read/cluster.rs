@@ -152,12 +152,17 @@ impl Reader<'_> {
         let proxy_url = node.get("proxyURL").and_then(Node::text).filter(|t| !t.is_empty());
         let is_known = |url: &str| {
             let known = ["http://", "https://", "socks5://", "socks5h://"];
-            known.iter().any(|scheme| url.starts_with(scheme)) && url.parse::<http::Uri>().is_ok()
+            known.iter().any(|scheme| url.starts_with(scheme))
         };
-        if let (Some(url), Some(given)) = (proxy_url, node.get("proxyURL"))
-            && !is_known(url)
-        {
-            self.flaw(&piece.at(given), "`proxyURL`: expected http://, https:// or socks5://");
+        if let (Some(url), Some(given)) = (proxy_url, node.get("proxyURL")) {
+            match url.parse::<http::Uri>().ok().filter(|_| is_known(url)) {
+                None => self.flaw(&piece.at(given), "`proxyURL`: expected http://, https:// or socks5://"),
+                Some(uri) => {
+                    if let Some(why) = address::flaw_of_host(uri.host().unwrap_or_default(), self.allows_link_local) {
+                        self.flaw(&piece.at(given), format!("the `proxyURL` of cluster `{name}` {why}"));
+                    }
+                }
+            }
         }
         let server_name = node.get("tlsServerName").and_then(Node::text).filter(|t| !t.is_empty());
         for key in ["insecureSkipTLSVerify", "proxyURL", "tlsServerName"] {
@@ -175,6 +180,7 @@ impl Reader<'_> {
             user: identity.user,
             timeout_s: TIMEOUT_S,
             label: name.to_owned(),
+            guarded: !self.allows_link_local,
         }
     }
 

@@ -174,6 +174,11 @@ const BAD: &[(&str, &str)] = &[
     ),
     ("clear text", "clusters:\n- {name: a, endpoint: 'http://a', token: hunter2}\n"),
     ("metadata", "clusters:\n- {name: a, endpoint: 'https://169.254.169.254', token: hunter2}\n"),
+    (
+        "metadata proxy",
+        "clusters:\n- {name: a, endpoint: 'https://a', token: hunter2, proxyURL: 'http://169.254.169.254'}\n",
+    ),
+    ("proxy is none", "clusters:\n- {name: a, endpoint: 'https://a', token: hunter2, proxyURL: 'ftp://a'}\n"),
     ("user in the url", "clusters:\n- {name: a, endpoint: 'https://u:hunter2@a'}\n"),
     ("endpoint twice", "clusters:\n- {name: a, endpoints: ['https://a', 'https://a/'], token: x}\n"),
     ("not in the inventory", "clusters:\n- {name: a, cluster: eo}\n"),
