@@ -5,6 +5,7 @@
 pub mod address;
 pub mod authority;
 mod connection;
+mod given;
 pub mod identity;
 mod ledger;
 mod ports;
@@ -221,8 +222,11 @@ impl Listeners {
             bound.push((socket, address));
         }
         let ledger = Arc::new(Ledger::new(CONNECTIONS, Ending::default()));
-        let ports = Ports::new(bound, options.per_cluster, ledger.ending().clone(), ledger.over().clone())?;
-        ports.put(ports.open(clusters)?);
+        let each = options.per_cluster.map(|first| (first, options.state_dir.as_path()));
+        let ports = Ports::new(bound, each, ledger.ending().clone(), ledger.over().clone())?;
+        let change = ports.open(clusters)?;
+        ports.remember(&change)?;
+        ports.put(change);
         let gate = Gate {
             identity: Arc::clone(identity),
             tls: ArcSwap::new(tls),

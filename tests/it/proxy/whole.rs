@@ -74,7 +74,11 @@ impl Whole {
     }
 
     async fn with(routing: &str, servers: &[&Script], change: impl FnOnce(&mut ServeOptions)) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::over(tempfile::tempdir().expect("a folder"), routing, servers, change).await
+    }
+
+    /// With what another one left in this folder.
+    async fn over(folder: TempDir, routing: &str, servers: &[&Script], change: impl FnOnce(&mut ServeOptions)) -> Self {
         write(folder.path(), &filled(routing, servers));
         let mut options = ServeOptions::under(folder.path().join("state"));
         options.listen = vec!["127.0.0.1:0".parse().expect("an address")];

@@ -1,12 +1,14 @@
 //! What is listened on: sockets for all clusters, which stay, and ports of single clusters, which come and go with them.
 
 use super::address::Address;
+use super::given::{Given, Kept};
 use super::sockets::Socket;
 use super::{Ending, Listening};
 use crate::error::{ErrorKind, UserError};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -31,12 +33,20 @@ pub(super) struct Listener {
 /// All listeners of one proxy.
 #[derive(Debug)]
 pub(super) struct Ports {
-    /// Where the port of a cluster is opened, and the first of them; 0 lets the system choose each.
-    each: Option<(IpAddr, u16)>,
+    each: Option<Each>,
     ending: Ending,
     over: CancellationToken,
     state: Mutex<State>,
     arrived: Notify,
+}
+
+/// How single clusters get their ports.
+#[derive(Debug)]
+struct Each {
+    ip: IpAddr,
+    /// 0 lets the system choose each.
+    first: u16,
+    kept: Kept,
 }
 
 #[derive(Debug, Default)]
@@ -45,9 +55,7 @@ struct State {
     open: Vec<Arc<Listener>>,
     /// Open, and not served yet. No more than there are clusters.
     unserved: Vec<(Socket, Arc<Listener>)>,
-    /// The port of each cluster there ever was. What a client was told to be one cluster never becomes another; a port is
-    /// given once, so there are no more than there are ports.
-    given: BTreeMap<Arc<str>, u16>,
+    given: Given,
 }
 
 /// The listeners that a configuration needs. They are open; nobody is let in until it is in force. Dropped, those that are
@@ -56,7 +64,7 @@ struct State {
 pub struct Change {
     open: Vec<Arc<Listener>>,
     fresh: Vec<(Socket, Arc<Listener>)>,
-    given: BTreeMap<Arc<str>, u16>,
+    given: Given,
     ip: Option<IpAddr>,
 }
 
@@ -73,10 +81,11 @@ impl Change {
 }
 
 impl Ports {
-    /// Of sockets that are open, and one more for each cluster from port `each` on, if any.
+    /// Of sockets that are open, and one more for each cluster from port `each` on, if any; which had which is kept in
+    /// the folder beside it.
     pub(super) fn new(
         sockets: Vec<(Socket, Address)>,
-        each: Option<u16>,
+        each: Option<(u16, &Path)>,
         ending: Ending,
         over: CancellationToken,
     ) -> Result<Self, UserError> {
@@ -86,7 +95,7 @@ impl Ports {
         });
         let each = match (each, beside) {
             (None, _) => None,
-            (Some(first), Some(ip)) => Some((ip, first)),
+            (Some((first, state)), Some(ip)) => Some(Each { ip, first, kept: Kept::new(state, first) }),
             (Some(_), None) => {
                 return Err(UserError::new(
                     ErrorKind::Usage,
@@ -101,7 +110,8 @@ impl Ports {
             .map(|(socket, address)| (socket, ports.listener(Listening { address, cluster: None })))
             .collect();
         let open = unserved.iter().map(|(_, listener)| Arc::clone(listener)).collect();
-        *ports.state.lock() = State { open, unserved, given: BTreeMap::new() };
+        let given = ports.each.as_ref().map(|each| each.kept.read()).transpose()?.unwrap_or_default();
+        *ports.state.lock() = State { open, unserved, given };
         Ok(ports)
     }
 
@@ -121,9 +131,9 @@ impl Ports {
             state.open.iter().map(Arc::clone).partition(|listener| listener.listening.cluster.is_some());
         let of_one: BTreeMap<Option<Arc<str>>, Arc<Listener>> =
             of_one.into_iter().map(|listener| (listener.listening.cluster.clone(), listener)).collect();
-        let (ip, given) = (self.each.map(|(ip, _)| ip), state.given.clone());
+        let (ip, given) = (self.each.as_ref().map(|each| each.ip), state.given.clone());
         let mut change = Change { open: for_all, fresh: Vec::new(), given, ip };
-        let Some((ip, first)) = self.each else { return Ok(change) };
+        let Some(&Each { ip, first, .. }) = self.each.as_ref() else { return Ok(change) };
         for cluster in clusters {
             if let Some(kept) = of_one.get(&Some(Arc::clone(cluster))) {
                 change.open.push(Arc::clone(kept));
@@ -139,6 +149,14 @@ impl Ports {
             change.fresh.push((socket, listener));
         }
         Ok(change)
+    }
+
+    /// Keeps what this gives for the next start.
+    pub(super) fn remember(&self, change: &Change) -> Result<(), UserError> {
+        match &self.each {
+            Some(each) if self.state.lock().given != change.given => each.kept.write(&change.given),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Lets clients in by what is new, and gives back what nobody needs any more.
@@ -163,6 +181,9 @@ impl Ports {
             let cluster = listener.listening.cluster.as_deref();
             tracing::info!(cluster, address = %listener.listening.address, "a cluster has a port of its own");
         }
+        if let Err(why) = self.remember(&change) {
+            tracing::error!(why = why.message, "the next start may give other ports to clusters");
+        }
         let gone = self.put(change);
         for listener in &gone {
             listener.closing.cancel();
@@ -186,7 +207,7 @@ impl Ports {
 }
 
 /// The port a cluster had; for one that is new the one after all that were ever given.
-fn bind(cluster: &str, (ip, first): (IpAddr, u16), given: &BTreeMap<Arc<str>, u16>) -> Result<Socket, UserError> {
+fn bind(cluster: &str, (ip, first): (IpAddr, u16), given: &Given) -> Result<Socket, UserError> {
     let open = |port: u16| Socket::bind(&Address::Tcp(SocketAddr::new(ip, port)));
     let port = match (given.get(cluster), given.values().max()) {
         // Somebody else may have been given it meanwhile by the system, which then chooses another.
@@ -198,7 +219,7 @@ fn bind(cluster: &str, (ip, first): (IpAddr, u16), given: &BTreeMap<Arc<str>, u1
     };
     let Some(port) = port else {
         return Err(UserError::new(ErrorKind::Usage, format!("cluster {cluster}: no port is left above {first}"))
-            .hint("start lower with --listen-per-cluster PORT"));
+            .hint("start lower with --listen-per-cluster PORT: all are then given anew"));
     };
     open(port).map_err(|why| of(cluster, why))
 }

@@ -1,6 +1,8 @@
 //! Ports of single clusters, which come and go with them.
 
 use super::*;
+use quarterdeck::engine::proxy::listen::identity::Identity;
+use quarterdeck::engine::proxy::listen::{Listeners, Trust};
 use tokio::net::TcpStream;
 
 const ALPHA: &str = "home: alpha\nclusters: [ALPHA]\n";
@@ -90,6 +92,45 @@ async fn a_port_is_never_given_to_another_cluster() {
     put(&whole, "home: alpha\nclusters: [GAMMA, ALPHA]\n", &[&alpha, &gamma]).await.expect("it is in force");
     assert_eq!(port_of(&whole, "alpha").await.map(|at| at.port()), Some(first));
     assert_eq!(port_of(&whole, "gamma").await.map(|at| at.port()), Some(first + 2), "the next was beta's");
+}
+
+#[tokio::test]
+async fn a_port_is_not_given_to_another_cluster_by_a_restart() {
+    let (alpha, beta) = (Script::start("alpha").await, Script::start("beta").await);
+    let first = two_free();
+    let each = |options: &mut ServeOptions| options.per_cluster = Some(first);
+    let mut whole = Whole::with(BOTH, &[&alpha, &beta], each).await;
+    whole.drain().await;
+    let turned = "home: alpha\nclusters: [BETA, ALPHA]\n";
+    let mut whole = Whole::over(whole.folder, turned, &[&alpha, &beta], each).await;
+    assert_eq!(port_of(&whole, "alpha").await.map(|at| at.port()), Some(first));
+    assert_eq!(port_of(&whole, "beta").await.map(|at| at.port()), Some(first + 1));
+    let at = port_of(&whole, "beta").await.expect("it has a port");
+    assert_eq!(whole.connect_to(at).await.server("/api/v1/namespaces/other/pods").await, "beta");
+    whole.drain().await;
+    // Ports from elsewhere on are other ports.
+    let elsewhere = |options: &mut ServeOptions| options.per_cluster = Some(0);
+    let whole = Whole::over(whole.folder, turned, &[&alpha, &beta], elsewhere).await;
+    let ports: Vec<u16> = whole.each.iter().map(SocketAddr::port).collect();
+    assert!(!ports.contains(&first) && !ports.contains(&(first + 1)), "{ports:?}");
+}
+
+#[tokio::test]
+async fn ports_that_were_kept_and_cannot_be_read_are_no_empty_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut options = ServeOptions::under(folder.path().join("state"));
+    options.listen = vec!["127.0.0.1:0".parse().expect("an address")];
+    options.per_cluster = Some(0);
+    let identity = Arc::new(Identity::load(&options, Clock::Wall.start().moment().wall).expect("made"));
+    let bind = || Listeners::bind(&options, &identity, &Trust::default(), &[Arc::from("alpha")], Inherited::default());
+    drop(bind().expect("it listens"));
+    let file = options.state_dir.join("ports.json");
+    let kept = fs::read_to_string(&file).expect("kept");
+    for damaged in ["", "{", &kept.replace("\"version\":1", "\"version\":2")] {
+        fs::write(&file, damaged).expect("written");
+        let refused = format!("{:?}", bind().expect_err("it is refused"));
+        assert!(refused.contains("ports.json") && refused.contains("ports are given anew"), "{refused}");
+    }
 }
 
 #[tokio::test]
