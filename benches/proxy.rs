@@ -4,6 +4,7 @@
 //! cargo bench --bench proxy                          all of it, written into the document
 //! cargo bench --bench proxy -- proxy-h1 proxy-list   these sections only
 //! cargo bench --bench proxy -- --runs 3 --seconds 2  fewer and shorter runs
+//! cargo bench --bench proxy -- --released            the program that scripts/release built, beside cargo's
 //! ```
 
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "this is a program that talks to whoever started it")]
@@ -93,13 +94,14 @@ fn main() -> ExitCode {
 
 fn run() -> Outcome {
     let mut plan = Plan { runs: 5, time: Duration::from_secs(5) };
-    let mut wanted = Vec::new();
+    let (mut wanted, mut released) = (Vec::new(), false);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = |flag: &str| words.next().and_then(|n| n.parse().ok()).ok_or(format!("{flag} takes a number"));
         match word.as_str() {
             // Cargo says so.
             "--bench" => {}
+            "--released" => released = true,
             "--runs" => plan.runs = usize::try_from(number("--runs")?)?,
             "--seconds" => plan.time = Duration::from_secs(number("--seconds")?),
             name => wanted.push(sections::named(SECTIONS, name)?),
@@ -107,7 +109,8 @@ fn run() -> Outcome {
     }
     // Before this program moves to a core of its own.
     let machine = process::machine();
-    let stage = Stage::set()?;
+    let stage = Stage::set(released)?;
+    let machine = format!("`qd` of `{}`, {machine}", stage.built());
     sections::run(SECTIONS, &wanted, || machine.clone(), |measure| measure(&stage, &plan))
 }
 

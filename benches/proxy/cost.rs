@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::figure::{Figure, Unit};
 use crate::generate::{Shape, run};
 use crate::live::proxy::wire::Version;
-use crate::peers::{Peer, haproxy, kubectl, nginx, ours, present};
+use crate::peers::{Peer, haproxy, kubectl, nginx, ours, plain, present};
 use crate::process::cpu_seconds;
 use crate::stage::{CORE, LIST, SMALL, Stage};
 use crate::{Outcome, Plan, say};
@@ -30,35 +30,38 @@ struct Row {
 pub(crate) fn small_one(stage: &Stage, plan: &Plan) -> Outcome<Vec<Figure>> {
     let shape = Shape { path: SMALL, version: Version::One, connections: 64, lanes: 1 };
     let row = Row { what: "1 KB, HTTP/1.1 both sides", shape, must: 25.0, ratio: Some(1.0) };
-    let peers = present(vec![
+    let all = [
         ("qd", ours(stage, stage.one)),
         ("HAProxy", haproxy(stage, stage.one, Version::One)),
         ("nginx", nginx(stage, stage.one)),
         ("kubectl proxy", kubectl(stage, stage.one)),
-    ]);
+    ];
+    let peers = present(all.into_iter().chain(plain(stage, stage.one)));
     measure(stage, plan, &row, &peers)
 }
 
 pub(crate) fn small_two(stage: &Stage, plan: &Plan) -> Outcome<Vec<Figure>> {
     let shape = Shape { path: SMALL, version: Version::Two, connections: 8, lanes: 32 };
     let row = Row { what: "1 KB, HTTP/2 both sides", shape, must: 18.0, ratio: Some(1.6) };
-    let peers = present(vec![
+    let all = [
         ("qd", ours(stage, stage.two)),
         ("HAProxy", haproxy(stage, stage.two, Version::Two)),
         ("nginx (HTTP/1.1 to the upstream)", nginx(stage, stage.one)),
-    ]);
+    ];
+    let peers = present(all.into_iter().chain(plain(stage, stage.two)));
     measure(stage, plan, &row, &peers)
 }
 
 pub(crate) fn list(stage: &Stage, plan: &Plan) -> Outcome<Vec<Figure>> {
     let shape = Shape { path: LIST, version: Version::One, connections: 8, lanes: 1 };
     let row = Row { what: "1 MB list, HTTP/1.1 both sides", shape, must: 900.0, ratio: None };
-    let peers = present(vec![
+    let all = [
         ("qd", ours(stage, stage.one)),
         ("HAProxy", haproxy(stage, stage.one, Version::One)),
         ("nginx", nginx(stage, stage.one)),
         ("kubectl proxy", kubectl(stage, stage.two)),
-    ]);
+    ];
+    let peers = present(all.into_iter().chain(plain(stage, stage.one)));
     measure(stage, plan, &row, &peers)
 }
 

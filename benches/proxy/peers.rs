@@ -7,10 +7,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::live::proxy::serving::{Serving, entry};
+use crate::live::proxy::serving::{PROGRAM, Serving, entry};
 use crate::live::proxy::wire::{Target, Version};
 use crate::live::rig::{Process, Programs, until};
 use crate::stage::{CORE, Stage, TOKEN};
+
+const OURS: &str = "qd";
+const PLAIN: &str = "qd, `cargo build --release`";
 
 /// Until a program listens.
 const LISTENING: Duration = Duration::from_secs(20);
@@ -44,8 +47,9 @@ impl Peer {
         }
     }
 
+    /// Ours, as it is judged.
     pub(crate) fn is_ours(&self) -> bool {
-        matches!(self.running, Running::Ours(_))
+        self.name == OURS
     }
 
     pub(crate) fn serving(&mut self) -> Option<&mut Serving> {
@@ -113,10 +117,19 @@ pub(crate) fn free() -> Outcome<SocketAddr> {
 
 /// Which HTTP a proxy speaks to the upstream is the upstream's choice, by ALPN.
 pub(crate) fn ours(stage: &Stage, upstream: SocketAddr) -> Outcome<Peer> {
+    own(OURS, &stage.program, stage, upstream)
+}
+
+/// Beside the released program, the one that cargo built.
+pub(crate) fn plain(stage: &Stage, upstream: SocketAddr) -> Option<(&'static str, Outcome<Peer>)> {
+    stage.is_released().then(|| (PLAIN, own(PLAIN, Path::new(PROGRAM), stage, upstream)))
+}
+
+fn own(name: &'static str, program: &Path, stage: &Stage, upstream: SocketAddr) -> Outcome<Peer> {
     let clusters = entry("upstream", &upstream.to_string(), &stage.authority, &format!("token: {TOKEN}"))?;
-    let serving = Serving::start_on(&routing(&clusters, 0), &[], Some(CORE))?;
+    let serving = Serving::start_program(program, &routing(&clusters, 0), &[], Some(CORE))?;
     Ok(Peer {
-        name: "qd",
+        name,
         address: serving.address(),
         authority: Some(serving.authority()?),
         token: serving.token().to_owned(),
@@ -239,7 +252,7 @@ users: [{{ name: one, user: {{ token: {TOKEN} }} }}]
 }
 
 /// As many as there are; who is missing is named, and why.
-pub(crate) fn present(all: Vec<(&str, Outcome<Peer>)>) -> Vec<Peer> {
+pub(crate) fn present<'a>(all: impl IntoIterator<Item = (&'a str, Outcome<Peer>)>) -> Vec<Peer> {
     let mut found = Vec::new();
     for (name, peer) in all {
         match peer {

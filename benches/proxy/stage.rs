@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::live::proxy::serving::PROGRAM;
 use crate::live::rig::{Authority, Process, Programs, until};
 use crate::peers::{free, is_program};
 use crate::{Outcome, say};
@@ -59,14 +60,18 @@ pub(crate) struct Stage {
     /// The upstream where it speaks HTTP/1.1 only, and where it has HTTP/2.
     pub(crate) one: SocketAddr,
     pub(crate) two: SocketAddr,
+    /// Ours, as it is judged.
+    pub(crate) program: PathBuf,
     upstream: Option<Process>,
     pub(crate) folder: PathBuf,
     _removal: tempfile::TempDir,
 }
 
 impl Stage {
-    /// Moves this program to its core and starts the upstream there.
-    pub(crate) fn set() -> Outcome<Self> {
+    /// Moves this program to its core and starts the upstream there. What is judged is the program as `scripts/release` left
+    /// it, or else as cargo built it.
+    pub(crate) fn set(released: bool) -> Outcome<Self> {
+        let program = if released { self::released()? } else { PathBuf::from(PROGRAM) };
         if let Some(reason) = Programs::missing() {
             return Err(reason.into());
         }
@@ -87,10 +92,19 @@ impl Stage {
         fs::write(folder.join("openssl.cnf"), OPENSSL)?;
         let (one, two) = (free()?, free()?);
         let programs = Fetched::find();
-        let mut stage =
-            Self { programs, authority: authority.certificate(), one, two, upstream: None, folder, _removal: removal };
+        let authority = authority.certificate();
+        let mut stage = Self { programs, authority, one, two, program, upstream: None, folder, _removal: removal };
         stage.start_upstream()?;
         Ok(stage)
+    }
+
+    pub(crate) fn is_released(&self) -> bool {
+        self.program != Path::new(PROGRAM)
+    }
+
+    /// How the program came to be, for the tables.
+    pub(crate) fn built(&self) -> &'static str {
+        if self.is_released() { "scripts/release" } else { "cargo build --release" }
     }
 
     fn start_upstream(&mut self) -> Outcome {
@@ -175,6 +189,13 @@ http {{
         command.stdin(Stdio::null());
         Ok(command)
     }
+}
+
+/// The program as `scripts/release` left it, beside cargo's own.
+fn released() -> Outcome<PathBuf> {
+    let folders = Path::new(PROGRAM).ancestors().nth(2).ok_or("no target folder")?;
+    let program = folders.join("released/qd");
+    if is_program(&program) { Ok(program) } else { Err("there is no released program: run scripts/release".into()) }
 }
 
 impl Drop for Stage {

@@ -7,5 +7,6 @@ mod listen;
 mod route_commands;
 mod script;
 mod seeing;
+mod training;
 mod upstream;
 mod whole;

@@ -22,19 +22,21 @@ pub(crate) struct Serving {
     token: String,
 }
 
+/// Ours, as cargo built it for whoever runs this.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_qd");
+
 impl Serving {
     /// Starts it with this routing file on a free port, and returns when it has published where it listens.
     pub(crate) fn start(routing: &str, flags: &[&str]) -> Outcome<Self> {
-        Self::start_on(routing, flags, None)
+        Self::start_program(Path::new(PROGRAM), routing, flags, None)
     }
 
-    /// As [`Self::start`], on one core only.
-    pub(crate) fn start_on(routing: &str, flags: &[&str], core: Option<usize>) -> Outcome<Self> {
+    /// As [`Self::start`], of another program than the tests' own, or on one core only.
+    pub(crate) fn start_program(program: &Path, routing: &str, flags: &[&str], core: Option<usize>) -> Outcome<Self> {
         let programs = Programs::find()?;
         let folder = tempfile::Builder::new().prefix("proxy-").tempdir()?;
         let file = folder.path().join("routing.yaml");
         write_whole(&file, routing)?;
-        let program = Path::new(env!("CARGO_BIN_EXE_qd"));
         let words = ["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"].map(PathBuf::from);
         let mut words = Vec::from(words);
         let folders = [("--proxy-config", "routing.yaml"), ("--publish-dir", "published"), ("--state-dir", "state")];

@@ -4,12 +4,13 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
 
 use crate::Test;
 use crate::rig::{ControlPlane, Options, Outcome};
 
 use super::kubectl::{Kubectl, SOON};
-use super::serving::{Serving, cluster};
+use super::serving::{PROGRAM, Serving, cluster};
 
 pub(crate) const TESTS: &[Test] = &[("proxy_carries_programs_and_files", programs_and_files)];
 
@@ -18,7 +19,7 @@ fn programs_and_files() -> Outcome {
     plane.start_streams("default", "worker")?;
     let routing = format!("home: here\nclusters:\n{}", cluster("here", &plane, "admin-token")?);
     // On one processor, and so on one thread: streams must not wait for one another there either.
-    let proxy = Serving::start_on(&routing, &[], Some(0))?;
+    let proxy = Serving::start_program(Path::new(PROGRAM), &routing, &[], Some(0))?;
     for websockets in ["true", "false"] {
         let ours = Kubectl::through(&proxy, &plane, "default")
             .with("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", websockets)
