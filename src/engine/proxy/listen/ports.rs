@@ -210,8 +210,6 @@ impl Ports {
 fn bind(cluster: &str, (ip, first): (IpAddr, u16), given: &Given) -> Result<Socket, UserError> {
     let open = |port: u16| Socket::bind(&Address::Tcp(SocketAddr::new(ip, port)));
     let port = match (given.get(cluster), given.values().max()) {
-        // Somebody else may have been given it meanwhile by the system, which then chooses another.
-        (Some(&port), _) if first == 0 => return open(port).or_else(|_| open(0)).map_err(|why| of(cluster, why)),
         (Some(&port), _) => Some(port),
         (None, _) if first == 0 => Some(0),
         (None, None) => Some(first),
@@ -221,9 +219,52 @@ fn bind(cluster: &str, (ip, first): (IpAddr, u16), given: &Given) -> Result<Sock
         return Err(UserError::new(ErrorKind::Usage, format!("cluster {cluster}: no port is left above {first}"))
             .hint("start lower with --listen-per-cluster PORT: all are then given anew"));
     };
-    open(port).map_err(|why| of(cluster, why))
+    let opened = match port {
+        0 => unlike(given, || open(0)),
+        // Somebody else may have been given it meanwhile by the system, which then chooses another.
+        port if first == 0 => open(port).or_else(|_| unlike(given, || open(0))),
+        port => open(port),
+    };
+    opened.map_err(|why| of(cluster, why))
+}
+
+/// A port of the system's choice that no cluster ever had: those that one had are held until there is another.
+fn unlike(given: &Given, open: impl Fn() -> Result<Socket, UserError>) -> Result<Socket, UserError> {
+    let mut held = Vec::new();
+    loop {
+        let socket = open()?;
+        let address = socket.address().map_err(|why| super::unknown(&why))?;
+        let is_given = matches!(address, Address::Tcp(address) if given.values().any(|&port| port == address.port()));
+        if !is_given {
+            return Ok(socket);
+        }
+        held.push(socket);
+    }
 }
 
 fn of(cluster: &str, why: UserError) -> UserError {
     UserError { message: format!("cluster {cluster}: {}", why.message), ..why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    fn free() -> (Socket, u16) {
+        let socket = Socket::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+        match socket.address().unwrap() {
+            Address::Tcp(address) => (socket, address.port()),
+            Address::Unix(_) => panic!("a port was asked for"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_another_cluster_had_is_not_taken_though_the_system_offers_it() {
+        let ((had, port), (other, fresh)) = (free(), free());
+        let given = Given::from([(Arc::from("gone"), port)]);
+        let offered = RefCell::new(vec![other, had]);
+        let taken = unlike(&given, || Ok(offered.borrow_mut().pop().unwrap())).unwrap();
+        assert_eq!(taken.address().unwrap().to_string(), format!("https://127.0.0.1:{fresh}"));
+    }
 }
