@@ -44,6 +44,29 @@ fn commands(document: &Value) -> Vec<Vec<String>> {
 }
 
 #[test]
+fn the_image_has_every_source_that_its_training_is_built_of() {
+    let recipe = fs::read_to_string("deploy/Containerfile").expect("a text");
+    let from_here = recipe.lines().filter_map(|line| line.strip_prefix("COPY ")).filter(|rest| !rest.starts_with('-'));
+    let whole = |path: &Path| fs::canonicalize(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+    let copied: Vec<PathBuf> = from_here
+        .flat_map(|rest| rest.split_whitespace().rev().skip(1).collect::<Vec<_>>())
+        .map(|source| whole(Path::new(source)))
+        .collect();
+    let mut sources = Vec::new();
+    files(Path::new("tests/it"), &mut sources);
+    let mut beside = 0;
+    for source in sources.into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "rs")) {
+        let text = fs::read_to_string(&source).expect("a text");
+        for path in text.lines().filter_map(|line| line.strip_prefix("#[path = \"")?.strip_suffix("\"]")) {
+            let module = whole(&source.with_file_name(path));
+            assert!(copied.iter().any(|copied| module.starts_with(copied)), "{} needs {path}", source.display());
+            beside += 1;
+        }
+    }
+    assert!(beside > 0, "targets of the fuzzer are modules of a test");
+}
+
+#[test]
 fn manifests_start_qd_with_flags_there_are() {
     let mut lines = Vec::new();
     for (path, text) in deployed("yaml") {
