@@ -4,6 +4,7 @@
 
 use super::listen::client::{Client, text};
 use super::script::{PATIENCE, Reply, Script};
+use super::whole::entry;
 use crate::fleet::PROGRAM;
 use futures::future::join_all;
 use http::header::{AUTHORIZATION, HOST};
@@ -56,14 +57,8 @@ fn answer(uri: &str) -> Reply {
 
 fn routing(clusters: [&Script; 2]) -> String {
     let [home, other] = clusters.map(Script::name);
-    let mut routing = format!("home: {home}\nclusters:\n");
-    for script in clusters {
-        let (name, address) = (script.name(), script.address);
-        let ca = serde_json::to_string(&script.ca()).expect("a text");
-        writeln!(routing, "- {{name: {name}, endpoint: 'https://{address}', certificateData: {ca}, token: own}}")
-            .expect("a text");
-    }
-    routing.push_str("rules:\n");
+    let [first, second] = clusters.map(entry);
+    let mut routing = format!("home: {home}\nclusters:\n- {first}\n- {second}\nrules:\n");
     for number in 0..20 {
         let target = if number % 2 == 0 { home } else { other };
         let of = format!("{{type: namespace, operator: regex, value: '^team-{number}-.*$'}}");

@@ -194,7 +194,8 @@ fn filled(routing: &str, servers: &[&Script]) -> String {
     servers.iter().fold(routing.to_owned(), |text, server| text.replace(&server.name().to_uppercase(), &entry(server)))
 }
 
-fn entry(server: &Script) -> String {
+/// How a routing file names this server.
+pub(super) fn entry(server: &Script) -> String {
     let name = server.name();
     let ca = serde_json::to_string(&server.ca()).expect("a text");
     format!("{{name: {name}, endpoint: 'https://{}', certificateData: {ca}, token: {name}-token}}", server.address)

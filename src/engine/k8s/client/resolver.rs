@@ -3,7 +3,6 @@
 use crate::engine::k8s::endpoint::is_link_local;
 use futures::future::BoxFuture;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll};
 use tower::Service;
@@ -45,7 +44,7 @@ impl Service<Name> for Resolver {
         let (guarded, text) = (self.guarded, name.as_str().to_owned());
         let asked = self.system.call(name);
         Box::pin(async move {
-            let found: Vec<SocketAddr> = asked.await.map_err(|e: io::Error| e)?.collect();
+            let found: Vec<SocketAddr> = asked.await?.collect();
             match found.iter().map(SocketAddr::ip).find(|&address| guarded && is_link_local(address)) {
                 Some(address) => Err(Forbidden { name: text, address }.into()),
                 None => Ok(found.into_iter()),
