@@ -73,7 +73,7 @@ pub struct FleetArgs {
     /// Ask hubs again instead of using the cached inventory
     #[arg(long, global = true)]
     pub refresh: bool,
-    /// Send nothing but GET to any cluster
+    /// Send only GET and HEAD to clusters, and none to exec, attach, portforward and proxy
     #[arg(long, global = true)]
     pub read_only: bool,
     /// Say more on stderr; twice for debugging

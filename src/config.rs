@@ -1,5 +1,6 @@
 //! Configuration: layers that remember their source. Pure, but for reading the files.
 
+mod access;
 pub mod effective;
 pub mod environment;
 pub mod file;

@@ -69,17 +69,24 @@ pub(super) fn of_fleet(state: &Path, fleet: &FleetArgs) -> LocalRouter {
             flag(name, value);
         }
     }
+    words.extend(read_only(fleet));
     router(state, words)
 }
 
+/// The promise of `--read-only` holds for the console's proxy, too. One of the environment or of the configuration reaches
+/// it by itself.
+fn read_only(fleet: &FleetArgs) -> Option<OsString> {
+    fleet.read_only.then(|| OsString::from("--read-only"))
+}
+
 /// The same for the simulated fleet, whose kubeconfig is written there for it, with rules to look at.
-pub(super) fn of_demo(state: &Path, kubeconfig: &str) -> io::Result<LocalRouter> {
+pub(super) fn of_demo(state: &Path, kubeconfig: &str, flags: &FleetArgs) -> io::Result<LocalRouter> {
     let folder = state.join("proxy");
     let (fleet, rules) = (folder.join("demo-kubeconfig"), folder.join("demo-routing.yaml"));
     keep::own(&fleet, kubeconfig.as_bytes())?;
     keep::own(&rules, DEMO_RULES.as_bytes())?;
     let words = [OsString::from("--kubeconfig"), fleet.into(), "--proxy-config".into(), rules.into()];
-    Ok(router(state, words.to_vec()))
+    Ok(router(state, words.into_iter().chain(read_only(flags)).collect()))
 }
 
 fn router(state: &Path, fleet: Vec<OsString>) -> LocalRouter {
@@ -105,6 +112,18 @@ mod tests {
         for word in ["/state/proxy", "\"--context\", \"prod\"", "\"--hub\", \"a\", \"--hub\", \"b\""] {
             assert!(shown.contains(word), "{word} in {shown}");
         }
+        assert!(!shown.contains("--read-only"), "{shown}");
+    }
+
+    #[test]
+    fn a_read_only_console_starts_a_read_only_proxy() {
+        let flags = FleetArgs { read_only: true, ..FleetArgs::default() };
+        let root = tempfile::tempdir().unwrap();
+        let routers = [of_fleet(root.path(), &flags), of_demo(root.path(), "kind: Config\n", &flags).unwrap()];
+        for router in routers {
+            let shown = format!("{router:?}");
+            assert!(shown.contains("\"--read-only\""), "{shown}");
+        }
     }
 
     #[test]
@@ -112,7 +131,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let root = tempfile::tempdir().unwrap();
         for _ in 0..2 {
-            let _router = of_demo(root.path(), "kind: Config\n").unwrap();
+            let _router = of_demo(root.path(), "kind: Config\n", &FleetArgs::default()).unwrap();
         }
         let path = root.path().join("proxy/demo-kubeconfig");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

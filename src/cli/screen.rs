@@ -80,7 +80,7 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<
     let router = folder.and_then(|folder| match &fleet {
         None => Some(own_proxy::of_fleet(&folder, &cli.fleet)),
         // Without a folder that can be written to the console goes on without a proxy.
-        Some(fleet) => own_proxy::of_demo(&folder, fleet.kubeconfig()).ok(),
+        Some(fleet) => own_proxy::of_demo(&folder, fleet.kubeconfig(), &cli.fleet).ok(),
     });
     let options = engine_options(fleet_options(cli, settings, title), router);
     let inventory = Selected::new(inventory, &cli.fleet);

@@ -40,7 +40,7 @@ pub struct ServeArgs {
     /// Callers may show certificates of this CA (PEM)
     #[arg(long, value_name = "PATH")]
     pub client_ca: Option<PathBuf>,
-    /// Callers may show ServiceAccount tokens, which the home cluster reviews
+    /// Callers may show ServiceAccount tokens, which the home cluster reviews: a POST that --read-only lets pass
     #[arg(long)]
     pub token_review: bool,
     /// Where metrics, health and state are served; `none` serves none

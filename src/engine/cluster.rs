@@ -25,7 +25,7 @@ pub enum ClusterError {
     /// 401, or a credential plugin failed: what to do about it.
     #[error("{0}")]
     AuthNeeded(Text),
-    /// 403: the server's own sentence.
+    /// 403: the server's own sentence; or a request that the cluster's access level does not let leave.
     #[error("{0}")]
     Denied(Text),
     /// 404 on a kind (not served), or on an object.

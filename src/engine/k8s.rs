@@ -1,5 +1,6 @@
 //! The adapter for real API servers: the only place that names `kube`.
 
+pub mod access;
 pub mod client;
 pub mod connector;
 pub mod credentials;

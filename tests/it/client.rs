@@ -5,6 +5,7 @@ mod cluster;
 mod credentials;
 mod plugins;
 mod proxies;
+mod read_only;
 mod review;
 mod server;
 

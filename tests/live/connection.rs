@@ -36,16 +36,10 @@ fn connect(plane: &ControlPlane, user: Identity) -> Outcome<K8sCluster> {
     let ca = kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"].as_str().unwrap_or_default();
     let ca = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, ca)?;
     let endpoint = Endpoint {
-        server: format!("https://127.0.0.1:{}", plane.port()),
-        tls_server_name: None,
-        insecure: false,
         ca: Some(Material::Inline(Secret(String::from_utf8(ca)?))),
-        proxy_url: None,
-        disable_compression: false,
         user,
         timeout_s: 30,
-        label: plane.name().to_owned(),
-        guarded: false,
+        ..Endpoint::plain(format!("https://127.0.0.1:{}", plane.port()), plane.name())
     };
     let plugins = Plugins::new(Launcher::Plain, Terminal::Taken);
     let surroundings = Surroundings { environment: Arc::new(Environment::default()), plugins };

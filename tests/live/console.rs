@@ -33,24 +33,32 @@ const NOTICED: Duration = Duration::from_secs(40);
 /// After this a cluster that came back is retried at the latest, on a busy machine.
 const BACK: Duration = Duration::from_secs(120);
 
-const SIZE: (u16, u16) = (180, 40);
-const ESC: &str = "\u{1b}";
+/// How long the effect of a key is waited for where it may have none.
+const EFFECT: Duration = Duration::from_millis(200);
 
-struct Console {
-    terminal: Terminal,
-    _home: TempDir,
+const SIZE: (u16, u16) = (180, 40);
+pub(crate) const ESC: &str = "\u{1b}";
+
+/// The console in a terminal, with a home of its own.
+pub(crate) struct Console {
+    pub(crate) terminal: Terminal,
+    home: TempDir,
 }
 
 impl Console {
-    fn open(kubeconfig: &Path, arguments: &[&str]) -> Outcome<Self> {
+    pub(crate) fn open(kubeconfig: &Path, arguments: &[&str]) -> Outcome<Self> {
         let home = tempfile::tempdir()?;
         let kubeconfig = kubeconfig.to_string_lossy().into_owned();
         let all = [&["--kubeconfig", &kubeconfig], arguments].concat();
         let terminal = Terminal::start(command(Path::new(PROGRAM), home.path(), &all), SIZE);
-        Ok(Self { terminal, _home: home })
+        Ok(Self { terminal, home })
     }
 
-    fn until(&self, what: &str, limit: Duration, wanted: impl Fn(&str) -> bool) -> Outcome<String> {
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(crate) fn until(&self, what: &str, limit: Duration, wanted: impl Fn(&str) -> bool) -> Outcome<String> {
         let failed = |text| format!("waited {limit:?} for {what}; the screen was:\n{text}").into();
         self.terminal.poll(limit, wanted).map_err(failed)
     }
@@ -67,11 +75,18 @@ impl Console {
         self.until("the overlay's end", SOON, |text| !text.contains("esc back")).map(drop)
     }
 
-    fn run(&mut self, line: &str) {
+    /// Sends keys, and waits a moment for what they change on the screen; many change nothing.
+    pub(crate) fn press(&mut self, keys: &str) {
+        let before = self.terminal.text();
+        self.terminal.send(keys);
+        drop(self.terminal.poll(EFFECT, |text| text != before));
+    }
+
+    pub(crate) fn run(&mut self, line: &str) {
         self.terminal.send(&format!(":{line}\r"));
     }
 
-    fn leave(mut self) -> Outcome {
+    pub(crate) fn leave(mut self) -> Outcome {
         self.run("q");
         match self.terminal.end(SOON) {
             0 => Ok(()),

@@ -22,6 +22,7 @@ mod hold;
 mod hubs;
 mod oracle;
 mod proxy;
+mod read_only;
 mod rig;
 #[expect(dead_code, reason = "of the terminal of the other tests, what is needed here")]
 #[expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why and fails")]
@@ -37,8 +38,15 @@ type Test = (&'static str, fn() -> Outcome);
 const LONG: &str = "--long";
 
 /// Each file names its own tests.
-const TESTS: &[&[Test]] =
-    &[control_plane::TESTS, connection::TESTS, oracle::TESTS, command::TESTS, console::TESTS, hubs::TESTS];
+const TESTS: &[&[Test]] = &[
+    control_plane::TESTS,
+    connection::TESTS,
+    oracle::TESTS,
+    command::TESTS,
+    console::TESTS,
+    hubs::TESTS,
+    read_only::TESTS,
+];
 
 fn main() -> ExitCode {
     let mut words = env::args().skip(1);

@@ -13,7 +13,7 @@ use crate::rig::{ControlPlane, Options, Outcome, User};
 mod crowd;
 mod failures;
 mod informer;
-mod kubectl;
+pub(crate) mod kubectl;
 mod parsing;
 mod reads;
 mod rotation;
@@ -56,7 +56,7 @@ fn required(east: &ControlPlane, west: &ControlPlane) -> Outcome<String> {
 }
 
 /// Rules in short: each namespace goes to one cluster.
-fn by_namespace(rules: &[(&str, &str)]) -> String {
+pub(crate) fn by_namespace(rules: &[(&str, &str)]) -> String {
     rules.iter().fold("rules:\n".to_owned(), |text, (namespace, cluster)| {
         text + &format!(
             "- name: of-{namespace}\n  priority: 10\n  conditions:\n  - {{ type: namespace, operator: equals, value: {namespace} }}\n  actions: {{ targetCluster: {cluster} }}\n"

@@ -26,7 +26,7 @@ pub(in crate::cli) fn loader(args: &SourceArgs, settings: &Settings) -> Result<L
             Source::parse(text, resolve).map_err(wrong)?
         }
     };
-    Ok(Loader::new(source, Arc::clone(environment), state_dir(args, settings)?))
+    Ok(Loader::new(source, Arc::clone(environment), Arc::clone(&settings.config), state_dir(args, settings)?))
 }
 
 /// Where the proxy keeps its authority, its token, what credentials are bound to, and where it says that it runs.

@@ -1,6 +1,7 @@
 //! Where a cluster is and who we are there: what the inventory hands to the connector.
 //! Stays inside `engine/k8s`: nothing of it enters a snapshot, a log or a `Debug`.
 
+use super::access::AccessGate;
 use crate::model::cluster::ClusterName;
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
@@ -91,6 +92,8 @@ pub struct Endpoint {
     pub label: String,
     /// Somebody else may have written it: no name in it may lead to a link-local or metadata address.
     pub guarded: bool,
+    /// Which requests may leave for it.
+    pub access: AccessGate,
 }
 
 impl Endpoint {
@@ -107,6 +110,7 @@ impl Endpoint {
             timeout_s: 0,
             label: label.into(),
             guarded: false,
+            access: AccessGate::default(),
         }
     }
 

@@ -16,7 +16,9 @@ use crate::config::yaml;
 use crate::engine::clock;
 use crate::engine::k8s::client::{self, Surroundings};
 use crate::engine::k8s::endpoint::{Endpoint, Material, Secret};
+use crate::model::text::Text;
 use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +96,7 @@ impl Assembly {
     pub(super) fn assemble(&self, config: ProxyConfig, hosts: Hosts) -> Result<Assembled, String> {
         let table = RuleTable::compile(&config)?;
         let mut notes = Vec::new();
+        notes.extend(read_only(&config));
         let audit = self.audit(&config.audit, &mut notes)?;
         let callers = self.callers(&config)?;
         // Last: from here on nothing is refused, and connections may be let go.
@@ -118,7 +121,9 @@ impl Assembly {
                 return Err("tokens are to be reviewed by the home cluster, and there is none".to_owned());
             }
             (Some(review), Some(home)) => {
-                let connection = client::build(home, &self.surroundings)
+                let access = home.access.clone().with_token_reviews();
+                let home = Arc::new(Endpoint { access, ..Endpoint::clone(home) });
+                let connection = client::build(&home, &self.surroundings)
                     .map_err(|why| format!("tokens are to be reviewed by the home cluster: {why}"))?;
                 Some(Reviews::over(&connection, review))
             }
@@ -152,6 +157,25 @@ impl Assembly {
         kept.audit = Some((settings.clone(), audit.clone()));
         Ok(audit)
     }
+}
+
+/// The clusters to which nothing but reads will go, by the setting that says so.
+fn read_only(config: &ProxyConfig) -> Vec<String> {
+    let mut clusters: BTreeMap<Text, Vec<&str>> = BTreeMap::new();
+    for cluster in &config.clusters {
+        if let Some(rule) = cluster.access().rule() {
+            clusters.entry(rule.clone()).or_default().push(&cluster.name);
+        }
+    }
+    let note = |(rule, names): (Text, Vec<&str>)| {
+        let all = names.len() == config.clusters.len();
+        if all {
+            format!("all clusters are read-only ({rule})")
+        } else {
+            format!("read-only ({rule}): {}", names.join(", "))
+        }
+    };
+    clusters.into_iter().map(note).collect()
 }
 
 fn text(path: &Path) -> Result<String, String> {

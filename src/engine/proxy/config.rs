@@ -9,6 +9,7 @@ pub mod read;
 pub mod schema;
 pub mod tree;
 
+use crate::engine::k8s::access::AccessGate;
 use crate::engine::k8s::endpoint::{Endpoint, Material};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -93,6 +94,11 @@ impl UpstreamCluster {
             breaker: BreakerSettings::default(),
             place: String::new(),
         }
+    }
+
+    /// Which requests may leave for it: the strictest of its endpoints decides.
+    pub fn access(&self) -> AccessGate {
+        self.endpoints.iter().fold(AccessGate::default(), |gate, endpoint| gate.or(endpoint.access.clone()))
     }
 }
 

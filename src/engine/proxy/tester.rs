@@ -162,8 +162,8 @@ impl Tested<'_> {
             let text = format!("{}, and none of its clusters takes this request now: 503", lines::when(rule));
             return (None, text);
         };
-        if let Some(refusal) = self.impersonation(lets_impersonate(self.config(), Some(rule), self.asked.info), cluster)
-        {
+        let may_impersonate = lets_impersonate(self.config(), Some(rule), self.asked.info);
+        if let Some(refusal) = self.impersonation(may_impersonate, cluster).or_else(|| self.withheld(cluster)) {
             return (None, refusal);
         }
         let key = self.key(&rule.name);
@@ -183,7 +183,8 @@ impl Tested<'_> {
             return (None, "no rule matches this request, and there is no home cluster: 403".to_owned());
         };
         // Whoever acts as somebody first asks what there is, also as that one.
-        if let Some(refusal) = self.impersonation(lets_impersonate(config, None, self.asked.info), cluster) {
+        let may_impersonate = lets_impersonate(config, None, self.asked.info);
+        if let Some(refusal) = self.impersonation(may_impersonate, cluster).or_else(|| self.withheld(cluster)) {
             return (None, refusal);
         }
         let why = if config.home.is_some() {
@@ -210,6 +211,14 @@ impl Tested<'_> {
             }
             (true, false) => Some("refused with 403: it impersonates, and the cluster's mode is not swap".to_owned()),
         }
+    }
+
+    /// The access level of the cluster holds it back.
+    fn withheld(&self, cluster: usize) -> Option<String> {
+        let cluster = self.config().clusters.get(cluster)?;
+        let (method, url) = (self.question.method.parse().ok()?, self.question.url.parse().ok()?);
+        let why = cluster.access().check(&method, &url, false).err()?;
+        Some(format!("refused with 403: cluster {} is {why}", cluster.name))
     }
 
     /// The other clusters of the rule, then the rules that would hold were it not there, then home.

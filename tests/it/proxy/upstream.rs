@@ -5,6 +5,7 @@ mod frames;
 mod login;
 mod many;
 mod names;
+mod read_only;
 mod requests;
 mod upgrades;
 

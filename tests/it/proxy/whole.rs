@@ -89,6 +89,7 @@ impl Whole {
         let loader = Loader::new(
             Source::Path(folder.path().join("routing.yaml")),
             Arc::clone(&environment),
+            Arc::default(),
             options.state_dir.clone(),
         );
         let surroundings = Surroundings { environment, plugins: Plugins::new(Launcher::Plain, Terminal::Taken) };

@@ -10,7 +10,8 @@ use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::credentials::{Credentials, Grant};
 use crate::model::text::{Text, clean};
 use futures::future::BoxFuture;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, UPGRADE, USER_AGENT};
+use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -90,7 +91,7 @@ impl Server {
     fn join(&self, path: &Uri) -> Result<Uri, ClusterError> {
         let mut parts = self.base.clone().into_parts();
         let prefix = self.base.path().trim_end_matches('/');
-        let rest = path.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let rest = path.path_and_query().map_or("/", PathAndQuery::as_str);
         let unfit = || ClusterError::Failed(Text::new("the path is not one"));
         parts.path_and_query = Some(format!("{prefix}{rest}").parse().map_err(|_| unfit())?);
         Uri::from_parts(parts).map_err(|_| unfit())
@@ -143,6 +144,7 @@ type Raw = Response<DecompressionBody<Incoming>>;
 impl Inner {
     /// Logs in, sends, and after a 401 once more with new credentials.
     async fn answer(&self, request: Request<Body>) -> Result<Answer, ClusterError> {
+        self.admit(&request)?;
         let streams = is_stream(request.uri());
         let grant = self.credentials.grant().await?;
         let again = copy(&request);
@@ -157,6 +159,15 @@ impl Inner {
             }
         }
         self.judge(raw, streams).await
+    }
+
+    /// Holds back what the cluster's access level does not let leave: before a login, whoever sends it.
+    fn admit(&self, request: &Request<Body>) -> Result<(), ClusterError> {
+        let root = PathAndQuery::from_static("/");
+        let uri = request.uri().path_and_query().unwrap_or(&root);
+        let upgrades = request.headers().contains_key(UPGRADE);
+        let access = &self.credentials.endpoint().access;
+        access.check(request.method(), uri, upgrades).map_err(|why| ClusterError::Denied(Text::from(why.to_string())))
     }
 
     /// Sends with these credentials; a GET that broke or was put off for a moment is sent once more.

@@ -3,6 +3,7 @@
 use super::alias::{Wishes, assign, tidy};
 use super::found::{Found, plain};
 use crate::config::{Config, Match, Rule};
+use crate::engine::k8s::access::AccessGate;
 use crate::engine::k8s::endpoint::Endpoint;
 use crate::model::cluster::{Access, ClusterEntry, ClusterName, Source};
 use crate::model::glob;
@@ -53,9 +54,11 @@ pub fn build(joined: Vec<Joined>, config: &Config, seed: &RandomState) -> Entrie
             out.current = Some(name.clone());
         }
         let timeout_s = u32::try_from(rule.timeout.unwrap_or(*config.timeout).as_secs()).unwrap_or(u32::MAX).max(1);
-        let mut entry = entry(&joined, &rule, config, (&name, timeout_s));
+        let (level, origin) = config.access(|matches| is_meant(matches, &joined));
+        let access = AccessGate::of(level, origin);
+        let mut entry = entry(&joined, &rule, config, (&name, timeout_s, level));
         if let Ok(endpoint) = joined.first.endpoint {
-            let endpoint = Endpoint { timeout_s, ..endpoint };
+            let endpoint = Endpoint { timeout_s, access, ..endpoint };
             entry.endpoint = seed.hash_one(&endpoint);
             out.endpoints.insert(name, Arc::new(endpoint));
         }
@@ -73,7 +76,12 @@ fn wishes(joined: &Joined, rule: &Rule) -> Wishes {
     Wishes { names, literal: literal.unwrap_or_default() }
 }
 
-fn entry(joined: &Joined, rule: &Rule, config: &Config, (name, timeout_s): (&ClusterName, u32)) -> ClusterEntry {
+fn entry(
+    joined: &Joined,
+    rule: &Rule,
+    config: &Config,
+    (name, timeout_s, access): (&ClusterName, u32, Access),
+) -> ClusterEntry {
     // What the first source does not say, the next one may.
     let say = |field: fn(&Found) -> &Text| joined.all().map(field).find(|t| !t.is_empty()).cloned().unwrap_or_default();
     let mut labels = BTreeMap::new();
@@ -82,7 +90,6 @@ fn entry(joined: &Joined, rule: &Rule, config: &Config, (name, timeout_s): (&Clu
             labels.entry(key.clone()).or_insert_with(|| value.clone());
         }
     }
-    let access = rule.access.unwrap_or_default();
     let endpoint = joined.first.endpoint.as_ref();
     ClusterEntry {
         name: name.clone(),
@@ -91,7 +98,7 @@ fn entry(joined: &Joined, rule: &Rule, config: &Config, (name, timeout_s): (&Clu
         server: say(|f| &f.server),
         groups: groups(joined, rule, config),
         color: rule.color.as_deref().map(plain),
-        access: if *config.read_only { Access::ReadOnly } else { access },
+        access,
         namespace: rule.namespace.as_deref().map_or_else(|| say(|f| &f.namespace), plain),
         namespaces: rule.namespaces.iter().flatten().map(|n| plain(n)).collect(),
         labels,
@@ -106,11 +113,11 @@ fn entry(joined: &Joined, rule: &Rule, config: &Config, (name, timeout_s): (&Clu
     }
 }
 
-/// All rules that match, in one: the first to say something counts, groups add up.
+/// All rules that match, in one: the first to say something counts, groups add up. The access level is not among it:
+/// [`Config::access`] has it with its origin.
 fn rule(joined: &Joined, config: &Config) -> Rule {
     let mut out = Rule::default();
     for rule in config.clusters.iter().filter(|r| is_meant(&r.matches, joined)) {
-        out.access = out.access.or(rule.access);
         out.timeout = out.timeout.or(rule.timeout);
         out.namespace = out.namespace.or_else(|| rule.namespace.clone());
         out.namespaces = out.namespaces.or_else(|| rule.namespaces.clone());
@@ -128,7 +135,7 @@ fn groups(joined: &Joined, rule: &Rule, config: &Config) -> Vec<Text> {
 }
 
 /// Says whether a cluster matches all that is given; what gives nothing matches none.
-fn is_meant(wanted: &Match, joined: &Joined) -> bool {
+pub(super) fn is_meant(wanted: &Match, joined: &Joined) -> bool {
     if *wanted == Match::default() {
         return false;
     }
@@ -220,7 +227,12 @@ mod tests {
     #[test]
     fn read_only_beats_every_rule() {
         let config = Config { read_only: Setting::default_of(true), ..Config::default() };
-        assert_eq!(build(vec![context("a", "/k/c")], &config, &RandomState::new()).entries[0].access, Access::ReadOnly);
+        let mut found = context("a", "/k/c");
+        found.first.endpoint = Ok(Endpoint::plain("https://a", "a"));
+        let built = build(vec![found], &config, &RandomState::new());
+        assert_eq!(built.entries[0].access, Access::ReadOnly);
+        let endpoint = built.endpoints.values().next().expect("an endpoint");
+        assert_eq!(endpoint.access, AccessGate::read_only("default"));
     }
 
     #[test]

@@ -219,16 +219,13 @@ fn at(way: &Way, plugin: ExecPlugin, member: &Member) -> Result<Endpoint, String
         return Err(format!("{why}: it should send certificate-authority-data"));
     }
     Ok(Endpoint {
-        server: way.server.trim_end_matches('/').to_owned(),
         tls_server_name: way.tls_server_name.clone(),
         insecure: way.insecure,
         ca: way.ca.as_deref().map(pem).transpose()?,
         proxy_url: way.proxy_url.clone(),
         disable_compression: way.disable_compression,
         user: User { exec: Some(plugin), ..User::default() },
-        timeout_s: 0,
-        label: member.name.clone(),
-        guarded: false,
+        ..Endpoint::plain(way.server.trim_end_matches('/'), &member.name)
     })
 }
 

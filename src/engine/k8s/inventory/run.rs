@@ -14,6 +14,7 @@ use super::{FleetInventory, Kubeconfigs, merge};
 use crate::config::Origin;
 use crate::engine::clock;
 use crate::engine::cluster::Listing;
+use crate::engine::k8s::access::AccessGate;
 use crate::engine::k8s::client::Surroundings;
 use crate::engine::k8s::endpoint::Endpoint;
 use crate::model::text::Text;
@@ -159,7 +160,10 @@ impl Running {
         let seconds = self.inventory.config.timeout.as_secs();
         let timeout_s = u32::try_from(seconds).unwrap_or(u32::MAX).max(1);
         let short = alias::tidy(found.names.first().map_or(name, String::as_str));
-        Ok(HubAt { name: name.to_owned(), short, endpoint: Endpoint { timeout_s, ..endpoint } })
+        let config = &self.inventory.config;
+        let (level, origin) = config.access(|matches| entries::is_meant(matches, &Joined::alone(found.clone())));
+        let access = AccessGate::of(level, origin);
+        Ok(HubAt { name: name.to_owned(), short, endpoint: Endpoint { timeout_s, access, ..endpoint } })
     }
 
     fn follow(&mut self, at: HubAt) -> Followed {

@@ -3,9 +3,11 @@
 use super::binding::Bindings;
 use super::kept::Kept;
 use super::{Source, files};
-use crate::config::Environment;
 use crate::config::yaml::Flaw;
+use crate::config::{Config, Environment};
 use crate::engine::clock;
+use crate::engine::k8s::access::AccessGate;
+use crate::engine::k8s::endpoint::Endpoint;
 use crate::engine::proxy::config::UpstreamCluster;
 use crate::engine::proxy::config::lint::lint;
 use crate::engine::proxy::config::read::{Context, Document, Listed, Reading, Refused, of_inventory, read};
@@ -17,13 +19,15 @@ use std::sync::Arc;
 pub struct Loader {
     source: Source,
     environment: Arc<Environment>,
+    /// Says which clusters are read-only.
+    settings: Arc<Config>,
     /// Where bindings and copies are kept: private to the user.
     state: PathBuf,
 }
 
 impl Loader {
-    pub fn new(source: Source, environment: Arc<Environment>, state: PathBuf) -> Self {
-        Self { source, environment, state }
+    pub fn new(source: Source, environment: Arc<Environment>, settings: Arc<Config>, state: PathBuf) -> Self {
+        Self { source, environment, settings, state }
     }
 
     pub fn source(&self) -> &Source {
@@ -76,8 +80,24 @@ impl Loader {
         let context = Context { inventory, home, environment: &self.environment, origin: &origin };
         let mut reading =
             if self.source == Source::Inventory { of_inventory(&context) } else { read(documents, &context)? };
+        for cluster in &mut reading.config.clusters {
+            self.gate(cluster);
+        }
         reading.findings.extend(lint(&reading.config));
         Ok(reading)
+    }
+
+    /// Gives a cluster the access level that the settings have for its name here; one of the inventory has that of the
+    /// inventory already, and the stricter counts.
+    fn gate(&self, cluster: &mut UpstreamCluster) {
+        let (level, origin) = self.settings.access(|matches| matches.is_unlisted(&cluster.name, &cluster.labels));
+        let gate = AccessGate::of(level, origin);
+        for endpoint in &mut cluster.endpoints {
+            let access = endpoint.access.clone().or(gate.clone());
+            if access != endpoint.access {
+                *endpoint = Arc::new(Endpoint { access, ..Endpoint::clone(endpoint) });
+            }
+        }
     }
 
     /// As [`Loader::read`], and binds credentials to where they go: a known one that would go elsewhere refuses the

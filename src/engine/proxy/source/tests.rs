@@ -1,10 +1,11 @@
 use super::*;
-use crate::config::Environment;
+use crate::config::{Config, Environment, Match, Origin, Rule, Setting};
 use crate::engine::cluster::{
     Answer, Cluster, ClusterError, Connector, Identity, Inventory, Probe, Query, WatchItem, WatchSpec,
 };
-use crate::engine::proxy::config::read::{Reading, Refused};
-use crate::model::cluster::{ClusterEntry, ClusterName};
+use crate::engine::k8s::access::AccessGate;
+use crate::engine::proxy::config::read::{Document, Reading, Refused};
+use crate::model::cluster::{Access, ClusterEntry, ClusterName};
 use crate::model::document::Aspect;
 use crate::model::kind::{Catalog, Kind};
 use crate::model::object::ObjectKey;
@@ -136,7 +137,7 @@ impl Inventory for Single {
             server: Text::default(),
             groups: Vec::new(),
             color: None,
-            access: crate::model::cluster::Access::default(),
+            access: Access::default(),
             namespace: Text::default(),
             namespaces: Vec::new(),
             labels: std::collections::BTreeMap::new(),
@@ -163,7 +164,7 @@ struct Rig {
 
 fn rig(root: &Path, source: Source, home: Home) -> Rig {
     let environment = Arc::new(Environment::under(root));
-    let loader = Loader::new(source, environment, root.join("state"));
+    let loader = Loader::new(source, environment, Arc::default(), root.join("state"));
     let nudge = Arc::new(Notify::new());
     let ground = Ground {
         inventory: Arc::new(Single),
@@ -194,6 +195,23 @@ impl Rig {
 fn servers(reading: &Result<Reading, Refused>) -> Vec<String> {
     let clusters = reading.as_ref().map(|r| r.config.clusters.as_slice()).unwrap_or_default();
     clusters.iter().map(|c| c.endpoints[0].server.clone()).collect()
+}
+
+#[test]
+fn clusters_of_a_routing_file_have_the_access_level_of_their_names() {
+    let root = tempfile::tempdir().unwrap();
+    let matches = Match { names: vec!["prod-*".to_owned()], ..Match::default() };
+    let rule = Rule { matches, access: Some(Access::ReadOnly), ..Rule::default() };
+    let origin = Origin::File { file: "config.yaml".to_owned(), line: 3 };
+    let settings = Config { clusters: vec![Setting::new(rule, origin)], ..Config::default() };
+    let source = Source::Path(root.path().join("routing.yaml"));
+    let loader = Loader::new(source, Arc::default(), Arc::new(settings), root.path().join("state"));
+    let text = "clusters:\n- {name: prod-eu, endpoints: ['https://a', 'https://b'], token: t}\n- {name: lab, endpoint: 'https://c', token: u}\n";
+    let reading = loader.read(&[Document::file("routing.yaml", text, root.path())], &[], None).unwrap();
+    let [prod, lab] = reading.config.clusters.as_slice() else { panic!("two clusters") };
+    let rule = AccessGate::read_only("config.yaml:3");
+    assert!(prod.endpoints.iter().all(|endpoint| endpoint.access == rule));
+    assert_eq!((prod.access(), lab.access()), (rule, AccessGate::default()));
 }
 
 #[tokio::test]

@@ -5,9 +5,12 @@ use super::super::config::read::{Context, Document, read};
 use super::super::target::Standing;
 use super::*;
 use crate::config::Environment;
+use crate::engine::k8s::access::AccessGate;
+use crate::engine::k8s::endpoint::Endpoint;
 use crate::model::route::Checked;
 use crate::model::time::UnixSeconds;
 use std::path::Path;
+use std::sync::Arc;
 
 const RULES: &str = "
 home: prod
@@ -100,6 +103,22 @@ fn what_goes_nowhere_says_why() {
     for text in ["nonsense", "a b c", "kubectl frobnicate", "kubectl get 'pods"] {
         assert!(ask(&config(RULES), |ground, caller| explain_line(ground, text, caller)).is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_read_only_cluster_refuses_what_is_no_read() {
+    let mut config = config(RULES);
+    let prod = &mut config.clusters[0].endpoints[0];
+    *prod = Arc::new(Endpoint { access: AccessGate::read_only("config.yaml:3"), ..Endpoint::clone(prod) });
+    let line = |text: &str| ask(&config, |ground, caller| explain_line(ground, text, caller).unwrap());
+    for text in ["DELETE /api/v1/namespaces/production/pods/a", "POST /api/v1/namespaces"] {
+        let explained = line(text);
+        assert_eq!(explained.cluster, None, "{text}");
+        assert!(explained.why.starts_with("refused with 403: cluster prod is read-only (config.yaml:3): "), "{text}");
+    }
+    let exec = line("GET /api/v1/namespaces/production/pods/p/exec?command=ls");
+    assert!(exec.why.ends_with("the subresource exec is not requested"), "{}", exec.why);
+    assert_eq!(line("GET /api/v1/namespaces/production/pods").cluster.as_deref(), Some("prod"));
 }
 
 #[test]

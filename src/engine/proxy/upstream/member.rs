@@ -6,6 +6,7 @@ use super::lease::{Flight, Lease};
 use super::origin::{Origin, Terms};
 use super::retry::{self, Again, Budget};
 use crate::engine::cluster::ClusterError;
+use crate::engine::k8s::access::AccessGate;
 use crate::engine::proxy::body::{Arriving, Outgoing};
 use crate::engine::proxy::config::{RetrySettings, UpstreamCluster};
 use crate::engine::proxy::refusal::Refusal;
@@ -13,7 +14,8 @@ use crate::engine::proxy::request::Class;
 use crate::engine::proxy::target::Standing;
 use crate::model::route::{EndpointFacts, EndpointHealth, Fence, UpstreamFacts};
 use crate::model::text::Text;
-use http::{Request, Response};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, Uri};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
@@ -116,6 +118,8 @@ pub struct Member {
     region: Text,
     retry: RetrySettings,
     capacity: u32,
+    /// The strictest of its endpoints.
+    access: AccessGate,
     terms: Vec<Terms>,
     origins: Vec<Arc<Origin>>,
     /// Endpoints that cannot be used as written, and why.
@@ -149,6 +153,7 @@ impl Member {
             region: Text::new(&cluster.region),
             retry: cluster.retry.clone(),
             capacity: cluster.capacity,
+            access: cluster.access(),
             terms: Terms::of(cluster).collect(),
             origins,
             unfit,
@@ -256,6 +261,7 @@ impl Member {
     /// Sends a request and waits for the head of its answer. Its headers are ready but for `Authorization` and `Host`; of its
     /// address only path and query count.
     pub async fn send(&self, request: Request<Outgoing>, call: &Call) -> Result<Sent, Failed> {
+        self.admit(request.method(), request.uri(), false)?;
         let mut course = Course::new(request);
         self.lasting.budget.earn();
         let failure = loop {
@@ -284,6 +290,17 @@ impl Member {
             }
         };
         Err(self.failed(course, &failure))
+    }
+
+    /// Holds back what the cluster's access level does not let leave, before anybody is asked. It is an answer: no other
+    /// cluster may have the request instead.
+    pub(super) fn admit(&self, method: &Method, uri: &Uri, upgrades: bool) -> Result<(), Failed> {
+        let root = PathAndQuery::from_static("/");
+        let uri = uri.path_and_query().unwrap_or(&root);
+        self.access.check(method, uri, upgrades).map_err(|why| {
+            let text = format!("cluster {} is {why}", self.name);
+            Failed { refusal: Refusal::new(403, "Forbidden", "read_only", text), attempts: 0, unsent: None }
+        })
     }
 
     /// Decides about another sending, and waits the pause before it.

@@ -58,6 +58,7 @@ impl Member {
     /// Asks for the upgrade that the request's `Upgrade` names. All its other headers are ready but for `Authorization`,
     /// `Host` and `Connection`; repeated lines stay apart.
     pub async fn upgrade(&self, request: Request<()>, call: &Call) -> Result<Upgraded, Failed> {
+        self.admit(request.method(), request.uri(), true)?;
         let began = Instant::now();
         let (mut tried, mut attempts) = (0, 0);
         let mut failure = Failure::unsent(Cause::Nobody);

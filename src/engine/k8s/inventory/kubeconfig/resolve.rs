@@ -134,16 +134,13 @@ fn endpoint(files: &[Arc<Kubeconfig>], own: &Kubeconfig, name: &str, spec: &RawC
             .map_err(|why| format!("certificate-authority-data {why}"))?;
     let exec = user.exec.map(|exec| ExecPlugin { cluster_config, ..exec });
     Ok(Endpoint {
-        server,
         tls_server_name: filled(cluster.tls_server_name.as_ref()),
         insecure,
         ca,
         proxy_url: filled(cluster.proxy_url.as_ref()),
         disable_compression: cluster.disable_compression.unwrap_or(false),
         user: User { exec, ..user },
-        timeout_s: 0,
-        label: name.to_owned(),
-        guarded: false,
+        ..Endpoint::plain(server, name)
     })
 }
 

@@ -126,7 +126,7 @@ impl Reader<'_> {
                 self.flaw(&at, format!("the endpoint of cluster `{name}` {why}"));
             } else if seen.insert(server.to_lowercase()) {
                 self.origin(format!("clusters.{name}.endpoints"), &at);
-                endpoints.push(Arc::new(Endpoint { server, label: name.to_owned(), ..trust.clone() }));
+                endpoints.push(Arc::new(Endpoint { server, ..trust.clone() }));
             } else {
                 self.flaw(&at, format!("an endpoint of cluster `{name}` is given twice"));
             }
@@ -171,16 +171,14 @@ impl Reader<'_> {
             }
         }
         Endpoint {
-            server: String::new(),
             tls_server_name: server_name.map(str::to_owned),
             insecure,
             ca: identity.ca,
             proxy_url: proxy_url.map(str::to_owned),
-            disable_compression: false,
             user: identity.user,
             timeout_s: TIMEOUT_S,
-            label: name.to_owned(),
             guarded: !self.allows_link_local,
+            ..Endpoint::plain("", name)
         }
     }
 
