@@ -4,6 +4,7 @@ use super::keymap::{Action, Context, HINT_GAP, Keymap};
 use super::listing::Listing;
 use super::place::Source;
 use super::resources::{Gap, Missing, NOT_SERVED};
+use super::scope::Scope;
 use super::theme::{Role, Theme};
 use crate::model::cluster::ClusterState;
 use crate::model::text::{fit, width};
@@ -62,18 +63,24 @@ pub fn counts(listing: &Listing, snapshot: &Snapshot, clock: &str) -> Vec<Vec<Pi
     let rows = listing.rows();
     let clusters = match listing.place.source {
         Source::Fleet => {
-            let live = snapshot.clusters.values().filter(|c| c.state == ClusterState::Live).count();
-            format!("{live}/{} live", snapshot.clusters.len())
+            let scope = || snapshot.clusters.values().filter(|c| listing.place.scope.has_cluster(c));
+            let live = scope().filter(|c| c.state == ClusterState::Live).count();
+            format!("{live}/{} live", scope().count())
         }
-        Source::Resources(_) | Source::Events => {
-            format!("{}/{} clusters", listing.coverage.complete, listing.coverage.wanted)
-        }
+        Source::Resources(_) | Source::Events => match (listing.coverage.complete, listing.coverage.wanted) {
+            (1, 1) => "1 cluster".to_owned(),
+            (complete, wanted) => format!("{complete}/{wanted} clusters"),
+        },
     };
-    let all_there = listing.coverage.missing.iter().all(|m| m.gap == Gap::Quiet);
-    let mut full = vec![piece(clusters, if all_there { Role::Dim } else { Role::Degraded })];
+    let role = match listing.coverage.missing.iter().map(|m| m.gap).max() {
+        None | Some(Gap::Quiet) => Role::Dim,
+        Some(Gap::NotConnected) => Role::Text,
+        Some(Gap::Progress | Gap::Partial | Gap::Trouble) => Role::Degraded,
+    };
+    let mut full = vec![piece(clusters, role)];
     let narrowed = rows.len() != rows.total();
     if listing.place.source != Source::Fleet {
-        full.push(piece(format!(" · {} rows", grouped(rows.total())), Role::Dim));
+        full.push(piece(format!(" · {}", counted(rows.total(), "row")), Role::Dim));
     }
     if narrowed {
         full.push(piece(format!(" · {} shown", grouped(rows.len())), Role::Strong));
@@ -89,6 +96,11 @@ pub fn counts(listing: &Listing, snapshot: &Snapshot, clock: &str) -> Vec<Vec<Pi
     with_clock.push(piece(format!("   {clock}"), Role::Dim));
     let short = vec![piece(grouped(rows.len()), Role::Dim)];
     vec![with_clock, full, short]
+}
+
+/// Says how many there are: `1 row`, `96,412 rows`.
+pub fn counted(number: usize, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// Writes a number with commas: `96,412`.
@@ -140,32 +152,50 @@ pub fn write(area: Rect, buffer: &mut Buffer, theme: &Theme, (from, room): (usiz
 }
 
 /// Says what is missing from the table; empty when nothing that matters is.
-pub fn reasons(missing: &[Missing], columns: usize) -> Vec<Piece> {
-    let trouble: Vec<&Missing> = missing.iter().filter(|m| m.gap >= Gap::Partial).collect();
-    let waiting: Vec<&Missing> = missing.iter().filter(|m| m.gap == Gap::Progress).collect();
+pub fn reasons(missing: &[Missing], scope: &Scope, columns: usize) -> Vec<Piece> {
+    let of = |from: Gap, to: Gap| missing.iter().filter(move |m| m.gap >= from && m.gap <= to).collect::<Vec<_>>();
+    let (trouble, waiting) = (of(Gap::Partial, Gap::Trouble), of(Gap::Progress, Gap::Progress));
+    let apart = of(Gap::NotConnected, Gap::NotConnected);
     let (title, role, shown) = match (trouble.len(), waiting.len()) {
-        (0, 0) => return Vec::new(),
-        (0, 1) => ("1 cluster loading: ".to_owned(), Role::Progressing, waiting),
-        (0, n) => (format!("{n} clusters loading: "), Role::Progressing, waiting),
-        (1, _) => ("1 cluster not complete: ".to_owned(), Role::Degraded, trouble),
-        (n, _) => (format!("{n} clusters not complete: "), Role::Degraded, trouble),
+        (0, 0) if apart.is_empty() => return Vec::new(),
+        (0, 0) => return not_connected(&apart, scope, columns),
+        (0, n) => (format!("{} loading: ", counted(n, "cluster")), Role::Progressing, waiting),
+        (n, _) => (format!("{} incomplete: ", counted(n, "cluster")), Role::Degraded, trouble),
     };
+    let end = if apart.is_empty() { String::new() } else { format!(" · {} not connected", apart.len()) };
     let mut text = String::new();
-    let room = columns.saturating_sub(width(&title) + 2);
+    let room = columns.saturating_sub(width(&title) + width(&end) + 2);
     let last = shown.len().saturating_sub(1);
     for (at, missing) in shown.iter().enumerate() {
         let next = format!("{}{} {}", if at == 0 { "" } else { " · " }, missing.cluster, missing.why);
-        // Room for " · m shows 12 more".
-        let reserve = if at == last { 0 } else { 18 };
+        let more = format!(" · m: {} more", shown.len() - at);
+        let reserve = if at == last { 0 } else { width(&more) };
         if width(&text) + width(&next) + reserve > room {
-            let more = shown.len() - at;
-            let rest = if at == 0 { fit(&next, room).into_owned() } else { format!(" · m shows {more} more") };
+            let rest = if at == 0 { fit(&next, room).into_owned() } else { more };
             text.push_str(&rest);
             break;
         }
         text.push_str(&next);
     }
-    vec![piece(format!(" {title}"), role), piece(text, Role::Dim)]
+    vec![piece(format!(" {title}"), role), piece(text, Role::Dim), piece(end, Role::Text)]
+}
+
+/// Says how many clusters nobody connected, and how to connect them; names them where there is room.
+fn not_connected(apart: &[&Missing], scope: &Scope, columns: usize) -> Vec<Piece> {
+    let title = format!(" {} not connected", counted(apart.len(), "cluster"));
+    let short = format!(" · o in :clusters, or :connect {}", scope.connectable());
+    let names = apart.iter().map(|m| m.cluster.as_str());
+    let whys = apart.iter().map(|m| match m.why.as_str() {
+        "not connected" => m.cluster.to_string(),
+        why => format!("{} ({why})", m.cluster),
+    });
+    let full = format!(
+        ": {} · o in :clusters, or :connect {}",
+        whys.collect::<Vec<_>>().join(", "),
+        names.collect::<Vec<_>>().join(",")
+    );
+    let rest = if width(&title) + width(&full) < columns { full } else { short };
+    vec![piece(title, Role::Text), piece(rest, Role::Dim)]
 }
 
 /// The keys that work here, as the keymap has them, of those that are offered now.
@@ -206,21 +236,36 @@ pub fn empty(listing: &Listing, snapshot: &Snapshot) -> Vec<String> {
         return lines;
     }
     let is = |gap: Gap| coverage.missing.iter().filter(|m| m.gap == gap).count();
+    if is(Gap::NotConnected) == coverage.wanted {
+        lines.push(format!("No cluster in {} is connected.", listing.place.scope.clusters_title()));
+        lines.push(format!("o in :clusters connects one; :connect {}", listing.place.scope.connectable()));
+        return lines;
+    }
     let not_served = coverage.missing.iter().filter(|m| m.why == NOT_SERVED).count();
-    if not_served == coverage.wanted {
-        lines.push(format!("No cluster in {} serves {what}.", listing.place.scope.clusters_title()));
+    if not_served > 0 && not_served + is(Gap::NotConnected) == coverage.wanted {
+        let which = if not_served == coverage.wanted { "cluster" } else { "connected cluster" };
+        lines.push(format!("No {which} in {} serves {what}.", listing.place.scope.clusters_title()));
         lines.push("ctrl-a finds the kinds they serve.".to_owned());
     } else if is(Gap::Progress) > 0 {
         let waiting = coverage.missing.iter().filter(|m| m.gap == Gap::Progress).take(8);
-        lines.push(format!("No {what} so far."));
+        lines.push(format!("No {what} yet; still loading:"));
         lines.extend(waiting.map(|m| format!("{}: {}", m.cluster, m.why)));
     } else if coverage.complete == 0 {
         lines.push(format!("No cluster can show {what}."));
-        lines.extend(coverage.missing.iter().take(8).map(|m| format!("{}: {}", m.cluster, m.why)));
+        let asked = coverage.missing.iter().filter(|m| m.gap != Gap::NotConnected).take(8);
+        lines.extend(asked.map(|m| format!("{}: {}", m.cluster, m.why)));
     } else {
-        let place = listing.place.within.as_ref().map(|w| w.title.to_string());
-        let place = place.unwrap_or_else(|| listing.place.scope.namespaces_title());
-        lines.push(format!("No {what} in {place}, in {} of {} clusters.", coverage.complete, coverage.wanted));
+        let nothing = match &listing.place.within {
+            Some(within) if listing.place.source == Source::Events => format!("No events for {}.", within.title),
+            Some(within) => format!("No {what} of {}.", within.title),
+            None => {
+                let namespaces = &listing.place.scope.namespaces;
+                let place = if namespaces.is_empty() { "any namespace".to_owned() } else { namespaces.join(",") };
+                let answered = format!("{} of {} answered", coverage.complete, counted(coverage.wanted, "cluster"));
+                format!("No {what} in {place} ({answered}).")
+            }
+        };
+        lines.push(nothing);
     }
     lines
 }

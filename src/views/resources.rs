@@ -11,8 +11,10 @@ use std::sync::Arc;
 /// How much a missing cluster should worry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gap {
-    /// Nothing is wrong: the kind is not served, the cluster was not asked.
+    /// Nothing is wrong: the kind is not served.
     Quiet,
+    /// Nobody asked to connect it, or somebody disconnected it.
+    NotConnected,
     /// On its way.
     Progress,
     /// Rows are shown, but old or not all.
@@ -52,9 +54,11 @@ pub fn coverage(snapshot: &Snapshot, view: ViewId, scope: &Scope, now: UnixSecon
     for cluster in snapshot.clusters.values().filter(|c| scope.has_cluster(c)) {
         coverage.wanted += 1;
         let resolution = resolutions.and_then(|r| r.get(&cluster.entry.name));
+        let first = coverage.slots.len();
         let missing = shards_of(snapshot, resolution, &mut coverage.slots, now);
-        let since = cluster.state.since();
-        match worst(cluster, missing, now) {
+        let kept = kept_since(coverage.slots.get(first..).unwrap_or_default());
+        let since = if cluster.state.is_wanted() { cluster.state.since() } else { kept };
+        match worst(cluster, missing, kept, now) {
             None => coverage.complete += 1,
             Some((gap, why, next)) => {
                 // That a kind is not served is all there is to know.
@@ -125,15 +129,34 @@ fn shard_gap(state: &ShardState, only: Option<&[Text]>, now: UnixSeconds) -> Opt
     }
 }
 
+/// Since when rows that are shown are old, where some are.
+fn kept_since(slots: &[Slot]) -> Option<UnixSeconds> {
+    let since = |slot: &Slot| match slot.shard.state {
+        ShardState::Stale { since, .. } if !slot.shard.rows.is_empty() => Some(since),
+        _ => None,
+    };
+    slots.iter().filter_map(since).min()
+}
+
 /// The cluster's own trouble outweighs what its shards say.
-fn worst(cluster: &Cluster, shards: Option<Reason>, now: UnixSeconds) -> Option<Reason> {
+fn worst(
+    cluster: &Cluster,
+    shards: Option<Reason>,
+    kept: Option<UnixSeconds>,
+    now: UnixSeconds,
+) -> Option<Reason> {
     if let Some(defect) = &cluster.entry.defect {
-        return Some(reason(Gap::Trouble, defect.to_string(), ""));
+        let gap = if cluster.state.is_wanted() { Gap::Trouble } else { Gap::NotConnected };
+        return Some(reason(gap, defect.to_string(), ""));
     }
+    let connect = || format!(":connect {}", cluster.entry.name);
     match &cluster.state {
         ClusterState::Live => shards,
-        ClusterState::Listed => Some(reason(Gap::Quiet, "not connected", "connect it in :clusters")),
-        ClusterState::Paused => Some(reason(Gap::Quiet, "disconnected", "connect it in :clusters")),
+        ClusterState::Listed => Some(reason(Gap::NotConnected, "not connected", connect())),
+        ClusterState::Paused => {
+            let rows = kept.map(|since| format!("; its rows are {} old", human(now.since(since)))).unwrap_or_default();
+            Some(reason(Gap::NotConnected, format!("disconnected{rows}"), connect()))
+        }
         ClusterState::Connecting => Some(reason(Gap::Progress, "connecting", "")),
         ClusterState::AuthNeeded { hint } => Some(reason(Gap::Trouble, format!("auth needed ({hint})"), hint.as_str())),
         ClusterState::Denied { what } => Some(reason(Gap::Trouble, format!("denied ({what})"), "")),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Clusters by name, glob or group, and namespaces by name or glob.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Scope {
-    /// Empty: every cluster that is connected or being connected.
+    /// Empty: every cluster of the inventory, connected or not.
     pub clusters: Vec<Text>,
     /// Empty: all namespaces.
     pub namespaces: Vec<Text>,
@@ -29,7 +29,7 @@ impl Scope {
     /// Says whether the cluster belongs to the scope.
     pub fn has_cluster(&self, cluster: &Cluster) -> bool {
         if self.clusters.is_empty() {
-            return cluster.state.is_wanted();
+            return true;
         }
         let is_meant = |pattern: &Text| {
             matches(pattern, cluster.entry.name.as_str()) || cluster.entry.groups.iter().any(|g| g == pattern)
@@ -45,6 +45,11 @@ impl Scope {
     /// `@all`, `@prod-*,lab`.
     pub fn clusters_title(&self) -> String {
         if self.clusters.is_empty() { "@all".to_owned() } else { format!("@{}", self.clusters.join(",")) }
+    }
+
+    /// What `:connect` takes to connect the clusters of the scope: `*`, `prod-*,lab`.
+    pub fn connectable(&self) -> String {
+        if self.clusters.is_empty() { "*".to_owned() } else { self.clusters.join(",") }
     }
 
     /// `all namespaces`, `payments`, `payments,default`.

@@ -32,7 +32,7 @@ impl App {
             Action::Columns => self.open_columns(),
             Action::Retry => self.retry_marked(),
             Action::Connect => self.ask(self.chosen_clusters(), Request::Connect, "connecting"),
-            Action::Pause => self.ask(self.chosen_clusters(), Request::Pause, "disconnecting"),
+            Action::Pause => self.ask(self.chosen_clusters(), Request::Pause, "disconnected"),
             Action::Freeze => self.toggle_frozen(),
             Action::Refresh => self.refresh(),
             Action::Command => self.open_prompt(PromptKind::Command),
@@ -248,11 +248,13 @@ impl App {
     }
 
     fn open_missing(&mut self) {
-        let missing = self.tab().map(|tab| tab.listing.coverage.missing.clone()).unwrap_or_default();
+        let Some(listing) = self.tab().map(|tab| &tab.listing) else { return };
+        let missing = &listing.coverage.missing;
         if missing.is_empty() {
             self.say(Severity::Note, "no cluster is missing from this view");
         } else {
-            self.overlays.push(Overlay::Missing(MissingList::new(missing)));
+            let list = MissingList::new(missing, &listing.place.looked_at());
+            self.overlays.push(Overlay::Missing(list));
         }
     }
 

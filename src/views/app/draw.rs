@@ -150,7 +150,8 @@ impl App {
         if let Some(why) = &tab.listing.filter_error {
             return vec![(format!(" filter: {why}"), Role::Error)];
         }
-        header::reasons(&tab.listing.coverage.missing, usize::from(self.size.0))
+        let listing = &tab.listing;
+        header::reasons(&listing.coverage.missing, &listing.place.looked_at(), usize::from(self.size.0))
     }
 
     /// The prompt while something is typed, else the hints; returns where the cursor is.

@@ -60,7 +60,7 @@ impl App {
             }
             Command::Pause(names) => {
                 let clusters = self.named_clusters(&names);
-                self.ask(clusters, Request::Pause, "disconnecting");
+                self.ask(clusters, Request::Pause, "disconnected");
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The update loop driven by scripted keys.
 
+mod coverage;
 mod mouse;
 mod refused;
 mod routes;

@@ -1,64 +1,216 @@
 //! Which clusters are missing from the view, why, and what can be done.
 
-use super::{LineList, Reply, Surroundings};
-use crate::model::text::{fit, width};
+use super::{Reply, Surroundings};
+use crate::model::cluster::ClusterName;
+use crate::model::text::{fit, fit_end, width};
 use crate::protocol::Request;
-use crate::views::cursor::{Clicked, ListCursor};
+use crate::views::cursor::Clicked;
 use crate::views::keymap::Action;
+use crate::views::leaf::words;
 use crate::views::msg::Effect;
+use crate::views::panel;
 use crate::views::resources::{Gap, Missing};
+use crate::views::scope::Scope;
+use crate::views::theme::Role;
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::ops::Range;
 
 /// The list, as it was when opened.
 #[derive(Debug, Clone)]
 pub struct MissingList {
-    missing: Vec<Missing>,
-    cursor: ListCursor,
+    entries: Vec<Entry>,
+    /// The entry under the cursor.
+    at: usize,
+    /// The first line that is shown.
+    top: usize,
+}
+
+/// One cluster, or several that are missing for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    gap: Gap,
+    clusters: Vec<ClusterName>,
+    name: String,
+    text: String,
 }
 
 /// A longer cluster name is cut in the middle here.
 const NAME_COLUMNS_MAX: usize = 24;
 
+/// So many clusters with one harmless reason are an entry each; more are one entry together.
+const ALONE_MAX: usize = 3;
+
+/// Lines of one entry; a longer text is cut at its end.
+const LINES_MAX: usize = 6;
+
+/// Columns of a sign and the space behind it.
+const SIGN_COLUMNS: usize = 2;
+
+const TITLE: &str = "missing from this view · enter retries or connects";
+
 impl MissingList {
-    pub fn new(missing: Vec<Missing>) -> Self {
-        Self { missing, cursor: ListCursor::default() }
-    }
-
-    /// Moves; `enter` tries the cluster again now.
-    pub fn act(&mut self, action: Action, around: &Surroundings<'_>) -> Reply {
-        let rows = self.list().rows(around.area);
-        if self.cursor.step(action, self.missing.len(), rows) || action != Action::Accept {
-            return Reply::stay();
+    /// Lists what is missing from the scope, clusters that nothing is wrong with in groups.
+    pub fn new(missing: &[Missing], scope: &Scope) -> Self {
+        let mut entries: Vec<Entry> = Vec::new();
+        for one in missing {
+            let alike: Vec<&Missing> = missing.iter().filter(|m| m.gap == one.gap && m.why == one.why).collect();
+            if one.gap > Gap::NotConnected || alike.len() <= ALONE_MAX {
+                entries.push(single(one));
+            } else if alike.first().is_some_and(|first| first.cluster == one.cluster) {
+                entries.push(group(&alike, scope));
+            }
         }
-        let clusters = self.missing.get(self.cursor.at()).map(|m| m.cluster.clone()).into_iter().collect();
-        Reply { effects: vec![Effect::Send(Request::Retry(clusters))], ..Reply::close() }
+        Self { entries, at: 0, top: 0 }
     }
 
-    pub fn click(&mut self, at: (u16, u16), around: &Surroundings<'_>) -> Clicked {
-        self.list().click(&mut self.cursor, at, around.area).0
-    }
-
-    fn list(&self) -> LineList {
-        let names = self.missing.iter().map(|m| width(m.cluster.as_str())).max().unwrap_or_default();
-        let names = names.min(NAME_COLUMNS_MAX);
-        let line = |m: &Missing| {
-            let name = fit(m.cluster.as_str(), names);
-            let space = " ".repeat(names.saturating_sub(width(&name)));
-            let next =
-                if m.next.is_empty() || m.why.contains(&m.next) { String::new() } else { format!(" · {}", m.next) };
-            format!("{} {name}{space}  {}{next}", glyph(m.gap), m.why)
+    /// Moves; `enter` tries the clusters again now, or connects them.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a list knows these only")]
+    pub fn act(&mut self, action: Action, around: &Surroundings<'_>) -> Reply {
+        let page = self.rows(around.area).max(1);
+        let last = self.entries.len().saturating_sub(1);
+        let at = match action {
+            Action::Up => self.at.saturating_sub(1),
+            Action::Down => self.at + 1,
+            Action::PageUp => self.at.saturating_sub(page),
+            Action::PageDown => self.at + page,
+            Action::Top => 0,
+            Action::Bottom => last,
+            Action::Accept => return self.accept(),
+            _ => return Reply::stay(),
         };
-        LineList { title: "missing from this view · enter retries", lines: self.missing.iter().map(line).collect() }
+        self.go(at.min(last), around.area);
+        Reply::stay()
+    }
+
+    fn accept(&self) -> Reply {
+        let Some(entry) = self.entries.get(self.at) else { return Reply::close() };
+        let clusters = entry.clusters.clone();
+        let request =
+            if entry.gap == Gap::NotConnected { Request::Connect(clusters) } else { Request::Retry(clusters) };
+        Reply { effects: vec![Effect::Send(request)], ..Reply::close() }
+    }
+
+    pub fn click(&mut self, (x, y): (u16, u16), around: &Surroundings<'_>) -> Clicked {
+        let place = self.place(around.area);
+        if !place.contains((x, y).into()) || y == place.y {
+            return Clicked::Nothing;
+        }
+        let line = self.first(around.area) + usize::from(y - place.y - 1);
+        match self.lines(text_columns(around.area)).get(line).map(|(entry, _)| *entry) {
+            None => Clicked::Nothing,
+            Some(entry) if entry == self.at => Clicked::Again,
+            Some(entry) => {
+                self.go(entry, around.area);
+                Clicked::Selected
+            }
+        }
+    }
+
+    fn go(&mut self, at: usize, area: Rect) {
+        self.at = at;
+        self.top = self.first(area);
+    }
+
+    /// The lines of all entries, wrapped to so many columns, each with the number of its entry.
+    fn lines(&self, columns: usize) -> Vec<(usize, String)> {
+        let names = self.entries.iter().map(|e| width(&e.name)).max().unwrap_or_default().min(NAME_COLUMNS_MAX);
+        let indent = SIGN_COLUMNS + names + 2;
+        let mut lines = Vec::new();
+        for (nth, entry) in self.entries.iter().enumerate() {
+            let name = fit(&entry.name, names);
+            let space = " ".repeat(names.saturating_sub(width(&name)));
+            let mut before = format!("{} {name}{space}  ", glyph(entry.gap));
+            for text in wrapped(&entry.text, columns.saturating_sub(indent).max(1)) {
+                lines.push((nth, format!("{before}{text}")));
+                before = " ".repeat(indent);
+            }
+        }
+        lines
+    }
+
+    fn place(&self, area: Rect) -> Rect {
+        let lines = self.lines(text_columns(area));
+        let widest = lines.iter().map(|(_, line)| width(line)).max().unwrap_or_default().max(width(TITLE));
+        panel::centred(area, widest + 2, lines.len() + 2)
+    }
+
+    /// Lines shown at once.
+    fn rows(&self, area: Rect) -> usize {
+        usize::from(self.place(area).height.saturating_sub(1))
+    }
+
+    /// The first line that is shown: moved as little as shows all of the entry under the cursor.
+    fn first(&self, area: Rect) -> usize {
+        let lines = self.lines(text_columns(area));
+        let own = |(nth, _): &(usize, String)| *nth == self.at;
+        let start = lines.iter().position(own).unwrap_or_default();
+        let end = lines.iter().rposition(own).map_or(start, |last| last + 1);
+        self.top.max(end.saturating_sub(self.rows(area).max(1))).min(start)
     }
 
     pub fn draw(&self, buffer: &mut Buffer, around: &Surroundings<'_>) {
-        self.list().draw(buffer, around, self.cursor);
+        let area = self.place(around.area);
+        panel::frame(buffer, area, TITLE, around.theme);
+        let (from, rows) = (self.first(around.area), self.rows(around.area));
+        let lines = self.lines(text_columns(around.area));
+        for ((nth, line), y) in lines.iter().skip(from).take(rows).zip(area.y + 1..) {
+            let role = if *nth == self.at { Role::Cursor } else { Role::Overlay };
+            panel::line(buffer, area, y, line, around.theme.style(role));
+        }
     }
+}
+
+/// Columns of text in the widest panel that the area takes.
+fn text_columns(area: Rect) -> usize {
+    usize::from(panel::centred(area, usize::MAX, 0).width.saturating_sub(2))
+}
+
+fn single(missing: &Missing) -> Entry {
+    let next = if missing.next.is_empty() || missing.why.contains(&missing.next) {
+        String::new()
+    } else {
+        format!(" · {}", missing.next)
+    };
+    Entry {
+        gap: missing.gap,
+        clusters: vec![missing.cluster.clone()],
+        name: missing.cluster.to_string(),
+        text: format!("{}{next}", missing.why),
+    }
+}
+
+/// What can be done comes before the names: those may be too many for the screen.
+fn group(alike: &[&Missing], scope: &Scope) -> Entry {
+    let first = alike.first();
+    let gap = first.map_or(Gap::Quiet, |m| m.gap);
+    let can_connect = gap == Gap::NotConnected && first.is_some_and(|m| !m.next.is_empty());
+    let next = if can_connect { format!(" · :connect {}", scope.connectable()) } else { String::new() };
+    let clusters: Vec<ClusterName> = alike.iter().map(|m| m.cluster.clone()).collect();
+    let names: Vec<&str> = clusters.iter().map(ClusterName::as_str).collect();
+    Entry {
+        gap,
+        name: format!("{} clusters", clusters.len()),
+        text: format!("{}{next} · {}", first.map_or("", |m| m.why.as_str()), names.join(", ")),
+        clusters,
+    }
+}
+
+/// The text in rows, at most [`LINES_MAX`].
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let rows = words(text, columns);
+    let row = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default().trim_end().to_owned();
+    let mut shown: Vec<String> = rows.iter().take(LINES_MAX).map(row).collect();
+    if let (Some(cut), Some(last)) = (rows.get(LINES_MAX), shown.last_mut()) {
+        let rest = rows.get(LINES_MAX - 1).map_or(cut.start, |last| last.start);
+        *last = fit_end(text.get(rest..).unwrap_or_default(), columns).into_owned();
+    }
+    shown
 }
 
 fn glyph(gap: Gap) -> &'static str {
     match gap {
-        Gap::Quiet => "·",
+        Gap::Quiet | Gap::NotConnected => "·",
         Gap::Progress => "◌",
         Gap::Partial => "◐",
         Gap::Trouble => "✗",

@@ -1,9 +1,11 @@
 //! What the palette offers, gathered from the snapshot and from what the program itself has.
 
 use super::{ENTRIES_MAX, Entry, What};
+use crate::model::cluster::ClusterState;
 use crate::model::kind::{Kind, KindId};
 use crate::model::text::{Text, clean};
 use crate::protocol::Snapshot;
+use crate::views::header::counted;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the program brings along.
@@ -61,17 +63,20 @@ fn kinds(snapshot: &Snapshot) -> Vec<Entry> {
 }
 
 fn clusters(snapshot: &Snapshot, all: &mut Vec<Entry>) {
-    let mut groups: BTreeMap<&Text, usize> = BTreeMap::new();
+    let mut groups: BTreeMap<&Text, (usize, usize)> = BTreeMap::new();
     for cluster in snapshot.clusters.values() {
         let name = cluster.entry.name.as_str();
         let more = format!("{} {}", cluster.state.word(), cluster.facts.version);
         all.push(entry(What::Cluster, name, more.trim(), format!("@{name}")));
         for group in &cluster.entry.groups {
-            *groups.entry(group).or_default() += 1;
+            let (count, live) = groups.entry(group).or_default();
+            *count += 1;
+            *live += usize::from(cluster.state == ClusterState::Live);
         }
     }
-    for (group, count) in groups {
-        let more = if count == 1 { "1 cluster".to_owned() } else { format!("{count} clusters") };
+    for (group, (count, live)) in groups {
+        let live = if live == count { String::new() } else { format!(", {live} live") };
+        let more = format!("{}{live}", counted(count, "cluster"));
         all.push(entry(What::Group, group, &more, format!("@{group}")));
     }
 }
