@@ -141,11 +141,22 @@ impl App {
     }
 
     fn add_tab(&mut self, place: Place) {
-        let choice = self.memory.columns_of(&place.source);
         let place = Place { sort: self.memory.sort_of(&place.source), ..place };
-        let tab = Tab::new(ViewId(self.next_view), Listing::new(place, choice));
+        let listing = self.listing_of(place);
+        self.tabs.push(Tab::new(ViewId(self.next_view), listing));
         self.next_view += 1;
-        self.tabs.push(tab);
+    }
+
+    /// A listing of the place as it was chosen for its kind. A filter that is not understood, from a session of another
+    /// version, is left out, and said.
+    fn listing_of(&mut self, place: Place) -> Listing {
+        let filter = place.filter.clone();
+        let choice = self.memory.columns_of(&place.source);
+        let mut listing = Listing::new(place, choice);
+        if let Some(why) = listing.filter_error.take() {
+            self.say(Severity::Warning, &format!("the filter `{filter}` is left out: {why}"));
+        }
+        listing
     }
 
     /// Takes one message in.
@@ -187,13 +198,27 @@ impl App {
         self.message.take_if(|message| message.until <= now);
         for tab in &mut self.tabs {
             if tab.listing.filter().depends_on_time() {
-                tab.listing.judge(false, now);
+                tab.listing.judge_by_time(now);
             }
-            if tab.listing.coverage.missing.iter().any(|m| m.since.is_some()) {
+            if tab.listing.is_settling() || tab.listing.coverage.missing.iter().any(|m| m.since.is_some()) {
                 tab.listing.feed(&self.snapshot, tab.view, now);
             }
         }
+        self.tell_moved();
         true
+    }
+
+    /// Says that the cursor had to leave its object, where nothing more important is said.
+    fn tell_moved(&mut self) {
+        let mut told = None;
+        for (at, tab) in self.tabs.iter_mut().enumerate() {
+            let moved = tab.listing.take_moved();
+            told = told.or(moved.filter(|_| at == self.active));
+        }
+        let is_free = self.message.as_ref().is_none_or(|message| message.severity == Severity::Note);
+        if let Some(moved) = told.filter(|_| is_free && self.overlays.is_empty()) {
+            self.say(Severity::Note, &moved.sentence());
+        }
     }
 
     fn take_snapshot(&mut self, snapshot: Arc<Snapshot>) -> bool {
@@ -216,6 +241,7 @@ impl App {
         for tab in &mut self.tabs {
             tab.listing.feed(&self.snapshot, tab.view, self.now);
         }
+        self.tell_moved();
         self.subscribe();
     }
 

@@ -2,6 +2,7 @@
 //!
 //! `:pods -A` · `:deploy -n a,b @prod-* /api` · `:ns payments` · `:@prod-*` · `:clusters` · `:theme NAME`
 
+use super::filter::Filter;
 use super::place::Source;
 use crate::model::text::Text;
 
@@ -46,6 +47,12 @@ pub struct Change {
 impl Change {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What is wrong with its filter.
+    pub fn filter_mistake(&self) -> Option<String> {
+        let filter = self.filter.as_deref()?;
+        Filter::parse(filter).err().map(|why| format!("filter: {why}"))
     }
 }
 
@@ -114,6 +121,12 @@ pub const COMMANDS: &[Described] = &[
     described(Verb::Suspend, &["suspend", "sus"], "suspend", "Suspend to the shell; `fg` comes back"),
     described(Verb::Quit, &["q", "quit", "q!", "exit"], "q", "Leave"),
 ];
+
+/// What is wrong with the filter of a command line, where it has one.
+pub fn filter_mistake(line: &str) -> Option<String> {
+    let Ok(Command::Show(_, change) | Command::Change(change)) = parse(line) else { return None };
+    change.filter_mistake()
+}
 
 /// Parses a command line, with or without its colon. The error says what to type.
 pub fn parse(line: &str) -> Result<Command, String> {

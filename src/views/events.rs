@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Columns that tell two events apart, beside cluster and namespace.
-const SAME: [&str; 4] = ["TYPE", "REASON", "OBJECT", "MESSAGE"];
+pub(super) const SAME: [&str; 4] = ["TYPE", "REASON", "OBJECT", "MESSAGE"];
 
 /// Folds the events of each shard; a shard that did not change since `before` is taken from there.
 pub fn deduplicated(slots: Vec<Slot>, before: &[Slot]) -> Vec<Slot> {

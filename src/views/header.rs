@@ -151,6 +151,9 @@ pub fn write(area: Rect, buffer: &mut Buffer, theme: &Theme, (from, room): (usiz
     }
 }
 
+/// A reason has at least this room before anything comes behind it.
+const REASON_COLUMNS_MIN: usize = 40;
+
 /// Says what is missing from the table; empty when nothing that matters is.
 pub fn reasons(missing: &[Missing], scope: &Scope, columns: usize) -> Vec<Piece> {
     let of = |from: Gap, to: Gap| missing.iter().filter(move |m| m.gap >= from && m.gap <= to).collect::<Vec<_>>();
@@ -162,17 +165,25 @@ pub fn reasons(missing: &[Missing], scope: &Scope, columns: usize) -> Vec<Piece>
         (0, n) => (format!("{} loading: ", counted(n, "cluster")), Role::Progressing, waiting),
         (n, _) => (format!("{} incomplete: ", counted(n, "cluster")), Role::Degraded, trouble),
     };
-    let end = if apart.is_empty() { String::new() } else { format!(" · {} not connected", apart.len()) };
+    let mut end = if apart.is_empty() { String::new() } else { format!(" · {} not connected", apart.len()) };
+    let mut room = columns.saturating_sub(width(&title) + 2);
+    match room.checked_sub(width(&end)).filter(|left| *left >= REASON_COLUMNS_MIN) {
+        Some(left) => room = left,
+        None => end.clear(),
+    }
     let mut text = String::new();
-    let room = columns.saturating_sub(width(&title) + width(&end) + 2);
     let last = shown.len().saturating_sub(1);
     for (at, missing) in shown.iter().enumerate() {
         let next = format!("{}{} {}", if at == 0 { "" } else { " · " }, missing.cluster, missing.why);
-        let more = format!(" · m: {} more", shown.len() - at);
-        let reserve = if at == last { 0 } else { width(&more) };
-        if width(&text) + width(&next) + reserve > room {
-            let rest = if at == 0 { fit(&next, room).into_owned() } else { more };
-            text.push_str(&rest);
+        let more = |left: usize| if left == 0 { String::new() } else { format!(" · m: {left} more") };
+        if width(&text) + width(&next) + width(&more(last - at)) > room {
+            let more = more(shown.len() - at.max(1));
+            let left = room.saturating_sub(width(&more));
+            match at {
+                0 if left < REASON_COLUMNS_MIN => text.push_str(&fit(&next, room)),
+                0 => text.push_str(&format!("{}{more}", fit(&next, left))),
+                _ => text.push_str(&more),
+            }
             break;
         }
         text.push_str(&next);
@@ -261,8 +272,11 @@ pub fn empty(listing: &Listing, snapshot: &Snapshot) -> Vec<String> {
             None => {
                 let namespaces = &listing.place.scope.namespaces;
                 let place = if namespaces.is_empty() { "any namespace".to_owned() } else { namespaces.join(",") };
-                let answered = format!("{} of {} answered", coverage.complete, counted(coverage.wanted, "cluster"));
-                format!("No {what} in {place} ({answered}).")
+                let answered = match coverage.wanted {
+                    1 => String::new(),
+                    wanted => format!(" ({} of {wanted} clusters answered)", coverage.complete),
+                };
+                format!("No {what} in {place}{answered}.")
             }
         };
         lines.push(nothing);

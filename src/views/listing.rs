@@ -4,7 +4,7 @@ use super::filter::Filter;
 use super::fleet;
 use super::merge::{Lens, Merged, Slot, column};
 use super::place::{Place, Source};
-use super::resources::{self, Coverage};
+use super::resources::{self, Asked, Coverage};
 use super::sort::{Sort, SortKey};
 use crate::model::cell::Column;
 use crate::model::object::{ObjectKey, Row};
@@ -14,9 +14,12 @@ use crate::protocol::{Snapshot, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod columns;
+mod cursor;
 mod model;
 
 pub use columns::ColumnChoice;
+use cursor::Hold;
+pub use cursor::Moved;
 pub use model::Look;
 
 /// A table and all that belongs to it.
@@ -28,13 +31,13 @@ pub struct Listing {
     /// Which columns to show and in what order, where the user chose.
     pub choice: ColumnChoice,
     filter: Filter,
-    /// What is wrong with the filter line; the last good one stays in force.
+    /// What is wrong with the filter line as it is being typed; the last good one stays in force, and is the place's.
     pub filter_error: Option<String>,
     merged: Merged,
     /// The row the cursor is on.
     at: usize,
-    /// The cursor's object was asked for before its rows came: wait for it.
-    awaited: bool,
+    /// What the cursor knows besides its object.
+    hold: Hold,
     /// The columns of all shards, joined by name, in order of appearance.
     columns: Vec<Column>,
     /// The widest text seen per column since rows, sort or filter changed at large.
@@ -64,13 +67,15 @@ impl Lens for Conditions<'_> {
 impl Listing {
     /// Opens a place; rows come with [`Listing::feed`].
     pub fn new(place: Place, choice: ColumnChoice) -> Self {
-        let mut listing = Self { choice, awaited: place.cursor.is_some(), ..Self::default() };
-        let filter = place.filter.clone();
+        let mut listing = Self { choice, hold: Hold::of(&place), ..Self::default() };
         listing.merged.sort_by(place.sort.clone());
         listing.place = place;
-        match Filter::parse(&filter) {
+        match Filter::parse(&listing.place.filter) {
             Ok(parsed) => listing.filter = parsed,
-            Err(why) => listing.filter_error = Some(why),
+            Err(why) => {
+                listing.place.filter.clear();
+                listing.filter_error = Some(why);
+            }
         }
         listing
     }
@@ -80,7 +85,12 @@ impl Listing {
         let slots = match &self.place.source {
             Source::Fleet => vec![fleet::slot(snapshot, self.merged.slots().first())],
             Source::Resources(_) | Source::Events => {
-                let mut coverage = resources::coverage(snapshot, view, &self.place.looked_at(), now);
+                let asked = Asked {
+                    scope: &self.place.looked_at(),
+                    resource: self.place.source.name(),
+                    selector: self.filter.selector(),
+                };
+                let mut coverage = resources::coverage(snapshot, view, &asked, now);
                 let slots = std::mem::take(&mut coverage.slots);
                 self.coverage = coverage;
                 self.prepared(slots)
@@ -90,9 +100,8 @@ impl Listing {
         let changed = self.merged.update(slots, &conditions);
         if changed {
             self.join_columns();
-            self.hold_cursor();
         }
-        changed
+        self.after_feed(changed, now) || changed
     }
 
     /// Events become one row per cluster, object, reason and message; everything else stays as it is.
@@ -121,23 +130,11 @@ impl Listing {
         self.namespaced = self.merged.slots().iter().any(has_namespace);
     }
 
-    /// Keeps the cursor on its object, or where the object was.
-    fn hold_cursor(&mut self) {
-        // Nobody has moved yet: the first row, whatever arrives before it.
-        let Some(key) = &self.place.cursor else { return };
-        let found = self.merged.place(key);
-        self.at = found.unwrap_or(self.at).min(self.merged.len().saturating_sub(1));
-        self.awaited &= found.is_none();
-        if found.is_none() && !self.awaited && !self.merged.is_empty() {
-            self.place.cursor = self.merged.key(self.at);
-        }
-    }
-
-    /// Filters by what is typed; a line with a mistake leaves the last good one in force.
+    /// Filters by what is typed; a line with a mistake leaves the last good one in force, in the place too.
     pub fn set_filter(&mut self, line: &str, now: UnixSeconds) {
-        line.clone_into(&mut self.place.filter);
         match Filter::parse(line) {
             Ok(filter) => {
+                line.clone_into(&mut self.place.filter);
                 let narrower = filter.narrows(&self.filter) && !self.filter.is_empty();
                 self.filter = filter;
                 self.filter_error = None;
@@ -147,11 +144,22 @@ impl Listing {
         }
     }
 
-    /// Judges all rows again: the filter, the namespaces or the time are different.
-    pub fn judge(&mut self, narrower: bool, now: UnixSeconds) {
+    /// Judges all rows again: the user asked for others.
+    fn judge(&mut self, narrower: bool, now: UnixSeconds) {
+        self.sift(narrower, now);
+        self.hold_cursor(now);
+        self.hold.told();
+    }
+
+    /// Judges all rows again: the time is different.
+    pub fn judge_by_time(&mut self, now: UnixSeconds) {
+        self.sift(false, now);
+        self.hold_cursor(now);
+    }
+
+    fn sift(&mut self, narrower: bool, now: UnixSeconds) {
         let conditions = Conditions { place: &self.place, filter: &self.filter, now };
         self.merged.filter(&conditions, narrower);
-        self.hold_cursor();
         self.widths.clear();
     }
 
@@ -180,7 +188,9 @@ impl Listing {
     pub fn set_sort(&mut self, sort: Sort) {
         self.place.sort = sort.clone();
         self.merged.sort_by(sort);
-        self.hold_cursor();
+        if let Some(at) = self.place.cursor.as_ref().and_then(|key| self.merged.place(key)) {
+            self.at = at;
+        }
         self.widths.clear();
     }
 
@@ -197,8 +207,7 @@ impl Listing {
     /// Puts the cursor on a row; past the end is the last.
     pub fn go_to(&mut self, row: usize) {
         self.at = row.min(self.merged.len().saturating_sub(1));
-        self.awaited = false;
-        self.place.cursor = self.merged.key(self.at);
+        self.pin();
     }
 
     /// Scrolls without moving the cursor further than the window makes it.
@@ -232,23 +241,19 @@ impl Listing {
         }
     }
 
-    /// The object at the cursor.
+    /// The object at the cursor; none while there is no cursor.
     pub fn selected(&self) -> Option<ObjectKey> {
-        self.merged.key(self.at)
+        self.selected_row().map(|(row, slot)| row.key(&slot.key.kind))
     }
 
     /// The row at the cursor and its shard.
     pub fn selected_row(&self) -> Option<(&Row, &Slot)> {
-        self.merged.get(self.at).map(|(row, slot)| (&**row, slot))
+        self.merged.get(self.at()?).map(|(row, slot)| (&**row, slot))
     }
 
     /// What an action is about: the marked objects, or else the one at the cursor.
     pub fn chosen(&self) -> Vec<ObjectKey> {
         if self.marks.is_empty() { self.selected().into_iter().collect() } else { self.marks.iter().cloned().collect() }
-    }
-
-    pub fn at(&self) -> usize {
-        self.at
     }
 
     pub fn rows(&self) -> &Merged {
@@ -283,7 +288,7 @@ impl Listing {
             | Cell::Span { to: Some(_), .. } => None,
         });
         let cells = moments.map(|t| until_next_change(now.since(t))).min();
-        let by_filter = self.filter.depends_on_time().then_some(1);
+        let by_filter = (self.filter.depends_on_time() || self.is_settling()).then_some(1);
         let gaps = self.coverage.missing.iter().filter_map(|m| m.since);
         let gaps = gaps.map(|t| until_next_change(now.since(t))).min();
         [cells, by_filter, gaps].into_iter().flatten().min()

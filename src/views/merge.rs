@@ -369,6 +369,29 @@ impl Merged {
         }
     }
 
+    /// Where the row is shown that comes next after this one, which is not shown; `None` where nothing tells.
+    pub fn near(&self, key: &ObjectKey) -> Option<usize> {
+        let wanted: Identity<'_> = (&key.namespace, &key.name, &key.cluster, &key.kind);
+        let found = self.entries.binary_search_by(|e| identity(e, &self.slots).cmp(&Some(wanted)));
+        let next = match found {
+            Ok(at) | Err(at) if self.sort.is_identity() => {
+                self.shown.partition_point(|shown| usize::try_from(*shown).is_ok_and(|shown| shown < at))
+            }
+            Ok(at) => {
+                let before = self.order.iter().take_while(|place| usize::try_from(**place) != Ok(at));
+                before.filter(|place| self.entries.get(**place as usize).is_some_and(|e| e.shown)).count()
+            }
+            Err(_) => return None,
+        };
+        Some(next.min(self.shown.len().saturating_sub(1)))
+    }
+
+    /// Says whether the row is there, shown or not.
+    pub fn has(&self, key: &ObjectKey) -> bool {
+        let wanted: Identity<'_> = (&key.namespace, &key.name, &key.cluster, &key.kind);
+        self.entries.binary_search_by(|e| identity(e, &self.slots).cmp(&Some(wanted))).is_ok()
+    }
+
     fn find_entry(&self, row: &Row, slot: u32) -> Option<u32> {
         let kind = &self.slots.get(slot as usize)?.key.kind;
         let wanted: Identity<'_> = (&row.namespace, &row.name, &row.cluster, kind);

@@ -5,7 +5,7 @@ use super::scope::Scope;
 use crate::model::cluster::{Cluster, ClusterName, ClusterState};
 use crate::model::text::Text;
 use crate::model::time::{UnixSeconds, human};
-use crate::protocol::{Resolution, ShardState, Snapshot, ViewId};
+use crate::protocol::{Resolution, ShardKey, ShardState, Snapshot, ViewId};
 use std::sync::Arc;
 
 /// How much a missing cluster should worry.
@@ -47,13 +47,40 @@ pub struct Coverage {
     pub missing: Vec<Missing>,
 }
 
+/// What a view shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub scope: &'a Scope,
+    /// The kind or category as typed.
+    pub resource: &'a str,
+    /// The label selector of its filter.
+    pub selector: &'a str,
+}
+
+impl Asked<'_> {
+    /// Says whether the shard is of what is asked for: until the engine has taken in a new question, a snapshot still
+    /// answers the one before.
+    fn is_about(&self, key: &ShardKey, cluster: &Cluster) -> bool {
+        let catalog = &cluster.catalog;
+        let is_kind = match catalog.find(self.resource) {
+            Some(kind) => kind.id == key.kind,
+            None => catalog.kinds.is_empty() || catalog.category(self.resource).any(|kind| kind.id == key.kind),
+        };
+        is_kind && (key.selector.is_empty() || key.selector == self.selector)
+    }
+}
+
 /// Collects a view's shards over the scope.
-pub fn coverage(snapshot: &Snapshot, view: ViewId, scope: &Scope, now: UnixSeconds) -> Coverage {
+pub fn coverage(snapshot: &Snapshot, view: ViewId, asked: &Asked<'_>, now: UnixSeconds) -> Coverage {
     let mut coverage = Coverage::default();
     let resolutions = snapshot.resolutions.get(&view);
-    for cluster in snapshot.clusters.values().filter(|c| scope.has_cluster(c)) {
+    for cluster in snapshot.clusters.values().filter(|c| asked.scope.has_cluster(c)) {
         coverage.wanted += 1;
         let resolution = resolutions.and_then(|r| r.get(&cluster.entry.name));
+        let resolution = resolution.filter(|resolution| match resolution {
+            Resolution::Shards(keys) => keys.iter().all(|key| asked.is_about(key, cluster)),
+            Resolution::Pending | Resolution::NotServed | Resolution::Failed(_) => true,
+        });
         let first = coverage.slots.len();
         let missing = shards_of(snapshot, resolution, &mut coverage.slots, now);
         let kept = kept_since(coverage.slots.get(first..).unwrap_or_default());
@@ -139,12 +166,7 @@ fn kept_since(slots: &[Slot]) -> Option<UnixSeconds> {
 }
 
 /// The cluster's own trouble outweighs what its shards say.
-fn worst(
-    cluster: &Cluster,
-    shards: Option<Reason>,
-    kept: Option<UnixSeconds>,
-    now: UnixSeconds,
-) -> Option<Reason> {
+fn worst(cluster: &Cluster, shards: Option<Reason>, kept: Option<UnixSeconds>, now: UnixSeconds) -> Option<Reason> {
     if let Some(defect) = &cluster.entry.defect {
         let gap = if cluster.state.is_wanted() { Gap::Trouble } else { Gap::NotConnected };
         return Some(reason(gap, defect.to_string(), ""));

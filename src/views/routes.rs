@@ -285,7 +285,12 @@ impl RoutesView {
         }
     }
 
-    /// The filter of the shown section as typed.
+    /// Says whether the filter as typed has a mistake.
+    pub fn has_mistake(&self) -> bool {
+        self.pane().is_some_and(|pane| pane.mistake.is_some())
+    }
+
+    /// The filter that the lines of the shown section passed.
     pub fn filter(&self) -> &str {
         self.pane().map_or("", |pane| pane.filter.source())
     }

@@ -17,6 +17,23 @@ use crate::views::sort::{Sort, SortKey};
 /// Terminals take 74,994 bytes of base64 by OSC 52: three quarters of that as text.
 const COPY_BYTES_MAX: usize = 56_000;
 
+/// Says whether the action is done to the row under the cursor.
+fn is_about_a_row(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Open
+            | Action::Mark
+            | Action::Describe
+            | Action::Yaml
+            | Action::Logs
+            | Action::PreviousLogs
+            | Action::Copy
+            | Action::Owner
+            | Action::Node
+            | Action::Events
+    )
+}
+
 impl App {
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -24,6 +41,10 @@ impl App {
     )]
     /// Does what the key means when no overlay and no prompt has it.
     pub(super) fn act(&mut self, action: Action) {
+        if is_about_a_row(action) && self.tab().is_some_and(|tab| tab.listing.is_settling()) {
+            self.say(Severity::Note, "rows are still loading; j or ↓ puts the cursor on one");
+            return;
+        }
         if self.move_cursor(action) || self.change_table(action) || self.leave_table(action) {
             return;
         }

@@ -9,7 +9,6 @@ use crate::protocol::{Interest, Request, Severity};
 use crate::views::command::{self, Change, Command};
 use crate::views::drill::{Drill, drill};
 use crate::views::history::History;
-use crate::views::listing::Listing;
 use crate::views::msg::Effect;
 use crate::views::place::{Belongs, Place, Source, Within};
 use crate::views::prompt::PromptKind;
@@ -77,6 +76,10 @@ impl App {
             self.say(Severity::Error, &why);
             return;
         }
+        if let Some(why) = change.filter_mistake() {
+            self.say(Severity::Error, &why);
+            return;
+        }
         let now = self.place();
         let mut scope = if source == Source::Fleet { Scope::default() } else { now.scope };
         if let Some(clusters) = change.clusters {
@@ -135,12 +138,13 @@ impl App {
 
     fn enter(&mut self, place: Place) {
         self.connect_named(&place.scope);
-        let choice = self.memory.columns_of(&place.source);
         let (snapshot, now) = (Arc::clone(&self.snapshot), self.now);
+        let listing = self.listing_of(place);
         if let Some(tab) = self.tab_mut() {
-            tab.listing = Listing::new(place, choice);
+            tab.listing = listing;
             tab.listing.feed(&snapshot, tab.view, now);
         }
+        self.tell_moved();
         self.subscribe();
     }
 

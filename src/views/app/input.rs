@@ -1,6 +1,8 @@
 //! Keys, pasted text and the mouse, to what they mean.
 
 use super::App;
+use crate::protocol::Severity;
+use crate::views::command;
 use crate::views::complete::Candidates;
 use crate::views::keymap::{Action, Code, Context, Key, Meaning};
 use crate::views::msg::{Effect, Mouse, MouseAction};
@@ -126,6 +128,9 @@ impl App {
     }
 
     fn accept(&mut self, kind: PromptKind) {
+        if self.has_mistake(kind) {
+            return;
+        }
         let Some(prompt) = self.prompt.take() else { return };
         match kind {
             PromptKind::Filter => {
@@ -138,6 +143,20 @@ impl App {
                 let line = prompt.text().to_owned();
                 self.run_line(&line);
             }
+        }
+    }
+
+    /// Says whether the line has a filter that cannot be meant: it stays to be mended, with what is wrong.
+    fn has_mistake(&mut self, kind: PromptKind) -> bool {
+        let Some(prompt) = &self.prompt else { return false };
+        match (kind, self.overlays.last()) {
+            (PromptKind::Filter, Some(Overlay::Routes(routes))) => routes.has_mistake(),
+            (PromptKind::Filter, _) => self.tab().is_some_and(|tab| tab.listing.filter_error.is_some()),
+            (PromptKind::Command, _) => match command::filter_mistake(prompt.text()) {
+                Some(why) => self.say(Severity::Error, &why),
+                None => false,
+            },
+            (PromptKind::Search, _) => false,
         }
     }
 
@@ -228,7 +247,7 @@ impl App {
         if row >= listing.rows().len() {
             return false;
         }
-        if row == listing.at() {
+        if Some(row) == listing.at() {
             self.act(Action::Open);
         } else {
             listing.go_to(row);

@@ -1,6 +1,8 @@
 //! The update loop driven by scripted keys.
 
 mod coverage;
+mod cursor;
+mod filters;
 mod mouse;
 mod refused;
 mod routes;
@@ -114,14 +116,6 @@ fn the_cursor_stays_on_its_object_when_rows_come_and_go() {
 }
 
 #[test]
-fn nobody_having_moved_the_cursor_stays_on_top() {
-    let mut app = at_pods();
-    let more = pod_shard("lab", &[("a", "aaa", "Running", 0, 1)]);
-    app.update(Msg::Snapshot(fleet().rows(VIEW, "lab", &pods(), more).snapshot()));
-    assert_eq!(selected(&app), "aaa");
-}
-
-#[test]
 fn a_filter_applies_as_it_is_typed_and_esc_takes_it_away() {
     let mut app = at_pods();
     press(&mut app, "/ f r o n");
@@ -133,15 +127,6 @@ fn a_filter_applies_as_it_is_typed_and_esc_takes_it_away() {
     assert_eq!(names(&app), ["api-5c9b7f4d66-pq9zt", "api-7d9f8c6b5d-8s2lq"]);
     press(&mut app, "esc");
     assert_eq!(names(&app).len(), 4);
-}
-
-#[test]
-fn a_mistake_in_a_filter_is_said_and_keeps_the_last_good_one() {
-    let mut app = at_pods();
-    press(&mut app, "/ a p i");
-    press(&mut app, "space ~ (");
-    assert_eq!(names(&app).len(), 3);
-    assert!(app.tab().unwrap().listing.filter_error.as_deref().unwrap().starts_with("~(: "));
 }
 
 #[test]

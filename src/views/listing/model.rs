@@ -61,7 +61,7 @@ impl Listing {
             Some(LineModel {
                 cells,
                 marked: !self.marks.is_empty() && self.marks.contains(&row.key(&slot.key.kind)),
-                selected: at == self.at(),
+                selected: Some(at) == self.at(),
                 glyph,
                 glyph_style: look.theme.health(&row.health),
             })

@@ -221,10 +221,11 @@ impl RoutesView {
             pieces.push(piece(format!("  paused, {newer} newer"), Role::Warning));
         }
         if let Some(pane) = self.pane() {
+            if !pane.filter.is_empty() {
+                pieces.push(piece(format!("  /{}", pane.filter.source()), Role::Match));
+            }
             if let Some(why) = &pane.mistake {
                 pieces.push(piece(format!("  filter: {why}"), Role::Error));
-            } else if !pane.filter.is_empty() {
-                pieces.push(piece(format!("  /{}", pane.filter.source()), Role::Match));
             }
         }
         pieces

@@ -39,7 +39,7 @@ fn click_everywhere(app: &mut App) -> Vec<Effect> {
 fn the_mouse_selects_scrolls_and_sorts() {
     let mut app = at_pods();
     click(&mut app, (10, 3));
-    assert_eq!(app.tab().unwrap().listing.at(), 1);
+    assert_eq!(app.tab().unwrap().listing.at(), Some(1));
     click(&mut app, (16, 1));
     assert_eq!(app.tab().unwrap().listing.place.sort.primary().unwrap().0, &SortKey::Name);
     app.update(Msg::Mouse(Mouse { column: 1, row: 5, what: MouseAction::WheelDown }));
