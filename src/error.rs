@@ -1,6 +1,7 @@
 //! The error a user reads: what failed, why, and what to do next.
 
 use crate::model::cluster::ClusterName;
+use crate::model::text::Text;
 
 /// The kind decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,22 @@ impl UserError {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// A fleet without clusters: why, as the inventory says it of each of its sources, with the next step. The console shows
+    /// the same sentences.
+    pub fn no_clusters(reasons: &[Text]) -> Self {
+        let error = Self::new(ErrorKind::Config, "no clusters");
+        if reasons.is_empty() {
+            return error.hint("set KUBECONFIG, pass --kubeconfig or --hub, or try `qd --demo`");
+        }
+        reasons.iter().fold(error, |error, reason| error.cause(reason.as_str()))
+    }
+
+    /// All of it in one line: `no cluster matches "nope"; known are eu, us`.
+    pub fn sentence(&self) -> String {
+        let parts = std::iter::once(&self.message).chain(&self.causes).chain(&self.hints);
+        parts.map(String::as_str).collect::<Vec<_>>().join("; ")
     }
 
     /// 0 is never an error: 1 failed, refused or partial; 2 usage; 70 internal.

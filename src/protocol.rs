@@ -233,6 +233,8 @@ pub struct Snapshot {
     pub at: UnixSeconds,
     /// What the frame calls the fleet: `demo`, or empty.
     pub title: Text,
+    /// What is wrong with the inventory now, one source after the other, with the next step: why clusters are not here.
+    pub inventory: Arc<[Text]>,
     pub clusters: Arc<BTreeMap<ClusterName, Arc<Cluster>>>,
     pub shards: Arc<BTreeMap<ShardKey, Arc<Shard>>>,
     pub resolutions: Arc<BTreeMap<ViewId, Arc<BTreeMap<ClusterName, Resolution>>>>,

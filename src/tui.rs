@@ -7,7 +7,7 @@ use crate::views::app::{App, Setup};
 use crate::views::msg::{Effect, Flow, Msg};
 use crossterm::event::{Event, EventStream};
 use futures::StreamExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -66,6 +66,12 @@ pub enum ExitReason {
     InputClosed,
     /// The engine ended.
     EngineEnded,
+}
+
+/// The names of all themes there are, `auto` first; and what is wrong with files of themes.
+pub fn theme_names(config_dir: Option<&Path>) -> (Vec<String>, Vec<String>) {
+    let (themes, problems) = session::themes(config_dir);
+    (themes.names().map(str::to_owned).collect(), problems)
 }
 
 /// Runs the console until the user leaves. The terminal is restored however it ends.

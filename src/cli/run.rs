@@ -201,6 +201,9 @@ async fn open(cli: &Cli, settings: &Settings) -> Result<Fleet, UserError> {
     let terminal = if std::io::stdin().is_terminal() { Terminal::Free } else { Terminal::Taken };
     let access = access(settings, terminal);
     let listing = listing(&access.inventory, cli.fleet.refresh).await?;
+    if listing.entries.is_empty() {
+        return Err(UserError::no_clusters(&listing.warnings));
+    }
     for warning in &listing.warnings {
         write(&mut std::io::stderr(), &format!("warning: {warning}\n"))?;
     }

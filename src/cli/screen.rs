@@ -3,6 +3,7 @@
 use super::run::{Access, Settings, access};
 use super::selected::Selected;
 use super::{Cli, DemoServeArgs, ScreenArgs, log, own_proxy};
+use crate::config::{Origin, yaml};
 use crate::demo;
 use crate::engine::fleet::options::{Connect, FleetOptions};
 use crate::engine::k8s::credentials::plugin::Terminal;
@@ -11,7 +12,7 @@ use crate::engine::local_proxy::LocalRouter;
 use crate::engine::router::Router;
 use crate::engine::{Engine, EngineOptions, clock};
 use crate::error::{ErrorKind, UserError};
-use crate::model::text::Text;
+use crate::model::text::{Text, clean};
 use crate::tui;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -59,6 +60,7 @@ fn refused(error: &demo::DemoError) -> UserError {
 
 /// Opens the console and stays until the user leaves.
 pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<u8, UserError> {
+    check_theme(settings)?;
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(UserError::new(ErrorKind::Usage, "the console needs a terminal")
             .hint("print instead: `qd get pods -A`, `qd clusters`; `qd --help` lists the commands"));
@@ -102,6 +104,28 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<
         Ok(tui::ExitReason::Quit | tui::ExitReason::Signal | tui::ExitReason::InputClosed) => Ok(0),
         Err(why) => Err(UserError::new(ErrorKind::Internal, format!("the terminal failed: {why}"))),
     }
+}
+
+/// Refuses a theme that there is not, as a mistake of whoever names it.
+fn check_theme(settings: &Settings) -> Result<(), UserError> {
+    let theme = &settings.config.ui.theme;
+    let (known, problems) = tui::theme_names(settings.environment.config_folder.as_deref());
+    if known.contains(&theme.value) {
+        return Ok(());
+    }
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let (kind, named) = match &theme.origin {
+        Origin::Flag(_) | Origin::Default => (ErrorKind::Usage, String::new()),
+        Origin::Environment(variable) => (ErrorKind::Usage, format!("{variable}: ")),
+        Origin::File { file, line } => (ErrorKind::Config, format!("{file}:{line}: ")),
+    };
+    let mut error = UserError::new(kind, format!("{named}unknown theme `{}`", clean(&theme.value)));
+    if let Some(near) = yaml::nearest(&theme.value, &known) {
+        error = error.hint(format!("did you mean `{near}`?"));
+    }
+    error = error.hint(format!("known are {}", known.join(", ")));
+    // The theme may be one whose file is wrong.
+    Err(problems.into_iter().fold(error, UserError::cause))
 }
 
 fn engine_options(mut fleet: FleetOptions, router: Option<LocalRouter>) -> EngineOptions {

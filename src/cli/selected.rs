@@ -35,8 +35,8 @@ impl Inventory for Selected {
             // Nothing at all is the console's to explain; a choice that leaves nothing says so.
             Err(_) if listing.entries.is_empty() => listing,
             Err(why) => {
-                let mut warnings = listing.warnings;
-                warnings.push(Text::from(why.message));
+                let mut warnings = vec![Text::from(why.sentence())];
+                warnings.extend(listing.warnings);
                 Listing { entries: Vec::new(), warnings, ..listing }
             }
         };

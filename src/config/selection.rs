@@ -24,9 +24,7 @@ impl Selection {
     /// The chosen entries in their order; an error when a name means nothing or nothing is left.
     pub fn choose(&self, entries: &[Arc<ClusterEntry>]) -> Result<Vec<Arc<ClusterEntry>>, UserError> {
         if entries.is_empty() {
-            return Err(UserError::new(ErrorKind::Config, "no clusters: no kubeconfig names any")
-                .hint("set KUBECONFIG or pass --kubeconfig PATH")
-                .hint("try `qd --demo` for a simulated fleet"));
+            return Err(UserError::no_clusters(&[]));
         }
         self.check(entries)?;
         let chosen: Vec<_> = entries.iter().filter(|e| self.takes(e)).map(Arc::clone).collect();

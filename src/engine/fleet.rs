@@ -31,7 +31,8 @@ use options::FleetOptions;
 use reconcile::{Place, Running};
 use routing::Routing;
 use shard::Brought;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 use stream::Next;
 use tails::Tails;
@@ -59,8 +60,8 @@ pub struct Fleet {
     operations: Operations,
     routing: Routing,
     current: Option<ClusterName>,
-    /// Warnings of the inventory as last told.
-    warned: BTreeSet<Text>,
+    /// Warnings of the inventory as they are now; each is told once.
+    warned: Arc<[Text]>,
     inventory_due: Option<Duration>,
     /// A cluster or a shard went since the last snapshot.
     dropped: bool,
@@ -83,7 +84,7 @@ impl Fleet {
             operations: Operations::default(),
             routing: Routing::default(),
             current: None,
-            warned: BTreeSet::new(),
+            warned: Arc::from([]),
             inventory_due: None,
             dropped: false,
             published,

@@ -48,10 +48,11 @@ fn depth(options: &Options) -> Depth {
     Depth::of_terminal(no_color, options.colorterm.as_deref(), options.term.as_deref())
 }
 
-fn from_config(options: &Options, problems: &mut Vec<String>) -> (Themes, Keymap) {
-    let dir = options.config_dir.as_deref();
+/// The built-in themes and those of the user's folder, and what is wrong with the latter.
+pub(super) fn themes(config_dir: Option<&Path>) -> (Themes, Vec<String>) {
+    let mut problems = Vec::new();
     let mut files: Vec<(String, String)> = Vec::new();
-    let entries = dir.map(|d| d.join("themes")).and_then(|d| fs::read_dir(d).ok());
+    let entries = config_dir.map(|d| d.join("themes")).and_then(|d| fs::read_dir(d).ok());
     let mut paths: Vec<PathBuf> = entries.into_iter().flatten().flatten().map(|e| e.path()).collect();
     paths.sort();
     for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "yaml" || e == "yml")) {
@@ -62,6 +63,13 @@ fn from_config(options: &Options, problems: &mut Vec<String>) -> (Themes, Keymap
     }
     let (themes, wrong) = Themes::with_files(files.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     problems.extend(wrong.iter().map(ToString::to_string));
+    (themes, problems)
+}
+
+fn from_config(options: &Options, problems: &mut Vec<String>) -> (Themes, Keymap) {
+    let dir = options.config_dir.as_deref();
+    let (themes, wrong) = themes(dir);
+    problems.extend(wrong);
     let usual = || dir.map(|d| d.join("keys.yaml")).filter(|p| p.exists());
     let keymap = options.keymap.clone().or_else(usual);
     let keymap = keymap.map_or_else(Keymap::default, |path| match fs::read_to_string(&path) {

@@ -61,6 +61,8 @@ pub struct App {
     themes: Themes,
     theme: Theme,
     wished_theme: Option<String>,
+    /// What the terminal said of its background.
+    is_light: Option<bool>,
     depth: Depth,
     keymap: Keymap,
     memory: Memory,
@@ -94,6 +96,7 @@ impl App {
             theme: setup.themes.or_default("").reduced(depth),
             themes: setup.themes,
             wished_theme: setup.theme,
+            is_light: None,
             depth,
             keymap: setup.keymap,
             memory: setup.memory,
@@ -114,7 +117,8 @@ impl App {
             effects: Vec::new(),
             next_request: 1,
         };
-        app.choose_theme(None);
+        app.forget_unknown_themes();
+        app.choose_theme();
         app.restore(setup.command.as_deref());
         app
     }
@@ -134,10 +138,21 @@ impl App {
     }
 
     /// The theme that suits what was asked for, the terminal's background and its colours.
-    fn choose_theme(&mut self, is_light: Option<bool>) {
+    fn choose_theme(&mut self) {
         let asked = self.wished_theme.clone().or_else(|| self.memory.theme.as_ref().map(ToString::to_string));
-        let name = theme::choose(&Wish { theme: asked.as_deref(), is_light, depth: self.depth });
+        let name = theme::choose(&Wish { theme: asked.as_deref(), is_light: self.is_light, depth: self.depth });
         self.theme = self.themes.or_default(name).reduced(self.depth);
+    }
+
+    /// A theme of the last session may be gone: that is said.
+    fn forget_unknown_themes(&mut self) {
+        let wished = self.wished_theme.take_if(|name| self.themes.named(name).is_err());
+        let last = self.memory.theme.take_if(|name| self.themes.named(name).is_err());
+        if let Some(name) = wished.or(last.map(Into::into))
+            && let Err(why) = self.themes.named(&name)
+        {
+            self.say(Severity::Warning, &why);
+        }
     }
 
     fn add_tab(&mut self, place: Place) {
@@ -176,7 +191,8 @@ impl App {
             }
             Msg::Paste(text) => self.paste(&text),
             Msg::Background { light } => {
-                self.choose_theme(Some(light));
+                self.is_light = Some(light);
+                self.choose_theme();
                 true
             }
             Msg::Refused(request) => self.refused(&request),

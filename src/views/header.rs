@@ -6,6 +6,7 @@ use super::place::Source;
 use super::resources::{Gap, Missing, NOT_SERVED};
 use super::scope::Scope;
 use super::theme::{Role, Theme};
+use crate::error::UserError;
 use crate::model::cluster::ClusterState;
 use crate::model::text::{fit, width};
 use crate::protocol::Snapshot;
@@ -222,6 +223,12 @@ pub fn hints(keymap: &Keymap, context: Context, columns: usize, offers: impl Fn(
     pieces
 }
 
+/// The text with a capital at its beginning.
+fn sentence_case(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// Why the table is empty, and what to do.
 pub fn empty(listing: &Listing, snapshot: &Snapshot) -> Vec<String> {
     let rows = listing.rows();
@@ -230,9 +237,8 @@ pub fn empty(listing: &Listing, snapshot: &Snapshot) -> Vec<String> {
         return vec!["starting".to_owned()];
     }
     if snapshot.clusters.is_empty() {
-        lines.push("No clusters: no kubeconfig names one.".to_owned());
-        lines.push("Set KUBECONFIG, pass --kubeconfig or --hub, or try `qd --demo`.".to_owned());
-        return lines;
+        let UserError { message, causes, hints, .. } = UserError::no_clusters(&snapshot.inventory);
+        return [vec![format!("{}:", sentence_case(&message))], causes, hints].concat();
     }
     let what = listing.place.source.name();
     if rows.total() > 0 {

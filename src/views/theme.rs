@@ -206,6 +206,9 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("mono", include_str!("../../themes/mono.yaml")),
 ];
 
+/// The name that asks for the theme that suits the terminal.
+pub const AUTO: &str = "auto";
+
 /// What decides the theme when the screen starts.
 #[derive(Debug, Clone, Default)]
 pub struct Wish<'a> {

@@ -253,6 +253,53 @@ fn a_broken_kubeconfig_is_said_where_it_is_seen() {
     console.leave();
 }
 
+/// B8: a console without clusters says what is the case, in the words of the command line.
+#[test]
+fn why_there_are_no_clusters_is_said_as_it_is() {
+    let with = |kubeconfig: &str| {
+        let home = Home::empty();
+        home.write(".kube/config", kubeconfig);
+        home
+    };
+    let missing = ["--kubeconfig", "/nope/x"];
+    let one = "apiVersion: v1\nkind: Config\n";
+    for (home, arguments, expected) in [
+        (Home::of(shared()), &["--clusters", "xyzzy"][..], "no cluster matches \"xyzzy\"; known are "),
+        (with("contexts: [\n"), &[], "~/.kube/config:"),
+        (with(one), &[], "~/.kube/config: no contexts in it; name another kubeconfig with --kubeconfig"),
+        (Home::empty(), &missing[..], "/nope/x: no such file; name another kubeconfig with --kubeconfig"),
+    ] {
+        let printed = home.run(&[&["clusters"], arguments].concat());
+        let same = printed.stderr.replace("\n  hint: ", "; ");
+        assert!(same.contains(expected), "{expected}: {printed:#?}");
+        let console = Console::open(home, arguments, WIDE);
+        let text = console.shows(&["No clusters:", expected]);
+        assert!(!text.contains("no kubeconfig names one"), "{text}");
+        console.leave();
+    }
+}
+
+/// B9: a theme that there is not is a mistake in the command line, or in the file that names it.
+#[test]
+fn an_unknown_theme_is_refused_with_those_there_are() {
+    let home = Home::empty();
+    let printed = home.run(&["--theme", "sixten"]);
+    assert_eq!(printed.code, Some(2), "{printed:#?}");
+    assert!(printed.stderr.contains("unknown theme `sixten`"), "{printed:#?}");
+    assert!(printed.stderr.contains("did you mean `sixteen`?"), "{printed:#?}");
+    assert!(printed.stderr.contains("known are auto, quarterdeck-dark"), "{printed:#?}");
+
+    home.write(".config/quarterdeck/config.yaml", "ui:\n  theme: mine\n");
+    let printed = home.run(&[]);
+    assert_eq!(printed.code, Some(1), "{printed:#?}");
+    assert!(printed.stderr.contains("config.yaml:2: unknown theme `mine`"), "{printed:#?}");
+
+    home.write(".config/quarterdeck/themes/mine.yaml", "name: mine\nbase: sixten\n");
+    let console = Console::open(home, &[], WIDE);
+    console.shows(&["No clusters"]);
+    console.leave();
+}
+
 #[test]
 fn without_a_terminal_there_is_an_error_and_no_escape_sequence() {
     let printed = Home::empty().run(&["--demo"]);

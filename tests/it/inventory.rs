@@ -95,7 +95,7 @@ async fn without_a_kubeconfig_the_next_step_is_said() {
     assert!(listing.entries.is_empty() && listing.pending.is_empty());
     assert_eq!(
         listing.warnings,
-        ["no clusters in ~/.kube/config: set KUBECONFIG, pass --kubeconfig PATH, or try `qd --demo`"]
+        ["~/.kube/config: no such file; name another kubeconfig with --kubeconfig or KUBECONFIG, or try `qd --demo`"]
     );
 }
 
@@ -118,7 +118,7 @@ async fn a_bad_file_is_a_warning_and_the_others_work() {
         "kubeconfig ~/empty: is empty",
         "kubeconfig ~/malformed:",
         "kubeconfig ~/binary:1: ",
-        "~/missing: there is no such kubeconfig",
+        "~/missing: no such file",
         "kubeconfig ~/folder: cannot be read: is a directory",
         "kubeconfig ~/latin: is not text",
     ];

@@ -13,11 +13,12 @@ use std::sync::Arc;
 impl Fleet {
     /// The whole inventory as it is now: what is unchanged keeps its state.
     pub(super) fn on_listing(&mut self, listing: Listing) {
-        let warnings: BTreeSet<_> = listing.warnings.into_iter().collect();
-        for warning in warnings.difference(&self.warned) {
+        for warning in listing.warnings.iter().filter(|warning| !self.warned.contains(*warning)) {
             self.turn.notice(Severity::Warning, None, warning);
         }
-        self.warned = warnings;
+        if *self.warned != *listing.warnings {
+            self.warned = listing.warnings.into();
+        }
         self.current = listing.current;
         let names: BTreeSet<ClusterName> = listing.entries.iter().map(|entry| entry.name.clone()).collect();
         // While a source has not answered yet, what it named before stays.

@@ -18,6 +18,7 @@ impl Fleet {
     /// Says whether [`Fleet::publish`] may have something new.
     pub fn is_dirty(&self) -> bool {
         self.dropped
+            || self.warned != self.published.inventory
             || self.turn.notices.is_dirty()
             || self.documents.is_dirty()
             || self.tails.is_dirty()
@@ -31,7 +32,9 @@ impl Fleet {
     pub fn publish(&mut self) -> Option<Arc<Snapshot>> {
         let revision = Revision(self.published.revision.0 + 1);
         let mut next = self.published.clone();
-        let mut changed = self.publish_shards(&mut next, revision);
+        let mut changed = self.warned != next.inventory;
+        next.inventory = Arc::clone(&self.warned);
+        changed |= self.publish_shards(&mut next, revision);
         changed |= self.publish_clusters(&mut next);
         changed |= self.publish_views(&mut next);
         self.dropped = false;

@@ -13,6 +13,7 @@ use crate::views::overlay::{ColumnList, MissingList, Overlay};
 use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
 use crate::views::sort::{Sort, SortKey};
+use crate::views::theme;
 
 /// Terminals take 74,994 bytes of base64 by OSC 52: three quarters of that as text.
 const COPY_BYTES_MAX: usize = 56_000;
@@ -338,13 +339,24 @@ impl App {
     /// `:theme NAME`; without a name, says which there are.
     pub(super) fn set_theme(&mut self, name: Option<&str>) {
         let Some(name) = name else {
-            let names: Vec<String> = self.themes.iter().map(|t| t.name.to_string()).collect();
-            self.say(Severity::Note, &format!("themes: {}", names.join(", ")));
+            let names: Vec<&str> = self.themes.names().collect();
+            let names = names.join(", ");
+            self.say(Severity::Note, &format!("themes: {names}"));
             return;
         };
+        if name == theme::AUTO {
+            self.wished_theme = None;
+            self.memory.theme = None;
+            self.choose_theme();
+            let text = format!("the theme is {}, as suits the terminal", self.theme.name);
+            self.say(Severity::Note, &text);
+            return;
+        }
         match self.themes.named(name) {
             Ok(theme) => {
                 self.theme = theme.clone().reduced(self.depth);
+                // The answer of the terminal may come later.
+                self.wished_theme = Some(name.to_owned());
                 self.memory.theme = Some(Text::new(name));
             }
             Err(why) => {

@@ -5,6 +5,7 @@ use crate::model::text::width;
 use crate::model::time::UnixSeconds;
 use crate::protocol::Severity;
 use crate::views::header::{self, Piece};
+use crate::views::leaf;
 use crate::views::overlay::Overlay;
 use crate::views::prompt::PromptKind;
 use crate::views::table::TableStyles;
@@ -130,9 +131,10 @@ impl App {
         model.draw(area, buffer, &styles);
         if tab.listing.rows().is_empty() {
             let lines = header::empty(&tab.listing, &self.snapshot);
-            for (text, y) in lines.into_iter().zip(area.y.saturating_add(2)..area.bottom()) {
-                self.draw_pieces(Rect { y, height: 1, ..area }, buffer, &[(format!("   {text}"), Role::Dim)]);
-            }
+            let lines: Vec<(String, Role)> = lines.into_iter().map(|line| (line, Role::Dim)).collect();
+            let (x, y) = (area.x.saturating_add(2), area.y.saturating_add(2));
+            let (width, height) = (area.width.saturating_sub(3), area.height.saturating_sub(2));
+            leaf::say(Rect { x, y, width, height }, buffer, &lines, &self.theme);
         }
     }
 

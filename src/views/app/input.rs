@@ -114,7 +114,7 @@ impl App {
             snapshot: &self.snapshot,
             memory: &self.memory,
             listing: self.tab().map(|tab| &tab.listing),
-            themes: self.themes.iter().map(|t| &*t.name).collect(),
+            themes: self.themes.names().collect(),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
 use crate::views::routes::RoutesView;
 use crate::views::sort::SortKey;
+use crate::views::theme;
 use ratatui::buffer::Buffer;
 
 impl App {
@@ -101,7 +102,8 @@ impl App {
     fn palette_entries(&self) -> Vec<palette::Entry> {
         let commands: Vec<(&str, &str)> =
             COMMANDS.iter().filter_map(|c| c.names.first().map(|name| (*name, c.help))).collect();
-        let themes: Vec<(&str, &str)> = self.themes.iter().map(|t| (&*t.name, &*t.about)).collect();
+        let auto = std::iter::once((theme::AUTO, "the one that suits the terminal"));
+        let themes: Vec<(&str, &str)> = auto.chain(self.themes.iter().map(|t| (&*t.name, &*t.about))).collect();
         palette::entries(&Sources { snapshot: &self.snapshot, commands: &commands, themes: &themes })
     }
 

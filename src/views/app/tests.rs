@@ -7,6 +7,7 @@ mod mouse;
 mod refused;
 mod routes;
 mod screens;
+mod themes;
 
 use super::{App, Setup};
 use crate::model::cluster::{ClusterName, ClusterState};

@@ -1,7 +1,7 @@
 //! Theme files: a base and what differs from it, checked with file, line and a suggestion.
 
 use super::color::{names, parse, parse_style};
-use super::{BUILT_IN, Ground, ROLES, Theme};
+use super::{AUTO, BUILT_IN, Ground, ROLES, Theme};
 use crate::views::keymap::file::{Problem, did_you_mean};
 use crate::views::suggest::nearest;
 use ratatui::style::Style;
@@ -60,12 +60,11 @@ impl Themes {
     /// The theme of that name; the error is a hint.
     pub fn named(&self, name: &str) -> Result<&Theme, String> {
         self.all.iter().find(|t| &*t.name == name).ok_or_else(|| {
-            let hint = did_you_mean(nearest(name, self.all.iter().map(|t| &*t.name)));
-            if hint.is_empty() {
-                format!("there is no theme {name}")
-            } else {
-                format!("there is no theme {name}; {hint}")
-            }
+            let hint = match nearest(name, self.names()) {
+                near @ Some(_) => did_you_mean(near),
+                None => format!("known are {}", self.names().collect::<Vec<_>>().join(", ")),
+            };
+            format!("there is no theme {name}; {hint}")
         })
     }
 
@@ -73,6 +72,11 @@ impl Themes {
     pub fn or_default(&self, name: &str) -> Theme {
         let found = self.named(name).ok().or_else(|| self.all.first());
         found.cloned().unwrap_or_else(plain)
+    }
+
+    /// All names that may be asked for, [`AUTO`] first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(AUTO).chain(self.all.iter().map(|t| &*t.name))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Theme> {

@@ -13,6 +13,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// What to do where no kubeconfig has a context.
+const NEXT: &str = "name another kubeconfig with --kubeconfig or KUBECONFIG, or try `qd --demo`";
+
 /// Where kubeconfigs come from.
 #[derive(Clone)]
 pub enum Kubeconfigs {
@@ -109,8 +112,13 @@ impl Reader {
             resolved.found.push(own);
             resolved.current = Some(0);
         }
-        if resolved.found.is_empty() && warnings.is_empty() {
-            warnings.push(plain(&self.nothing()));
+        if resolved.found.is_empty() {
+            if warnings.is_empty() {
+                warnings = self.nothing();
+            }
+            if let Some(last) = warnings.last_mut() {
+                *last = plain(&format!("{last}; {NEXT}"));
+            }
         }
         warnings.append(&mut resolved.warnings);
         Local {
@@ -162,7 +170,7 @@ impl Reader {
                 Ok(None) => {
                     self.good.remove(path);
                     if files.len() > 1 {
-                        warnings.push(plain(&format!("{shown}: there is no such kubeconfig")));
+                        warnings.push(plain(&format!("{shown}: no such file")));
                     }
                 }
                 Err(flaw) => {
@@ -188,11 +196,14 @@ impl Reader {
         Ok(text)
     }
 
-    fn nothing(&self) -> String {
-        let files: Vec<String> = self.kubeconfig_files().iter().map(|f| self.environment.shorten(f)).collect();
-        let place =
-            if files.is_empty() { "no kubeconfig".to_owned() } else { format!("no clusters in {}", files.join(", ")) };
-        format!("{place}: set KUBECONFIG, pass --kubeconfig PATH, or try `qd --demo`")
+    /// Why files in which nothing is wrong give no cluster: they are not there, or empty.
+    fn nothing(&self) -> Vec<Text> {
+        let reason = |path: &PathBuf| {
+            let why = if path.exists() { "no contexts in it" } else { "no such file" };
+            plain(&format!("{}: {why}", self.environment.shorten(path)))
+        };
+        let reasons: Vec<Text> = self.kubeconfig_files().iter().map(reason).collect();
+        if reasons.is_empty() { vec![Text::const_new("no kubeconfig is named")] } else { reasons }
     }
 }
 
