@@ -249,7 +249,7 @@ fn relists_after_compaction() -> Outcome {
     plane.compact()?;
     console.terminal.signal(Signal::CONT);
     console.until("the state after the compaction", BACK, |text| {
-        text.contains("meanwhile") && !text.contains("before") && text.contains("1/1 clusters")
+        text.contains("meanwhile") && !text.contains("before") && text.contains("1 cluster ·")
     })?;
     plane.kubectl(&["create", "configmap", "afterwards"])?;
     console.shows(&["afterwards", "meanwhile"])?;
@@ -302,7 +302,7 @@ fn sends_nothing_but_get() -> Outcome {
         ("nodes", "node-0"),
     ] {
         console.run(line);
-        console.until(line, SOON, |text| text.contains(shown) && text.contains("1/1 clusters"))?;
+        console.until(line, SOON, |text| text.contains(shown) && text.contains("1 cluster ·"))?;
     }
     console.run("pods -A");
     console.shows(&["pod-1"])?;
