@@ -5,7 +5,7 @@ use super::get::{Streams, write};
 use super::{ClustersArgs, DoctorArgs, FailOn, Output};
 use crate::engine::cluster::{ClusterError, Probe};
 use crate::error::{ErrorKind, UserError};
-use crate::model::cluster::{ClusterEntry, ClusterName, Source};
+use crate::model::cluster::{ClusterEntry, ClusterName, Source, WITHHELD};
 use crate::model::text::Text;
 use crate::model::time::{UnixSeconds, human};
 use crate::report::table::{Grid, layout};
@@ -102,7 +102,7 @@ fn entry(of: &ClusterEntry, answer: Option<&Result<Checkup, Failure>>) -> Entry 
     let mut out = Entry {
         name: of.name.to_string(),
         state: "listed".to_owned(),
-        reason: of.defect.as_ref().map(ToString::to_string).unwrap_or_default(),
+        reason: of.defect.as_deref().or(of.withheld.then_some(WITHHELD)).unwrap_or_default().to_owned(),
         version: String::new(),
         latency_ms: None,
         expires: None,

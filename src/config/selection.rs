@@ -127,6 +127,7 @@ mod tests {
             region: Text::default(),
             timeout_s: 30,
             insecure: false,
+            withheld: false,
             current: false,
             claim: None,
             endpoint: 0,

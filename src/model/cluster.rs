@@ -74,6 +74,9 @@ pub struct Claim {
     pub observed: Option<UnixSeconds>,
 }
 
+/// Why a cluster on plain http treats us as nobody, and the next step.
+pub const WITHHELD: &str = "credentials are not sent over http; use https:// in the cluster's server";
+
 /// One cluster of the inventory: all that is known before it is contacted. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ClusterEntry {
@@ -99,6 +102,9 @@ pub struct ClusterEntry {
     pub timeout_s: u32,
     /// The server's certificate is not verified; shown wherever the cluster is.
     pub insecure: bool,
+    /// It has credentials that are not sent, because its server is on plain http: see [`WITHHELD`].
+    #[serde(default)]
+    pub withheld: bool,
     /// It is the current context.
     pub current: bool,
     pub claim: Option<Claim>,

@@ -90,6 +90,7 @@ pub(crate) fn cluster(name: &str, state: ClusterState) -> Cluster {
             region: Text::default(),
             timeout_s: 5,
             insecure: false,
+            withheld: false,
             current: false,
             claim: None,
             defect: None,

@@ -1,7 +1,7 @@
 //! The fleet as a table: a row per cluster, made of what the snapshot knows about it.
 
 use crate::model::cell::{Cell, Column};
-use crate::model::cluster::{Claim, Cluster, ClusterName, ClusterState, Source};
+use crate::model::cluster::{Claim, Cluster, ClusterName, ClusterState, Source, WITHHELD};
 use crate::model::health::Health;
 use crate::model::kind::KindId;
 use crate::model::object::Row;
@@ -178,6 +178,9 @@ fn reason(cluster: &Cluster, listing: Option<&(u32, u32)>) -> String {
     let mut parts: Vec<String> = cluster.facts.missing.iter().map(ToString::to_string).collect();
     if cluster.entry.insecure {
         parts.push("certificate not verified".to_owned());
+    }
+    if cluster.entry.withheld {
+        parts.push(WITHHELD.to_owned());
     }
     if !matches!(cluster.state, ClusterState::Live) {
         parts.extend(cluster.entry.claim.as_ref().map(claim));

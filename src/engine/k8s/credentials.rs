@@ -8,6 +8,7 @@ use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::client::errors;
 use crate::engine::k8s::client::tls::{self, Identity, Trust};
 use crate::engine::k8s::endpoint::{Endpoint, Material, Secret};
+use crate::model::cluster::WITHHELD;
 use crate::model::text::{Text, clean};
 use crate::model::time::{UnixSeconds, human};
 use base64::Engine as _;
@@ -39,6 +40,8 @@ impl Grant {
 #[derive(Debug)]
 pub(crate) struct Credentials {
     endpoint: Arc<Endpoint>,
+    /// There are some, and they are not used: the server is on plain http.
+    withheld: bool,
     plugins: Arc<Plugins>,
     files: Files,
     /// The trust of the last grant, so that an unchanged one stays the same.
@@ -48,8 +51,16 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
+    /// Binds credentials to an endpoint: the one place that decides whether they may go there at all.
     pub(crate) fn new(endpoint: Arc<Endpoint>, plugins: Arc<Plugins>) -> Self {
-        Self { endpoint, plugins, files: Files::default(), trust: Mutex::new(None), expiry: Mutex::new(None) }
+        let withheld = endpoint.withholds_credentials();
+        let endpoint = endpoint.without_secrets_in_the_clear();
+        Self { endpoint, withheld, plugins, files: Files::default(), trust: Mutex::new(None), expiry: Mutex::new(None) }
+    }
+
+    /// Whether there are some, and they are not sent.
+    pub(crate) fn are_withheld(&self) -> bool {
+        self.withheld
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
@@ -103,6 +114,7 @@ impl Credentials {
         let user = &self.endpoint.user;
         let ended = self.expiry().map(|(at, what)| (clock::now().since(at), what)).filter(|(ago, _)| *ago > 0);
         let hint = match (ended, &user.exec) {
+            _ if self.withheld => WITHHELD.to_owned(),
             (Some((ago, what)), None) => format!("the {what} expired {} ago; renew it in the kubeconfig", human(ago)),
             (_, Some(exec)) => {
                 format!("log in again: the server does not accept what `{}` gives", clean(&exec.command))

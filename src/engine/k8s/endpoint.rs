@@ -114,6 +114,30 @@ impl Endpoint {
         }
     }
 
+    /// Whether requests go over TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        let server = self.server.trim().parse::<http::Uri>();
+        server.is_ok_and(|server| server.scheme() == Some(&http::uri::Scheme::HTTPS))
+    }
+
+    /// Whether it has credentials that are not sent, because the server is on plain http.
+    pub(crate) fn withholds_credentials(&self) -> bool {
+        let user = &self.user;
+        let has_any =
+            user.token.is_some() || user.basic.is_some() || user.exec.is_some() || user.client_certificate.is_some();
+        has_any && !self.has_tls()
+    }
+
+    /// The endpoint as requests see it. As with kubectl, nothing secret goes out over plain http and no plugin runs
+    /// for it; whom to act as is no secret.
+    pub(crate) fn without_secrets_in_the_clear(self: Arc<Self>) -> Arc<Self> {
+        if self.has_tls() {
+            return self;
+        }
+        let user = User { impersonate: self.user.impersonate.clone(), ..User::default() };
+        Arc::new(Self { user, ca: None, ..Self::clone(&self) })
+    }
+
     /// Whether any of its certificates and credentials is a file, which may change.
     pub(crate) fn has_files(&self) -> bool {
         let user = &self.user;

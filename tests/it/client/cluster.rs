@@ -216,6 +216,7 @@ async fn a_connector_says_why_a_cluster_cannot_be_connected() {
         region: "".into(),
         timeout_s: 5,
         insecure: false,
+        withheld: false,
         current: false,
         claim: None,
         endpoint: 0,

@@ -3,7 +3,7 @@
 use super::server::{Asked, Authority, Server, json, status};
 use super::{connect, endpoint, get, inline};
 use quarterdeck::engine::cluster::ClusterError;
-use quarterdeck::engine::k8s::endpoint::{Impersonate, Material, Secret};
+use quarterdeck::engine::k8s::endpoint::{Endpoint, Impersonate, Material, Secret, User};
 use std::collections::BTreeMap;
 
 #[tokio::test]
@@ -58,6 +58,59 @@ async fn a_password_and_another_identity_go_as_headers() {
     assert_eq!(asked.header("impersonate-extra-scope"), "x");
     let groups: Vec<_> = asked.headers.get_all("impersonate-group").iter().collect();
     assert_eq!(groups, ["dev", "ops"]);
+}
+
+/// K1: a server on plain http sees no credential of any kind, and hears of nobody but whom we act as.
+#[tokio::test]
+async fn nothing_secret_goes_out_over_plain_http() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    std::fs::write(&path, "hush").expect("it is ours");
+    let users = [
+        User { token: Some(inline("hush")), ..User::default() },
+        User { token: Some(Material::File(path)), ..User::default() },
+        User { token: Some(Material::File("/nowhere/token".into())), ..User::default() },
+        User { basic: Some(("ann".to_owned(), Secret("hush".to_owned()))), ..User::default() },
+        User { client_certificate: Some(inline("hush")), client_key: Some(inline("hush")), ..User::default() },
+    ];
+    for user in users {
+        let server = Server::plain(|_: &Asked| json("{}")).await;
+        for scheme in ["http", "HTTP"] {
+            let impersonate = Impersonate { user: Some("bob".to_owned()), ..Impersonate::default() };
+            let address = format!("{scheme}://{}", server.address);
+            let endpoint = Endpoint { user: User { impersonate, ..user.clone() }, ..endpoint(&address) };
+            let connection = connect(endpoint);
+            get(&connection).await.expect("it answers whoever asks");
+            assert_eq!(connection.expiry(), None, "what is not used does not end");
+        }
+        for asked in server.asked() {
+            assert!(!asked.headers.contains_key("authorization"), "{user:?}: {asked:?}");
+            assert_eq!(asked.header("impersonate-user"), "bob");
+        }
+    }
+}
+
+/// K1: a refusal by a server on plain http says why it does not know us; one of a context without a user does not.
+#[tokio::test]
+async fn a_refusal_over_plain_http_says_that_nothing_was_sent() {
+    for (code, said) in [(401, ""), (403, "pods is forbidden: User \"system:anonymous\" cannot list it ")] {
+        let server =
+            Server::plain(move |_: &Asked| status(code, if code == 401 { "Unauthorized" } else { said.trim() }));
+        let server = server.await;
+        let mut endpoint = server.endpoint();
+        let bare = get(&connect(endpoint.clone())).await.expect_err("it refuses").to_string();
+        assert!(!bare.contains("over http"), "{bare}");
+        endpoint.user.token = Some(inline("hush"));
+        let connection = connect(endpoint);
+        let why = "credentials are not sent over http; use https:// in the cluster's server";
+        let text = get(&connection).await.expect_err("it refuses").to_string();
+        assert_eq!(text, if code == 401 { why.to_owned() } else { format!("{said}({why})") });
+        // The same for what reads it through the client.
+        let list = http::Request::get("/api/v1/pods").body(Vec::new()).expect("a request");
+        let error = connection.client.request_text(list).await.expect_err("it refuses");
+        let error = quarterdeck::engine::k8s::client::errors::translate(&error);
+        assert!(error.to_string().ends_with(&format!("{why}{}", if code == 401 { "" } else { ")" })), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -113,6 +113,18 @@ async fn one_run_serves_all_callers_and_all_clusters_it_cannot_tell_apart() {
     assert!(one.asked().iter().all(|a| a.header("authorization") == "Bearer token-1"));
 }
 
+/// K1: for a server on plain http no plugin runs, also not after a 401.
+#[tokio::test]
+async fn no_plugin_runs_for_a_server_on_plain_http() {
+    let script = Script::token("");
+    let server = Server::plain(|_: &Asked| status(401, "Unauthorized")).await;
+    let connection = connect_in(script.on(&server), &plain());
+    connection.log_in().await.expect("there is nothing to do");
+    get(&connection).await.expect_err("it refuses");
+    assert_eq!(script.runs(), 0);
+    assert!(server.asked().iter().all(|asked| !asked.headers.contains_key("authorization")));
+}
+
 #[tokio::test]
 async fn a_plugin_that_is_told_of_its_cluster_runs_for_each() {
     let (script, one, two, shared) = (Script::token(""), open().await, open().await, plain());

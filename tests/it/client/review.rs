@@ -29,7 +29,7 @@ const KNOWN: &str = r#"{"kind":"TokenReview","status":{"authenticated":true,"aud
 
 #[tokio::test]
 async fn a_service_account_is_who_home_says_it_is() {
-    let home = Server::plain(|_| json(KNOWN)).await;
+    let home = Server::tls(|_| json(KNOWN)).await;
     let callers = callers(&home, &["qd"]);
     for _ in 0..3 {
         let caller = callers.authenticate(&bearer("a.b.c"), Shown::default()).await.expect("a caller");
@@ -45,11 +45,11 @@ async fn a_service_account_is_who_home_says_it_is() {
 
 #[tokio::test]
 async fn what_home_does_not_vouch_for_is_unknown() {
-    let home = Server::plain(|_| json(KNOWN)).await;
+    let home = Server::tls(|_| json(KNOWN)).await;
     let other = callers(&home, &["another"]);
     let refusal = other.authenticate(&bearer("a.b.c"), Shown::default()).await.expect_err("a refusal");
     assert_eq!(refusal.code, 401);
-    let home = Server::plain(|_| json(r#"{"status":{"authenticated":false,"error":"expired"}}"#)).await;
+    let home = Server::tls(|_| json(r#"{"status":{"authenticated":false,"error":"expired"}}"#)).await;
     let refusal = callers(&home, &[]).authenticate(&bearer("a.b.c"), Shown::default()).await.expect_err("a refusal");
     assert_eq!(refusal.code, 401);
     assert!(!refusal.status().contains("a.b.c"));
@@ -57,14 +57,23 @@ async fn what_home_does_not_vouch_for_is_unknown() {
 
 #[tokio::test]
 async fn a_home_that_fails_is_no_verdict() {
-    let home = Server::plain(|_| status(403, "you may not create tokenreviews")).await;
+    let home = Server::tls(|_| status(403, "you may not create tokenreviews")).await;
     let known = callers(&home, &[]);
     let refusal = known.authenticate(&bearer("a.b.c"), Shown::default()).await.expect_err("a refusal");
     assert_eq!((refusal.code, refusal.retry_after), (503, Some(1)));
     // Nobody listens on the discard port.
-    let reviews = Reviews::over(&connect(endpoint("http://127.0.0.1:9")), &settings(&[]));
+    let reviews = Reviews::over(&connect(endpoint("https://127.0.0.1:9")), &settings(&[]));
     let callers = Callers::new(&CallerSettings::default(), (1, "local"), Some(reviews));
     let refusal = callers.authenticate(&bearer("a.b.c"), Shown::default()).await.expect_err("a refusal");
     assert_eq!(refusal.code, 503);
     assert!(!refusal.status().contains("127.0.0.1"), "{}", refusal.status());
+}
+
+/// K1: a caller's token does not go out over plain http either.
+#[tokio::test]
+async fn a_home_on_plain_http_is_asked_of_no_token() {
+    let home = Server::plain(|_| json(KNOWN)).await;
+    let refusal = callers(&home, &[]).authenticate(&bearer("a.b.c"), Shown::default()).await.expect_err("a refusal");
+    assert_eq!(refusal.code, 503);
+    assert!(home.asked().is_empty());
 }

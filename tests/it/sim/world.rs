@@ -84,6 +84,7 @@ pub(crate) fn entry(name: &str) -> ClusterEntry {
         region: Text::default(),
         timeout_s: 5,
         insecure: false,
+        withheld: false,
         current: false,
         claim: None,
         endpoint: 0,

@@ -66,6 +66,10 @@ impl Connection {
         audiences: &[String],
         deadline: Duration,
     ) -> Result<Reviewed, ClusterError> {
+        if !self.credentials.endpoint().has_tls() {
+            let why = "a caller's token is not sent over http; use https:// in the home cluster's server";
+            return Err(ClusterError::Failed(Text::const_new(why)));
+        }
         self.log_in().await?;
         let body = serde_json::json!({
             "apiVersion": "authentication.k8s.io/v1",

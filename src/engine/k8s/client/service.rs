@@ -8,9 +8,12 @@ use super::{CONNECT_TIMEOUT, errors, headers, proxy};
 use crate::config::environment::Environment;
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::credentials::{Credentials, Grant};
+use crate::model::cluster::WITHHELD;
 use crate::model::text::{Text, clean};
 use futures::future::BoxFuture;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, UPGRADE, USER_AGENT};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, UPGRADE, USER_AGENT,
+};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
@@ -251,6 +254,9 @@ impl Inner {
         let asked = retry_after(&raw);
         let quiet = (!streams).then_some(self.deadline);
         let answer = raw.map(|body| Paced::new(body, quiet, Arc::clone(address)).boxed_unsync());
+        if status == StatusCode::FORBIDDEN && self.credentials.are_withheld() {
+            return explained(answer).await;
+        }
         if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
         {
             return Ok(if status.is_success() { answer } else { answer.map(limited) });
@@ -327,6 +333,21 @@ fn pause_of(answer: &Raw) -> Option<Duration> {
 /// Up to half as long again, so that a hundred clients do not come back together.
 fn jittered(pause: Duration) -> Duration {
     pause + pause.mul_f64(fastrand::f64() / 2.0)
+}
+
+/// The server's refusal of somebody it does not know, with the reason why it does not know us.
+async fn explained(answer: Answer) -> Result<Answer, ClusterError> {
+    let (mut head, body) = answer.map(limited).into_parts();
+    let body = body.collect().await.map_err(|e| errors::translate_any(&*e))?.to_bytes();
+    let said = errors::of_status(head.status, &body);
+    let status = serde_json::json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "Forbidden",
+        "code": head.status.as_u16(), "message": format!("{said} ({WITHHELD})"),
+    });
+    head.headers.remove(CONTENT_LENGTH);
+    head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let body = http_body_util::Full::new(Bytes::from(status.to_string())).map_err(|never| match never {});
+    Ok(Response::from_parts(head, body.boxed_unsync()))
 }
 
 fn limited(body: UnsyncBoxBody<Bytes, BoxError>) -> UnsyncBoxBody<Bytes, BoxError> {

@@ -106,6 +106,7 @@ fn entry(
         region: say(|f| &f.region),
         timeout_s,
         insecure: endpoint.is_ok_and(|e| e.insecure),
+        withheld: endpoint.is_ok_and(Endpoint::withholds_credentials),
         current: joined.current,
         claim: joined.all().find_map(|f| f.claim.clone()),
         endpoint: 0,

@@ -145,6 +145,7 @@ impl Inventory for Single {
             region: Text::default(),
             timeout_s: 1,
             insecure: false,
+            withheld: false,
             current: true,
             claim: None,
             endpoint: 0,

@@ -61,12 +61,14 @@ impl Login {
             // A certificate of ours would come before the caller's token.
             Arc::new(Endpoint { user: User::default(), ..Endpoint::clone(endpoint) })
         };
+        let credentials = Credentials::new(endpoint, Arc::clone(plugins));
+        let endpoint = credentials.endpoint();
         Ok(Self {
             impersonation: headers::impersonation(&endpoint.user.impersonate)?,
-            every: every(&endpoint),
+            every: every(endpoint),
             used: AtomicBool::new(true),
             wanted: Notify::new(),
-            credentials: Credentials::new(endpoint, Arc::clone(plugins)),
+            credentials,
             current: ArcSwapOption::empty(),
             failed: Mutex::default(),
             changed: Notify::new(),

@@ -84,6 +84,11 @@ impl Origin {
     ) -> Result<Arc<Self>, ClusterError> {
         let endpoint = &terms.endpoint;
         let server = Server::parse(&endpoint.server, endpoint.tls_server_name.as_deref())?;
+        if server.tls.is_none() {
+            // Neither our credential nor a caller's own goes out in the clear.
+            let why = format!("the endpoint {} is not https: no request is sent there", endpoint.server);
+            return Err(ClusterError::Failed(Text::from(why)));
+        }
         let proxy = proxy::choose(endpoint, &surroundings.environment)?.map(Arc::new);
         let origin = Arc::new(Self {
             place: Arc::new(Place::new(server, proxy)?),

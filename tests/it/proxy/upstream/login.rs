@@ -3,7 +3,7 @@
 use super::*;
 use crate::proxy::script::Asked;
 use http::header::AUTHORIZATION;
-use quarterdeck::engine::k8s::endpoint::{Material, User};
+use quarterdeck::engine::k8s::endpoint::{Material, Secret, User};
 use quarterdeck::engine::proxy::config::Mode;
 use quarterdeck::model::route::EndpointHealth;
 
@@ -39,6 +39,26 @@ async fn after_a_401_a_new_token_is_fetched_once_and_the_request_sent_again() {
         assert_eq!(refused, 2, "the good one of the start and the one that was refused");
         assert_eq!(member.counts().retried_login, 1);
     }
+}
+
+/// K1: nothing is sent to an endpoint without TLS, whoever's credential it would be, though the configuration let it pass.
+#[tokio::test]
+async fn an_endpoint_without_tls_gets_no_request() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    for mode in [Mode::Impersonate, Mode::Passthrough] {
+        let user = User { token: Some(Material::Inline(Secret("hush".to_owned()))), ..User::default() };
+        let endpoint = Endpoint { user, ..Endpoint::plain(format!("http://{address}"), "prod") };
+        let (_keep, member) = member(UpstreamCluster { mode, ..cluster([endpoint]) });
+        let failed = fetch(&member, "/api").await.expect_err("it is not sent");
+        assert_eq!(failed.refusal.code, 503);
+    }
+    let came = tokio::select! {
+        biased;
+        came = listener.accept() => came.is_ok(),
+        () = tokio::task::yield_now() => false,
+    };
+    assert!(!came, "nobody connects");
 }
 
 #[tokio::test]

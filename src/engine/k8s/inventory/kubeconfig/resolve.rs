@@ -127,7 +127,7 @@ fn endpoint(files: &[Arc<Kubeconfig>], own: &Kubeconfig, name: &str, spec: &RawC
             None => return Err(format!("the context names user {wanted}, which is in no kubeconfig file")),
         },
     };
-    let server = server(cluster, &user)?;
+    let server = server(cluster)?;
     let insecure = cluster.insecure_skip_tls_verify.unwrap_or(false);
     let ca =
         material(cluster.certificate_authority_data.as_ref(), cluster.certificate_authority.as_ref(), &file.folder)
@@ -150,19 +150,15 @@ fn is_known_user(files: &[Arc<Kubeconfig>], wanted: &str) -> bool {
     all.any(|u| u.name.as_deref() == Some(wanted))
 }
 
-/// As client-go: without a scheme it is `https` when anything says TLS, else `http`.
-fn server(cluster: &RawCluster, user: &User) -> Result<String, String> {
+/// As kubectl: without a scheme it is `http`, whatever else the cluster says: client-go looks at the address before it
+/// reads a CA.
+fn server(cluster: &RawCluster) -> Result<String, String> {
     let Some(server) = filled(cluster.server.as_ref()) else {
         return Err("the cluster names no server: add `server: https://…` to it".to_owned());
     };
-    let is_tls = cluster.certificate_authority.is_some()
-        || cluster.certificate_authority_data.is_some()
-        || cluster.insecure_skip_tls_verify == Some(true)
-        || user.client_certificate.is_some();
     let server = match server.split_once("://") {
         Some(("http" | "https" | "HTTP" | "HTTPS", _)) => server,
         Some((scheme, _)) => return Err(format!("the server's scheme is {scheme}: only http and https are known")),
-        None if is_tls => format!("https://{server}"),
         None => format!("http://{server}"),
     };
     match server.parse::<http::Uri>() {

@@ -230,10 +230,19 @@ fn a_user_may_be_missing_or_empty() {
     let anonymous = "contexts: [{name: x, context: {cluster: c}}]
 clusters: [{name: c, cluster: {server: 'localhost:8001'}}]";
     assert_eq!(only(anonymous).server, "http://localhost:8001");
-    let tls = anonymous.replace("'localhost:8001'", "'localhost:8001', insecure-skip-tls-verify: true");
-    let endpoint = only(&tls);
-    assert!(endpoint.insecure);
-    assert_eq!(endpoint.server, "https://localhost:8001");
+}
+
+/// K1: an address without a scheme is http, whatever stands beside it, as kubectl reads it.
+#[test]
+fn an_address_without_a_scheme_is_http() {
+    for beside in ["", ", insecure-skip-tls-verify: true", ", certificate-authority: ca.crt"] {
+        let text = with_user("{token: t}").replace("'https://c'", &format!("'c:6443'{beside}"));
+        let endpoint = only(&text);
+        assert_eq!(endpoint.server, "http://c:6443", "{beside}");
+        assert!(endpoint.withholds_credentials(), "{beside}");
+    }
+    assert!(!only(&with_user("{token: t}")).withholds_credentials());
+    assert!(!only(&with_user("{}").replace("'https://c'", "'c:6443'")).withholds_credentials(), "there are none");
 }
 
 #[test]
