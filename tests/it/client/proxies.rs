@@ -7,6 +7,7 @@ use super::server::{Asked, Server, json};
 use super::{connect, connect_in, get, surroundings};
 use parking_lot::Mutex;
 use quarterdeck::config::Environment;
+use quarterdeck::engine::k8s::endpoint::Endpoint;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
@@ -49,7 +50,9 @@ async fn tunnel(
         drop(stream.write_all(refusal.as_bytes()).await);
         return;
     }
-    let mut to = TcpStream::connect(target).await.expect("the target is there");
+    // Whatever a server is called here, it is on this machine.
+    let port = target.rsplit(':').next().unwrap_or_default();
+    let mut to = TcpStream::connect(format!("127.0.0.1:{port}")).await.expect("the target is there");
     drop(stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await);
     drop(tokio::io::copy_bidirectional(&mut stream, &mut to).await);
 }
@@ -80,10 +83,19 @@ async fn no_proxy_is_about_the_server_and_an_explicit_proxy_does_not_ask_it() {
         no_proxy: Some(no_proxy.to_owned()),
         ..Environment::default()
     };
-    for (no_proxy, through) in [("127.0.0.1,", 0), ("10.0.0.0/8,.corp", 1)] {
-        get(&connect_in(server.endpoint(), &surroundings(environment(no_proxy)))).await.expect("it answers");
-        assert_eq!(proxy.asked.lock().len(), through, "{no_proxy}");
+    // A name that only the proxy knows.
+    let away = || Endpoint {
+        server: format!("https://api.invalid:{}", server.address.port()),
+        tls_server_name: Some("127.0.0.1".to_owned()),
+        ..server.endpoint()
+    };
+    for (no_proxy, through) in [("api.invalid,", 0), ("10.0.0.0/8,.corp", 1)] {
+        let answer = get(&connect_in(away(), &surroundings(environment(no_proxy)))).await;
+        assert_eq!((answer.is_ok(), proxy.asked.lock().len()), (through == 1, through), "{no_proxy}");
     }
+    // K4: a server on this machine is not asked by way of the environment's proxy.
+    get(&connect_in(server.endpoint(), &surroundings(environment("")))).await.expect("it answers");
+    assert_eq!(proxy.asked.lock().len(), 1);
     let mut explicit = server.endpoint();
     explicit.proxy_url = Some(format!("http://{}", proxy.address));
     get(&connect_in(explicit, &surroundings(environment("127.0.0.1")))).await.expect("it answers");

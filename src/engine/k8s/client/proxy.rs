@@ -52,6 +52,9 @@ pub fn choose(endpoint: &Endpoint, environment: &Environment) -> Result<Option<P
     let Ok(server) = endpoint.server.parse::<Uri>() else {
         return Ok(None);
     };
+    if is_loopback(&server) {
+        return Ok(None);
+    }
     let own = if server.scheme_str() == Some("http") {
         environment.http_proxy.as_deref().map(|url| (url, "HTTP_PROXY"))
     } else {
@@ -121,14 +124,27 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// The host of a server, as names and addresses are compared.
+fn host(server: &Uri) -> Option<String> {
+    let host = server.host()?.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+    Some(host.to_lowercase())
+}
+
+/// Says whether a server is on this machine: as in Go, the environment's proxy, which is on another, is not asked for
+/// it, whatever `NO_PROXY` says.
+fn is_loopback(server: &Uri) -> bool {
+    host(server).is_some_and(|host| {
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+    })
+}
+
 /// Says whether `NO_PROXY` exempts the server. An entry is `*`, an address, a range (`10.0.0.0/8`), or
 /// a domain (with or without a leading dot, and its subdomains), any of them with `:port`. Empty
 /// entries (a trailing comma) mean nothing.
 fn bypasses(no_proxy: &str, server: &Uri) -> bool {
-    let Some(host) = server.host() else {
+    let Some(host) = host(server) else {
         return false;
     };
-    let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_lowercase();
     let port = server.port_u16().unwrap_or(if server.scheme_str() == Some("http") { 80 } else { 443 });
     let address = host.parse::<IpAddr>().ok();
     no_proxy.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
@@ -233,6 +249,30 @@ mod tests {
         assert_eq!(of(&endpoint("https://1.1.1.1", None)), Some(("corp:3128".into(), "HTTPS_PROXY")));
         assert_eq!(of(&endpoint("https://10.1.1.1", Some("socks5://jump"))), Some(("jump:1080".into(), "proxy-url")));
         assert_eq!(of(&endpoint("http://1.1.1.1", None)), None);
+    }
+
+    /// K4: a server on this machine is never asked by way of the environment's proxy, only of its own.
+    #[test]
+    fn the_environments_proxy_is_not_used_for_this_machine() {
+        let corp = || Some("http://corp:3128".to_owned());
+        for environment in [
+            Environment { https_proxy: corp(), http_proxy: corp(), ..Environment::default() },
+            Environment { all_proxy: corp(), ..Environment::default() },
+        ] {
+            let of = |e: &Endpoint| choose(e, &environment).unwrap().map(|p| p.address());
+            for host in
+                ["localhost", "LOCALHOST", "localhost.", "127.0.0.1", "127.8.9.1", "[::1]", "[::ffff:127.0.0.1]"]
+            {
+                for scheme in ["http", "https"] {
+                    assert_eq!(of(&endpoint(&format!("{scheme}://{host}:6443"), None)), None, "{scheme} {host}");
+                }
+                let own = endpoint(&format!("https://{host}:6443"), Some("http://jump:1"));
+                assert_eq!(of(&own), Some("jump:1".to_owned()), "{host}");
+            }
+            for host in ["localhost.corp", "128.0.0.1", "[::2]", "10.0.0.1"] {
+                assert_eq!(of(&endpoint(&format!("https://{host}"), None)), corp().map(|_| "corp:3128".to_owned()));
+            }
+        }
     }
 
     #[test]
