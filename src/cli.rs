@@ -16,7 +16,9 @@ pub mod screen;
 mod selected;
 pub mod serve;
 mod serving;
+mod sought;
 mod values;
+mod wanted;
 
 pub use asking::{ClustersArgs, DescribeArgs, DoctorArgs, EventsArgs, FailOn, FanOutArgs, GetArgs, ObjectArgs, Output};
 pub use serving::{

@@ -2,12 +2,15 @@
 
 use super::DescribeArgs;
 use super::fan_out::{Fleet, Target};
-use super::get::{Streams, Wanted, write};
+use super::get::{Streams, write};
+use super::sought::{Ledger, Sighting};
+use super::wanted::Wanted;
 use crate::engine::cluster::{Answer, ClusterError, Form, Query};
 use crate::error::UserError;
 use crate::model::cluster::ClusterName;
 use crate::model::document::Aspect;
 use crate::model::kind::Kind;
+use crate::model::name::Name;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
 use crate::report::Failure;
@@ -17,7 +20,10 @@ use futures::StreamExt as _;
 #[derive(Debug, Default)]
 struct Described {
     texts: Vec<String>,
-    not_found: Vec<String>,
+    /// Of each object that was asked for by name.
+    sightings: Vec<Sighting>,
+    /// Kinds it does not serve.
+    absent: Vec<Text>,
 }
 
 async fn describe(target: Target, wanted: &Wanted) -> Result<Described, ClusterError> {
@@ -25,33 +31,48 @@ async fn describe(target: Target, wanted: &Wanted) -> Result<Described, ClusterE
     let mut out = Described::default();
     for (typed, names) in &wanted.kinds {
         let Some(kind) = catalog.find(typed).cloned() else {
-            out.not_found.push(format!("error: the server doesn't have a resource type \"{typed}\""));
+            out.absent.push(typed.clone());
+            out.sightings.extend(names.iter().map(|_| Sighting::Unserved));
             continue;
         };
-        let namespace = wanted.namespace_in(&target.entry);
-        let found = if names.is_empty() {
-            listed(&target, wanted, &kind, namespace).await?
-        } else {
-            names.iter().map(|name| (namespace.clone().unwrap_or_default(), name.clone())).collect()
-        };
-        for (namespace, name) in found {
-            let key = ObjectKey {
-                cluster: target.entry.name.clone(),
-                kind: kind.id.clone(),
-                namespace: if kind.namespaced { namespace } else { Text::default() },
-                name,
-                uid: Text::default(),
-            };
-            match target.cluster.open(key, kind.clone(), Aspect::Describe).await {
-                Ok(lines) => out.texts.push(text(&target.entry.name, &lines)),
-                Err(ClusterError::NotFound(what)) => {
-                    out.not_found.push(format!("Error from server (NotFound): {what}"));
-                }
-                Err(error) => return Err(error),
+        let namespace = wanted.namespace_in(&target.entry)?;
+        if names.is_empty() {
+            for (namespace, name) in listed(&target, wanted, &kind, namespace).await? {
+                one(&target, &kind, (namespace, name), &mut out).await?;
             }
+            continue;
+        }
+        let namespace = namespace.map(|namespace| Text::new(namespace.as_str())).unwrap_or_default();
+        for name in names {
+            let sighting = one(&target, &kind, (namespace.clone(), Text::new(name.as_str())), &mut out).await?;
+            out.sightings.push(sighting);
         }
     }
     Ok(out)
+}
+
+/// Adds one object, unless it is not there, or no longer.
+async fn one(
+    target: &Target,
+    kind: &Kind,
+    (namespace, name): (Text, Text),
+    out: &mut Described,
+) -> Result<Sighting, ClusterError> {
+    let key = ObjectKey {
+        cluster: target.entry.name.clone(),
+        kind: kind.id.clone(),
+        namespace: if kind.namespaced { namespace } else { Text::default() },
+        name,
+        uid: Text::default(),
+    };
+    match target.cluster.open(key, kind.clone(), Aspect::Describe).await {
+        Ok(lines) => {
+            out.texts.push(text(&target.entry.name, &lines));
+            Ok(Sighting::Found)
+        }
+        Err(ClusterError::NotFound(what)) => Ok(Sighting::Missing(what)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Namespaces and names of all objects of a kind.
@@ -59,7 +80,7 @@ async fn listed(
     target: &Target,
     wanted: &Wanted,
     kind: &Kind,
-    namespace: Option<Text>,
+    namespace: Option<Name>,
 ) -> Result<Vec<(Text, Text)>, ClusterError> {
     let query = Query {
         kind: kind.clone(),
@@ -94,23 +115,24 @@ pub async fn run(args: &DescribeArgs, fleet: &Fleet, streams: &mut Streams<'_>) 
     let mut answers: Vec<(ClusterName, Result<Described, Failure>)> = fleet.ask(question).collect().await;
     answers.sort_by(|a, b| a.0.cmp(&b.0));
     let mut texts = Vec::new();
-    let mut missing = Vec::new();
+    let mut ledger = Ledger::new(wanted, false);
     let mut failures = Vec::new();
     for (cluster, answer) in answers {
         match answer {
             Ok(described) => {
                 texts.extend(described.texts);
-                missing.extend(described.not_found.into_iter().map(|what| format!("{cluster}: {what}\n")));
+                ledger.hear(&cluster, described.sightings, described.absent);
             }
-            Err(failure) => failures.push(failure),
+            Err(failure) => {
+                ledger.failed(&cluster);
+                failures.push(failure);
+            }
         }
     }
     write(streams.out, &texts.join("\n\n"))?;
-    // An object that some cluster has is not missing where it never was.
-    if texts.is_empty() || streams.verbose {
-        missing.iter().try_for_each(|line| write(streams.err, line))?;
+    for line in ledger.lines(&fleet.names(), streams.verbose) {
+        write(streams.err, &format!("{line}\n"))?;
     }
     failures.iter().try_for_each(|failure| write(streams.err, &format!("{}\n", failure.line())))?;
-    let failed = fleet.is_failure(args.fan_out.fail_on, failures.len());
-    Ok(u8::from(failed || (texts.is_empty() && !missing.is_empty())))
+    Ok(u8::from(fleet.is_failure(args.fan_out.fail_on, failures.len()) || ledger.is_short()))
 }

@@ -2,10 +2,11 @@
 
 use super::fan_out::{Fleet, Target};
 use super::get::{Streams, write};
-use super::{EventsArgs, Output};
+use super::{EventsArgs, Output, wanted};
 use crate::engine::cluster::{Answer, ClusterError, Form, Query};
 use crate::error::{ErrorKind, UserError};
 use crate::model::cluster::ClusterName;
+use crate::model::name::Name;
 use crate::model::text::{Text, clean};
 use crate::model::time::{UnixSeconds, human};
 use crate::report::table::{Grid, layout};
@@ -76,26 +77,58 @@ fn merged(mut events: Vec<Event>) -> Vec<Event> {
     out
 }
 
-async fn read(target: Target, args: &EventsArgs) -> Result<Vec<Reply>, ClusterError> {
+/// What the command line asks for, after its words are understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    namespace: Option<Name>,
+    about: Option<(Text, Name)>,
+    types: Vec<String>,
+}
+
+impl Asked {
+    fn parse(args: &EventsArgs) -> Result<Self, UserError> {
+        let usage = || UserError::new(ErrorKind::Usage, "--for takes TYPE/NAME").hint("for example: --for pod/api-0");
+        let about = args.about.as_deref().map(|about| {
+            let (kind, name) = wanted::pair(about).map_err(|_| usage())?;
+            Ok((Text::new(kind), name))
+        });
+        Ok(Self {
+            namespace: wanted::namespace(args.namespace.as_deref())?,
+            about: about.transpose()?,
+            // As kubectl: an empty type is none given.
+            types: args.types.iter().filter(|form| !form.is_empty()).cloned().collect(),
+        })
+    }
+}
+
+/// Says what is wrong with the command line.
+pub(super) fn check(args: &EventsArgs) -> Result<(), UserError> {
+    Asked::parse(args).map(drop)
+}
+
+async fn read(target: Target, args: &EventsArgs, asked: &Asked) -> Result<Vec<Reply>, ClusterError> {
     let catalog = target.cluster.discover().await?;
     let kind = catalog
         .find("events")
         .cloned()
         .ok_or_else(|| ClusterError::NotFound(Text::const_new("events are not served")))?;
     let mut fields = Vec::new();
-    if let [form] = args.types.as_slice() {
+    if let [form] = asked.types.as_slice() {
         fields.push(format!("type={form}"));
     }
-    if let Some((kind_name, name)) = args.about.as_deref().and_then(|about| about.split_once('/')) {
-        let about = catalog.find(kind_name).map_or(kind_name, |kind| kind.id.kind.as_str());
+    if let Some((kind_name, name)) = &asked.about {
+        let about = catalog.find(kind_name).map_or(kind_name.as_str(), |kind| kind.id.kind.as_str());
         fields.push(format!("involvedObject.kind={about}"));
         fields.push(format!("involvedObject.name={name}"));
     }
-    let own = if target.entry.namespace.is_empty() { "default" } else { target.entry.namespace.as_str() };
-    let namespace = args.namespace.as_deref().unwrap_or(own);
+    let namespace = match &asked.namespace {
+        _ if args.all_namespaces => None,
+        Some(namespace) => Some(namespace.clone()),
+        None => Some(wanted::own_namespace(&target.entry)?),
+    };
     let query = Query {
         kind: kind.clone(),
-        namespace: (!args.all_namespaces).then(|| Text::new(namespace)),
+        namespace,
         name: None,
         selector: Text::default(),
         fields: Text::from(fields.join(",")),
@@ -107,11 +140,9 @@ async fn read(target: Target, args: &EventsArgs) -> Result<Vec<Reply>, ClusterEr
 
 /// Runs the command.
 pub async fn run(args: &EventsArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Result<u8, UserError> {
-    if args.about.as_deref().is_some_and(|about| !about.contains('/')) {
-        return Err(UserError::new(ErrorKind::Usage, "--for takes TYPE/NAME").hint("for example: --for pod/api-0"));
-    }
+    let asked = &Asked::parse(args)?;
     let question = |target: Target| -> futures::future::BoxFuture<'_, Result<Vec<Reply>, ClusterError>> {
-        Box::pin(read(target, args))
+        Box::pin(read(target, args, asked))
     };
     let answers: Vec<(ClusterName, Result<Vec<Reply>, Failure>)> = fleet.ask(question).collect().await;
     let mut replies = Vec::new();
@@ -124,17 +155,23 @@ pub async fn run(args: &EventsArgs, fleet: &Fleet, streams: &mut Streams<'_>) ->
     }
     replies.sort_by(|a, b| a.cluster.cmp(&b.cluster));
     failures.sort_by(|a, b| a.cluster.cmp(&b.cluster));
-    write(streams.out, &print(args, fleet, replies, &failures)?)?;
+    write(streams.out, &print(args, &asked.types, fleet, replies, &failures)?)?;
     for failure in &failures {
         write(streams.err, &format!("{}\n", failure.line()))?;
     }
     Ok(u8::from(fleet.is_failure(args.fan_out.fail_on, failures.len())))
 }
 
-fn print(args: &EventsArgs, fleet: &Fleet, replies: Vec<Reply>, failures: &[Failure]) -> Result<String, UserError> {
+fn print(
+    args: &EventsArgs,
+    types: &[String],
+    fleet: &Fleet,
+    replies: Vec<Reply>,
+    failures: &[Failure],
+) -> Result<String, UserError> {
     let internal = |why: String| UserError::new(ErrorKind::Internal, why);
     if matches!(args.output, Output::Json | Output::Yaml) {
-        let value = document::envelope(&fleet.names(), replies, failures);
+        let value = document::envelope(&fleet.names(), replies, failures, Default::default());
         let text = if args.output == Output::Json { document::json_text(&value) } else { document::yaml_text(&value) };
         return text.map_err(internal);
     }
@@ -144,7 +181,7 @@ fn print(args: &EventsArgs, fleet: &Fleet, replies: Vec<Reply>, failures: &[Fail
             events.extend(objects.iter().map(|object| Event::read(&reply.cluster, object)));
         }
     }
-    events.retain(|e| args.types.is_empty() || args.types.iter().any(|t| e.form.eq_ignore_ascii_case(t)));
+    events.retain(|e| types.is_empty() || types.iter().any(|t| e.form.eq_ignore_ascii_case(t)));
     let events = merged(events);
     if args.output == Output::Name {
         return Ok(events.iter().flat_map(|e| [e.object.as_str(), "\n"]).collect());

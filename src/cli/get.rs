@@ -1,117 +1,25 @@
 //! `qd get`: kubectl's grammar over many clusters.
 
 use super::fan_out::{Fleet, Target};
-use super::{GetArgs, ObjectArgs, Output};
-use crate::engine::cluster::{Answer, ClusterError, Form, Query};
+use super::sought::{Ledger, Sighting};
+use super::wanted::{Question, Wanted};
+use super::{GetArgs, Output};
+use crate::engine::cluster::{Answer, ClusterError, Form};
 use crate::error::{ErrorKind, UserError};
-use crate::model::cluster::{ClusterEntry, ClusterName};
-use crate::model::kind::{Catalog, Kind};
+use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
 use crate::report::sort::Path;
 use crate::report::table::{Grid, Shape, layout, merge, prefixed};
 use crate::report::{Failure, Reply, document};
 use futures::StreamExt as _;
-use std::collections::BTreeMap;
 use std::io::Write;
-
-/// What the command line asks for, after its words are understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// Typed kinds, each with the names asked for; no names lists all.
-    pub kinds: Vec<(Text, Vec<Text>)>,
-    pub namespace: Option<Text>,
-    pub all_namespaces: bool,
-    pub selector: Text,
-}
-
-impl Wanted {
-    /// Understands `pods`, `pods,svc`, `pod a b`, `pod/a svc/b`; refuses mixtures as kubectl does.
-    pub fn parse(args: &ObjectArgs) -> Result<Self, UserError> {
-        let usage = |text: String| UserError::new(ErrorKind::Usage, text);
-        let mut kinds: Vec<(Text, Vec<Text>)> = Vec::new();
-        if args.what.iter().any(|word| word.contains('/')) {
-            for word in &args.what {
-                let Some((kind, name)) = word.split_once('/').filter(|(k, n)| !k.is_empty() && !n.is_empty()) else {
-                    return Err(usage(format!(
-                        "there is no need to mix `{word}` with TYPE/NAME: write every argument as TYPE/NAME"
-                    )));
-                };
-                match kinds.iter_mut().find(|(known, _)| known == kind) {
-                    Some((_, names)) => names.push(Text::new(name)),
-                    None => kinds.push((Text::new(kind), vec![Text::new(name)])),
-                }
-            }
-        } else if let Some((types, names)) = args.what.split_first() {
-            let names: Vec<Text> = names.iter().map(Text::from).collect();
-            kinds.extend(types.split(',').filter(|t| !t.is_empty()).map(|t| (Text::new(t), names.clone())));
-        }
-        if kinds.is_empty() {
-            return Err(usage("no TYPE was given".to_owned()).hint("for example: qd get pods -A"));
-        }
-        let named = kinds.iter().any(|(_, names)| !names.is_empty());
-        if named && args.all_namespaces {
-            return Err(usage("an object cannot be asked for by name over all namespaces".to_owned())
-                .hint("give its namespace with -n"));
-        }
-        if named && args.selector.is_some() {
-            return Err(usage("a name and a selector cannot be given together".to_owned()));
-        }
-        Ok(Self {
-            kinds,
-            namespace: args.namespace.as_deref().map(Text::new),
-            all_namespaces: args.all_namespaces,
-            selector: args.selector.as_deref().map(Text::new).unwrap_or_default(),
-        })
-    }
-
-    /// The namespace to ask in; `None` is all.
-    pub fn namespace_in(&self, entry: &ClusterEntry) -> Option<Text> {
-        if self.all_namespaces {
-            return None;
-        }
-        let own = if entry.namespace.is_empty() { Text::const_new("default") } else { entry.namespace.clone() };
-        Some(self.namespace.clone().unwrap_or(own))
-    }
-
-    /// The queries for one cluster: typed names resolved by its own catalog. Names of kinds it does not
-    /// serve come back apart.
-    fn queries(&self, entry: &ClusterEntry, catalog: &Catalog, fields: &str, form: Form) -> (Vec<Query>, Vec<Text>) {
-        let mut queries = Vec::new();
-        let mut absent = Vec::new();
-        for (typed, names) in &self.kinds {
-            let kinds: Vec<&Kind> = match catalog.find(typed) {
-                Some(kind) => vec![kind],
-                None => catalog.category(typed).filter(|kind| kind.can("list")).collect(),
-            };
-            if kinds.is_empty() {
-                absent.push(typed.clone());
-            }
-            for kind in kinds {
-                let query = |name: Option<&Text>| Query {
-                    kind: kind.clone(),
-                    namespace: self.namespace_in(entry),
-                    name: name.cloned(),
-                    selector: self.selector.clone(),
-                    fields: Text::new(fields),
-                    form,
-                };
-                if names.is_empty() {
-                    queries.push(query(None));
-                } else {
-                    queries.extend(names.iter().map(|name| query(Some(name))));
-                }
-            }
-        }
-        (queries, absent)
-    }
-}
 
 /// What one cluster answered to everything it was asked.
 #[derive(Debug, Default)]
 struct Answers {
     replies: Vec<Reply>,
-    /// Named objects it does not have.
-    not_found: Vec<Text>,
+    /// Of each object that was asked for by name.
+    sightings: Vec<Sighting>,
     /// Kinds it does not serve.
     absent: Vec<Text>,
     /// The first thing that went wrong; what was answered before stays.
@@ -120,44 +28,51 @@ struct Answers {
 
 async fn answer(target: Target, wanted: &Wanted, fields: &str, form: Form) -> Result<Answers, ClusterError> {
     let catalog = target.cluster.discover().await?;
-    let (queries, absent) = wanted.queries(&target.entry, &catalog, fields, form);
-    let mut out = Answers { absent, ..Answers::default() };
-    for query in queries {
-        let (kind, name) = (query.kind.clone(), query.name.clone());
-        match target.cluster.query(query).await {
-            Ok(answer) => out.replies.push(Reply { cluster: target.entry.name.clone(), kind, answer }),
-            Err(ClusterError::NotFound(what)) if name.is_some() => out.not_found.push(what),
-            Err(error) => out.error = Some(out.error.unwrap_or(error)),
+    let (questions, absent) = wanted.questions(&target.entry, &catalog, fields, form)?;
+    let mut out =
+        Answers { absent, sightings: vec![Sighting::default(); wanted.named().count()], ..Answers::default() };
+    for Question { query, sought } in questions {
+        let kind = query.kind.clone();
+        let sighting = match target.cluster.query(query).await {
+            Ok(answer) => {
+                out.replies.push(Reply { cluster: target.entry.name.clone(), kind, answer });
+                Sighting::Found
+            }
+            Err(ClusterError::NotFound(what)) if sought.is_some() => Sighting::Missing(what),
+            Err(error) => {
+                out.error.get_or_insert(error);
+                Sighting::Unknown
+            }
+        };
+        if let Some(known) = sought.and_then(|at| out.sightings.get_mut(at)) {
+            known.join(sighting);
         }
     }
     Ok(out)
 }
 
 /// All that came back, as it is judged and printed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Collected {
     replies: Vec<Reply>,
     failures: Vec<Failure>,
-    not_found: Vec<(ClusterName, Text)>,
-    absent: BTreeMap<Text, Vec<ClusterName>>,
-    answered: Vec<ClusterName>,
+    ledger: Ledger,
 }
 
 impl Collected {
     fn add(&mut self, cluster: ClusterName, answer: Result<Answers, Failure>) {
         let answers = match answer {
             Ok(answers) => answers,
-            Err(failure) => return self.failures.push(failure),
+            Err(failure) => {
+                self.ledger.failed(&cluster);
+                return self.failures.push(failure);
+            }
         };
         self.replies.extend(answers.replies);
-        self.not_found.extend(answers.not_found.into_iter().map(|what| (cluster.clone(), what)));
-        for typed in answers.absent {
-            self.absent.entry(typed).or_default().push(cluster.clone());
-        }
+        self.ledger.hear(&cluster, answers.sightings, answers.absent);
         if let Some(error) = answers.error {
-            self.failures.push(Failure { cluster: cluster.clone(), error });
+            self.failures.push(Failure { cluster, error });
         }
-        self.answered.push(cluster);
     }
 
     /// Puts answers in an order that does not depend on who was first.
@@ -165,7 +80,6 @@ impl Collected {
         let at = |name: &ClusterName| order.iter().position(|n| n == name).unwrap_or(usize::MAX);
         self.replies.sort_by_key(|reply| at(&reply.cluster));
         self.failures.sort_by_key(|failure| at(&failure.cluster));
-        self.not_found.sort_by_key(|(cluster, _)| at(cluster));
     }
 
     fn objects(&self) -> usize {
@@ -194,8 +108,7 @@ impl std::fmt::Debug for Streams<'_> {
 
 /// Runs the command; the exit code is 0, or 1 as `--fail-on` says.
 pub async fn run(args: &GetArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Result<u8, UserError> {
-    let wanted = Wanted::parse(&args.objects)?;
-    let shape = shape(args)?;
+    let (wanted, shape) = parse(args)?;
     let form = match args.output {
         Output::Table | Output::Wide => Form::Table { with_objects: shape.sort_by.is_some() },
         Output::Json | Output::Yaml | Output::Name => Form::Objects,
@@ -205,7 +118,8 @@ pub async fn run(args: &GetArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Re
     let question = |target: Target| -> futures::future::BoxFuture<'_, Result<Answers, ClusterError>> {
         Box::pin(answer(target, wanted_ref, fields_ref, form))
     };
-    let mut all = Collected::default();
+    let ledger = Ledger::new(&wanted, args.ignore_not_found);
+    let mut all = Collected { replies: Vec::new(), failures: Vec::new(), ledger };
     let mut replies = Box::pin(fleet.ask(question));
     let mut printer = Printer { args, shape: &shape, last_heading: Vec::new() };
     while let Some((cluster, answer)) = replies.next().await {
@@ -222,8 +136,17 @@ pub async fn run(args: &GetArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Re
     if !args.stream || form == Form::Objects {
         printer.all(&order, &all, streams)?;
     }
-    report(args, &wanted, &all, streams)?;
-    Ok(exit_code(args, &wanted, &all, fleet))
+    report(args, &wanted, (&mut all, &order), streams)?;
+    Ok(exit_code(args, &all, fleet))
+}
+
+/// Says what is wrong with the command line.
+pub(super) fn check(args: &GetArgs) -> Result<(), UserError> {
+    parse(args).map(drop)
+}
+
+fn parse(args: &GetArgs) -> Result<(Wanted, Shape), UserError> {
+    Ok((Wanted::parse(&args.objects)?, shape(args)?))
 }
 
 fn shape(args: &GetArgs) -> Result<Shape, UserError> {
@@ -252,7 +175,7 @@ impl Printer<'_> {
                 let value = if self.args.flat {
                     document::flat(self.objects(all))
                 } else {
-                    document::envelope(order, self.objects(all), &all.failures)
+                    document::envelope(order, self.objects(all), &all.failures, all.ledger.missing())
                 };
                 let written = match self.args.output {
                     Output::Yaml => document::yaml_text(&value),
@@ -328,23 +251,17 @@ fn names(replies: &[Reply]) -> String {
     out
 }
 
-/// What belongs on stderr: failures always; what is merely absent where it explains an empty answer, or with -v.
-fn report(args: &GetArgs, wanted: &Wanted, all: &Collected, streams: &mut Streams<'_>) -> Result<(), UserError> {
+/// What belongs on stderr: failures always; what no cluster has; what only some lack with -v.
+fn report(
+    args: &GetArgs,
+    wanted: &Wanted,
+    (all, order): (&mut Collected, &[ClusterName]),
+    streams: &mut Streams<'_>,
+) -> Result<(), UserError> {
     let mut lines: Vec<String> = all.failures.iter().map(Failure::line).collect();
-    for (typed, clusters) in &all.absent {
-        if clusters.len() == all.answered.len() {
-            lines.push(format!("error: the server doesn't have a resource type \"{typed}\""));
-        } else if streams.verbose {
-            lines.push(format!("note: \"{typed}\" is not served by {}", listed(clusters)));
-        }
-    }
-    let nothing = all.objects() == 0;
-    if !args.ignore_not_found && (nothing || streams.verbose) {
-        let line = |(cluster, what): &(ClusterName, Text)| format!("{cluster}: Error from server (NotFound): {what}");
-        lines.extend(all.not_found.iter().map(line));
-    }
+    lines.extend(all.ledger.lines(order, streams.verbose));
     let structured = matches!(args.output, Output::Json | Output::Yaml);
-    if nothing && lines.is_empty() && !structured && !args.ignore_not_found {
+    if all.objects() == 0 && lines.is_empty() && !structured && !args.ignore_not_found {
         let everywhere = wanted.all_namespaces || all.replies.iter().all(|reply| !reply.kind.namespaced);
         lines.push(match (&wanted.namespace, everywhere) {
             (Some(namespace), false) => format!("No resources found in {namespace} namespace."),
@@ -353,7 +270,8 @@ fn report(args: &GetArgs, wanted: &Wanted, all: &Collected, streams: &mut Stream
         });
     }
     if !all.failures.is_empty() {
-        let asked = all.answered.len() + all.failures.iter().filter(|f| !all.answered.contains(&f.cluster)).count();
+        let answered = all.ledger.answered();
+        let asked = answered.len() + all.failures.iter().filter(|f| !answered.contains(&f.cluster)).count();
         lines.push(format!("{} of {asked} clusters failed", failed_clusters(all)));
     }
     lines.iter().try_for_each(|line| write(streams.err, &format!("{line}\n")))
@@ -366,18 +284,8 @@ fn failed_clusters(all: &Collected) -> usize {
     names.len()
 }
 
-fn listed(clusters: &[ClusterName]) -> String {
-    clusters.iter().map(ClusterName::as_str).collect::<Vec<_>>().join(", ")
-}
-
-fn exit_code(args: &GetArgs, wanted: &Wanted, all: &Collected, fleet: &Fleet) -> u8 {
-    let failed = failed_clusters(all);
-    let unserved = wanted.kinds.iter().any(|(typed, _)| {
-        all.absent.get(typed).is_some_and(|clusters| !all.answered.is_empty() && clusters.len() == all.answered.len())
-    });
-    let nowhere = !all.not_found.is_empty() && all.objects() == 0 && !args.ignore_not_found;
-    let by_clusters = fleet.is_failure(args.fan_out.fail_on, failed);
-    u8::from(by_clusters || unserved || nowhere)
+fn exit_code(args: &GetArgs, all: &Collected, fleet: &Fleet) -> u8 {
+    u8::from(fleet.is_failure(args.fan_out.fail_on, failed_clusters(all)) || all.ledger.is_short())
 }
 
 /// Writes; a reader that went away (`| head`) is a quiet end, not an error of ours.
@@ -387,29 +295,5 @@ pub fn write(to: &mut dyn Write, text: &str) -> Result<(), UserError> {
             Err(UserError::new(ErrorKind::Internal, format!("the output could not be written: {e}")))
         }
         Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wanted(what: &[&str]) -> Result<Wanted, UserError> {
-        Wanted::parse(&ObjectArgs {
-            what: what.iter().map(ToString::to_string).collect(),
-            namespace: None,
-            all_namespaces: false,
-            selector: None,
-        })
-    }
-
-    #[test]
-    fn types_and_names_are_read_as_kubectl_reads_them() {
-        let kinds = |what: &[&str]| wanted(what).unwrap().kinds;
-        assert_eq!(kinds(&["pods,svc"]).len(), 2);
-        assert_eq!(kinds(&["pod", "a", "b"]), [(Text::new("pod"), vec![Text::new("a"), Text::new("b")])]);
-        assert_eq!(kinds(&["pod/a", "svc/b", "pod/c"])[0].1, ["a", "c"]);
-        assert_eq!(wanted(&["pod/a", "b"]).unwrap_err().exit_code(), 2);
-        assert_eq!(wanted(&[","]).unwrap_err().exit_code(), 2);
     }
 }

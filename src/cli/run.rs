@@ -2,6 +2,7 @@
 
 use super::fan_out::{Fleet, Limits};
 use super::get::{Streams, write};
+use super::wanted::Wanted;
 use super::{Cli, Command, ConfigCommand, DemoCommand, FanOutArgs, FleetArgs};
 use super::{describe, events, get, inspect, route, screen, serve};
 use crate::config::{self, Config, Environment, Flags, Loaded, Selection};
@@ -173,6 +174,7 @@ async fn run(cli: &Cli, inherited: Inherited) -> Result<u8, UserError> {
 
 /// The commands that ask clusters.
 async fn ask(cli: &Cli, settings: &Settings, command: &Command) -> Result<u8, UserError> {
+    check(command)?;
     let fleet = open(cli, settings).await?;
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     let mut streams = Streams { out: &mut out, err: &mut err, verbose: cli.fleet.verbose > 0 };
@@ -187,6 +189,22 @@ async fn ask(cli: &Cli, settings: &Settings, command: &Command) -> Result<u8, Us
         | Command::Demo { .. }
         | Command::Route(_)
         | Command::Serve(_) => Ok(0),
+    }
+}
+
+/// Says what is wrong with the command line before anybody is asked, a hub included.
+fn check(command: &Command) -> Result<(), UserError> {
+    match command {
+        Command::Get(args) => get::check(args),
+        Command::Describe(args) => Wanted::parse(&args.objects).map(drop),
+        Command::Events(args) => events::check(args),
+        Command::Clusters(_)
+        | Command::Doctor(_)
+        | Command::Config { .. }
+        | Command::Completion { .. }
+        | Command::Demo { .. }
+        | Command::Route(_)
+        | Command::Serve(_) => Ok(()),
     }
 }
 

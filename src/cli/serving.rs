@@ -4,6 +4,7 @@ use super::values::{parse_label, parse_seconds, parse_time};
 use super::{log, serve};
 use crate::engine::proxy::listen::address::Address;
 use crate::model::time::UnixSeconds;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -108,10 +109,10 @@ pub struct RouteTestArgs {
     #[arg(required = true)]
     pub path: Option<String>,
     /// Who sends it; whoever runs this if not given
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub user: Option<String>,
     /// A group of theirs; may be given several times
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub user_group: Vec<String>,
     /// A label of the object that is sent; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_label)]

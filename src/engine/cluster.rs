@@ -5,6 +5,7 @@ use crate::model::cell::Column;
 use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::model::document::Aspect;
 use crate::model::kind::{Catalog, Kind};
+use crate::model::name::Name;
 use crate::model::object::{ObjectKey, Row};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
@@ -106,9 +107,9 @@ pub enum WatchItem {
 pub struct Query {
     pub kind: Kind,
     /// `None` is all namespaces; ignored for cluster-scoped kinds.
-    pub namespace: Option<Text>,
+    pub namespace: Option<Name>,
     /// One object by name; `None` lists.
-    pub name: Option<Text>,
+    pub name: Option<Name>,
     /// A label selector; empty for none.
     pub selector: Text,
     /// A field selector; empty for none.

@@ -13,8 +13,14 @@ pub const API_VERSION: &str = "quarterdeck.dev/v1alpha1";
 pub const CLUSTER_ANNOTATION: &str = "quarterdeck.dev/cluster";
 
 /// `MultiClusterResult`: per cluster its items or its error, and a summary. `total` counts the
-/// clusters asked; each of them stands under `clusters`, in order, also when it has no items.
-pub fn envelope(asked: &[ClusterName], replies: Vec<Reply>, failures: &[Failure]) -> Value {
+/// clusters asked; each of them stands under `clusters`, in order, also when it has no items. `missing` are the objects
+/// that no cluster has, and those of which some cluster could not say, each as TYPE/NAME.
+pub fn envelope(
+    asked: &[ClusterName],
+    replies: Vec<Reply>,
+    failures: &[Failure],
+    missing: (Vec<String>, Vec<String>),
+) -> Value {
     let mut items: BTreeMap<ClusterName, Vec<Value>> = BTreeMap::new();
     for reply in replies {
         let list = items.entry(reply.cluster).or_default();
@@ -37,17 +43,18 @@ pub fn envelope(asked: &[ClusterName], replies: Vec<Reply>, failures: &[Failure]
     });
     let entries: Vec<Value> = entries.collect();
     let texts: Map<String, Value> = errors.iter().map(|(c, e)| (c.to_string(), json!(e.join("; ")))).collect();
-    json!({
-        "apiVersion": API_VERSION,
-        "kind": "MultiClusterResult",
-        "clusters": entries,
-        "summary": {
-            "total": asked.len(),
-            "successful": asked.len() - errors.len(),
-            "failed": errors.len(),
-            "errors": texts,
-        },
-    })
+    let mut summary = json!({
+        "total": asked.len(),
+        "successful": asked.len() - errors.len(),
+        "failed": errors.len(),
+        "errors": texts,
+    });
+    for (key, words) in [("notFound", missing.0), ("notKnown", missing.1)] {
+        if !words.is_empty() {
+            summary[key] = json!(words);
+        }
+    }
+    json!({"apiVersion": API_VERSION, "kind": "MultiClusterResult", "clusters": entries, "summary": summary})
 }
 
 /// One v1 `List`, each item annotated with its cluster: what scripts written for kubectl read.
@@ -118,7 +125,7 @@ mod tests {
         let asked = ["a", "b", "c"].map(ClusterName::new);
         let failures =
             [Failure { cluster: asked[1].clone(), error: ClusterError::Unreachable(Text::const_new("refused")) }];
-        let value = envelope(&asked, vec![reply("a", "p")], &failures);
+        let value = envelope(&asked, vec![reply("a", "p")], &failures, Default::default());
         assert_eq!(value["summary"]["total"], 3);
         assert_eq!(value["summary"]["successful"], 2);
         assert_eq!(value["summary"]["failed"], 1);

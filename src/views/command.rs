@@ -226,14 +226,15 @@ fn change(words: &[&str], filter: Option<String>, positional: Positional) -> Res
     while let Some(word) = words.next() {
         if let Some(clusters) = word.strip_prefix('@') {
             let all = matches!(clusters, "" | "all" | "*");
-            change.clusters.get_or_insert_default().extend(if all { Vec::new() } else { list(clusters) });
+            let named = if all { Vec::new() } else { some(clusters, "no cluster is named: @prod-*, or @all for all")? };
+            change.clusters.get_or_insert_default().extend(named);
             continue;
         }
         match *word {
             "-A" | "--all-namespaces" => change.namespaces = Some(Vec::new()),
             "-n" | "--namespace" => {
-                let names = words.next().ok_or("-n needs a namespace: -n payments,default")?;
-                change.namespaces.get_or_insert_default().extend(namespaces(names));
+                let names = words.next().ok_or(NO_NAMESPACE)?;
+                change.namespaces.get_or_insert_default().extend(namespaces(names)?);
             }
             "-l" | "--selector" => {
                 let selector = words.next().ok_or("-l needs a selector: -l app=web")?;
@@ -244,8 +245,10 @@ fn change(words: &[&str], filter: Option<String>, positional: Positional) -> Res
                 return Err(format!("{flag} is not known here: -n NAMESPACES, -A, -l SELECTOR, @CLUSTERS, /FILTER"));
             }
             name => match positional {
-                Positional::Namespaces => change.namespaces.get_or_insert_default().extend(namespaces(name)),
-                Positional::Clusters => change.clusters.get_or_insert_default().extend(list(name)),
+                Positional::Namespaces => change.namespaces.get_or_insert_default().extend(namespaces(name)?),
+                Positional::Clusters => {
+                    change.clusters.get_or_insert_default().extend(some(name, "no cluster is named")?);
+                }
                 Positional::None => return Err(format!("{name} is not expected here")),
             },
         }
@@ -254,12 +257,21 @@ fn change(words: &[&str], filter: Option<String>, positional: Positional) -> Res
 }
 
 fn list(names: &str) -> Vec<Text> {
-    names.split(',').filter(|n| !n.is_empty()).map(Text::new).collect()
+    // There is no shell here that takes quotes away.
+    names.split(',').filter(|n| !matches!(*n, "" | "\"\"" | "''")).map(Text::new).collect()
 }
 
+/// At least one name: none at all would stand for all.
+fn some(names: &str, otherwise: &str) -> Result<Vec<Text>, String> {
+    let named = list(names);
+    if named.is_empty() { Err(otherwise.to_owned()) } else { Ok(named) }
+}
+
+const NO_NAMESPACE: &str = "-n needs a namespace: -n payments,default";
+
 /// `all` is every namespace.
-fn namespaces(names: &str) -> Vec<Text> {
-    if matches!(names, "all" | "*") { Vec::new() } else { list(names) }
+fn namespaces(names: &str) -> Result<Vec<Text>, String> {
+    if matches!(names, "all" | "*") { Ok(Vec::new()) } else { some(names, NO_NAMESPACE) }
 }
 
 #[cfg(test)]
@@ -309,6 +321,16 @@ mod tests {
         assert_eq!(parse("connect").unwrap_err(), "type :connect NAME|GLOB|GROUP…");
         assert!(parse("pods -x").unwrap_err().starts_with("-x is not known here"));
         assert!(parse("").is_err());
+    }
+
+    /// K2: an empty name never means all.
+    #[test]
+    fn an_empty_name_is_a_mistake() {
+        for line in
+            ["pods -n \"\"", "pods -n ''", "pods -n ,", "pods \"\"", "ns ,", "pods @,", "pods @\"\"", "clusters ,"]
+        {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 
     #[test]

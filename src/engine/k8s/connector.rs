@@ -9,6 +9,7 @@ use crate::engine::cluster::{Answer, Cluster, ClusterError, Connector, Identity,
 use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::model::document::Aspect;
 use crate::model::kind::{Catalog, Kind};
+use crate::model::name::Name;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
 use crate::protocol::TailSource;
@@ -79,8 +80,12 @@ impl K8sCluster {
         Ok(catalog)
     }
 
-    /// Refuses a key of another cluster: a mix-up here would show one cluster's object as another's.
+    /// Refuses a key of another cluster: a mix-up here would show one cluster's object as another's. One without a
+    /// name would be answered with all objects of its kind.
     fn own(&self, key: &ObjectKey) -> Result<(), ClusterError> {
+        if let Err(why) = Name::new(&key.name) {
+            return Err(ClusterError::Failed(Text::from(format!("the name of the {} {why}", key.kind.kind))));
+        }
         if key.cluster == self.name {
             return Ok(());
         }

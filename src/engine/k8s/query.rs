@@ -278,7 +278,7 @@ mod tests {
     fn query(form: Form) -> Query {
         Query {
             kind: kind("", "Pod", "pods", true),
-            namespace: Some(Text::const_new("a")),
+            namespace: crate::model::name::Name::new("a").ok(),
             name: None,
             selector: Text::const_new("app in (x,y)"),
             fields: Text::default(),

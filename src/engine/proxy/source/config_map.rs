@@ -7,6 +7,7 @@ use crate::engine::cluster::{Answer, Cluster, ClusterError, Connector, Form, Que
 use crate::engine::proxy::config::read::{Document, is_credential_key};
 use crate::model::cluster::ClusterEntry;
 use crate::model::kind::{Kind, KindId};
+use crate::model::name::Name;
 use crate::model::text::Text;
 use base64::Engine as _;
 use futures::StreamExt as _;
@@ -182,10 +183,13 @@ impl Objects {
     }
 
     async fn object(&self, cluster: &dyn Cluster, kind: Kind, name: &str) -> Result<Value, ClusterError> {
+        let named = |text: &str| {
+            Name::new(text).map_err(|why| ClusterError::Failed(Text::from(format!("the name {text:?} {why}"))))
+        };
         let query = Query {
             kind,
-            namespace: Some(Text::new(&self.namespace)),
-            name: Some(Text::new(name)),
+            namespace: Some(named(&self.namespace)?),
+            name: Some(named(name)?),
             selector: Text::default(),
             fields: Text::default(),
             form: Form::Objects,

@@ -93,6 +93,8 @@ impl Arguments {
                 out.short(verb, letters, &mut rest)?;
             } else if is_verb {
                 is_verb = false;
+            } else if word.is_empty() {
+                return Err("an argument is empty: leave it out".to_owned());
             } else {
                 out.words.push(word.to_owned());
             }

@@ -76,12 +76,17 @@ impl Call<'_> {
 
     /// The namespace of what can only be in one.
     pub(super) fn here(&self) -> &str {
-        self.arguments.get("namespace").unwrap_or(self.surroundings.namespace)
+        self.given().unwrap_or(self.surroundings.namespace)
+    }
+
+    /// The namespace of the command line; as with kubectl, an empty one is none given.
+    pub(super) fn given(&self) -> Option<&str> {
+        self.arguments.get("namespace").filter(|given| !given.is_empty())
     }
 
     /// The URL of an object or of its kind, with what follows.
     pub(super) fn path(&self, named: &Named, tail: &[&str]) -> String {
-        let own = named.namespace.as_deref().filter(|_| self.arguments.get("namespace").is_none());
+        let own = named.namespace.as_deref().filter(|_| self.given().is_none());
         let namespace = own.or(if named.name.is_some() { Some(self.here()) } else { self.namespace() });
         let tail: Vec<&str> = named.name.as_deref().into_iter().chain(tail.iter().copied()).collect();
         named.resource.path(namespace, &tail)

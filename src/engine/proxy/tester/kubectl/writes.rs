@@ -38,7 +38,7 @@ impl Call<'_> {
     /// The URL objects of this kind are created at.
     fn collection(&self, object: &Named) -> String {
         let namespace = match &object.namespace {
-            Some(namespace) if self.arguments.get("namespace").is_none() => namespace,
+            Some(namespace) if self.given().is_none() => namespace,
             Some(_) | None => self.here(),
         };
         object.resource.path(Some(namespace), &[])

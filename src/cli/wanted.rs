@@ -1,0 +1,210 @@
+//! Which objects the command line asks for: kubectl's grammar, understood before any server is asked.
+
+use super::ObjectArgs;
+use crate::engine::cluster::{ClusterError, Form, Query};
+use crate::error::{ErrorKind, UserError};
+use crate::model::cluster::ClusterEntry;
+use crate::model::kind::{Catalog, Kind};
+use crate::model::name::Name;
+use crate::model::text::Text;
+
+/// What the command line asks for, after its words are understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Typed kinds, each with the names asked for; no names lists all.
+    pub(super) kinds: Vec<(Text, Vec<Name>)>,
+    pub(super) namespace: Option<Name>,
+    pub(super) all_namespaces: bool,
+    pub(super) selector: Text,
+}
+
+/// One query, and which of [`Wanted::named`] it looks for.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) query: Query,
+    pub(super) sought: Option<usize>,
+}
+
+impl Wanted {
+    /// Understands `pods`, `pods,svc`, `pod a b`, `pod/a svc/b`; refuses mixtures as kubectl does, and names that are
+    /// none.
+    pub(super) fn parse(args: &ObjectArgs) -> Result<Self, UserError> {
+        let mut kinds: Vec<(Text, Vec<Name>)> = Vec::new();
+        if args.what.iter().any(|word| word.contains('/')) {
+            for word in &args.what {
+                let (kind, name) = pair(word)?;
+                match kinds.iter_mut().find(|(known, _)| known == kind) {
+                    Some((_, names)) => names.push(name),
+                    None => kinds.push((Text::new(kind), vec![name])),
+                }
+            }
+        } else if let Some((types, names)) = args.what.split_first() {
+            let names: Vec<Name> = names.iter().map(|name| named("a name", name)).collect::<Result<_, _>>()?;
+            kinds.extend(types.split(',').filter(|t| !t.is_empty()).map(|t| (Text::new(t), names.clone())));
+        }
+        if kinds.is_empty() {
+            return Err(usage("no TYPE was given".to_owned()).hint("for example: qd get pods -A"));
+        }
+        let selector = args.selector.as_deref().map(Text::new).unwrap_or_default();
+        let is_named = kinds.iter().any(|(_, names)| !names.is_empty());
+        if is_named && args.all_namespaces {
+            return Err(usage("an object cannot be asked for by name over all namespaces".to_owned())
+                .hint("give its namespace with -n"));
+        }
+        if is_named && !selector.is_empty() {
+            return Err(usage("a name and a selector cannot be given together".to_owned()));
+        }
+        let namespace = namespace(args.namespace.as_deref())?;
+        Ok(Self { kinds, namespace, all_namespaces: args.all_namespaces, selector })
+    }
+
+    /// The namespace to ask in; `None` is all.
+    pub(super) fn namespace_in(&self, entry: &ClusterEntry) -> Result<Option<Name>, ClusterError> {
+        if self.all_namespaces {
+            return Ok(None);
+        }
+        self.namespace.clone().map_or_else(|| own_namespace(entry), Ok).map(Some)
+    }
+
+    /// The objects that are asked for by name, each with its kind as typed.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&Text, &Name)> {
+        self.kinds.iter().flat_map(|(typed, names)| names.iter().map(move |name| (typed, name)))
+    }
+
+    /// The questions for one cluster: typed names resolved by its own catalog. Kinds it does not serve come back
+    /// apart.
+    pub(super) fn questions(
+        &self,
+        entry: &ClusterEntry,
+        catalog: &Catalog,
+        fields: &str,
+        form: Form,
+    ) -> Result<(Vec<Question>, Vec<Text>), ClusterError> {
+        let namespace = self.namespace_in(entry)?;
+        let mut questions = Vec::new();
+        let mut absent = Vec::new();
+        let mut before = 0;
+        for (typed, names) in &self.kinds {
+            let kinds: Vec<&Kind> = match catalog.find(typed) {
+                Some(kind) => vec![kind],
+                None => catalog.category(typed).filter(|kind| kind.can("list")).collect(),
+            };
+            if kinds.is_empty() {
+                absent.push(typed.clone());
+            }
+            for kind in kinds {
+                let query = |name: Option<&Name>| Query {
+                    kind: kind.clone(),
+                    namespace: namespace.clone(),
+                    name: name.cloned(),
+                    selector: self.selector.clone(),
+                    fields: Text::new(fields),
+                    form,
+                };
+                if names.is_empty() {
+                    questions.push(Question { query: query(None), sought: None });
+                }
+                let one = |(at, name)| Question { query: query(Some(name)), sought: Some(before + at) };
+                questions.extend(names.iter().enumerate().map(one));
+            }
+            before += names.len();
+        }
+        Ok((questions, absent))
+    }
+}
+
+/// The namespace of the command line. As with kubectl, an empty one is none given: the context's own counts then.
+pub(super) fn namespace(given: Option<&str>) -> Result<Option<Name>, UserError> {
+    given.filter(|given| !given.is_empty()).map(|given| named("the namespace", given)).transpose()
+}
+
+/// The context's own namespace.
+pub(super) fn own_namespace(entry: &ClusterEntry) -> Result<Name, ClusterError> {
+    if entry.namespace.is_empty() {
+        return Ok(Name::DEFAULT);
+    }
+    Name::new(&entry.namespace).map_err(|why| {
+        let text =
+            format!("the context's namespace {:?} {why}: correct it in the kubeconfig", entry.namespace.as_str());
+        ClusterError::Failed(Text::from(text))
+    })
+}
+
+/// TYPE/NAME, both of them given.
+pub(super) fn pair(word: &str) -> Result<(&str, Name), UserError> {
+    match word.split_once('/') {
+        Some(("", _)) => Err(usage(format!("`{word}` names no TYPE")).hint("write it as TYPE/NAME, as in pod/api-0")),
+        Some((kind, name)) => Ok((kind, named(&format!("the name in `{word}`"), name)?)),
+        None => {
+            Err(usage(format!("there is no need to mix `{word}` with TYPE/NAME: write every argument as TYPE/NAME")))
+        }
+    }
+}
+
+fn named(what: &str, text: &str) -> Result<Name, UserError> {
+    Name::new(text)
+        .map_err(|why| usage(format!("{what} {why}")).hint("leave the name out to list all objects of the type"))
+}
+
+fn usage(text: String) -> UserError {
+    UserError::new(ErrorKind::Usage, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(what: &[&str]) -> Result<Wanted, UserError> {
+        parse(what, None, None)
+    }
+
+    fn parse(what: &[&str], namespace: Option<&str>, selector: Option<&str>) -> Result<Wanted, UserError> {
+        Wanted::parse(&ObjectArgs {
+            what: what.iter().map(ToString::to_string).collect(),
+            namespace: namespace.map(str::to_owned),
+            all_namespaces: false,
+            selector: selector.map(str::to_owned),
+        })
+    }
+
+    #[test]
+    fn types_and_names_are_read_as_kubectl_reads_them() {
+        let kinds = |what: &[&str]| wanted(what).unwrap().kinds;
+        let names = |names: &[&str]| names.iter().map(|name| Name::new(name).unwrap()).collect::<Vec<_>>();
+        assert_eq!(kinds(&["pods,svc"]).len(), 2);
+        assert_eq!(kinds(&["pod", "a", "b"]), [(Text::new("pod"), names(&["a", "b"]))]);
+        assert_eq!(kinds(&["pod/a", "svc/b", "pod/c"])[0].1, names(&["a", "c"]));
+        assert_eq!(wanted(&["pod/a", "b"]).unwrap_err().exit_code(), 2);
+        assert_eq!(wanted(&[","]).unwrap_err().exit_code(), 2);
+    }
+
+    /// K2: an empty name is a mistake, never all objects.
+    #[test]
+    fn an_empty_name_is_a_mistake() {
+        for what in [
+            &["pod", ""][..],
+            &["pod", "a", ""],
+            &["pods,svc", ""],
+            &["pod/"],
+            &["/x"],
+            &["/"],
+            &["pod/a", "pod/"],
+            &["pod/a/b"],
+            &[""],
+            &["", "x"],
+            &["pod", ".."],
+            &["pod/.."],
+        ] {
+            assert_eq!(wanted(what).unwrap_err().exit_code(), 2, "{what:?}");
+        }
+    }
+
+    /// K2: an empty namespace or selector is as good as none given.
+    #[test]
+    fn an_empty_namespace_is_the_contexts_own() {
+        assert_eq!(parse(&["pods"], Some(""), None).unwrap().namespace, None);
+        assert!(!parse(&["pods"], Some(""), None).unwrap().all_namespaces);
+        assert!(parse(&["pod", "a"], None, Some("")).is_ok());
+        assert_eq!(parse(&["pods"], Some("../x"), None).unwrap_err().exit_code(), 2);
+    }
+}
