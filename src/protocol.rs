@@ -38,6 +38,10 @@ pub enum ShardState {
         expected: Option<u32>,
     },
     Live,
+    /// The list is whole and may not be watched: it is read anew every half minute. `why` is the server's sentence.
+    Unwatched {
+        why: Text,
+    },
     /// The watch is lost; rows are as of `since`.
     Stale {
         since: UnixSeconds,
@@ -57,7 +61,7 @@ pub enum ShardState {
 impl ShardState {
     /// Says whether the rows are the whole list (an empty table then means none).
     pub fn is_complete(&self) -> bool {
-        matches!(self, Self::Live)
+        matches!(self, Self::Live | Self::Unwatched { .. })
     }
 }
 

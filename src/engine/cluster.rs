@@ -100,6 +100,12 @@ pub enum WatchItem {
         namespace: Text,
         name: Text,
     },
+    /// Whether changes come after the list; told when that turns out to be otherwise than before. `denied` is the
+    /// server's sentence where it lets us list and not watch: the list comes again after a while.
+    Watching {
+        namespace: Option<Text>,
+        denied: Option<Text>,
+    },
 }
 
 /// One question for a script: read once, print, forget.

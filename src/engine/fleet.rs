@@ -325,7 +325,7 @@ fn note_change(
         WatchItem::Deleted { namespace, name } => {
             Changed { cluster, kind, namespace, name, deleted: true, about: None }
         }
-        WatchItem::Started { .. } | WatchItem::Listed { .. } => return,
+        WatchItem::Started { .. } | WatchItem::Listed { .. } | WatchItem::Watching { .. } => return,
     };
     documents.on_change(&change, turn);
 }

@@ -146,6 +146,11 @@ fn shard_gap(state: &ShardState, only: Option<&[Text]>, now: UnixSeconds) -> Opt
             let why = format!("only {}: listing all namespaces is denied", names.join(", "));
             reason(Gap::Partial, why, "ask for `list` on all namespaces")
         }),
+        ShardState::Unwatched { why } => {
+            let only = only.map(|names| format!("only {}, ", names.join(", "))).unwrap_or_default();
+            let why = format!("{only}listed every 30s: watch is denied ({why})");
+            Some(reason(Gap::Partial, why, "ask for `watch`"))
+        }
         ShardState::Stale { since, why } => {
             let age = human(now.since(*since));
             Some(reason(Gap::Partial, format!("rows are {age} old ({why})"), "ctrl-r retries now"))

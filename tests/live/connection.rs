@@ -105,7 +105,10 @@ fn opened_and_tailed() -> Outcome {
         let pod = loop {
             match watch.next().await.ok_or("the watch ended")?? {
                 WatchItem::Applied { row, .. } => break row.key(&pods.id),
-                WatchItem::Started { .. } | WatchItem::Listed { .. } | WatchItem::Deleted { .. } => {}
+                WatchItem::Started { .. }
+                | WatchItem::Listed { .. }
+                | WatchItem::Deleted { .. }
+                | WatchItem::Watching { .. } => {}
             }
         };
         let text = cluster.open(pod.clone(), pods.clone(), Aspect::Describe).await?.join("\n");

@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("console_notices_a_frozen_api_server", frozen_api_server),
     ("console_asks_for_a_login_when_a_token_is_revoked", revoked_token),
     ("console_falls_back_to_the_namespaces_it_may_read", denied_everywhere_but_one_namespace),
+    ("console_lists_again_what_it_may_not_watch", listed_and_not_watched),
     ("console_finds_a_kind_added_while_it_runs", kind_added_while_running),
     ("console_relists_after_compaction", relists_after_compaction),
     ("console_reads_logs_yaml_and_description", reads_logs_yaml_and_description),
@@ -192,6 +193,43 @@ fn denied_everywhere_but_one_namespace() -> Outcome {
     console.until("the pods of one namespace, and why not all", SOON, |text| {
         text.contains("2 rows") && text.contains("pod-1") && text.contains(&format!("only {namespace}"))
     })?;
+    console.leave()
+}
+
+/// K5: with `list` and without `watch`, rows come every half minute and the view says why; without both they are old;
+/// with both they are live.
+fn listed_and_not_watched() -> Outcome {
+    let users = vec![User::named("lister")];
+    let plane = ControlPlane::start(Options { users, ..Options::named("shared") })?;
+    let namespace = plane.new_namespace("team")?;
+    let may = |verbs: &str| {
+        let verbs = verbs.split(',').map(|verb| format!("\"{verb}\"")).collect::<Vec<_>>().join(",");
+        let rules = format!(r#"[{{"op":"replace","path":"/rules/0/verbs","value":[{verbs}]}}]"#);
+        plane.kubectl(&["patch", "role", "lister", "-n", &namespace, "--type=json", "-p", &rules])
+    };
+    let add = |name: &str| plane.kubectl(&["create", "configmap", name, "-n", &namespace]);
+    plane.kubectl(&["create", "role", "lister", "--verb=get,list", "--resource=pods,configmaps", "-n", &namespace])?;
+    plane.kubectl(&["create", "rolebinding", "lister", "--role=lister", "--user=lister", "-n", &namespace])?;
+    add("first-map")?;
+    let mut kubeconfig: serde_json::Value = serde_json::from_str(&plane.kubeconfig_for("lister")?)?;
+    kubeconfig["contexts"][0]["context"]["namespace"] = json!(namespace);
+    let kubeconfig = plane.write_kubeconfig("lister.kubeconfig", &kubeconfig.to_string())?;
+
+    let mut console = Console::open(&kubeconfig, &[])?;
+    console.until("a live cluster", SOON, |text| row(text, "▌shared").contains("live"))?;
+    console.run("configmaps");
+    console.shows(&["first-map", "listed every 30s", "watch is denied"])?;
+    add("second-map")?;
+    console.until("the next list", BACK, |text| text.contains("second-map"))?;
+    may("get")?;
+    console.until("old rows", BACK, |text| text.contains("second-map") && text.contains("rows are"))?;
+    may("get,list,watch")?;
+    console.terminal.send("\u{12}");
+    console.until("a watch", BACK, |text| {
+        text.contains("second-map") && !text.contains("rows are") && !text.contains("watch is denied")
+    })?;
+    add("third-map")?;
+    console.shows(&["third-map"])?;
     console.leave()
 }
 

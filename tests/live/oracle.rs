@@ -290,6 +290,7 @@ async fn listed(
             }
             WatchItem::Deleted { name, .. } => drop(rows.remove(&name)),
             WatchItem::Listed { .. } => return Ok((columns, rows)),
+            WatchItem::Watching { .. } => {}
         }
     }
 }
@@ -360,7 +361,7 @@ async fn changes_arrive(client: &Client, watches: &Watches) -> Outcome {
         match tokio::time::timeout(Duration::from_secs(60), stream.next()).await?.ok_or("the watch ended")?? {
             WatchItem::Listed { namespace } => drop(open.remove(&namespace.ok_or("no namespace")?)),
             WatchItem::Started { namespace, .. } => assert!(namespace.is_some()),
-            WatchItem::Applied { .. } | WatchItem::Deleted { .. } => {}
+            WatchItem::Applied { .. } | WatchItem::Deleted { .. } | WatchItem::Watching { .. } => {}
         }
     }
     post(client, "/api/v1/namespaces/default/configmaps", &object).await?;
@@ -376,7 +377,8 @@ async fn changes_arrive(client: &Client, watches: &Watches) -> Outcome {
             WatchItem::Started { .. }
             | WatchItem::Applied { .. }
             | WatchItem::Listed { .. }
-            | WatchItem::Deleted { .. } => {}
+            | WatchItem::Deleted { .. }
+            | WatchItem::Watching { .. } => {}
         }
     }
 }

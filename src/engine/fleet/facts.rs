@@ -78,6 +78,9 @@ fn missing(member: &Member) -> Vec<Text> {
                 let shown = only.join(", ");
                 Some(format_compact!("{resource}: listing all namespaces is denied; showing {shown}"))
             }
+            (None, None) if watched.unwatched().is_some() => {
+                Some(format_compact!("{resource}: watching is denied; listed every 30s"))
+            }
             (None, None) => None,
         }
     });

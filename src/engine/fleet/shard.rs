@@ -161,6 +161,11 @@ impl Watched {
                 self.rows.finish(of.as_ref())
             }
             WatchItem::Deleted { namespace, name } => self.rows.delete(&namespace, &name),
+            WatchItem::Watching { denied, .. } => {
+                self.dirty |= stream.unwatched != denied;
+                stream.unwatched = denied;
+                return;
+            }
         };
         self.dirty |= change.is_visible();
         brought.visible |= change.is_visible();
@@ -197,6 +202,11 @@ impl Watched {
         self.streams.values().all(|stream| stream.denied().is_some()).then_some(first)
     }
 
+    /// Says why some of it is listed again and again, in place of being watched.
+    pub(super) fn unwatched(&self) -> Option<&Text> {
+        self.streams.values().find_map(|stream| stream.unwatched.as_ref())
+    }
+
     /// Says whether all its lists were complete once.
     pub(super) fn is_listed(&self) -> bool {
         !self.streams.is_empty()
@@ -209,20 +219,25 @@ impl Watched {
         if let Some(why) = &self.over_bound {
             return ShardState::Failed { why: why.clone() };
         }
-        if let Some(what) = self.denied() {
+        // What was listed before is old now, not gone.
+        if let (Some(what), true) = (self.denied(), self.rows.is_empty()) {
             return ShardState::Denied { what: what.clone() };
         }
         if self.streams.values().any(Stream::is_not_served) {
             return ShardState::NotServed;
         }
-        let troubles = self.streams.values().filter(|stream| stream.denied().is_none()).filter_map(Stream::trouble);
+        let is_told_elsewhere = |stream: &&Stream| stream.denied().is_some() && self.denied().is_none();
+        let troubles = self.streams.values().filter(|stream| !is_told_elsewhere(stream)).filter_map(Stream::trouble);
         let oldest = troubles.min_by_key(|trouble| trouble.since);
         let lost = away.or_else(|| oldest.map(|t| (t.since, Text::new(t.error.to_string()))));
         let listed = self.is_listed();
         match lost {
             Some((since, why)) if listed || !self.rows.is_empty() => ShardState::Stale { since, why },
             Some((_, why)) => ShardState::Failed { why },
-            None if listed => ShardState::Live,
+            None if listed => match self.unwatched() {
+                Some(why) => ShardState::Unwatched { why: why.clone() },
+                None => ShardState::Live,
+            },
             None => self.listing(),
         }
     }

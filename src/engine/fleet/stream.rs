@@ -70,6 +70,8 @@ pub(super) struct Stream {
     pub id: Option<WatchId>,
     /// So many received, so many expected, of the list under way.
     pub listing: Option<(u32, Option<u32>)>,
+    /// Why it may not be watched, where it is listed again and again.
+    pub unwatched: Option<Text>,
     trouble: Option<Trouble>,
     failures: u32,
     calm_since: Option<Duration>,
@@ -83,6 +85,7 @@ impl Stream {
             turn.effects.push(Effect::Unwatch(old));
         }
         self.listing = None;
+        self.unwatched = None;
         if let Some(trouble) = &mut self.trouble {
             trouble.step = Step::Resumed { settles: turn.now.elapsed.saturating_add(SETTLED) };
         }
@@ -93,6 +96,7 @@ impl Stream {
     pub(super) fn cut(&mut self) {
         self.id = None;
         self.listing = None;
+        self.unwatched = None;
         self.trouble = None;
     }
 

@@ -29,8 +29,13 @@ use list_watch::Past;
 use objects::Objects;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::time::Duration;
 use tables::Tables;
 use version::Streaming;
+
+/// Between two lists of what cannot be watched: a kind without the verb (metrics), or one that we may list and not
+/// watch. Only while somebody looks at it.
+const REFRESH: Duration = Duration::from_secs(30);
 
 /// What a watch brings.
 type Item = Result<WatchItem, ClusterError>;

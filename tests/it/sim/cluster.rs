@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// (group, kind, plural, namespaced) of what every simulated cluster serves.
 const KINDS: &[(&str, &str, &str, bool)] = &[
@@ -57,6 +58,8 @@ pub(crate) struct Sim {
     pub(crate) denied_wide: BTreeSet<KindId>,
     /// Kinds that may not be listed at all.
     pub(crate) denied: BTreeSet<KindId>,
+    /// Kinds that may be listed and not watched.
+    pub(crate) unwatched: BTreeSet<KindId>,
     /// Every call fails with a 500.
     pub(crate) broken: bool,
     /// The next lists break off after this many objects.
@@ -116,6 +119,7 @@ impl Sim {
         self.half_lists = 0;
         self.denied.clear();
         self.denied_wide.clear();
+        self.unwatched.clear();
     }
 
     fn catalog(&self) -> Catalog {
@@ -262,14 +266,27 @@ pub(crate) fn row(cluster: &ClusterName, kind: &KindId, (namespace, name): &Plac
 #[derive(Debug)]
 enum Phase {
     List,
-    Sending { rest: VecDeque<(Place, u64)>, from: u64, broken_after: Option<u32> },
-    Watch { from: u64, cuts: u64 },
+    Sending {
+        rest: VecDeque<(Place, u64)>,
+        from: u64,
+        broken_after: Option<u32>,
+    },
+    Watch {
+        from: u64,
+        cuts: u64,
+    },
+    /// It may not be watched, and is listed again then.
+    Rest {
+        until: Instant,
+    },
 }
 
 struct Open {
     cluster: SimCluster,
     spec: WatchSpec,
     phase: Phase,
+    /// It was told that it may not be watched.
+    unwatched: bool,
     changes: watch::Receiver<u64>,
 }
 
@@ -287,6 +304,10 @@ impl Open {
 
     async fn next(&mut self) -> Result<WatchItem, ClusterError> {
         loop {
+            if let Phase::Rest { until } = self.phase {
+                tokio::time::sleep_until(until).await;
+                self.phase = Phase::List;
+            }
             let latency = self.cluster.look(|sim| sim.latency);
             if !latency.is_zero() && matches!(self.phase, Phase::List) {
                 tokio::time::sleep(latency).await;
@@ -304,6 +325,9 @@ impl Open {
             self.changes.mark_unchanged();
             if let Some(item) = self.step()? {
                 return Ok(item);
+            }
+            if matches!(self.phase, Phase::Rest { .. }) {
+                continue;
             }
             self.changes.changed().await.ok();
         }
@@ -347,12 +371,23 @@ impl Open {
                 let namespace = self.spec.namespaces.as_ref().and_then(|only| only.first().cloned());
                 Ok(Some(WatchItem::Listed { namespace }))
             }
-            Phase::Watch { from, cuts } => {
+            Phase::Rest { .. } => Ok(None),
+            Phase::Watch { cuts, .. } => {
                 if *cuts < sim.cuts {
                     *cuts = sim.cuts;
                     return Err(ClusterError::Failed(Text::const_new("the watch was cut")));
                 }
                 sim.gate()?;
+                let denied = sim.unwatched.contains(&self.spec.kind.id);
+                if denied {
+                    self.phase = Phase::Rest { until: Instant::now() + Duration::from_secs(30) };
+                }
+                if std::mem::replace(&mut self.unwatched, denied) != denied {
+                    let namespace = self.spec.namespaces.as_ref().and_then(|only| only.first().cloned());
+                    let denied = denied.then(|| compact_str::format_compact!("cannot watch {}", self.spec.kind.plural));
+                    return Ok(Some(WatchItem::Watching { namespace, denied }));
+                }
+                let Phase::Watch { from, .. } = &mut self.phase else { return Ok(None) };
                 if *from < sim.compacted {
                     self.phase = Phase::List;
                     return Err(ClusterError::Expired);
@@ -393,7 +428,13 @@ impl Cluster for SimCluster {
 
     fn watch(&self, spec: WatchSpec) -> BoxStream<'static, Result<WatchItem, ClusterError>> {
         self.sim.lock().watches += 1;
-        let open = Open { cluster: self.clone(), spec, phase: Phase::List, changes: self.changes.subscribe() };
+        let open = Open {
+            cluster: self.clone(),
+            spec,
+            phase: Phase::List,
+            unwatched: false,
+            changes: self.changes.subscribe(),
+        };
         futures::stream::unfold(open, |mut open| async move {
             let item = open.next().await;
             Some((item, open))

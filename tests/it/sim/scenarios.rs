@@ -159,6 +159,42 @@ async fn a_denied_wide_list_falls_back_to_the_namespaces() {
     assert_eq!(snapshot.shards[&shard("a", &pod())].only, None);
 }
 
+/// K5: what may be listed and not watched is as old as its last list, and says so; the rows of a list that is denied
+/// later are old.
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_watched_is_listed_again() {
+    let world = World::new(&["a"]);
+    let is = |sim: &mut crate::sim::cluster::Sim, list: bool, watch: bool| {
+        sim.heal();
+        sim.unwatched.extend((!watch).then(pod));
+        sim.denied.extend((!list).then(pod));
+    };
+    world.change("a", |sim| is(sim, true, false));
+    let mut engine = world.start(8);
+    let of = |s: &Snapshot| s.shards.get(&shard("a", &pod())).map(|shard| (shard.rows.len(), shard.state.clone()));
+    let unwatched = || ShardState::Unwatched { why: "cannot watch pods".into() };
+    let snapshot = until(&mut engine, "the list", |s| of(s) == Some((3, unwatched()))).await;
+    let missing = &snapshot.clusters[&ClusterName::new("a")].facts.missing;
+    assert_eq!(missing.as_slice(), ["pods: watching is denied; listed every 30s"]);
+
+    world.change("a", |sim| sim.put(&pod(), "ns-0", "new", 1));
+    until_within(&mut engine, Duration::from_secs(31), "the new pod", |s| of(s) == Some((4, unwatched()))).await;
+
+    world.change("a", |sim| is(sim, false, false));
+    // One namespace is what is asked for where all at once are denied.
+    let old = |s: &Snapshot| matches!(of(s), Some((3, ShardState::Stale { .. })));
+    until_within(&mut engine, Duration::from_secs(31), "old rows", old).await;
+
+    world.change("a", |sim| is(sim, true, false));
+    engine.requests.try_send(Request::Retry(vec![ClusterName::new("a")])).expect("room");
+    until(&mut engine, "the list again", |s| of(s) == Some((4, unwatched()))).await;
+
+    world.change("a", |sim| is(sim, true, true));
+    until_within(&mut engine, Duration::from_secs(31), "a watch", |s| of(s) == Some((4, ShardState::Live))).await;
+    world.change("a", |sim| sim.put(&pod(), "ns-0", "newer", 1));
+    until_within(&mut engine, Duration::from_secs(1), "a change", |s| of(s) == Some((5, ShardState::Live))).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_denied_kind_leaves_the_rest_alone() {
     let world = World::new(&["a"]);

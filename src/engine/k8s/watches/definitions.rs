@@ -134,7 +134,7 @@ impl Watched {
                         return;
                     }
                 }
-                Ok(Event::Gone | Event::Begin { .. } | Event::Complete) => {}
+                Ok(Event::Gone | Event::Begin { .. } | Event::Complete | Event::Denied(_) | Event::Watched) => {}
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
         }

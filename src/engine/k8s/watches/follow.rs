@@ -58,6 +58,8 @@ struct Running {
 pub(super) enum Change {
     /// The list begins to come as a stream.
     Begin,
+    /// The server lets us watch from where we are.
+    Opened,
     /// This is new, or is so now.
     Put(Box<RawValue>),
     Gone(Box<RawValue>),
@@ -155,7 +157,7 @@ impl Follow {
         };
         let patience = Duration::from_secs(u64::from(seconds)) + GRACE;
         self.running = Some(Running { events, since: Instant::now(), patience, has_spoken: false, has_failed: false });
-        Ok(self.is_listing().then_some(Change::Begin))
+        Ok(Some(if self.is_listing() { Change::Begin } else { Change::Opened }))
     }
 
     fn change(&mut self, event: WatchEvent<Box<RawValue>>) -> Result<Option<Change>, ClusterError> {

@@ -6,16 +6,17 @@
 //! first where that one answer broke off, as one does that takes longer than the server's minute for a
 //! request.
 
-use super::Shared;
 use super::follow::{Change, Follow};
 use super::list::{List, Piece};
 use super::target::{PAGE, Target};
+use super::{REFRESH, Shared};
 use crate::engine::cluster::ClusterError;
 use crate::model::text::Text;
 use http::HeaderValue;
 use http::header::ACCEPT_ENCODING;
 use serde_json::value::RawValue;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// What is remembered from one list and watch to the next of the same kind.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,6 +26,8 @@ pub(super) struct Past {
     /// The history had gone, and nothing was watched since: the next time it is an error, so that a
     /// server whose lists are always too old to be watched is not asked in a circle.
     has_relisted: bool,
+    /// The server lets us list and not watch.
+    is_unwatched: bool,
 }
 
 /// What comes next.
@@ -38,6 +41,10 @@ pub(super) enum Event {
     Gone,
     /// The list is complete.
     Complete,
+    /// What was listed may not be watched, for this reason: it is listed again after a while.
+    Denied(Text),
+    /// It may be watched by now.
+    Watched,
 }
 
 /// A list and watch under way.
@@ -62,6 +69,8 @@ enum Stage {
     },
     /// Changes, or a streamed list and then changes.
     Watching(Follow),
+    /// The list may not be watched; it is due again then.
+    Resting(Instant),
 }
 
 /// From the start.
@@ -75,6 +84,9 @@ impl ListWatch {
     /// What is next. After an error it goes on when asked again, at once: the caller waits first.
     pub(super) async fn next(&mut self) -> Result<Event, ClusterError> {
         self.told = None;
+        if let Stage::Resting(until) = self.stage {
+            tokio::time::sleep_until(until).await;
+        }
         loop {
             let event = match std::mem::replace(&mut self.stage, AFRESH) {
                 Stage::Ask { token } => {
@@ -85,6 +97,8 @@ impl ListWatch {
                     self.read(list, from_cache, is_first_page).await?
                 }
                 Stage::Watching(follow) => self.watch(follow).await?,
+                // It is over.
+                Stage::Resting(_) => None,
             };
             if let Some(event) = event {
                 return Ok(event);
@@ -105,7 +119,8 @@ impl ListWatch {
     async fn ask(&mut self, token: &str) -> Result<Stage, ClusterError> {
         let is_first_page = token.is_empty();
         let from_cache = is_first_page && !self.past.is_first_over;
-        if is_first_page && !from_cache && self.shared.streaming.is_offered(&self.shared.client).await {
+        let may_stream = is_first_page && !from_cache && !self.past.is_unwatched;
+        if may_stream && self.shared.streaming.is_offered(&self.shared.client).await {
             return Ok(Stage::Watching(Follow::from_nothing(&self.shared, &self.target)));
         }
         let mut request = if from_cache {
@@ -152,9 +167,24 @@ impl ListWatch {
     async fn watch(&mut self, mut follow: Follow) -> Result<Option<Event>, ClusterError> {
         let change = follow.next().await;
         self.past.has_relisted &= !follow.has_moved();
+        let change = match change {
+            // A streamed list is a watch to the server: a list in pages may still be allowed.
+            Err(ClusterError::Denied(_)) if follow.is_listing() => {
+                self.past.is_unwatched = true;
+                return Ok(None);
+            }
+            Err(ClusterError::Denied(why)) => {
+                self.stage = Stage::Resting(Instant::now() + REFRESH);
+                self.past.is_unwatched = true;
+                return Ok(Some(Event::Denied(why)));
+            }
+            change => change,
+        };
         self.stage = Stage::Watching(follow);
         Ok(Some(match change? {
             Change::Begin => Event::Begin { expected: None },
+            Change::Opened if std::mem::take(&mut self.past.is_unwatched) => Event::Watched,
+            Change::Opened => return Ok(None),
             Change::Put(text) => {
                 self.told = Some(text);
                 Event::Put

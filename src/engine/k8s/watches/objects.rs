@@ -51,6 +51,8 @@ impl Objects {
             Event::Put => self.applied(),
             Event::Gone => self.deleted(),
             Event::Complete => Ok(WatchItem::Listed { namespace: self.namespace.clone() }),
+            Event::Denied(why) => Ok(WatchItem::Watching { namespace: self.namespace.clone(), denied: Some(why) }),
+            Event::Watched => Ok(WatchItem::Watching { namespace: self.namespace.clone(), denied: None }),
         }
     }
 

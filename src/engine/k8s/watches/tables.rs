@@ -2,7 +2,7 @@
 
 use super::follow::{Change, Follow};
 use super::target::{TABLES, Target};
-use super::{Item, Shared};
+use super::{Item, REFRESH, Shared};
 use crate::engine::cluster::{ClusterError, WatchItem, WatchSpec};
 use crate::engine::k8s::client::errors::translate;
 use crate::engine::k8s::projection::table::{Page, Tabulation, identities};
@@ -11,10 +11,6 @@ use crate::model::kind::Kind;
 use crate::model::text::Text;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Between two lists of a kind that cannot be watched (metrics): only while somebody looks at it.
-const REFRESH: Duration = Duration::from_secs(30);
 
 /// One running list and watch.
 pub(super) struct Tables {
@@ -28,6 +24,8 @@ pub(super) struct Tables {
     stage: Stage,
     /// As of the watches of objects: the history had gone, and nothing was watched since.
     has_relisted: bool,
+    /// As of the watches of objects: the server lets us list and not watch.
+    is_unwatched: bool,
 }
 
 /// What is to be done once what is ready was handed out.
@@ -53,6 +51,7 @@ impl Tables {
             ready: VecDeque::new(),
             stage: Stage::List { token: String::new() },
             has_relisted: false,
+            is_unwatched: false,
         }
     }
 
@@ -82,8 +81,10 @@ impl Tables {
                 Stage::Watch(follow) => {
                     let change = follow.next().await;
                     self.has_relisted &= !follow.has_moved();
-                    let change = change?;
-                    self.change(change)?;
+                    match change {
+                        Err(ClusterError::Denied(why)) => self.denied(why),
+                        change => self.change(change?)?,
+                    }
                 }
             }
         }
@@ -127,10 +128,21 @@ impl Tables {
                 self.ready.extend(gone.into_iter().map(|(namespace, name)| WatchItem::Deleted { namespace, name }));
             }
             Change::Expired => self.stage = self.relist()?,
+            Change::Opened if std::mem::take(&mut self.is_unwatched) => {
+                self.ready.push_back(WatchItem::Watching { namespace: self.namespace.clone(), denied: None });
+            }
             // Of streamed lists, which this is not.
-            Change::Begin | Change::Complete | Change::NotStreamed => {}
+            Change::Opened | Change::Begin | Change::Complete | Change::NotStreamed => {}
         }
         Ok(())
+    }
+
+    /// The list may be read and not watched: it is read again after a while.
+    fn denied(&mut self, why: Text) {
+        self.stage = Stage::Rest;
+        if !std::mem::replace(&mut self.is_unwatched, true) {
+            self.ready.push_back(WatchItem::Watching { namespace: self.namespace.clone(), denied: Some(why) });
+        }
     }
 
     fn read(&mut self, text: &str) -> Result<Page, ClusterError> {

@@ -109,6 +109,8 @@ fn word(item: Result<WatchItem, ClusterError>) -> String {
         Ok(WatchItem::Applied { row, .. }) => row.name.to_string(),
         Ok(WatchItem::Listed { namespace }) => format!("listed{}", named(namespace)),
         Ok(WatchItem::Deleted { name, .. }) => format!("-{name}"),
+        Ok(WatchItem::Watching { denied: Some(_), .. }) => "unwatched".to_owned(),
+        Ok(WatchItem::Watching { denied: None, .. }) => "watched".to_owned(),
         Err(error) => format!("! {error}"),
     }
 }
@@ -183,7 +185,7 @@ async fn a_refused_stream_becomes_pages_and_stays_so() {
 async fn a_stream_that_never_says_its_list_is_complete_becomes_pages() {
     let stream = || ok(STREAM, event("ADDED", &map("a", 1)));
     let script = vec![ok(CACHE, broken()), stream(), stream(), ok(FIRST_PAGE, list(&["a", "b"], "5", ""))];
-    let said = words("v1.35.0", &maps(), script, 12).await;
+    let said = words("v1.35.0", &maps(), script, 13).await;
     let twice = "started a ! the list broke off started a";
     assert_eq!(said, format!("started a ! the list broke off after 1 objects {twice} started a b listed"));
 }
@@ -323,4 +325,51 @@ async fn a_kind_that_cannot_be_watched_is_listed_again_after_a_while() {
     gauge.verbs.pop();
     let script = vec![ok(FIRST_PAGE, table("a", "4")), ok(FIRST_PAGE, table("b", "5"))];
     assert_eq!(words("v1.35.0", &spec(gauge), script, 6).await, "started a listed started b listed");
+}
+
+/// K5: a list that may not be watched comes again every 30 s, in pages, and each time the watch is tried.
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_watched_is_listed_again_until_it_may() {
+    let script = vec![
+        ok(CACHE, list(&["a"], "1", "")),
+        failure(403),
+        ok(FIRST_PAGE, list(&["a", "b"], "2", "")),
+        failure(403),
+        ok(FIRST_PAGE, list(&["b"], "3", "")),
+        ok(&["watch=true", "resourceVersion=3"], event("ADDED", &map("c", 4))),
+    ];
+    let began = tokio::time::Instant::now();
+    let all = words("v1.35.0", &maps(), script, 13).await;
+    assert_eq!(all, "started a listed unwatched started a b listed started b listed watched c");
+    assert_eq!(began.elapsed().as_secs(), 60, "half a minute between two lists");
+}
+
+/// K5: a streamed list is a watch to the server; where that is denied, the list comes in pages.
+#[tokio::test(start_paused = true)]
+async fn a_streamed_list_that_is_denied_becomes_pages() {
+    let script = vec![
+        ok(CACHE, broken()),
+        Exchange { expects: STREAM, ..failure(403) },
+        ok(FIRST_PAGE, list(&["a"], "2", "")),
+        failure(403),
+    ];
+    let all = words("v1.35.0", &maps(), script, 7).await;
+    assert!(all.starts_with("started a ! ") && all.ends_with("started a listed unwatched"), "{all}");
+}
+
+/// K5: the same where the server makes the rows.
+#[tokio::test(start_paused = true)]
+async fn tables_that_may_not_be_watched_are_listed_again_until_they_may() {
+    let script = vec![
+        failure(404),
+        ok(FIRST_PAGE, table("a", "4")),
+        failure(403),
+        ok(FIRST_PAGE, table("b", "5")),
+        failure(403),
+        ok(FIRST_PAGE, table("c", "6")),
+        ok(&["watch=true", "resourceVersion=6"], event("ADDED", &table("d", "7"))),
+    ];
+    let gauges = spec(kind("metrics.example.org", "Gauge", "gauges"));
+    let all = words("v1.35.0", &gauges, script, 12).await;
+    assert_eq!(all, "started a listed unwatched started b listed started c listed watched d");
 }

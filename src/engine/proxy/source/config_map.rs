@@ -100,7 +100,7 @@ impl Following {
             }
             is_due = tokio::select! {
                 change = changes.next() => match change {
-                    Some(Ok(WatchItem::Started { .. })) => false,
+                    Some(Ok(WatchItem::Started { .. } | WatchItem::Watching { .. })) => false,
                     Some(Ok(WatchItem::Applied { .. } | WatchItem::Listed { .. } | WatchItem::Deleted { .. })) => {
                         let quiet = tokio::time::sleep(SETTLE);
                         tokio::pin!(quiet);
