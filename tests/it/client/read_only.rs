@@ -11,7 +11,7 @@ use quarterdeck::engine::k8s::endpoint::Endpoint;
 use std::time::Duration;
 
 async fn server() -> Server {
-    Server::plain(|_| json(r#"{"status":{"authenticated":true,"user":{"username":"ann"}}}"#)).await
+    Server::tls(|_| json(r#"{"status":{"authenticated":true,"user":{"username":"ann"}}}"#)).await
 }
 
 fn gated(server: &Server, access: AccessGate) -> Endpoint {

@@ -26,7 +26,9 @@ pub(super) struct Past {
     /// The history had gone, and nothing was watched since: the next time it is an error, so that a
     /// server whose lists are always too old to be watched is not asked in a circle.
     has_relisted: bool,
-    /// The server lets us list and not watch.
+    /// A streamed list was denied: to the server it is a watch.
+    is_stream_denied: bool,
+    /// The server lets us list and not watch, and that was told.
     is_unwatched: bool,
 }
 
@@ -84,10 +86,10 @@ impl ListWatch {
     /// What is next. After an error it goes on when asked again, at once: the caller waits first.
     pub(super) async fn next(&mut self) -> Result<Event, ClusterError> {
         self.told = None;
-        if let Stage::Resting(until) = self.stage {
-            tokio::time::sleep_until(until).await;
-        }
         loop {
+            if let Stage::Resting(until) = self.stage {
+                tokio::time::sleep_until(until).await;
+            }
             let event = match std::mem::replace(&mut self.stage, AFRESH) {
                 Stage::Ask { token } => {
                     self.stage = self.ask(&token).await?;
@@ -119,7 +121,7 @@ impl ListWatch {
     async fn ask(&mut self, token: &str) -> Result<Stage, ClusterError> {
         let is_first_page = token.is_empty();
         let from_cache = is_first_page && !self.past.is_first_over;
-        let may_stream = is_first_page && !from_cache && !self.past.is_unwatched;
+        let may_stream = is_first_page && !from_cache && !self.past.is_stream_denied;
         if may_stream && self.shared.streaming.is_offered(&self.shared.client).await {
             return Ok(Stage::Watching(Follow::from_nothing(&self.shared, &self.target)));
         }
@@ -170,21 +172,24 @@ impl ListWatch {
         let change = match change {
             // A streamed list is a watch to the server: a list in pages may still be allowed.
             Err(ClusterError::Denied(_)) if follow.is_listing() => {
-                self.past.is_unwatched = true;
+                self.past.is_stream_denied = true;
                 return Ok(None);
             }
             Err(ClusterError::Denied(why)) => {
                 self.stage = Stage::Resting(Instant::now() + REFRESH);
-                self.past.is_unwatched = true;
-                return Ok(Some(Event::Denied(why)));
+                self.past.is_stream_denied = true;
+                let is_known = std::mem::replace(&mut self.past.is_unwatched, true);
+                return Ok((!is_known).then_some(Event::Denied(why)));
             }
             change => change,
         };
         self.stage = Stage::Watching(follow);
         Ok(Some(match change? {
             Change::Begin => Event::Begin { expected: None },
-            Change::Opened if std::mem::take(&mut self.past.is_unwatched) => Event::Watched,
-            Change::Opened => return Ok(None),
+            Change::Opened => {
+                self.past.is_stream_denied = false;
+                return Ok(std::mem::take(&mut self.past.is_unwatched).then_some(Event::Watched));
+            }
             Change::Put(text) => {
                 self.told = Some(text);
                 Event::Put

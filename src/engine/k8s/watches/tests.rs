@@ -185,7 +185,7 @@ async fn a_refused_stream_becomes_pages_and_stays_so() {
 async fn a_stream_that_never_says_its_list_is_complete_becomes_pages() {
     let stream = || ok(STREAM, event("ADDED", &map("a", 1)));
     let script = vec![ok(CACHE, broken()), stream(), stream(), ok(FIRST_PAGE, list(&["a", "b"], "5", ""))];
-    let said = words("v1.35.0", &maps(), script, 13).await;
+    let said = words("v1.35.0", &maps(), script, 12).await;
     let twice = "started a ! the list broke off started a";
     assert_eq!(said, format!("started a ! the list broke off after 1 objects {twice} started a b listed"));
 }
