@@ -17,6 +17,7 @@ mod selected;
 pub mod serve;
 mod serving;
 mod sought;
+mod turns;
 mod values;
 mod wanted;
 

@@ -3,16 +3,19 @@
 use super::fan_out::{Fleet, Target};
 use super::get::{Streams, write};
 use super::{EventsArgs, Output, wanted};
-use crate::engine::cluster::{Answer, ClusterError, Form, Query};
+use crate::engine::cluster::{Answer, ClusterError, Form, ObjectText, Query};
 use crate::error::{ErrorKind, UserError};
 use crate::model::cluster::ClusterName;
 use crate::model::name::Name;
 use crate::model::text::{Text, clean};
 use crate::model::time::{UnixSeconds, human};
+use crate::report::document::{Format, Part, Shape, Writer};
 use crate::report::table::{Grid, layout};
-use crate::report::{Failure, Reply, document};
+use crate::report::{Failure, Reply, worded};
+
 use futures::StreamExt as _;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// One event, its repetitions counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +135,7 @@ async fn read(target: Target, args: &EventsArgs, asked: &Asked) -> Result<Vec<Re
         name: None,
         selector: Text::default(),
         fields: Text::from(fields.join(",")),
-        form: Form::Objects,
+        form: Form::Objects { managed_fields: true },
     };
     let answer = target.cluster.query(query).await?;
     Ok(vec![Reply { cluster: target.entry.name.clone(), kind, answer }])
@@ -162,6 +165,31 @@ pub async fn run(args: &EventsArgs, fleet: &Fleet, streams: &mut Streams<'_>) ->
     Ok(u8::from(fleet.is_failure(args.fan_out.fail_on, failures.len())))
 }
 
+/// The envelope of all events.
+fn whole(
+    format: Format,
+    order: &[ClusterName],
+    replies: Vec<Reply>,
+    failures: &[Failure],
+) -> Result<String, Box<dyn std::error::Error>> {
+    let mut items: BTreeMap<ClusterName, Vec<ObjectText>> = BTreeMap::new();
+    for reply in replies {
+        if let Answer::Objects(objects) = reply.answer {
+            items.entry(reply.cluster).or_default().extend(objects);
+        }
+    }
+    let mut out = Vec::new();
+    let mut writer = Writer::new(format, Shape::Envelope);
+    writer.begin(&mut out)?;
+    for cluster in order {
+        let error = failures.iter().find(|failure| failure.cluster == *cluster).map(|failure| worded(&failure.error));
+        let part = Part { cluster: cluster.clone(), items: items.remove(cluster).unwrap_or_default(), error };
+        writer.cluster(&part, &mut out)?;
+    }
+    writer.end(Default::default(), &mut out)?;
+    Ok(String::from_utf8(out)?)
+}
+
 fn print(
     args: &EventsArgs,
     types: &[String],
@@ -169,16 +197,19 @@ fn print(
     replies: Vec<Reply>,
     failures: &[Failure],
 ) -> Result<String, UserError> {
-    let internal = |why: String| UserError::new(ErrorKind::Internal, why);
-    if matches!(args.output, Output::Json | Output::Yaml) {
-        let value = document::envelope(&fleet.names(), replies, failures, Default::default());
-        let text = if args.output == Output::Json { document::json_text(&value) } else { document::yaml_text(&value) };
-        return text.map_err(internal);
+    let format = match args.output {
+        Output::Json => Some(Format::Json),
+        Output::Yaml => Some(Format::Yaml),
+        Output::Table | Output::Wide | Output::Name => None,
+    };
+    if let Some(format) = format {
+        return whole(format, &fleet.names(), replies, failures)
+            .map_err(|why| UserError::new(ErrorKind::Internal, format!("the answer could not be written: {why}")));
     }
     let mut events = Vec::new();
     for reply in &replies {
         if let Answer::Objects(objects) = &reply.answer {
-            events.extend(objects.iter().map(|object| Event::read(&reply.cluster, object)));
+            events.extend(objects.iter().map(|object| Event::read(&reply.cluster, &object.value())));
         }
     }
     events.retain(|e| types.is_empty() || types.iter().any(|t| e.form.eq_ignore_ascii_case(t)));

@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use futures::{Stream, StreamExt as _};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How many at once and how long each.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +62,15 @@ impl Fleet {
         &'a self,
         question: impl Fn(Target) -> BoxFuture<'a, Result<T, ClusterError>> + Clone + 'a,
     ) -> impl Stream<Item = (ClusterName, Result<T, Failure>)> + 'a {
+        self.ask_while(None, question)
+    }
+
+    /// As [`Fleet::ask`]; while there is no `room`, no further cluster is begun with. They are begun with in order.
+    pub(super) fn ask_while<'a, T: 'a>(
+        &'a self,
+        room: Option<watch::Receiver<bool>>,
+        question: impl Fn(Target) -> BoxFuture<'a, Result<T, ClusterError>> + Clone + 'a,
+    ) -> impl Stream<Item = (ClusterName, Result<T, Failure>)> + 'a {
         let one = move |entry: &'a Arc<ClusterEntry>| {
             let question = question.clone();
             async move {
@@ -81,7 +91,17 @@ impl Fleet {
             }
         };
         let mut progress = self.shows_progress.then(|| Progress::new(self.entries.len()));
-        let answers = futures::stream::iter(&self.entries).map(one).buffer_unordered(self.limits.concurrency.max(1));
+        let begun = futures::stream::iter(&self.entries).then(move |entry| {
+            let room = room.clone();
+            async move {
+                if let Some(mut room) = room {
+                    // Nobody is left to make room: then there is enough.
+                    drop(room.wait_for(|is_there| *is_there).await);
+                }
+                entry
+            }
+        });
+        let answers = begun.map(one).buffer_unordered(self.limits.concurrency.max(1));
         answers.inspect(move |_| progress.iter_mut().for_each(Progress::step))
     }
 }

@@ -1,5 +1,8 @@
 //! `qd get`: kubectl's grammar over many clusters.
 
+mod documents;
+mod tables;
+
 use super::fan_out::{Fleet, Target};
 use super::sought::{Ledger, Sighting};
 use super::wanted::{Question, Wanted};
@@ -9,10 +12,12 @@ use crate::error::{ErrorKind, UserError};
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
 use crate::report::sort::Path;
-use crate::report::table::{Grid, Shape, layout, merge, prefixed};
-use crate::report::{Failure, Reply, document};
-use futures::StreamExt as _;
+use crate::report::table::Shape;
+use crate::report::{Failure, Reply};
+use futures::Stream;
+use futures::future::BoxFuture;
 use std::io::Write;
+use tokio::sync::watch;
 
 /// What one cluster answered to everything it was asked.
 #[derive(Debug, Default)]
@@ -51,45 +56,38 @@ async fn answer(target: Target, wanted: &Wanted, fields: &str, form: Form) -> Re
     Ok(out)
 }
 
-/// All that came back, as it is judged and printed.
+/// What is known of all answers, as it is judged.
 #[derive(Debug)]
 struct Collected {
-    replies: Vec<Reply>,
     failures: Vec<Failure>,
     ledger: Ledger,
+    objects: usize,
+    /// Some kind that was asked for has namespaces.
+    has_namespaces: bool,
 }
 
 impl Collected {
-    fn add(&mut self, cluster: ClusterName, answer: Result<Answers, Failure>) {
+    /// Takes note of an answer; gives what is to be printed of it, and why that is nothing, or not all.
+    fn hear(&mut self, cluster: &ClusterName, answer: Result<Answers, Failure>) -> (Vec<Reply>, Option<Failure>) {
         let answers = match answer {
             Ok(answers) => answers,
             Err(failure) => {
-                self.ledger.failed(&cluster);
-                return self.failures.push(failure);
+                self.ledger.failed(cluster);
+                self.failures.push(failure.clone());
+                return (Vec::new(), Some(failure));
             }
         };
-        self.replies.extend(answers.replies);
-        self.ledger.hear(&cluster, answers.sightings, answers.absent);
-        if let Some(error) = answers.error {
-            self.failures.push(Failure { cluster, error });
-        }
-    }
-
-    /// Puts answers in an order that does not depend on who was first.
-    fn settle(&mut self, order: &[ClusterName]) {
-        let at = |name: &ClusterName| order.iter().position(|n| n == name).unwrap_or(usize::MAX);
-        self.replies.sort_by_key(|reply| at(&reply.cluster));
-        self.failures.sort_by_key(|failure| at(&failure.cluster));
-    }
-
-    fn objects(&self) -> usize {
-        self.replies
-            .iter()
-            .map(|r| match &r.answer {
+        self.ledger.hear(cluster, answers.sightings, answers.absent);
+        for reply in &answers.replies {
+            self.has_namespaces |= reply.kind.namespaced;
+            self.objects += match &reply.answer {
                 Answer::Table(table) => table.rows.len(),
                 Answer::Objects(objects) => objects.len(),
-            })
-            .sum()
+            };
+        }
+        let failure = answers.error.map(|error| Failure { cluster: cluster.clone(), error });
+        self.failures.extend(failure.clone());
+        (answers.replies, failure)
     }
 }
 
@@ -106,36 +104,44 @@ impl std::fmt::Debug for Streams<'_> {
     }
 }
 
+/// What the command line asks for, and of whom.
+struct Asking<'a> {
+    args: &'a GetArgs,
+    wanted: &'a Wanted,
+    fleet: &'a Fleet,
+}
+
+impl<'a> Asking<'a> {
+    /// Asks all clusters; while there is no `room`, no further one is begun with.
+    fn ask(
+        &self,
+        room: Option<watch::Receiver<bool>>,
+        form: Form,
+    ) -> impl Stream<Item = (ClusterName, Result<Answers, Failure>)> + use<'a> {
+        let (wanted, fields) = (self.wanted, self.args.field_selector.as_deref().unwrap_or_default());
+        self.fleet.ask_while(room, move |target: Target| -> BoxFuture<'a, Result<Answers, ClusterError>> {
+            Box::pin(answer(target, wanted, fields, form))
+        })
+    }
+}
+
 /// Runs the command; the exit code is 0, or 1 as `--fail-on` says.
 pub async fn run(args: &GetArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Result<u8, UserError> {
     let (wanted, shape) = parse(args)?;
-    let form = match args.output {
-        Output::Table | Output::Wide => Form::Table { with_objects: shape.sort_by.is_some() },
-        Output::Json | Output::Yaml | Output::Name => Form::Objects,
-    };
-    let fields = args.field_selector.clone().unwrap_or_default();
-    let (wanted_ref, fields_ref) = (&wanted, fields.as_str());
-    let question = |target: Target| -> futures::future::BoxFuture<'_, Result<Answers, ClusterError>> {
-        Box::pin(answer(target, wanted_ref, fields_ref, form))
-    };
     let ledger = Ledger::new(&wanted, args.ignore_not_found);
-    let mut all = Collected { replies: Vec::new(), failures: Vec::new(), ledger };
-    let mut replies = Box::pin(fleet.ask(question));
-    let mut printer = Printer { args, shape: &shape, last_heading: Vec::new() };
-    while let Some((cluster, answer)) = replies.next().await {
-        let first = all.replies.len();
-        all.add(cluster, answer);
-        if args.stream && form != Form::Objects {
-            let fresh: Vec<Reply> = all.replies.get(first..).unwrap_or_default().to_vec();
-            printer.tables(&fresh, streams)?;
-        }
+    let mut all = Collected { failures: Vec::new(), ledger, objects: 0, has_namespaces: false };
+    let asking = Asking { args, wanted: &wanted, fleet };
+    let is_read = match args.output {
+        Output::Table | Output::Wide => tables::print(&asking, &shape, &mut all, streams).await?,
+        Output::Json | Output::Yaml | Output::Name => documents::print(&asking, &mut all, streams).await?,
+    };
+    if !is_read {
+        // Whoever read has enough, of errors too.
+        return Ok(0);
     }
-    drop(replies);
     let order = fleet.names();
-    all.settle(&order);
-    if !args.stream || form == Form::Objects {
-        printer.all(&order, &all, streams)?;
-    }
+    let at = |name: &ClusterName| order.iter().position(|n| n == name).unwrap_or(usize::MAX);
+    all.failures.sort_by_key(|failure| at(&failure.cluster));
     report(args, &wanted, (&mut all, &order), streams)?;
     Ok(exit_code(args, &all, fleet))
 }
@@ -160,97 +166,6 @@ fn shape(args: &GetArgs) -> Result<Shape, UserError> {
     })
 }
 
-struct Printer<'a> {
-    args: &'a GetArgs,
-    shape: &'a Shape,
-    last_heading: Vec<Text>,
-}
-
-impl Printer<'_> {
-    fn all(&mut self, order: &[ClusterName], all: &Collected, streams: &mut Streams<'_>) -> Result<(), UserError> {
-        let text = match self.args.output {
-            Output::Table | Output::Wide => return self.tables(&all.replies, streams),
-            Output::Name => names(&all.replies),
-            Output::Json | Output::Yaml => {
-                let value = if self.args.flat {
-                    document::flat(self.objects(all))
-                } else {
-                    document::envelope(order, self.objects(all), &all.failures, all.ledger.missing())
-                };
-                let written = match self.args.output {
-                    Output::Yaml => document::yaml_text(&value),
-                    Output::Table | Output::Wide | Output::Json | Output::Name => document::json_text(&value),
-                };
-                written.map_err(|why| {
-                    UserError::new(ErrorKind::Internal, format!("the answer could not be written: {why}"))
-                })?
-            }
-        };
-        write(streams.out, &text)
-    }
-
-    /// The objects as kubectl prints them: without the bookkeeping of field owners unless asked.
-    fn objects(&self, all: &Collected) -> Vec<Reply> {
-        let mut replies = all.replies.clone();
-        if !self.args.show_managed_fields {
-            for reply in &mut replies {
-                let Answer::Objects(objects) = &mut reply.answer else { continue };
-                for metadata in objects.iter_mut().filter_map(|object| object.get_mut("metadata")?.as_object_mut()) {
-                    metadata.remove("managedFields");
-                }
-            }
-        }
-        replies
-    }
-
-    /// One table a kind, a blank line between them.
-    fn tables(&mut self, replies: &[Reply], streams: &mut Streams<'_>) -> Result<(), UserError> {
-        let mut kinds: Vec<String> = Vec::new();
-        for reply in replies {
-            let resource = reply.kind.resource();
-            if !kinds.contains(&resource) {
-                kinds.push(resource);
-            }
-        }
-        let shape = Shape { prefix: kinds.len() > 1, ..self.shape.clone() };
-        let mut first = true;
-        for resource in kinds {
-            let of_kind: Vec<Reply> = replies.iter().filter(|r| r.kind.resource() == resource).cloned().collect();
-            let grid = merge(&of_kind, &shape);
-            if grid.lines.is_empty() {
-                continue;
-            }
-            if !first {
-                write(streams.out, "\n")?;
-            }
-            first = false;
-            self.table(&grid, streams)?;
-        }
-        Ok(())
-    }
-
-    /// A streamed part repeats its heading only when it differs from the one before.
-    fn table(&mut self, grid: &Grid, streams: &mut Streams<'_>) -> Result<(), UserError> {
-        let repeated = self.args.stream && self.last_heading == grid.heading;
-        let text = layout(grid, self.args.no_headers || repeated);
-        self.last_heading.clone_from(&grid.heading);
-        write(streams.out, &text)
-    }
-}
-
-fn names(replies: &[Reply]) -> String {
-    let mut out = String::new();
-    for reply in replies {
-        let Answer::Objects(objects) = &reply.answer else { continue };
-        for object in objects {
-            let name = object.pointer("/metadata/name").and_then(serde_json::Value::as_str).unwrap_or_default();
-            out.push_str(&prefixed(&reply.kind, &crate::model::text::clean(name)));
-            out.push('\n');
-        }
-    }
-    out
-}
-
 /// What belongs on stderr: failures always; what no cluster has; what only some lack with -v.
 fn report(
     args: &GetArgs,
@@ -261,8 +176,8 @@ fn report(
     let mut lines: Vec<String> = all.failures.iter().map(Failure::line).collect();
     lines.extend(all.ledger.lines(order, streams.verbose));
     let structured = matches!(args.output, Output::Json | Output::Yaml);
-    if all.objects() == 0 && lines.is_empty() && !structured && !args.ignore_not_found {
-        let everywhere = wanted.all_namespaces || all.replies.iter().all(|reply| !reply.kind.namespaced);
+    if all.objects == 0 && lines.is_empty() && !structured && !args.ignore_not_found {
+        let everywhere = wanted.all_namespaces || !all.has_namespaces;
         lines.push(match (&wanted.namespace, everywhere) {
             (Some(namespace), false) => format!("No resources found in {namespace} namespace."),
             (None, false) => "No resources found in each context's own namespace (-A looks in all).".to_owned(),

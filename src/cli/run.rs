@@ -3,7 +3,7 @@
 use super::fan_out::{Fleet, Limits};
 use super::get::{Streams, write};
 use super::wanted::Wanted;
-use super::{Cli, Command, ConfigCommand, DemoCommand, FanOutArgs, FleetArgs};
+use super::{Cli, Command, ConfigCommand, DemoCommand, FanOutArgs, FleetArgs, Output};
 use super::{describe, events, get, inspect, route, screen, serve};
 use crate::config::{self, Config, Environment, Flags, Loaded, Selection};
 use crate::engine::clock;
@@ -208,9 +208,10 @@ fn check(command: &Command) -> Result<(), UserError> {
     }
 }
 
-/// Whether the command prints while answers come in.
+/// Whether the command prints while answers come in, where the progress on stderr would be in its way.
 fn streams(command: Option<&Command>) -> bool {
-    matches!(command, Some(Command::Get(args)) if args.stream)
+    let Some(Command::Get(args)) = command else { return false };
+    args.stream || (!matches!(args.output, Output::Table | Output::Wide) && std::io::stdout().is_terminal())
 }
 
 /// Finds the clusters that are meant.

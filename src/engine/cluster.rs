@@ -128,8 +128,8 @@ pub struct Query {
 pub enum Form {
     /// The server's own Table; with the whole object beside each row where asked (to sort by its fields).
     Table { with_objects: bool },
-    /// Whole objects.
-    Objects,
+    /// Whole objects; without `metadata.managedFields` unless asked.
+    Objects { managed_fields: bool },
 }
 
 /// What a [`Query`] brings.
@@ -137,7 +137,28 @@ pub enum Form {
 pub enum Answer {
     Table(Table),
     /// Each with its `apiVersion` and `kind`.
-    Objects(Vec<serde_json::Value>),
+    Objects(Vec<ObjectText>),
+}
+
+/// An object as JSON text without blanks, its keys in order. Taken apart it would need some fifteen times the memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectText(Box<str>);
+
+impl ObjectText {
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// The object, taken apart.
+    pub fn value(&self) -> serde_json::Value {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+impl From<&serde_json::Value> for ObjectText {
+    fn from(object: &serde_json::Value) -> Self {
+        Self(object.to_string().into())
+    }
 }
 
 /// A server's Table: cells as text, harmless; null is empty.

@@ -1,10 +1,9 @@
-//! JSON and YAML: the multi-cluster envelope, and one flat `List`.
+//! JSON and YAML: the multi-cluster envelope and one flat `List`, written while their items come.
 
-use super::{Failure, Reply, worded};
-use crate::engine::cluster::Answer;
+use crate::engine::cluster::ObjectText;
 use crate::model::cluster::ClusterName;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 /// Our API group, for documents, labels and annotations.
 pub const API_VERSION: &str = "quarterdeck.dev/v1alpha1";
@@ -12,59 +11,152 @@ pub const API_VERSION: &str = "quarterdeck.dev/v1alpha1";
 /// The annotation that says which cluster an item of a flat list is from.
 pub const CLUSTER_ANNOTATION: &str = "quarterdeck.dev/cluster";
 
-/// `MultiClusterResult`: per cluster its items or its error, and a summary. `total` counts the
-/// clusters asked; each of them stands under `clusters`, in order, also when it has no items. `missing` are the objects
-/// that no cluster has, and those of which some cluster could not say, each as TYPE/NAME.
-pub fn envelope(
-    asked: &[ClusterName],
-    replies: Vec<Reply>,
-    failures: &[Failure],
-    missing: (Vec<String>, Vec<String>),
-) -> Value {
-    let mut items: BTreeMap<ClusterName, Vec<Value>> = BTreeMap::new();
-    for reply in replies {
-        let list = items.entry(reply.cluster).or_default();
-        if let Answer::Objects(objects) = reply.answer {
-            list.extend(objects);
-        }
-    }
-    let mut errors: BTreeMap<&ClusterName, Vec<String>> = BTreeMap::new();
-    for failure in failures {
-        errors.entry(&failure.cluster).or_default().push(worded(&failure.error));
-    }
-    let entries = asked.iter().map(|cluster| {
-        let mut entry = Map::new();
-        entry.insert("cluster".to_owned(), json!(cluster.as_str()));
-        entry.insert("items".to_owned(), Value::Array(items.remove(cluster).unwrap_or_default()));
-        if let Some(error) = errors.get(cluster) {
-            entry.insert("error".to_owned(), json!(error.join("; ")));
-        }
-        Value::Object(entry)
-    });
-    let entries: Vec<Value> = entries.collect();
-    let texts: Map<String, Value> = errors.iter().map(|(c, e)| (c.to_string(), json!(e.join("; ")))).collect();
-    let mut summary = json!({
-        "total": asked.len(),
-        "successful": asked.len() - errors.len(),
-        "failed": errors.len(),
-        "errors": texts,
-    });
-    for (key, words) in [("notFound", missing.0), ("notKnown", missing.1)] {
-        if !words.is_empty() {
-            summary[key] = json!(words);
-        }
-    }
-    json!({"apiVersion": API_VERSION, "kind": "MultiClusterResult", "clusters": entries, "summary": summary})
+/// How a document is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Yaml,
 }
 
-/// One v1 `List`, each item annotated with its cluster: what scripts written for kubectl read.
-pub fn flat(replies: Vec<Reply>) -> Value {
-    let mut items = Vec::new();
-    for Reply { cluster, answer, .. } in replies {
-        let Answer::Objects(objects) = answer else { continue };
-        items.extend(objects.into_iter().map(|object| annotated(object, &cluster)));
+/// What a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `MultiClusterResult`: per cluster its items or its error, and a summary.
+    Envelope,
+    /// One v1 `List` of all items: what scripts written for kubectl read.
+    Flat,
+}
+
+/// All of one cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    pub cluster: ClusterName,
+    pub items: Vec<ObjectText>,
+    /// Why there are no items, or not all.
+    pub error: Option<String>,
+}
+
+impl Part {
+    /// Bytes it takes while it is held.
+    pub fn bytes(&self) -> usize {
+        self.items.iter().map(|item| item.text().len()).sum()
     }
-    json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items})
+}
+
+/// Writes a document cluster by cluster, in the order they are given; no object of it is held but as its text.
+#[derive(Debug)]
+pub struct Writer {
+    format: Format,
+    shape: Shape,
+    clusters: usize,
+    items: usize,
+    errors: Map<String, Value>,
+}
+
+impl Writer {
+    pub fn new(format: Format, shape: Shape) -> Self {
+        Self { format, shape, clusters: 0, items: 0, errors: Map::new() }
+    }
+
+    /// Writes what is before the first cluster.
+    pub fn begin(&self, out: &mut dyn Write) -> io::Result<()> {
+        match (self.format, self.shape) {
+            (Format::Json, Shape::Envelope) => {
+                write!(out, "{{\n    \"apiVersion\": \"{API_VERSION}\",\n    \"clusters\": [")
+            }
+            (Format::Json, Shape::Flat) => write!(out, "{{\n    \"apiVersion\": \"v1\",\n    \"items\": ["),
+            (Format::Yaml, Shape::Envelope) => write!(out, "apiVersion: {API_VERSION}\nclusters:"),
+            (Format::Yaml, Shape::Flat) => write!(out, "apiVersion: v1\nitems:"),
+        }
+    }
+
+    /// Writes one cluster.
+    pub fn cluster(&mut self, part: &Part, out: &mut dyn Write) -> io::Result<()> {
+        self.clusters += 1;
+        if let Some(error) = &part.error {
+            self.errors.insert(part.cluster.to_string(), json!(error));
+        }
+        match (self.format, self.shape) {
+            (Format::Json, Shape::Envelope) => self.json_entry(part, out),
+            (Format::Yaml, Shape::Envelope) => yaml_entry(part, out),
+            (_, Shape::Flat) => part.items.iter().try_for_each(|item| self.flat_item(item, &part.cluster, out)),
+        }
+    }
+
+    fn json_entry(&self, part: &Part, out: &mut dyn Write) -> io::Result<()> {
+        let comma = if self.clusters > 1 { "," } else { "" };
+        let name = json!(part.cluster.as_str());
+        write!(out, "{comma}\n        {{\n            \"cluster\": {name},")?;
+        if let Some(error) = &part.error {
+            write!(out, "\n            \"error\": {},", json!(error))?;
+        }
+        out.write_all(b"\n            \"items\": [")?;
+        for (at, item) in part.items.iter().enumerate() {
+            out.write_all(if at > 0 { b"," } else { b"" })?;
+            indented(item.text(), 4, out)?;
+        }
+        out.write_all(if part.items.is_empty() { b"]" } else { b"\n            ]" })?;
+        out.write_all(b"\n        }")
+    }
+
+    fn flat_item(&mut self, item: &ObjectText, cluster: &ClusterName, out: &mut dyn Write) -> io::Result<()> {
+        self.items += 1;
+        let item = annotated(item.value(), cluster);
+        match self.format {
+            Format::Json => {
+                out.write_all(if self.items > 1 { b"," } else { b"" })?;
+                indented(&item.to_string(), 2, out)
+            }
+            // The lines of an item are those it has in a list of its own.
+            Format::Yaml => out.write_all(below(&json!({"items": [item]}), 1)?.as_bytes()),
+        }
+    }
+
+    /// Writes what is after the last cluster. `missing` are the objects that no cluster has, and those of which some
+    /// cluster could not say, each as TYPE/NAME. All clusters that were asked have been written.
+    pub fn end(self, missing: (Vec<String>, Vec<String>), out: &mut dyn Write) -> io::Result<()> {
+        let summary = self.summary(missing);
+        match (self.format, self.shape) {
+            (Format::Json, Shape::Envelope) => {
+                out.write_all(if self.clusters > 0 { b"\n    ]," } else { b"]," })?;
+                out.write_all(b"\n    \"kind\": \"MultiClusterResult\",\n    \"summary\": ")?;
+                pretty(&summary.to_string(), 1, out)?;
+                out.write_all(b"\n}\n")
+            }
+            (Format::Json, Shape::Flat) => {
+                out.write_all(if self.items > 0 { b"\n    ]," } else { b"]," })?;
+                out.write_all(
+                    b"\n    \"kind\": \"List\",\n    \"metadata\": {\n        \"resourceVersion\": \"\"\n    }\n}\n",
+                )
+            }
+            (Format::Yaml, Shape::Envelope) => {
+                let rest = json!({"kind": "MultiClusterResult", "summary": summary});
+                out.write_all(if self.clusters > 0 { b"\n" } else { b" []\n" })?;
+                out.write_all(yaml(&rest)?.as_bytes())
+            }
+            (Format::Yaml, Shape::Flat) => {
+                let rest = json!({"kind": "List", "metadata": {"resourceVersion": ""}});
+                out.write_all(if self.items > 0 { b"\n" } else { b" []\n" })?;
+                out.write_all(yaml(&rest)?.as_bytes())
+            }
+        }
+    }
+
+    /// `total` counts the clusters asked.
+    fn summary(&self, missing: (Vec<String>, Vec<String>)) -> Value {
+        let failed = self.errors.len();
+        let mut summary = Map::new();
+        summary.insert("total".to_owned(), json!(self.clusters));
+        summary.insert("successful".to_owned(), json!(self.clusters - failed));
+        summary.insert("failed".to_owned(), json!(failed));
+        summary.insert("errors".to_owned(), Value::Object(self.errors.clone()));
+        for (key, words) in [("notFound", missing.0), ("notKnown", missing.1)] {
+            if !words.is_empty() {
+                summary.insert(key.to_owned(), json!(words));
+            }
+        }
+        Value::Object(summary)
+    }
 }
 
 fn annotated(mut object: Value, cluster: &ClusterName) -> Value {
@@ -75,6 +167,94 @@ fn annotated(mut object: Value, cluster: &ClusterName) -> Value {
         }
     }
     object
+}
+
+/// One entry under `clusters`; its items are taken apart one by one.
+fn yaml_entry(part: &Part, out: &mut dyn Write) -> io::Result<()> {
+    let mut entry = Map::from_iter([("cluster".to_owned(), json!(part.cluster.as_str()))]);
+    if let Some(error) = &part.error {
+        entry.insert("error".to_owned(), json!(error));
+    }
+    if part.items.is_empty() {
+        entry.insert("items".to_owned(), json!([]));
+        return out.write_all(below(&json!({"clusters": [entry]}), 1)?.as_bytes());
+    }
+    // Until `items:`, and then the lines that each item has in a list of its own.
+    let lines = below(&json!({"clusters": [entry]}), 1)?;
+    out.write_all(lines.as_bytes())?;
+    for (at, item) in part.items.iter().enumerate() {
+        let alone = json!({"clusters": [{"cluster": "", "items": [item.value()]}]});
+        out.write_all(below(&alone, if at == 0 { 2 } else { 3 })?.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The lines of a value after its first ones, each with the line break before it.
+fn below(value: &Value, first: usize) -> io::Result<String> {
+    let text = yaml(value)?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let start = text.match_indices('\n').nth(first - 1).map_or(text.len(), |(at, _)| at);
+    Ok(text.get(start..).unwrap_or_default().to_owned())
+}
+
+fn yaml(value: &Value) -> io::Result<String> {
+    yaml_text(value).map_err(io::Error::other)
+}
+
+/// A compact JSON text as a member of a list, on lines of its own.
+fn indented(compact: &str, depth: usize, out: &mut dyn Write) -> io::Result<()> {
+    line(depth, out)?;
+    pretty(compact, depth, out)
+}
+
+/// Lays compact JSON out as [`json_text`] does, without taking it apart; `depth` is that of its first line.
+fn pretty(compact: &str, mut depth: usize, out: &mut dyn Write) -> io::Result<()> {
+    let bytes = compact.as_bytes();
+    let mut start = 0;
+    let (mut in_string, mut is_escaped) = (false, false);
+    for (at, &byte) in bytes.iter().enumerate() {
+        if in_string {
+            in_string = is_escaped || byte != b'"';
+            is_escaped = !is_escaped && byte == b'\\';
+            continue;
+        }
+        let (before, after) = (at.checked_sub(1).and_then(|at| bytes.get(at)), bytes.get(at + 1));
+        let is_empty = |open: Option<&u8>, close: Option<&u8>| {
+            matches!((open, close), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')))
+        };
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' if !is_empty(Some(&byte), after) => {
+                depth += 1;
+                out.write_all(bytes.get(start..=at).unwrap_or_default())?;
+                start = at + 1;
+                line(depth, out)?;
+            }
+            b'}' | b']' if !is_empty(before, Some(&byte)) => {
+                depth = depth.saturating_sub(1);
+                out.write_all(bytes.get(start..at).unwrap_or_default())?;
+                start = at;
+                line(depth, out)?;
+            }
+            b',' => {
+                out.write_all(bytes.get(start..=at).unwrap_or_default())?;
+                start = at + 1;
+                line(depth, out)?;
+            }
+            b':' => {
+                out.write_all(bytes.get(start..=at).unwrap_or_default())?;
+                start = at + 1;
+                out.write_all(b" ")?;
+            }
+            _ => {}
+        }
+    }
+    out.write_all(bytes.get(start..).unwrap_or_default())
+}
+
+fn line(depth: usize, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(b"\n")?;
+    (0..depth).try_for_each(|_| out.write_all(b"    "))
 }
 
 /// Pretty JSON with four spaces, as kubectl prints it, and a line break at the end.
@@ -97,56 +277,4 @@ pub fn yaml_text(value: &Value) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::cluster::ClusterError;
-    use crate::model::kind::{Kind, KindId};
-    use crate::model::text::Text;
-
-    fn reply(cluster: &str, name: &str) -> Reply {
-        Reply {
-            cluster: ClusterName::new(cluster),
-            kind: Kind {
-                id: KindId::new("", "Pod"),
-                version: Text::const_new("v1"),
-                plural: Text::const_new("pods"),
-                singular: Text::const_new("pod"),
-                short_names: vec![],
-                categories: vec![],
-                namespaced: true,
-                verbs: vec![],
-            },
-            answer: Answer::Objects(vec![json!({"kind": "Pod", "metadata": {"name": name}})]),
-        }
-    }
-
-    #[test]
-    fn the_envelope_names_every_cluster_asked_and_the_one_that_failed() {
-        let asked = ["a", "b", "c"].map(ClusterName::new);
-        let failures =
-            [Failure { cluster: asked[1].clone(), error: ClusterError::Unreachable(Text::const_new("refused")) }];
-        let value = envelope(&asked, vec![reply("a", "p")], &failures, Default::default());
-        assert_eq!(value["summary"]["total"], 3);
-        assert_eq!(value["summary"]["successful"], 2);
-        assert_eq!(value["summary"]["failed"], 1);
-        assert_eq!(value["clusters"][0]["items"][0]["metadata"]["name"], "p");
-        assert_eq!(value["clusters"][1]["error"], "error: unable to reach the server: refused");
-        assert_eq!(value["summary"]["errors"]["b"], value["clusters"][1]["error"]);
-        assert_eq!(value["clusters"][2]["items"], json!([]));
-    }
-
-    #[test]
-    fn a_flat_list_says_where_each_item_is_from() {
-        let value = flat(vec![reply("a", "p"), reply("b", "p")]);
-        assert_eq!(value["kind"], "List");
-        assert_eq!(value["items"][1]["metadata"]["annotations"][CLUSTER_ANNOTATION], "b");
-    }
-
-    #[test]
-    fn yaml_reads_back_as_it_was() {
-        let value = json!({"a": ["1", "yes", "null", "~", "x: y", "2026-11-21", "1e3", "0x1f", ":", "- a", "#c", "multi\nline\n", ""], "b": {"c": null, "d": 1.5, "e": {}, "f": []}});
-        let text = yaml_text(&value).unwrap();
-        let back: Value = serde_saphyr::from_str(&text).unwrap();
-        assert_eq!(back, value, "{text}");
-    }
-}
+mod tests;

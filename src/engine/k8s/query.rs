@@ -1,6 +1,7 @@
 //! One question, read to its end: what `qd get` prints.
 
-use crate::engine::cluster::{Answer, ClusterError, Form, Query, Table, TableRow};
+use super::watches::list::{List, Piece};
+use crate::engine::cluster::{Answer, ClusterError, Form, ObjectText, Query, Table, TableRow};
 use crate::model::cell::{Align, Column};
 use crate::model::kind::Kind;
 use crate::model::text::{Text, clean};
@@ -38,6 +39,9 @@ async fn read(
     limit: Option<u32>,
     translate: &impl Fn(kube::Error) -> ClusterError,
 ) -> Result<Answer, ClusterError> {
+    if let (Form::Objects { managed_fields }, None) = (query.form, &query.name) {
+        return objects(client, query, limit, managed_fields).await;
+    }
     let mut answer = Collected::new(query);
     let mut token = String::new();
     for _ in 0..PAGES_MAX {
@@ -49,7 +53,53 @@ async fn read(
             return Ok(answer.finish());
         }
     }
-    Err(ClusterError::Failed(Text::const_new("the list has no end: stopped after 10,000 pages")))
+    Err(endless())
+}
+
+/// Whole objects, one taken apart at a time while the list comes: as values, all of a large list would not fit.
+async fn objects(
+    client: &kube::Client,
+    query: &Query,
+    limit: Option<u32>,
+    managed_fields: bool,
+) -> Result<Answer, ClusterError> {
+    let mut all = Vec::new();
+    let mut token = String::new();
+    for _ in 0..PAGES_MAX {
+        let mut list = List::open(client, request(query, limit, &token)?.map(Into::into)).await?;
+        loop {
+            match list.next().await? {
+                Piece::Begin { .. } => {}
+                Piece::Object => {
+                    let object = serde_json::from_str(list.object()?).map_err(|e| unreadable(query, &e))?;
+                    all.push(document(typed(object, &query.kind), managed_fields));
+                }
+                Piece::End(meta) => {
+                    token = meta.next;
+                    break;
+                }
+            }
+        }
+        if token.is_empty() {
+            return Ok(Answer::Objects(all));
+        }
+    }
+    Err(endless())
+}
+
+fn endless() -> ClusterError {
+    ClusterError::Failed(Text::const_new("the list has no end: stopped after 10,000 pages"))
+}
+
+fn unreadable(query: &Query, why: &serde_json::Error) -> ClusterError {
+    ClusterError::Failed(Text::from(format!("{}: an object cannot be read: {why}", query.kind.resource())))
+}
+
+fn document(mut object: Value, managed_fields: bool) -> ObjectText {
+    if !managed_fields && let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    ObjectText::from(&object)
 }
 
 /// The path of a kind's collection, or of one object in it.
@@ -104,7 +154,7 @@ fn request(query: &Query, limit: Option<u32>, token: &str) -> Result<Request<Vec
     }
     let path = path(&query.kind, query.namespace.as_deref(), query.name.as_deref());
     let uri = if parameters.is_empty() { path } else { format!("{path}?{}", parameters.join("&")) };
-    let accept = if query.form == Form::Objects { ACCEPT_JSON } else { ACCEPT_TABLE };
+    let accept = if matches!(query.form, Form::Objects { .. }) { ACCEPT_JSON } else { ACCEPT_TABLE };
     Request::get(uri)
         .header(http::header::ACCEPT, accept)
         .body(Vec::new())
@@ -160,7 +210,7 @@ struct WireRow {
 struct Collected<'a> {
     query: &'a Query,
     table: Table,
-    objects: Vec<Value>,
+    objects: Vec<ObjectText>,
 }
 
 impl<'a> Collected<'a> {
@@ -178,11 +228,11 @@ impl<'a> Collected<'a> {
             return;
         }
         let objects = match page.items {
-            Some(items) => items.into_iter().map(|item| typed(item, &self.query.kind)).collect(),
+            Some(items) => items,
             None => vec![single(page.rest, page.metadata, &page.kind, &page.api_version)],
         };
-        if self.query.form == Form::Objects {
-            self.objects.extend(objects);
+        if let Form::Objects { managed_fields } = self.query.form {
+            self.objects.extend(objects.into_iter().map(|object| document(object, managed_fields)));
         } else {
             // A server without Tables: the name and the age are all that every object has.
             self.table.columns = vec![Column::new("NAME"), Column::new("CREATED AT")];
@@ -191,7 +241,10 @@ impl<'a> Collected<'a> {
     }
 
     fn finish(self) -> Answer {
-        if self.query.form == Form::Objects { Answer::Objects(self.objects) } else { Answer::Table(self.table) }
+        match self.query.form {
+            Form::Objects { .. } => Answer::Objects(self.objects),
+            Form::Table { .. } => Answer::Table(self.table),
+        }
     }
 }
 
@@ -299,7 +352,8 @@ mod tests {
 
     #[test]
     fn selectors_and_tokens_are_escaped() {
-        let request = request(&query(Form::Objects), Some(500), "t=1&x").expect("a valid request");
+        let request =
+            request(&query(Form::Objects { managed_fields: false }), Some(500), "t=1&x").expect("a valid request");
         assert_eq!(
             request.uri().to_string(),
             "/api/v1/namespaces/a/pods?labelSelector=app%20in%20%28x%2Cy%29&limit=500&continue=t%3D1%26x"
@@ -307,24 +361,17 @@ mod tests {
     }
 
     #[test]
-    fn a_table_a_list_and_one_object_are_told_apart() {
-        let q = query(Form::Objects);
+    fn a_table_and_one_object_are_told_apart() {
+        let q = query(Form::Objects { managed_fields: false });
         let mut all = Collected::new(&q);
         all.add(
             serde_json::from_str(
-                r#"{"kind":"PodList","metadata":{"continue":"x"},"items":[{"metadata":{"name":"p"}}]}"#,
+                r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"q","managedFields":[]},"spec":{"a":1}}"#,
             )
             .unwrap(),
         );
-        all.add(
-            serde_json::from_str(r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"q"},"spec":{"a":1}}"#).unwrap(),
-        );
         let Answer::Objects(objects) = all.finish() else { panic!("objects were asked for") };
-        assert_eq!(objects[0], serde_json::json!({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"}}));
-        assert_eq!(
-            objects[1],
-            serde_json::json!({"apiVersion":"v1","kind":"Pod","metadata":{"name":"q"},"spec":{"a":1}})
-        );
+        assert_eq!(objects[0].text(), r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"q"},"spec":{"a":1}}"#);
         let q = query(Form::Table { with_objects: false });
         let mut all = Collected::new(&q);
         all.add(serde_json::from_str(

@@ -6,7 +6,7 @@
 mod definitions;
 mod follow;
 mod items;
-mod list;
+pub(super) mod list;
 mod list_watch;
 mod objects;
 mod tables;

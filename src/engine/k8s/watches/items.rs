@@ -13,11 +13,11 @@ const HELD_MAX: usize = 32 * 1024 * 1024;
 /// What a list says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct ListMeta {
+pub(in crate::engine::k8s) struct ListMeta {
     pub(super) resource_version: String,
     /// The token of the next page; empty on the last.
     #[serde(rename = "continue")]
-    pub(super) next: String,
+    pub(in crate::engine::k8s) next: String,
     #[serde(rename = "remainingItemCount")]
     pub(super) remaining: Option<u64>,
 }

@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 use kube::client::Body;
 
 /// A list on its way. Dropped, it ends the answer.
-pub(super) struct List {
+pub(in crate::engine::k8s) struct List {
     body: Body,
     items: Items,
     objects: u32,
@@ -17,7 +17,7 @@ pub(super) struct List {
 
 /// What comes next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(in crate::engine::k8s) enum Piece {
     /// The objects begin; so many follow on later pages, where the server says so before them.
     Begin {
         remaining: Option<u64>,
@@ -29,7 +29,10 @@ pub(super) enum Piece {
 
 impl List {
     /// Asks for a list, and waits for the head of the answer.
-    pub(super) async fn open(client: &kube::Client, request: Request<Body>) -> Result<Self, ClusterError> {
+    pub(in crate::engine::k8s) async fn open(
+        client: &kube::Client,
+        request: Request<Body>,
+    ) -> Result<Self, ClusterError> {
         let answer = client.send(request).await.map_err(|e| translate(&e))?;
         let (status, body) = (answer.status(), answer.into_body());
         if status.is_success() {
@@ -40,7 +43,7 @@ impl List {
     }
 
     /// What is next. After an error there is nothing more.
-    pub(super) async fn next(&mut self) -> Result<Piece, ClusterError> {
+    pub(in crate::engine::k8s) async fn next(&mut self) -> Result<Piece, ClusterError> {
         loop {
             match self.items.next().map_err(|e| ClusterError::Failed(Text::from(e.to_string())))? {
                 Found::Begin => return Ok(Piece::Begin { remaining: self.items.meta().remaining }),
@@ -66,7 +69,7 @@ impl List {
     }
 
     /// The text of the object that came last.
-    pub(super) fn object(&self) -> Result<&str, ClusterError> {
+    pub(in crate::engine::k8s) fn object(&self) -> Result<&str, ClusterError> {
         self.items.object().map_err(|e| ClusterError::Failed(Text::from(e.to_string())))
     }
 }

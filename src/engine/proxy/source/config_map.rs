@@ -3,7 +3,7 @@
 use super::kept::Kept;
 use crate::engine::backoff;
 use crate::engine::clock;
-use crate::engine::cluster::{Answer, Cluster, ClusterError, Connector, Form, Query, WatchItem, WatchSpec};
+use crate::engine::cluster::{Answer, Cluster, ClusterError, Connector, Form, ObjectText, Query, WatchItem, WatchSpec};
 use crate::engine::proxy::config::read::{Document, is_credential_key};
 use crate::model::cluster::ClusterEntry;
 use crate::model::kind::{Kind, KindId};
@@ -192,12 +192,13 @@ impl Objects {
             name: Some(named(name)?),
             selector: Text::default(),
             fields: Text::default(),
-            form: Form::Objects,
+            form: Form::Objects { managed_fields: false },
         };
         match cluster.query(query).await? {
-            Answer::Objects(objects) => {
-                objects.into_iter().next().ok_or_else(|| ClusterError::NotFound(Text::from(format!("no {name}"))))
-            }
+            Answer::Objects(objects) => objects
+                .first()
+                .map(ObjectText::value)
+                .ok_or_else(|| ClusterError::NotFound(Text::from(format!("no {name}")))),
             Answer::Table(_) => Err(ClusterError::Failed(Text::const_new("the server answered with a table"))),
         }
     }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::{Config, Environment, Match, Origin, Rule, Setting};
 use crate::engine::cluster::{
-    Answer, Cluster, ClusterError, Connector, Identity, Inventory, Probe, Query, WatchItem, WatchSpec,
+    Answer, Cluster, ClusterError, Connector, Identity, Inventory, ObjectText, Probe, Query, WatchItem, WatchSpec,
 };
 use crate::engine::k8s::access::AccessGate;
 use crate::engine::proxy::config::read::{Document, Reading, Refused};
@@ -104,7 +104,8 @@ impl Cluster for Home {
     fn query(&self, query: Query) -> BoxFuture<'_, Result<Answer, ClusterError>> {
         async move {
             let (map, secret) = self.0.objects.lock().clone().ok_or_else(away)?;
-            Ok(Answer::Objects(vec![if query.kind.plural == "secrets" { secret } else { map }]))
+            let object = if query.kind.plural == "secrets" { secret } else { map };
+            Ok(Answer::Objects(vec![ObjectText::from(&object)]))
         }
         .boxed()
     }
