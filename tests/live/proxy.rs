@@ -20,6 +20,7 @@ mod rotation;
 mod routes;
 pub(crate) mod serving;
 mod sessions;
+mod single;
 mod storms;
 mod streams;
 pub(crate) mod wire;
@@ -38,6 +39,7 @@ pub(crate) const TESTS: &[&[Test]] = &[
     storms::TESTS,
     rotation::TESTS,
     failures::TESTS,
+    single::TESTS,
     crowd::TESTS,
 ];
 

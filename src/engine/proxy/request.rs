@@ -279,11 +279,14 @@ impl RequestInfo<'_> {
         self.continues || !matches!(&*self.resource_version, "" | "0")
     }
 
+    /// A pod, service or node answers, and the API server passes its answer on.
+    pub fn is_proxied(&self) -> bool {
+        self.is_resource && (self.verb == "proxy" || self.subresource == "proxy")
+    }
+
     /// Whether it reads, changes, or opens a way into a pod or service.
     pub fn class(&self) -> Class {
-        if self.is_resource
-            && (self.verb == "proxy" || matches!(&*self.subresource, "exec" | "attach" | "portforward" | "proxy"))
-        {
+        if self.is_proxied() || (self.is_resource && matches!(&*self.subresource, "exec" | "attach" | "portforward")) {
             return Class::Connect;
         }
         match &*self.verb {

@@ -29,7 +29,8 @@ use tokio_util::sync::CancellationToken;
 
 /// A read with a deadline no test reaches.
 fn read() -> Call {
-    Call { class: Class::Read, long_running: false, deadline: Some(Instant::now() + Duration::from_secs(30)) }
+    let deadline = Some(Instant::now() + Duration::from_secs(30));
+    Call { class: Class::Read, long_running: false, proxied: false, deadline }
 }
 
 fn write() -> Call {
@@ -37,11 +38,11 @@ fn write() -> Call {
 }
 
 fn watching() -> Call {
-    Call { class: Class::Read, long_running: true, deadline: None }
+    Call { class: Class::Read, long_running: true, proxied: false, deadline: None }
 }
 
 fn connecting() -> Call {
-    Call { class: Class::Connect, long_running: true, deadline: None }
+    Call { class: Class::Connect, ..watching() }
 }
 
 fn upstreams() -> Upstreams {

@@ -1,5 +1,6 @@
 //! A whole proxy between real clients and API servers that do as they are told.
 
+mod failover;
 mod handshakes;
 mod ports;
 mod reload;

@@ -259,7 +259,7 @@ impl Turn<'_> {
     fn call(&self) -> Call {
         let long_running = self.info.is_long_running();
         let deadline = (!long_running).then(|| Instant::now() + self.scene.config.limits.request_timeout);
-        Call { class: self.info.class(), long_running, deadline }
+        Call { class: self.info.class(), long_running, proxied: self.info.is_proxied(), deadline }
     }
 
     /// Sends, and where the rule allows it, and nobody has taken a byte of it, to the next cluster.

@@ -151,7 +151,12 @@ pub const RETRY: &[Entry] = &[
 ];
 
 pub const BREAKER: &[Entry] = &[
-    key("failureThreshold", POSITIVE, "5", "Failures in a row that open it"),
+    key(
+        "failureThreshold",
+        POSITIVE,
+        "5",
+        "Requests in a row without an answer that open it; an answer of 502, 503 or 504 asks for a probe instead",
+    ),
     key("recoveryTimeout", Shape::Span, "10s", "How long it stays open before a probe"),
     key("halfOpenRequests", POSITIVE, "1", "Requests let through to try"),
 ];

@@ -95,7 +95,7 @@ catalogue! {
     TLS_ERRORS = Described::new("tls_errors", Counter, &["side", "type"],
         "TLS handshakes that failed, with a `client` or an API server (`upstream`): `closed` or `timeout` by the other side, `not_tls`, no `handshake` both can, its `certificate` not accepted, or ours `distrusted` by it.");
     BREAKER = Described::new("breaker_state", Gauge, &["cluster", "endpoint"],
-        "0 closed, 1 half open, 2 open.");
+        "0 closed, 1 half open, 2 open. Answers of 502, 503 and 504 alone do not open it.");
     HEALTH = Described::new("cluster_health_status", Gauge, &["cluster", "endpoint"],
         "1 ready, 0 not ready or unreachable, -1 not known yet, -2 our credential is not accepted.");
     FENCED = Described::new("cluster_fence", Gauge, &["cluster"],

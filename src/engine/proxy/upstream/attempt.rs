@@ -88,7 +88,7 @@ pub(super) async fn attempt(
             Ok(slot) => slot,
             Err(failure) => {
                 if let Some(flight) = &mut flight {
-                    flight.record(outcome_of(&failure));
+                    flight.record(outcome_of(&failure, call));
                 }
                 origin.kick.notify_one();
                 return Err(failure);
@@ -105,11 +105,11 @@ pub(super) async fn attempt(
             Err(failure) => {
                 // One lost connection is one failure, however many requests were on it.
                 let told = failure.shared && !lease.slot.as_ref().is_some_and(Slot::blame);
-                lease.record(if told { Outcome::Neither } else { outcome_of(&failure) });
+                lease.record(if told { Outcome::Neither } else { outcome_of(&failure, call) });
                 return Err(failure);
             }
         };
-        lease.record(judge(response.status()));
+        lease.record(judge(response.status(), call));
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let why = Text::new("101 without being asked for an upgrade");
             return Err(Failure::written(Cause::Malformed(why)));
@@ -214,9 +214,10 @@ fn copy(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
     Some(copy)
 }
 
-/// What an answer's status says of its server.
-pub(super) fn judge(status: StatusCode) -> Outcome {
+/// What an answer's status says of its server. Where a backend behind the server answers, an error is the backend's.
+pub(super) fn judge(status: StatusCode, call: &Call) -> Outcome {
     match status.as_u16() {
+        502..=504 if call.proxied => Outcome::Neither,
         502..=504 => Outcome::Gateway,
         429 => Outcome::Neither,
         _ => Outcome::Good,
@@ -224,8 +225,12 @@ pub(super) fn judge(status: StatusCode) -> Outcome {
 }
 
 /// What a failure says of its server.
-pub(super) fn outcome_of(failure: &Failure) -> Outcome {
+pub(super) fn outcome_of(failure: &Failure, call: &Call) -> Outcome {
     match (&failure.cause, failure.stage) {
+        // What a backend says too late, or breaks off, may end the request alone.
+        (Cause::Late | Cause::Malformed(_) | Cause::Broken(_), Stage::Written) if call.proxied && !failure.shared => {
+            Outcome::Neither
+        }
         (Cause::Dial(_) | Cause::Late | Cause::Malformed(_), _) | (Cause::Broken(_), Stage::Written) => Outcome::Bad,
         // A connection that ended between two requests, or a server that moves its clients on.
         (Cause::Broken(_), Stage::Unsent | Stage::Unprocessed)

@@ -2,6 +2,7 @@
 
 use crate::engine::proxy::config::BreakerSettings;
 use crate::model::route::BreakerState;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// The share of requests that must succeed, in percent, over the window, where there are enough to tell.
@@ -11,6 +12,8 @@ const SAMPLES_MIN: u32 = 20;
 const WINDOW: usize = 10;
 /// Good probes in a row that close it where no reads come to do so.
 const PROBES_TO_CLOSE: u32 = 2;
+/// The pause between two probes that gateway answers ask for: a flood of answers is no flood of probes.
+pub(super) const DOUBTED_EVERY: Duration = Duration::from_secs(1);
 
 /// What a request says of its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +21,21 @@ pub enum Outcome {
     Good,
     /// The connection failed, or no answer came.
     Bad,
-    /// 502, 503, 504: counts in a row only, since an aggregated API that is down must not close a whole cluster.
+    /// A well-formed 502, 503 or 504. It is about one request: a service, an aggregated API or a resourceVersion that is not
+    /// there yet. So it does not count, and asks for a probe, which tells whether the server itself is ill.
     Gateway,
     /// 429, an answer nobody waited for, a caller who broke off.
     Neither,
+}
+
+/// What a probe says of its endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Ready,
+    /// It failed, as a single probe may.
+    Failed,
+    /// As many failed in a row as take the endpoint down.
+    Down,
 }
 
 /// The state of one endpoint.
@@ -32,6 +46,8 @@ pub struct Breaker {
     /// Failures in a row.
     row: u32,
     window: Window,
+    /// When the last gateway answer came that no probe has cleared since.
+    doubted: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +59,7 @@ enum State {
 
 impl Breaker {
     pub fn new(settings: BreakerSettings, now: Instant) -> Self {
-        Self { settings, state: State::Closed, row: 0, window: Window::new(now) }
+        Self { settings, state: State::Closed, row: 0, window: Window::new(now), doubted: None }
     }
 
     pub fn state(&self) -> BreakerState {
@@ -77,6 +93,9 @@ impl Breaker {
 
     /// Hears of a request that has ended.
     pub fn record(&mut self, outcome: Outcome, trial: bool, now: Instant) {
+        if outcome == Outcome::Gateway {
+            self.doubted = Some(now);
+        }
         match &mut self.state {
             State::Closed => self.count(outcome, now),
             State::HalfOpen { trials, good, .. } if trial => match outcome {
@@ -86,17 +105,24 @@ impl Breaker {
                         self.close(now);
                     }
                 }
-                Outcome::Bad | Outcome::Gateway => self.open(now),
-                Outcome::Neither => *trials = trials.saturating_sub(1),
+                Outcome::Bad => self.open(now),
+                Outcome::Gateway | Outcome::Neither => *trials = trials.saturating_sub(1),
             },
             // What began before it opened says nothing new.
             State::HalfOpen { .. } | State::Open { .. } => {}
         }
     }
 
-    /// Hears of a probe.
-    pub fn probed(&mut self, good: bool, now: Instant) {
+    /// Hears of a probe that began at `began`.
+    pub fn probed(&mut self, verdict: Verdict, began: Instant, now: Instant) {
+        let good = verdict == Verdict::Ready;
+        if good && self.doubted.is_some_and(|at| at <= began) {
+            self.doubted = None;
+        }
+        let confirmed = verdict == Verdict::Down && self.is_doubted();
         match &mut self.state {
+            // The gateway answers were about the server after all.
+            State::Closed if confirmed => self.open(now),
             State::Closed => {}
             State::Open { until } if now < *until => {}
             State::Open { .. } if good => self.state = State::HalfOpen { probes: 1, trials: 0, good: 0 },
@@ -113,21 +139,25 @@ impl Breaker {
     /// When the next probe is wanted, if sooner than usual.
     pub fn wants_probe(&self, now: Instant) -> Option<Instant> {
         match self.state {
-            State::Closed => None,
+            State::Closed => self.is_doubted().then(|| now + DOUBTED_EVERY),
             State::Open { until } => Some(until.max(now)),
-            State::HalfOpen { .. } => Some(now + std::time::Duration::from_secs(1)),
+            State::HalfOpen { .. } => Some(now + Duration::from_secs(1)),
         }
+    }
+
+    /// A gateway answer has come since the last good probe began.
+    pub fn is_doubted(&self) -> bool {
+        self.doubted.is_some()
     }
 
     fn count(&mut self, outcome: Outcome, now: Instant) {
         match outcome {
-            Outcome::Neither => return,
+            Outcome::Gateway | Outcome::Neither => return,
             Outcome::Good => {
                 self.row = 0;
                 self.window.add(true, now);
                 return;
             }
-            Outcome::Gateway => self.row += 1,
             Outcome::Bad => {
                 self.row += 1;
                 self.window.add(false, now);
@@ -146,6 +176,7 @@ impl Breaker {
         self.state = State::Closed;
         self.row = 0;
         self.window = Window::new(now);
+        self.doubted = None;
     }
 }
 
@@ -188,12 +219,16 @@ impl Window {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::time::Duration;
 
     fn breaker(now: Instant) -> Breaker {
         let settings =
             BreakerSettings { failure_threshold: 5, recovery_timeout: Duration::from_secs(10), half_open_requests: 2 };
         Breaker::new(settings, now)
+    }
+
+    /// A probe that took no time.
+    fn probe(b: &mut Breaker, verdict: Verdict, now: Instant) {
+        b.probed(verdict, now, now);
     }
 
     fn after(now: Instant, seconds: u64) -> Instant {
@@ -205,7 +240,7 @@ mod tests {
         let now = Instant::now();
         let mut b = breaker(now);
         for _ in 0..4 {
-            b.record(Outcome::Gateway, false, now);
+            b.record(Outcome::Bad, false, now);
         }
         b.record(Outcome::Good, false, now);
         b.record(Outcome::Neither, false, now);
@@ -235,11 +270,53 @@ mod tests {
             b.record(if n % 3 == 0 { Outcome::Bad } else { Outcome::Good }, false, after(now, n));
         }
         assert_eq!(b.state(), BreakerState::Closed);
-        // Gateway answers of one broken extension among good ones never do.
+    }
+
+    /// P2: an answer about one request never counts, however often it comes.
+    #[test]
+    fn gateway_answers_ask_for_a_probe_and_open_nothing() {
+        let now = Instant::now();
+        let mut b = breaker(now);
         for n in 0..600 {
-            b.record(if n % 2 == 0 { Outcome::Gateway } else { Outcome::Good }, false, after(now, 60));
+            b.record(Outcome::Gateway, false, after(now, n));
+            b.record(Outcome::Neither, false, after(now, n));
         }
+        assert_eq!((b.state(), b.is_doubted()), (BreakerState::Closed, true));
+        assert_eq!(b.wants_probe(after(now, 600)), Some(after(now, 601)));
+        // A probe that was asked before the last of them clears nothing.
+        b.probed(Verdict::Ready, after(now, 598), after(now, 600));
+        assert!(b.is_doubted());
+        probe(&mut b, Verdict::Ready, after(now, 601));
+        assert_eq!((b.is_doubted(), b.wants_probe(after(now, 601))), (false, None));
+        // They end no row of failures either.
+        for _ in 0..4 {
+            b.record(Outcome::Bad, false, after(now, 602));
+        }
+        b.record(Outcome::Gateway, false, after(now, 602));
         assert_eq!(b.state(), BreakerState::Closed);
+        b.record(Outcome::Bad, false, after(now, 602));
+        assert_eq!(b.state(), BreakerState::Open);
+    }
+
+    /// P2: a load balancer that answers for a dead server fails the probes too.
+    #[test]
+    fn gateway_answers_and_probes_that_fail_open_it() {
+        let now = Instant::now();
+        let mut b = breaker(now);
+        probe(&mut b, Verdict::Down, now);
+        assert_eq!(b.state(), BreakerState::Closed, "the health says enough");
+        b.record(Outcome::Gateway, false, now);
+        probe(&mut b, Verdict::Failed, after(now, 1));
+        assert_eq!(b.state(), BreakerState::Closed, "one probe may fail");
+        probe(&mut b, Verdict::Down, after(now, 2));
+        assert_eq!(b.state(), BreakerState::Open);
+        // On trial they neither close it nor open it again.
+        probe(&mut b, Verdict::Ready, after(now, 12));
+        assert_eq!(b.admit(true), Some(true));
+        b.record(Outcome::Gateway, true, after(now, 12));
+        assert_eq!((b.state(), b.admit(true)), (BreakerState::HalfOpen, Some(true)));
+        probe(&mut b, Verdict::Ready, after(now, 13));
+        assert_eq!((b.state(), b.is_doubted()), (BreakerState::Closed, false));
     }
 
     #[test]
@@ -247,9 +324,9 @@ mod tests {
         let now = Instant::now();
         let mut b = breaker(now);
         (0..5).for_each(|_| b.record(Outcome::Bad, false, now));
-        b.probed(true, after(now, 9));
+        probe(&mut b, Verdict::Ready, after(now, 9));
         assert_eq!(b.state(), BreakerState::Open, "too early");
-        b.probed(true, after(now, 10));
+        probe(&mut b, Verdict::Ready, after(now, 10));
         assert_eq!(b.state(), BreakerState::HalfOpen);
         assert_eq!(b.admit(false), None, "no write on trial");
         assert_eq!((b.admit(true), b.admit(true), b.admit(true)), (Some(true), Some(true), None));
@@ -268,14 +345,14 @@ mod tests {
         let now = Instant::now();
         let mut b = breaker(now);
         (0..5).for_each(|_| b.record(Outcome::Bad, false, now));
-        b.probed(true, after(now, 10));
+        probe(&mut b, Verdict::Ready, after(now, 10));
         assert_eq!(b.admit(true), Some(true));
         b.record(Outcome::Bad, true, after(now, 11));
         assert_eq!(b.wants_probe(after(now, 11)), Some(after(now, 21)));
-        b.probed(false, after(now, 21));
+        probe(&mut b, Verdict::Failed, after(now, 21));
         assert_eq!(b.state(), BreakerState::Open);
-        b.probed(true, after(now, 31));
-        b.probed(true, after(now, 32));
+        probe(&mut b, Verdict::Ready, after(now, 31));
+        probe(&mut b, Verdict::Ready, after(now, 32));
         assert_eq!(b.state(), BreakerState::Closed);
     }
 
@@ -292,7 +369,10 @@ mod tests {
                     0 => b.record(Outcome::Good, false, now),
                     1 => b.record(Outcome::Bad, false, now),
                     2 => b.record(Outcome::Gateway, false, now),
-                    3 => b.probed(seconds % 2 == 0, now),
+                    3 => {
+                        let verdict = if seconds % 2 == 0 { Verdict::Ready } else { Verdict::Down };
+                        probe(&mut b, verdict, now);
+                    }
                     4 | 5 => {
                         let read = step == 4;
                         let admits = b.admits(read);

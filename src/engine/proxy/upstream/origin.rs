@@ -1,9 +1,9 @@
 //! One API server of a cluster: its place, our login there, its connections, its health.
 
-use super::breaker::{Breaker, Outcome};
+use super::breaker::{Breaker, Outcome, Verdict};
 use super::dial::{Dialler, Place};
 use super::failure::{Cause, Failure};
-use super::health::Health;
+use super::health::{Health, Probed};
 use super::login::Login;
 use super::pool::Pool;
 use super::probe;
@@ -68,6 +68,8 @@ pub(super) struct Origin {
     pub(super) long_running: AtomicU32,
     /// Asks for a probe now.
     pub(super) kick: Notify,
+    /// A gateway answer asks for one, which need not be the first in this second.
+    pub(super) doubted: Notify,
     /// Cuts all that runs there; a new one after each cut.
     severed: Mutex<CancellationToken>,
     /// Ends its tasks.
@@ -101,6 +103,7 @@ impl Origin {
             in_flight: AtomicU32::new(0),
             long_running: AtomicU32::new(0),
             kick: Notify::new(),
+            doubted: Notify::new(),
             severed: Mutex::new(parent.child_token()),
             stop: parent.child_token(),
             terms,
@@ -205,25 +208,34 @@ impl Origin {
             return;
         }
         let mut breaker = self.breaker.lock();
-        let before = breaker.state();
+        let (before, was_doubted) = (breaker.state(), breaker.is_doubted());
         breaker.record(outcome, trial, Instant::now());
-        let after = breaker.state();
+        let (after, is_doubted) = (breaker.state(), breaker.is_doubted());
         drop(breaker);
+        if is_doubted && !was_doubted {
+            self.doubted.notify_one();
+        }
         if before != after {
             self.reconsider();
             self.kick.notify_one();
         }
     }
 
-    /// Hears of a probe.
-    pub(super) fn probed(&self, probed: super::health::Probed) {
-        let good = matches!(probed, super::health::Probed::Ready(_));
+    /// Hears of a probe that began at `began`.
+    pub(super) fn probed(&self, probed: Probed, began: Instant) {
+        let (good, unauthorized) = (matches!(probed, Probed::Ready(_)), matches!(probed, Probed::Unauthorized(_)));
         let mut health = self.health.lock();
         let before = health.state();
         health.on(probed, &self.terms.health);
         let after = health.state();
+        let verdict = match (good, health.is_routable()) {
+            (true, _) => Verdict::Ready,
+            // A credential that is not accepted is no sign of a server that is ill.
+            (false, false) if !unauthorized => Verdict::Down,
+            (false, _) => Verdict::Failed,
+        };
         drop(health);
-        self.breaker.lock().probed(good, Instant::now());
+        self.breaker.lock().probed(verdict, began, Instant::now());
         self.reconsider();
         if before != after {
             tracing::info!(address = %self.place.server.address, health = ?after, "an API server's health changed");

@@ -1,5 +1,6 @@
 //! Asks an API server whether it is ready: on a connection of its own, so that a stuck pool is noticed.
 
+use super::breaker::DOUBTED_EVERY;
 use super::h1;
 use super::health::Probed;
 use super::origin::Origin;
@@ -24,16 +25,29 @@ const SOONEST: Duration = Duration::from_millis(200);
 /// Probes until the origin stops.
 pub(super) async fn run(origin: &Arc<Origin>) {
     loop {
+        let began = Instant::now();
         let probed = tokio::select! {
             () = origin.stop.cancelled() => return,
             probed = ask(origin) => probed,
         };
-        origin.probed(probed);
+        origin.probed(probed, began);
         let pause = pause(origin.next_probe(), fastrand::f64());
         tokio::select! {
             () = origin.stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-            () = origin.kick.notified() => tokio::time::sleep(SOONEST).await,
+            () = rest(origin, pause) => {}
+        }
+    }
+}
+
+/// The pause until the next probe, which whoever asks for one makes shorter.
+async fn rest(origin: &Origin, pause: Duration) {
+    let last = Instant::now();
+    let mut due = last + pause;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep_until(due) => return,
+            () = origin.kick.notified() => due = due.min(Instant::now() + SOONEST),
+            () = origin.doubted.notified() => due = due.min(last + DOUBTED_EVERY),
         }
     }
 }

@@ -120,13 +120,13 @@ async fn ask(origin: &Arc<Origin>, request: &Request<()>, call: &Call, mut fligh
     let mut response = match answered {
         Ok(response) => response,
         Err(failure) => {
-            flight.record(outcome_of(&failure));
+            flight.record(outcome_of(&failure, call));
             origin.kick.notify_one();
             return Err(failure);
         }
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        flight.record(judge(response.status()));
+        flight.record(judge(response.status(), call));
         let pool = origin.pool()?;
         let lease = Lease { slot: None, pool, flight: Some(flight), began: Instant::now() };
         return Ok(Asked::Answered { response, lease });

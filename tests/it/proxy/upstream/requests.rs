@@ -7,7 +7,7 @@ use quarterdeck::engine::k8s::endpoint::User;
 use std::net::TcpListener;
 
 /// Both protocols behave the same.
-async fn both(test: impl AsyncFn(Script)) {
+pub(super) async fn both(test: impl AsyncFn(Script)) {
     test(Script::start("h2").await).await;
     test(Script::with("h1", |k| k.h1_only = true).await).await;
 }
