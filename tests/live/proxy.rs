@@ -12,6 +12,7 @@ use crate::rig::{ControlPlane, Options, Outcome, User};
 
 mod crowd;
 mod failures;
+mod goaway;
 mod informer;
 pub(crate) mod kubectl;
 mod parsing;
@@ -40,6 +41,7 @@ pub(crate) const TESTS: &[&[Test]] = &[
     rotation::TESTS,
     failures::TESTS,
     single::TESTS,
+    goaway::TESTS,
     crowd::TESTS,
 ];
 

@@ -15,6 +15,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::super::rig::Outcome;
 
@@ -76,15 +77,28 @@ impl Target {
     }
 
     pub(crate) async fn connect(&self) -> Outcome<Connection> {
-        let stream = TcpStream::connect(self.address).await?;
-        stream.set_nodelay(true)?;
-        let Some(config) = &self.tls else { return Connection::one(TokioIo::new(stream)).await };
-        let name = ServerName::IpAddress(self.address.ip().into());
-        let stream = TlsConnector::from(Arc::clone(config)).connect(name, stream).await?;
+        let Some(config) = &self.tls else { return Connection::one(TokioIo::new(self.tcp().await?)).await };
+        let stream = self.handshake(config).await?;
         match self.version {
             Version::One => Connection::one(TokioIo::new(stream)).await,
             Version::Two => Connection::two(TokioIo::new(stream)).await,
         }
+    }
+
+    /// A connection to speak on by hand.
+    pub(crate) async fn stream(&self) -> Outcome<TlsStream<TcpStream>> {
+        self.handshake(self.tls.as_ref().ok_or("in clear text")?).await
+    }
+
+    async fn tcp(&self) -> Outcome<TcpStream> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn handshake(&self, config: &Arc<rustls::ClientConfig>) -> Outcome<TlsStream<TcpStream>> {
+        let name = ServerName::IpAddress(self.address.ip().into());
+        Ok(TlsConnector::from(Arc::clone(config)).connect(name, self.tcp().await?).await?)
     }
 }
 

@@ -75,13 +75,13 @@ impl Failure {
         Self::unsent(Cause::Broken(Text::from(errors::translate_any(error).to_string())))
     }
 
-    /// Reads an error that a request on an HTTP/2 stream met; `bare` says that it has no body.
-    pub(super) fn of_stream(error: &h2::Error, bare: bool) -> Self {
+    /// Reads an error that a request on an HTTP/2 stream met.
+    pub(super) fn of_stream(error: &h2::Error) -> Self {
         let why = || Text::from(errors::translate_any(error).to_string());
         let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
-        // A server says which streams it never looked at. It then misses a body; a request without one was whole when its
-        // head was written, and a server that miscounts may have carried it out.
-        if error.is_remote() && (refused || (error.is_go_away() && !bare)) {
+        // A server says which streams it never looked at (RFC 9113, 6.8 and 8.7). Of a GOAWAY, h2 tells only the streams
+        // above the last one that it names; the others go on, and if the connection then ends they meet another error.
+        if error.is_remote() && (refused || error.is_go_away()) {
             return Self { stage: Stage::Unprocessed, cause: Cause::Broken(why()), shared: false };
         }
         // Neither received nor found by the protocol: it was our side that reset the stream.

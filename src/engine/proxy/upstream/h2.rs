@@ -135,7 +135,7 @@ impl Line {
                 // A connection that has died shows it in its next turn; until then the body is untouched.
                 tokio::task::yield_now().await;
                 match (&mut answer).now_or_never() {
-                    Some(Err(error)) => return Err((self.failure(&error, bare, before), back(body))),
+                    Some(Err(error)) => return Err((self.failure(&error, before), back(body))),
                     early => (early, Some(Upload::start(body, stream))),
                 }
             }
@@ -144,26 +144,32 @@ impl Line {
             Some(answered) => answered,
             None => answer.await,
         };
-        let (head, body) = answered.map_err(|error| (self.failure(&error, bare, before), None))?.into_parts();
+        let (head, body) = answered.map_err(|error| (self.failure(&error, before), None))?.into_parts();
         let body = Streamed::new(body, &head.headers, upload);
         Ok(Response::from_parts(head, Arriving::Streamed(body)))
     }
 
     /// What an error of a stream says; `before` is the count of writes when it was opened.
-    fn failure(&self, error: &h2::Error, bare: bool, before: u64) -> Failure {
-        let connection = error.is_io() || error.is_go_away();
-        if connection && self.writes.load(Ordering::Acquire) == before {
-            return self.unopened(error);
+    fn failure(&self, error: &h2::Error, before: u64) -> Failure {
+        if self.lost(error) && self.writes.load(Ordering::Acquire) == before {
+            return Failure::unopened(error);
         }
-        Failure::of_stream(error, bare)
+        Failure::of_stream(error)
     }
 
-    /// Nothing of the request was written; after a GOAWAY, or its end, nothing ever will be.
+    /// Nothing of the request was written, and nothing ever will be.
     fn unopened(&self, error: &h2::Error) -> Failure {
-        if error.is_io() || error.is_go_away() {
+        self.lost(error);
+        Failure::unopened(error)
+    }
+
+    /// The connection has ended, or takes no new streams after a GOAWAY; whoever sends again takes another one.
+    fn lost(&self, error: &h2::Error) -> bool {
+        let lost = error.is_io() || error.is_go_away();
+        if lost {
             self.retire();
         }
-        Failure::unopened(error)
+        lost
     }
 
     /// Takes a stream, if there is one for this kind of request.

@@ -57,6 +57,9 @@ pub(in crate::proxy) struct Knobs {
     pub(in crate::proxy) goaway_after: Option<u32>,
     /// Connections whose first request meets a GOAWAY that does not cover it.
     pub(in crate::proxy) goaway_below: u32,
+    /// New connections of HTTP/2 are handled by hand: each answers one request, and a GOAWAY that does not cover it meets
+    /// the next.
+    pub(in crate::proxy) goaway_second: bool,
     /// Before each head.
     pub(in crate::proxy) slow_head: Duration,
     /// What becomes of the bodies of requests; over HTTP/1.1 they are read first or last.
@@ -67,6 +70,8 @@ pub(in crate::proxy) struct Knobs {
     pub(in crate::proxy) small_frames: Option<(usize, usize)>,
     /// New connections are handled by hand: what they get for their first head; then they echo.
     pub(in crate::proxy) raw: Option<Bytes>,
+    /// Of those, what is written behind some input; then they close, with more input unread.
+    pub(in crate::proxy) leaves: Option<Bytes>,
     /// New connections are accepted, and never speak.
     pub(in crate::proxy) mute: bool,
     /// Asked first; `None` of it means the default.
@@ -88,11 +93,13 @@ impl Default for Knobs {
             cut_for: ::h2::Reason::INTERNAL_ERROR,
             goaway_after: None,
             goaway_below: 0,
+            goaway_second: false,
             slow_head: Duration::ZERO,
             bodies: Bodies::First,
             early: Reply::new(200, "early"),
             small_frames: None,
             raw: None,
+            leaves: None,
             mute: false,
             answer: None,
         }

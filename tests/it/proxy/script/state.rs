@@ -163,10 +163,7 @@ async fn connection(stream: TcpStream, number: u32, inner: Arc<Inner>) -> std::i
     inner.names.lock().push(session.server_name().map(str::to_owned));
     let client = session.peer_certificates().and_then(|c| common_name(c.first()?));
     let speaks_h2 = session.alpn_protocol() == Some(b"h2");
-    let (raw, small_frames) = {
-        let knobs = inner.knobs.lock();
-        (knobs.raw.clone(), knobs.small_frames)
-    };
+    let Knobs { raw, small_frames, goaway_second, leaves, .. } = inner.knobs.lock().clone();
     let below = speaks_h2 && {
         let mut knobs = inner.knobs.lock();
         let below = knobs.goaway_below > 0;
@@ -178,11 +175,13 @@ async fn connection(stream: TcpStream, number: u32, inner: Arc<Inner>) -> std::i
         raw::goaway_below(stream).await
     } else if let (true, Some(frames)) = (speaks_h2, small_frames) {
         raw::small_frames(stream, frames).await
+    } else if speaks_h2 && goaway_second {
+        raw::goaway_second(stream, &inner).await
     } else if speaks_h2 {
         h2::serve(stream, about, inner).await;
         Ok(())
     } else if let Some(answer) = raw {
-        raw::answer(stream, &answer, &inner).await
+        raw::answer(stream, &answer, leaves, &inner).await
     } else {
         h1::serve(stream, about, inner).await;
         Ok(())

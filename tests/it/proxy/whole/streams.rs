@@ -5,6 +5,7 @@ use crate::proxy::script::{Bodies, Knobs, Reply};
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
 use http::HeaderMap;
+use quarterdeck::model::route::BreakerState;
 use std::future::poll_fn;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -68,6 +69,23 @@ async fn push(stream: &mut SendStream<Bytes>, length: usize) {
         stream.send_data(Bytes::from(vec![b'x'; piece]), false).expect("it is open");
         left -= piece;
     }
+}
+
+/// P5: what has been sent in part cannot be sent again; the server is none the worse for that.
+#[tokio::test]
+async fn a_large_body_below_a_goaway_fails_and_counts_against_nobody() {
+    let (alpha, whole) = one(|knobs| knobs.goaway_below = 1000).await;
+    let mut streams = Streams::connect(&whole).await;
+    for _ in 0..8 {
+        let (answer, mut stream) = streams.open("POST", PODS).await;
+        stream.send_data(Bytes::from(vec![b'x'; MUCH / 8]), false).expect("it is open");
+        let answer = timeout(PATIENCE, answer).await.expect("in time").expect("an answer");
+        assert_eq!((answer.status().as_u16(), answer.headers().contains_key("retry-after")), (503, true));
+    }
+    let routes = whole.admin.routes().await.expect("a picture");
+    assert_eq!(routes.clusters[0].endpoints[0].breaker, BreakerState::Closed);
+    alpha.turn(|knobs| knobs.goaway_below = 0);
+    assert_eq!(streams.get(PODS).await.status(), 200);
 }
 
 /// All of a body, and its trailers.
