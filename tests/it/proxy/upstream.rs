@@ -9,6 +9,8 @@ mod read_only;
 mod requests;
 mod upgrades;
 
+pub(super) use upgrades::SWITCHED;
+
 use super::script::Script;
 use http::{Method, Request};
 use http_body_util::BodyExt as _;

@@ -7,6 +7,7 @@ mod reload;
 mod secrets;
 mod streams;
 mod tester;
+mod tunnels;
 mod ways;
 
 use super::listen::client::{Client, text};

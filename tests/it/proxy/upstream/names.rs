@@ -1,6 +1,6 @@
 //! Under which name a server is known: on every way to it the same.
 
-use super::upgrades::{SWITCHED, exec, switched};
+use super::upgrades::{exec, switched};
 use super::*;
 use crate::proxy::script::PATIENCE;
 use tokio::time::timeout;

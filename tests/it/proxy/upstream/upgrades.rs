@@ -9,7 +9,7 @@ use quarterdeck::model::route::Fence;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
 
-pub(super) const SWITCHED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\nearly";
+pub(in crate::proxy) const SWITCHED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\nearly";
 
 async fn raw(answer: &'static [u8]) -> Script {
     Script::with("raw", |k| (k.raw, k.h1_only) = (Some(Bytes::from_static(answer)), false)).await
