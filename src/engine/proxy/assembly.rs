@@ -99,6 +99,7 @@ impl Assembly {
         notes.extend(read_only(&config));
         let audit = self.audit(&config.audit, &mut notes)?;
         let callers = self.callers(&config)?;
+        let hosts = config.callers.allowed_origins.iter().fold(hosts, |hosts, origin| hosts.origin(origin));
         // Last: from here on nothing is refused, and connections may be let go.
         let members = self.upstreams.apply(&config);
         let handles = self.metrics.handles(&config);

@@ -113,6 +113,8 @@ pub struct CallerSettings {
     pub uids: BTreeMap<u32, String>,
     /// Groups of the token's bearer and of socket callers.
     pub groups: Vec<String>,
+    /// Web pages of these origins may call, as whoever they show to be; `*` is all of them.
+    pub allowed_origins: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

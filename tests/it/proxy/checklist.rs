@@ -246,6 +246,11 @@ async fn pages_are_refused_unless_their_origin_is_allowed() {
     let (code, read) = rig.ask("GET /api HTTP/1.1", &["Origin: https://console.example"]).await;
     assert_eq!(code, 200);
     assert!(!read.to_lowercase().contains("access-control-"), "{read}");
+    // P3: clients that are no browser name the server itself.
+    let own = format!("Origin: https://{}", rig.address);
+    assert_eq!(rig.ask("GET /api HTTP/1.1", &[&own]).await.0, 200);
+    let (code, read) = rig.ask("GET /api HTTP/1.1", &["Origin: https://other.example"]).await;
+    assert!(code == 403 && read.contains("`callers.allowedOrigins`"), "{read}");
 }
 
 #[tokio::test]

@@ -60,6 +60,7 @@ fn callers(config: &ProxyConfig) -> Option<Value> {
     let uids: BTreeMap<String, &String> = callers.uids.iter().map(|(uid, user)| (uid.to_string(), user)).collect();
     put(&mut out, "uids", (!uids.is_empty()).then_some(uids));
     put(&mut out, "groups", (!callers.groups.is_empty()).then(|| callers.groups.clone()));
+    put(&mut out, "allowedOrigins", (!callers.allowed_origins.is_empty()).then(|| callers.allowed_origins.clone()));
     out.as_object().is_some_and(|fields| !fields.is_empty()).then_some(out)
 }
 

@@ -222,6 +222,12 @@ pub const CALLERS: &[Entry] = &[
     key("tokenReview", Shape::Object(REVIEW), "", "ServiceAccount tokens are callers, reviewed by the home cluster"),
     key("uids", Shape::TextMap, "", "User names by uid, for callers on a Unix socket"),
     key("groups", Shape::Texts, "", "Groups of the token's bearer and of socket callers"),
+    key(
+        "allowedOrigins",
+        Shape::Texts,
+        "the proxy's own",
+        "Origins of web pages that may call: `https://console.example.com`; `*` is any",
+    ),
 ];
 
 pub const REVIEW: &[Entry] = &[

@@ -15,6 +15,7 @@ pub const HEADER_BYTES_MAX: usize = 256 * 1024;
 
 /// The port of a `Host` without one.
 const HTTPS: u16 = 443;
+const HTTP: u16 = 80;
 
 /// Refuses what no Kubernetes client sends and what two programs could read in two ways.
 ///
@@ -28,8 +29,9 @@ pub fn check(parts: &Parts, hosts: &Hosts, h2: bool) -> Result<(), Refusal> {
     method(parts)?;
     framing(parts, &seen)?;
     let path_and_query = target(parts, h2)?;
-    hosts.accept(host(parts, &seen, h2)?)?;
-    seen.browser(hosts)?;
+    let host = host(parts, &seen, h2)?;
+    hosts.accept(host)?;
+    seen.browser(hosts, host)?;
     path::check(path_and_query)
 }
 
@@ -92,19 +94,26 @@ impl<'a> Seen<'a> {
         if bytes > HEADER_BYTES_MAX { Err(too_large("more than 256 KiB of headers")) } else { Ok(seen) }
     }
 
-    /// A page in a browser has no business here, whichever way its requests come: `Origin` tells of scripts and forms,
-    /// `Sec-Fetch-Site` of links and pictures, which a browser with a client certificate would send as its user.
-    fn browser(&self, hosts: &Hosts) -> Result<(), Refusal> {
-        if self.origin.count > 0 && !self.origin.only().is_some_and(|origin| hosts.origin_allowed(origin)) {
+    /// A page of another origin has no business here, whichever way its requests come: `Origin` tells of scripts and forms,
+    /// `Sec-Fetch-Site` of links and pictures, which a browser with a client certificate would send as its user. WebSocket
+    /// clients that are no browser name the origin of `host`, which the request was sent to and which is one of ours.
+    fn browser(&self, hosts: &Hosts, host: &str) -> Result<(), Refusal> {
+        let origin = if self.origin.count > 0 {
+            self.origin.only().and_then(|origin| hosts.origin_of(origin, host))
+        } else {
+            Some(Source::Own)
+        };
+        let Some(origin) = origin else {
             return Err(Refusal::new(
                 403,
                 "Forbidden",
                 "origin",
-                "requests from web pages are refused; allow the page's origin in the proxy's settings",
+                "the Origin of this request is another site; to let its pages call, \
+                 add it to `callers.allowedOrigins` in the proxy's configuration",
             ));
-        }
+        };
         let own = |site: &str| matches!(site, "none" | "same-origin");
-        if self.site.count > 0 && self.origin.count == 0 && !self.site.only().is_some_and(own) {
+        if self.site.count > 0 && origin == Source::Own && !self.site.only().is_some_and(own) {
             return Err(Refusal::new(403, "Forbidden", "origin", "requests from other sites' pages are refused"));
         }
         Ok(())
@@ -186,6 +195,15 @@ pub struct Hosts {
     origins: Vec<Box<str>>,
 }
 
+/// Which pages a request may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// None, or one that this proxy served.
+    Own,
+    /// One that was allowed.
+    Allowed,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Name {
     Address(IpAddr),
@@ -237,15 +255,29 @@ impl Hosts {
         self
     }
 
-    /// Lets pages of one origin (`https://console.example`) in. They still have to show who they are.
+    /// Lets pages of one origin (`https://console.example`) in, or of all (`*`). They still have to show who they are.
     #[must_use]
     pub fn origin(mut self, origin: &str) -> Self {
         self.origins.push(origin.into());
         self
     }
 
-    fn origin_allowed(&self, origin: &str) -> bool {
-        self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    /// Whether this origin may call, of a request that was sent to `host`.
+    fn origin_of(&self, origin: &str, host: &str) -> Option<Source> {
+        if origin_parts(origin).is_some_and(|origin| Some(origin) == self.own_origin(host)) {
+            return Some(Source::Own);
+        }
+        let allowed =
+            |allowed: &str| allowed == "*" || allowed.eq_ignore_ascii_case(origin) || is_same_origin(allowed, origin);
+        self.origins.iter().any(|one| allowed(one)).then_some(Source::Allowed)
+    }
+
+    /// The origin of what answers at `host`.
+    fn own_origin<'a>(&self, host: &'a str) -> Option<OriginParts<'a>> {
+        let (name, port) = split(host)?;
+        // Who comes through a Unix socket speaks no TLS and names no port.
+        let https = port.is_some() || !self.socket || self.listening.contains(&HTTPS);
+        Some(OriginParts { https, name: Host(name), port: port.unwrap_or(if https { HTTPS } else { HTTP }) })
     }
 
     fn accept(&self, host: &str) -> Result<(), Refusal> {
@@ -274,6 +306,41 @@ impl Hosts {
         }
         Err(Refusal::new(421, "Misdirected", "host", "the proxy does not answer to this Host; add it to its names"))
     }
+}
+
+fn is_same_origin(one: &str, other: &str) -> bool {
+    origin_parts(one).is_some_and(|one| Some(one) == origin_parts(other))
+}
+
+/// What two origins are compared by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct OriginParts<'a> {
+    https: bool,
+    name: Host<'a>,
+    port: u16,
+}
+
+/// A host in a URL.
+#[derive(Debug, Clone, Copy, Eq)]
+struct Host<'a>(&'a str);
+
+impl PartialEq for Host<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (address(self.0), address(other.0)) {
+            (Some(one), Some(other)) => one == other,
+            _ => self.0.eq_ignore_ascii_case(other.0),
+        }
+    }
+}
+
+fn origin_parts(origin: &str) -> Option<OriginParts<'_>> {
+    let (scheme, rest) = origin.split_once("://")?;
+    let https = scheme.eq_ignore_ascii_case("https");
+    if !https && !scheme.eq_ignore_ascii_case("http") {
+        return None;
+    }
+    let (name, port) = split(rest)?;
+    Some(OriginParts { https, name: Host(name), port: port.unwrap_or(if https { HTTPS } else { HTTP }) })
 }
 
 /// Host and port of `host`, `host:port`, `[v6]` or `[v6]:port`.

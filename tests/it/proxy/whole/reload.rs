@@ -106,3 +106,25 @@ async fn reloads_under_load_lose_no_request() {
         assert!(client.await.expect("every request was answered") > 0);
     }
 }
+
+/// P3: the setting that the refusal names.
+#[tokio::test]
+async fn an_origin_is_allowed_by_the_configuration() {
+    const PATH: &str = "/api/v1/namespaces/production/pods";
+    let (alpha, beta) = (Script::start("alpha").await, Script::start("beta").await);
+    let whole = Whole::start(ONE, &[&alpha, &beta]).await;
+    let mut caller = whole.connect().await;
+    for (more, expected) in [("", 403), ("callers: {allowedOrigins: [https://console.example]}\n", 200), ("", 403)] {
+        write(whole.folder.path(), &filled(&format!("{ONE}{more}"), &[&alpha, &beta]));
+        whole.admin.reload().await.expect("it is in force");
+        let request = caller.request("GET", PATH).header("origin", "https://console.example").body(Full::default());
+        let answer = caller.send(request.expect("a request")).await;
+        assert_eq!(answer.status(), expected, "{more}");
+        text(answer.into_body()).await;
+    }
+    let own = format!("https://{}", whole.address);
+    let request = caller.request("GET", PATH).header("origin", own).body(Full::default());
+    assert_eq!(caller.send(request.expect("a request")).await.status(), 200);
+    assert_eq!(beta.asked().len(), 2);
+    assert!(beta.asked().iter().all(|asked| asked.header("origin").is_empty()), "it ends here");
+}

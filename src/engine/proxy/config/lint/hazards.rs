@@ -64,6 +64,11 @@ pub(super) fn all(found: &mut Found<'_>) {
             found.place("insecure-tls", &cluster.place, &text);
         }
     }
+    if config.callers.allowed_origins.iter().any(|origin| origin == "*") {
+        let text =
+            "allowedOrigins has *: any web page may call as the user whose browser shows a certificate; name origins";
+        found.place("any-origin", &config.origin, text);
+    }
     unused(found);
 }
 

@@ -124,6 +124,18 @@ fn without_a_home_what_is_refused_is_said() {
     );
 }
 
+/// P3: allowed, and likely to hurt.
+#[test]
+fn pages_of_any_origin_are_said() {
+    let text = |origins: &str| {
+        format!(
+            "home: a\nclusters:\n- {{name: a, endpoint: 'https://a', token: x}}\ncallers: {{allowedOrigins: {origins}}}\n"
+        )
+    };
+    assert_eq!(codes(&text("['https://b', '*']")), ["any-origin"]);
+    assert!(codes(&text("['https://b.example:8443', 'http://[::1]:80', 'http://localhost']")).is_empty());
+}
+
 #[test]
 fn a_certificate_that_is_not_verified_is_said() {
     let text = "home: a\nclusters:\n- {name: a, endpoint: 'https://a', token: x, insecureSkipTLSVerify: true}\n";

@@ -7,6 +7,7 @@ use crate::engine::k8s::endpoint::Material;
 use crate::engine::proxy::config::schema::span;
 use crate::engine::proxy::config::tree::Node;
 use crate::engine::proxy::config::{ProxyConfig, ReviewSettings};
+use http::Uri;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -86,6 +87,13 @@ impl Reader<'_> {
             }
             callers.token_review = Some(ReviewSettings { audiences: texts(review.get("audiences")), cache });
         }
+        callers.allowed_origins = texts(node.get("allowedOrigins"));
+        if let Some(wrong) = callers.allowed_origins.iter().find(|origin| *origin != "*" && !is_origin(origin)) {
+            let message = format!(
+                "`allowedOrigins`: {wrong:?} is no origin: write scheme, host and port as in https://console.example.com:8443, or *"
+            );
+            self.flaw(&piece.at(node.get("allowedOrigins").unwrap_or(node)), message);
+        }
         let system = ["system:masters", "system:nodes"];
         if callers.groups.iter().any(|group| system.contains(&group.as_str())) {
             let at = piece.at(node.get("groups").unwrap_or(node));
@@ -116,6 +124,20 @@ impl Reader<'_> {
         set(&mut config.audit.max_files, node.get("maxFiles").and_then(count));
         set(&mut config.audit.blocking, node.get("blocking").and_then(Node::flag));
     }
+}
+
+/// An origin as browsers write it: scheme, host, and a port that is not the scheme's own.
+fn is_origin(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else { return false };
+    let host = uri.authority().is_some_and(|authority| {
+        let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':' | '[' | ']');
+        authority.as_str().chars().all(fit) && (authority.port().is_none() || authority.port_u16().is_some())
+    });
+    matches!(uri.scheme_str(), Some("http" | "https"))
+        && host
+        && uri.query().is_none()
+        && !text.ends_with(['/', ':'])
+        && uri.path() == "/"
 }
 
 /// Where a CA or a credential is kept, for showing: never what it is.

@@ -261,6 +261,14 @@ const BAD: &[(&str, &str)] = &[
         "label without key",
         "clusters:\n- {name: a, endpoint: 'https://a', token: x}\nrules:\n- {name: r, conditions: [{type: label, value: '=a'}], actions: {targetCluster: a}}\n",
     ),
+    (
+        "a path is no origin",
+        "clusters:\n- {name: a, endpoint: 'https://a', token: x}\ncallers: {allowedOrigins: ['https://b/']}\n",
+    ),
+    (
+        "a pattern is no origin",
+        "clusters:\n- {name: a, endpoint: 'https://a', token: x}\ncallers: {allowedOrigins: ['https://*.b']}\n",
+    ),
     ("masters", "clusters:\n- {name: a, endpoint: 'https://a', token: x}\ncallers: {groups: ['system:masters']}\n"),
     ("uids", "clusters:\n- {name: a, endpoint: 'https://a', token: x}\ncallers: {uids: {ann: ann}}\n"),
     ("limit", "clusters:\n- {name: a, endpoint: 'https://a', token: x}\nlimits: {perCaller: 0}\n"),
@@ -360,7 +368,7 @@ rules:
     loadBalancing: time-window
     windows: [{cluster: many, days: mon-fri, from: '8:00', to: '18:00'}]
 - {name: none, priority: -1, actions: {deny: not here}}
-callers: {tokenReview: {cache: 1m}, uids: {1000: ann}, groups: [devs]}
+callers: {tokenReview: {cache: 1m}, uids: {1000: ann}, groups: [devs], allowedOrigins: [https://console.example, '*']}
 limits: {perCaller: 10, requestTimeout: 2m}
 audit: {path: '-', blocking: true}
 cache: {discovery: false}

@@ -144,6 +144,62 @@ fn pages_of_browsers_are_refused() {
     }
 }
 
+/// P3: the Python client, and whoever else uses websocket-client, names the server's own origin.
+#[test]
+fn the_own_origin_passes_and_another_does_not() {
+    let of = |host: &str, origin: &str| Try::h1("/").with("host", host).with("origin", origin);
+    for (host, origin) in [
+        ("127.0.0.1:6443", "https://127.0.0.1:6443"),
+        ("localhost:6443", "https://LOCALHOST:6443"),
+        ("[::1]:6443", "https://[0:0::1]:6443"),
+        // A load balancer listens where the name has no port.
+        ("qd.example", "https://qd.example"),
+        ("qd.example", "https://qd.example:443"),
+        ("qd.example:443", "https://qd.example"),
+        ("fixed.example:8443", "https://fixed.example:8443"),
+    ] {
+        assert_eq!(of(host, origin).refusal(), None, "{origin} at {host}");
+        assert_eq!(of(host, origin).with("sec-fetch-site", "same-origin").refusal(), None, "{origin} at {host}");
+        assert_eq!(of(host, origin).with("sec-fetch-site", "cross-site").refusal(), Some((403, "origin")));
+        assert_eq!(of(host, origin).with("origin", origin).refusal(), Some((403, "origin")), "twice");
+    }
+    assert_eq!(Try::h2("https://127.0.0.1:6443/").with("origin", "https://127.0.0.1:6443").refusal(), None);
+    for (host, origin) in [
+        ("127.0.0.1:6443", "http://127.0.0.1:6443"),
+        ("127.0.0.1:6443", "https://127.0.0.1"),
+        ("127.0.0.1:6443", "https://127.0.0.1:6444"),
+        ("127.0.0.1:6443", "https://localhost:6443"),
+        ("127.0.0.1:6443", "https://127.0.0.1:6443/"),
+        ("127.0.0.1:6443", "https://127.0.0.1:6443@evil.example"),
+        ("127.0.0.1:6443", "wss://127.0.0.1:6443"),
+        ("127.0.0.1:6443", "127.0.0.1:6443"),
+        ("qd.example", "http://qd.example"),
+        ("qd.example", "https://qd.example.evil"),
+        ("qd.example", "https://fixed.example:8443"),
+    ] {
+        assert_eq!(of(host, origin).refusal(), Some((403, "origin")), "{origin} at {host}");
+    }
+    // A name that is not ours stays so, whatever the page says.
+    assert_eq!(of("evil.example:6443", "https://evil.example:6443").refusal(), Some((421, "host")));
+    // A Unix socket speaks no TLS.
+    let socket = Hosts::new(&["127.0.0.1:6443".parse().unwrap()]).socket();
+    assert_eq!(socket.origin_of("http://localhost", "localhost"), Some(Source::Own));
+    assert_eq!(socket.origin_of("https://localhost", "localhost"), None);
+    assert_eq!(socket.origin_of("https://localhost:6443", "localhost:6443"), Some(Source::Own));
+}
+
+#[test]
+fn origins_that_are_allowed_are_compared_as_browsers_write_them() {
+    let hosts = Hosts::default().origin("https://Console.example:443").origin("http://localhost:8080");
+    for origin in ["https://console.example", "http://localhost:8080"] {
+        assert_eq!(hosts.origin_of(origin, "qd.example"), Some(Source::Allowed), "{origin}");
+    }
+    for origin in ["http://console.example", "https://localhost:8080", "http://localhost", "null", "*"] {
+        assert_eq!(hosts.origin_of(origin, "qd.example"), None, "{origin}");
+    }
+    assert_eq!(Hosts::default().origin("*").origin_of("null", "qd.example"), Some(Source::Allowed));
+}
+
 #[test]
 fn a_body_has_one_length() {
     let post = || Try::h1("/").here().method("POST");
