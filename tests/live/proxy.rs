@@ -22,6 +22,7 @@ mod routes;
 pub(crate) mod serving;
 mod sessions;
 mod single;
+mod sockets;
 mod storms;
 mod streams;
 pub(crate) mod wire;
@@ -42,6 +43,7 @@ pub(crate) const TESTS: &[&[Test]] = &[
     failures::TESTS,
     single::TESTS,
     goaway::TESTS,
+    sockets::TESTS,
     crowd::TESTS,
 ];
 

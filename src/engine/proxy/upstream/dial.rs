@@ -18,6 +18,8 @@ pub(super) struct Place {
     authority: Authority,
     /// For HTTP/1.1.
     pub(super) host: HeaderValue,
+    /// For a WebSocket handshake: the server compares it with the host, or wants at least one.
+    pub(super) origin: HeaderValue,
     /// `https://host/prefix` puts it before each path; mostly empty.
     prefix: String,
 }
@@ -29,8 +31,9 @@ impl Place {
         let authority = parts.authority.ok_or_else(unfit)?;
         let scheme = parts.scheme.ok_or_else(unfit)?;
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| unfit())?;
+        let origin = HeaderValue::try_from(format!("{scheme}://{authority}")).map_err(|_| unfit())?;
         let prefix = server.base.path().trim_end_matches('/').to_owned();
-        Ok(Self { server, proxy, scheme, authority, host, prefix })
+        Ok(Self { server, proxy, scheme, authority, host, origin, prefix })
     }
 
     /// The address of a request as its connection's protocol wants it; `None` where prefix and path make none.

@@ -12,7 +12,7 @@ use crate::engine::k8s::credentials::Grant;
 use crate::engine::proxy::body::{Arriving, Outgoing};
 use crate::engine::proxy::refusal::Refusal;
 use crate::model::text::Text;
-use http::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, HOST, HeaderValue, ORIGIN, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Tunnel {
 
 impl Member {
     /// Asks for the upgrade that the request's `Upgrade` names. All its other headers are ready but for `Authorization`,
-    /// `Host` and `Connection`; repeated lines stay apart.
+    /// `Host`, `Origin` and `Connection`; repeated lines stay apart.
     pub async fn upgrade(&self, request: Request<()>, call: &Call) -> Result<Upgraded, Failed> {
         self.admit(request.method(), request.uri(), true)?;
         let began = Instant::now();
@@ -176,6 +176,11 @@ async fn exchange(
     headers.clone_from(request.headers());
     headers.insert(HOST, origin.place.host.clone());
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    // A browser always sends one, and kube-apiserver refuses a watch over WebSocket without it. The caller's was for us.
+    headers.remove(ORIGIN);
+    if headers.get(UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+        headers.insert(ORIGIN, origin.place.origin.clone());
+    }
     authorise(headers, origin, grant);
     let answer = {
         let _open = gate.enter().ok_or_else(h1::lost)?;

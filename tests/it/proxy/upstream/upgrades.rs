@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::proxy::script::Reply;
-use http::header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use quarterdeck::engine::proxy::tunnel::{Spliced, splice};
 use quarterdeck::engine::proxy::upstream::{Tunnel, Upgraded};
 use quarterdeck::model::route::Fence;
@@ -64,6 +64,26 @@ async fn bytes_are_exact_from_the_first_one_behind_the_101() {
     let once = |line: &str| head.lines().filter(|l| l.eq_ignore_ascii_case(line)).count() == 1;
     assert!(once("authorization: Bearer ours") && once("connection: upgrade") && once("upgrade: SPDY/3.1"), "{head}");
     assert!(once(&format!("host: {}", script.address)) && !head.contains("theirs"), "{head}");
+}
+
+/// P4: the API server wants an `Origin` of a WebSocket. The caller's was meant for the proxy.
+#[tokio::test]
+async fn a_websocket_goes_on_with_the_origin_of_its_endpoint_and_spdy_with_none() {
+    let script = Script::start("origins").await;
+    let (_keep, member) = alone(&script);
+    for protocol in ["websocket", "WebSocket", "SPDY/3.1"] {
+        let mut request = exec(protocol);
+        request.headers_mut().append(ORIGIN, "https://page.example".parse().unwrap());
+        request.headers_mut().append(ORIGIN, "null".parse().unwrap());
+        assert!(matches!(member.upgrade(request, &connecting()).await, Ok(Upgraded::Answered(_))));
+    }
+    let own = format!("https://{}", script.address);
+    let origins: Vec<Vec<String>> = script
+        .asked()
+        .iter()
+        .map(|a| a.headers.get_all(ORIGIN).iter().map(|v| v.to_str().expect("text").to_owned()).collect())
+        .collect();
+    assert_eq!(origins, [vec![own.clone()], vec![own], vec![]]);
 }
 
 #[tokio::test]
