@@ -38,7 +38,8 @@ pub fn worded(error: &ClusterError) -> String {
     match error {
         ClusterError::NotFound(what) => format!("Error from server (NotFound): {what}"),
         ClusterError::Denied(what) => format!("Error from server (Forbidden): {what}"),
-        ClusterError::AuthNeeded(hint) => format!("error: You must be logged in to the server ({hint})"),
+        // The hint says it all: what is missing may be a login, or a program.
+        ClusterError::AuthNeeded(hint) => format!("error: {hint}"),
         ClusterError::Expired => {
             "Error from server (Expired): the list changed too fast to be read; try again".to_owned()
         }

@@ -3,21 +3,27 @@
 use super::fan_out::{Fleet, Target};
 use super::get::{Streams, write};
 use super::{ClustersArgs, DoctorArgs, FailOn, Output};
+use crate::engine::cluster::verdict::Known;
 use crate::engine::cluster::{ClusterError, Probe};
+use crate::engine::fleet::always;
 use crate::error::{ErrorKind, UserError};
-use crate::model::cluster::{ClusterEntry, ClusterName, Source, WITHHELD};
+use crate::model::cluster::{ClusterEntry, ClusterName, ClusterState, Source, WITHHELD};
+use crate::model::kind::Kind;
 use crate::model::text::Text;
 use crate::model::time::{UnixSeconds, human};
 use crate::report::table::{Grid, layout};
 use crate::report::{Failure, document};
 use futures::StreamExt as _;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one cluster said.
 #[derive(Debug, Clone)]
 struct Checkup {
-    probe: Probe,
+    /// Nothing where the server answers nobody without rights.
+    probe: Option<Probe>,
+    /// What is denied, where nothing may be listed.
+    denied: Option<Text>,
     /// Discovery: kinds served, and groups that do not answer.
     kinds: Option<usize>,
     failed_groups: Vec<String>,
@@ -73,8 +79,13 @@ enum Depth {
 }
 
 async fn check(target: Target, depth: Depth) -> Result<Checkup, ClusterError> {
-    let probe = target.cluster.probe().await?;
-    let mut checkup = Checkup { probe, kinds: None, failed_groups: Vec::new(), uid: Text::default() };
+    let probe = match target.cluster.probe().await {
+        // It answers; whether it lets us do anything is asked next, as a session would find out.
+        Err(ClusterError::Denied(_)) => None,
+        answer => Some(answer?),
+    };
+    let denied = denied(&target).await?;
+    let mut checkup = Checkup { probe, denied, kinds: None, failed_groups: Vec::new(), uid: Text::default() };
     if depth == Depth::Full {
         let catalog = target.cluster.discover().await?;
         checkup.kinds = Some(catalog.kinds.len());
@@ -84,17 +95,46 @@ async fn check(target: Target, depth: Depth) -> Result<Checkup, ClusterError> {
     Ok(checkup)
 }
 
-/// The word for a failure, as the console's states.
-fn state_of(error: &ClusterError) -> &'static str {
-    match error {
-        ClusterError::AuthNeeded(_) => "auth needed",
-        ClusterError::Denied(_) => "denied",
-        ClusterError::Unreachable(_) => "unreachable",
-        ClusterError::NotFound(_)
-        | ClusterError::Expired
-        | ClusterError::Throttled { .. }
-        | ClusterError::Failed(_) => "failed",
+/// As many as a session falls back to.
+const NAMESPACES_MAX: usize = 16;
+
+/// What is denied first, where none of what a session watches may be listed: in all namespaces, or in those that a session
+/// falls back to. Mostly one question.
+async fn denied(target: &Target) -> Result<Option<Text>, ClusterError> {
+    let own = std::iter::once(target.entry.own_namespace());
+    let namespaces: BTreeSet<Text> = own.chain(target.entry.namespaces.iter().cloned()).take(NAMESPACES_MAX).collect();
+    let mut told = BTreeMap::new();
+    let mut kinds: Vec<(usize, Kind)> = always::kinds().enumerate().collect();
+    // Those that most people may list come first.
+    kinds.sort_by_key(|(_, kind)| kind.plural != "pods");
+    for (order, kind) in kinds {
+        let within = namespaces.iter().filter(|_| kind.namespaced).cloned().map(Some);
+        let mut last = None;
+        for place in std::iter::once(None).chain(within) {
+            match (target.cluster.may_list(kind.clone(), place.clone()).await, place.is_some()) {
+                (Err(ClusterError::Denied(what)), is_narrow) => {
+                    // Of several namespaces the first is told.
+                    if !is_narrow || last.as_ref().is_none_or(|(_, narrow)| !narrow) {
+                        last = Some((what, is_narrow));
+                    }
+                }
+                (Err(ClusterError::AuthNeeded(hint)), _) => return Err(ClusterError::AuthNeeded(hint)),
+                // Allowed; or out of order, which says nothing about rights.
+                (Ok(()) | Err(_), _) => return Ok(None),
+            }
+        }
+        told.extend(last.map(|(what, _)| (order, what)));
     }
+    Ok(told.into_values().next())
+}
+
+/// The state as the console has it, from what was asked once.
+fn state_of(answer: &Result<Checkup, Failure>) -> ClusterState {
+    let known = match answer {
+        Ok(checkup) => Known { answer: Some(Ok(())), denied: checkup.denied.as_ref(), ..Known::default() },
+        Err(failure) => Known { answer: Some(Err(&failure.error)), ..Known::default() },
+    };
+    known.state()
 }
 
 fn entry(of: &ClusterEntry, answer: Option<&Result<Checkup, Failure>>) -> Entry {
@@ -121,21 +161,20 @@ fn entry(of: &ClusterEntry, answer: Option<&Result<Checkup, Failure>>) -> Entry 
         provider: of.provider.to_string(),
         region: of.region.to_string(),
     };
-    match answer {
-        None => {}
-        Some(Err(failure)) => {
-            state_of(&failure.error).clone_into(&mut out.state);
-            out.reason = failure.error.to_string();
+    if let Some(answer) = answer {
+        let state = state_of(answer);
+        state.word().clone_into(&mut out.state);
+        state.why().clone_into(&mut out.reason);
+    }
+    if let Some(Ok(checkup)) = answer {
+        if let Some(probe) = &checkup.probe {
+            out.version = probe.version.as_ref().map(ToString::to_string).unwrap_or_default();
+            out.latency_ms = Some(probe.latency.as_millis());
+            out.expires = probe.expiry.as_ref().map(|(at, what)| format!("{at} ({what})"));
         }
-        Some(Ok(checkup)) => {
-            "live".clone_into(&mut out.state);
-            out.version = checkup.probe.version.as_ref().map(ToString::to_string).unwrap_or_default();
-            out.latency_ms = Some(checkup.probe.latency.as_millis());
-            out.expires = checkup.probe.expiry.as_ref().map(|(at, what)| format!("{at} ({what})"));
-            out.kinds = checkup.kinds;
-            out.failed_groups.clone_from(&checkup.failed_groups);
-            out.uid = checkup.uid.to_string();
-        }
+        out.kinds = checkup.kinds;
+        out.failed_groups.clone_from(&checkup.failed_groups);
+        out.uid = checkup.uid.to_string();
     }
     out
 }
@@ -194,7 +233,7 @@ fn print(
         }
         Output::Table | Output::Wide => {
             let expiry = |e: &Entry| match answers.get(&ClusterName::new(&e.name)) {
-                Some(Ok(Checkup { probe: Probe { expiry: Some((at, what)), .. }, .. })) => {
+                Some(Ok(Checkup { probe: Some(Probe { expiry: Some((at, what)), .. }), .. })) => {
                     format!("{} ({what})", left(*at, fleet.now))
                 }
                 Some(_) | None => String::new(),
@@ -232,13 +271,20 @@ fn cell(e: &Entry, column: &str, expiry: &str) -> String {
         "SERVER" => format!("{}{}", e.server, if e.insecure { " (not verified)" } else { "" }),
         "FOUND IN" => e.found_in.clone(),
         "SOURCE" => e.sources.join("; "),
-        _ if e.failed_groups.is_empty() => e.reason.clone(),
+        _ if e.failed_groups.is_empty() || !e.reason.is_empty() => e.reason.clone(),
         _ => format!("no discovery of {}", e.failed_groups.join("; ")),
     }
 }
 
 fn verdict(fleet: &Fleet, fail_on: FailOn, answers: &Answers, streams: &mut Streams<'_>) -> Result<u8, UserError> {
-    let failed: Vec<&Failure> = answers.values().filter_map(|a| a.as_ref().err()).collect();
+    let failure = |(name, answer): (&ClusterName, &Result<Checkup, Failure>)| match answer {
+        Ok(checkup) => {
+            let what = checkup.denied.clone()?;
+            Some(Failure { cluster: name.clone(), error: ClusterError::Denied(what) })
+        }
+        Err(failure) => Some(failure.clone()),
+    };
+    let failed: Vec<Failure> = answers.iter().filter_map(failure).collect();
     failed.iter().try_for_each(|failure| write(streams.err, &format!("{}\n", failure.line())))?;
     Ok(u8::from(fleet.is_failure(fail_on, failed.len())))
 }

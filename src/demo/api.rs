@@ -170,9 +170,7 @@ impl ApiServer {
         let Some((index, resource)) = self.resource(objects) else {
             return Ok(plain(StatusCode::NOT_FOUND, "404 page not found\n".to_owned()));
         };
-        if let Fault::Forbidden(plural) = &self.faults.borrow().current
-            && resource.plural == *plural
-        {
+        if self.faults.borrow().current.forbids(&resource.plural) {
             let verb = match (objects.name.is_empty(), query.is("watch")) {
                 (false, _) => "get",
                 (true, true) => "watch",

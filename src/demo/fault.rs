@@ -18,7 +18,7 @@ pub enum Fault {
     BrokenTls,
     /// Every request gets 401 with this message, `Unauthorized` when empty.
     Unauthorized(String),
-    /// Requests for this resource (its plural) get 403; the rest works.
+    /// Requests for this resource (its plural, `*` for all) get 403; the rest works.
     Forbidden(String),
     /// Every request gets 429 with this `Retry-After`.
     TooManyRequests {
@@ -46,6 +46,11 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether requests for the resource get 403.
+    pub(super) fn forbids(&self, plural: &str) -> bool {
+        matches!(self, Self::Forbidden(which) if which == plural || which == "*")
+    }
+
     /// Whether the fault is below HTTP: it concerns whole connections.
     pub(super) fn is_of_connection(&self) -> bool {
         matches!(self, Self::Refuse | Self::BlackHole | Self::BrokenTls | Self::EndlessHead)

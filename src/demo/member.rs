@@ -140,7 +140,7 @@ pub(super) fn showcase(seed: u64) -> Vec<Member> {
             "edge-lab" => cluster.aggregated = false,
             "staging" => {
                 cluster.expired =
-                    Some("Unauthorized: the session has expired; run `aws sso login --profile staging`".to_owned());
+                    Some("Unauthorized: session expired; run `aws sso login --profile staging`".to_owned());
             }
             "sa-east" => cluster.reach = Reach::Refused,
             _ => {}

@@ -1,6 +1,8 @@
 //! The port: what the engine needs of a cluster. `engine/k8s` is the adapter for real API servers;
 //! the simulated world of the tests is another.
 
+pub mod verdict;
+
 use crate::model::cell::Column;
 use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::model::document::Aspect;
@@ -200,6 +202,10 @@ pub trait Cluster: Send + Sync + Debug {
 
     /// Names of a pod's containers: init, then regular, then ephemeral.
     fn containers(&self, pod: ObjectKey) -> BoxFuture<'_, Result<Vec<Text>, ClusterError>>;
+
+    /// Says whether objects of the kind may be listed, in all namespaces or in one: the error is why not. Reads one object at
+    /// most.
+    fn may_list(&self, kind: Kind, namespace: Option<Text>) -> BoxFuture<'_, Result<(), ClusterError>>;
 
     /// Answers once, in pages of 500 behind the scenes; an expired page token starts over without pages.
     fn query(&self, query: Query) -> BoxFuture<'_, Result<Answer, ClusterError>>;

@@ -1,7 +1,7 @@
 //! The fleet: everything the engine knows, and every decision it takes. No IO, no clock, no task:
 //! `on(observation, now)` folds one observation in and says what is to be done.
 
-mod always;
+pub mod always;
 mod documents;
 mod facts;
 mod inventory;

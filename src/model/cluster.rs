@@ -115,6 +115,13 @@ pub struct ClusterEntry {
     pub defect: Option<Text>,
 }
 
+impl ClusterEntry {
+    /// The context's own namespace; as with kubectl, `default` where it names none.
+    pub fn own_namespace(&self) -> Text {
+        if self.namespace.is_empty() { Text::const_new("default") } else { self.namespace.clone() }
+    }
+}
+
 /// What a cluster is to us right now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ClusterState {

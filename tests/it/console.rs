@@ -134,7 +134,7 @@ fn pods_are_merged_filtered_and_opened() {
 #[test]
 fn objects_are_read_described_and_tailed() {
     let mut console = Console::on(shared(), &["-c", ":pods -n payments @east"]);
-    console.shows(&["payments", "east", "Running"]);
+    console.terminal.wait("cursor", SOON, |text| text.lines().any(|line| line.starts_with(" ▸ payments")));
     console.terminal.send("y");
     console.shows(&["apiVersion: v1", "kind: Pod"]);
     console.close();

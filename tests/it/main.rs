@@ -6,6 +6,7 @@
     reason = "a test that cannot go on says why and fails"
 )]
 
+mod agreement;
 mod architecture;
 mod cli;
 mod client;

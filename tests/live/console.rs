@@ -15,6 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("console_shows_three_clusters_and_a_stopped_one", three_clusters_and_a_stopped_one),
     ("console_notices_a_frozen_api_server", frozen_api_server),
     ("console_asks_for_a_login_when_a_token_is_revoked", revoked_token),
+    ("console_and_command_line_agree_about_a_viewer_without_rights", viewer_without_rights),
     ("console_falls_back_to_the_namespaces_it_may_read", denied_everywhere_but_one_namespace),
     ("console_lists_again_what_it_may_not_watch", listed_and_not_watched),
     ("console_finds_a_kind_added_while_it_runs", kind_added_while_running),
@@ -167,6 +168,31 @@ fn revoked_token() -> Outcome {
     console.leave()
 }
 
+/// B17: a viewer without rights is denied, in the same words, whoever asks.
+fn viewer_without_rights() -> Outcome {
+    let users = vec![User::named("viewer")];
+    let plane = ControlPlane::start(Options { users, ..Options::named("shared") })?;
+    let kubeconfig = plane.write_kubeconfig("viewer.kubeconfig", &plane.kubeconfig_for("viewer")?)?;
+    let home = tempfile::tempdir()?;
+    let mut why = Vec::new();
+    for asked in ["clusters", "doctor"] {
+        let mut qd = std::process::Command::new(PROGRAM);
+        qd.env_clear().env("HOME", home.path()).env("KUBECONFIG", &kubeconfig).args([asked, "-o", "json"]);
+        let listed: serde_json::Value = serde_json::from_slice(&qd.output()?.stdout)?;
+        let cluster = &listed["items"][0];
+        assert_eq!(cluster["state"], "denied", "{listed:#}");
+        assert!(cluster["version"].as_str().is_some_and(|version| version.starts_with("v1.")), "{listed:#}");
+        why.push(cluster["reason"].as_str().unwrap_or_default().to_owned());
+    }
+    assert!(why[0].contains("User \"viewer\" cannot list") && why[0] == why[1], "{why:?}");
+    let console = Console::open(&kubeconfig, &[])?;
+    // The table has room for the beginning of it, the line below for the whole.
+    let text = console.until("the denial", SOON, |text| row(text, "▌shared").contains("⊘ denied"))?;
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(joined.contains(&why[0]), "{}\n{text}", why[0]);
+    console.leave()
+}
+
 fn denied_everywhere_but_one_namespace() -> Outcome {
     let users = vec![User::named("tenant")];
     let plane = ControlPlane::start(Options { users, nodes: 1, ..Options::named("shared") })?;
@@ -287,7 +313,7 @@ fn relists_after_compaction() -> Outcome {
     plane.compact()?;
     console.terminal.signal(Signal::CONT);
     console.until("the state after the compaction", BACK, |text| {
-        text.contains("meanwhile") && !text.contains("before") && text.contains("1 cluster ·")
+        text.contains("meanwhile") && !text.contains("before") && text.contains("1 cluster · ")
     })?;
     plane.kubectl(&["create", "configmap", "afterwards"])?;
     console.shows(&["afterwards", "meanwhile"])?;
@@ -340,7 +366,7 @@ fn sends_nothing_but_get() -> Outcome {
         ("nodes", "node-0"),
     ] {
         console.run(line);
-        console.until(line, SOON, |text| text.contains(shown) && text.contains("1 cluster ·"))?;
+        console.until(line, SOON, |text| text.contains(shown) && text.contains("1 cluster · "))?;
     }
     console.run("pods -A");
     console.shows(&["pod-1"])?;

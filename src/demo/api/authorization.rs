@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::super::fault::Fault;
 use super::super::json::{set, text};
 use super::{ApiServer, USER};
 
@@ -36,7 +35,7 @@ pub(super) fn review(server: &ApiServer, plural: &str, mut asked: Value) -> Valu
 
 fn access(server: &ApiServer, asked: &Value) -> Value {
     let wanted = text(asked, "/spec/resourceAttributes/resource");
-    if matches!(&server.faults.borrow().current, Fault::Forbidden(plural) if plural == wanted) {
+    if server.faults.borrow().current.forbids(wanted) {
         return json!({"allowed": false});
     }
     json!({

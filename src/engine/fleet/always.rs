@@ -80,6 +80,12 @@ impl Always {
     }
 }
 
+/// The kinds that every cluster is asked for, in the order in which a denial of them is told.
+pub fn kinds() -> impl Iterator<Item = Kind> {
+    let in_order: std::collections::BTreeMap<WatchKey, Kind> = watches().collect();
+    in_order.into_values()
+}
+
 /// The always-on watches.
 pub(super) fn watches() -> impl Iterator<Item = (WatchKey, Kind)> {
     ALWAYS.iter().map(|always| (always.key(), always.kind()))

@@ -3,6 +3,7 @@
 mod inquiry;
 
 use crate::engine::backoff;
+use crate::engine::cluster::verdict::Known;
 use crate::engine::cluster::{ClusterError, Probe};
 use crate::engine::fleet::shard::{WatchKey, Watched};
 use crate::engine::fleet::stream::Stream;
@@ -149,39 +150,20 @@ impl Member {
             Wanted::Paused => return ClusterState::Paused,
             Wanted::Yes => {}
         }
-        match &self.link {
-            Link::Idle | Link::Opening => self.doubted(ClusterState::Connecting),
-            Link::Up => self.doubted(self.allowed()),
-            Link::Down { error: ClusterError::AuthNeeded(hint), .. } => ClusterState::AuthNeeded { hint: hint.clone() },
-            Link::Down { error: ClusterError::Denied(what), .. } if !self.has_listed() => {
-                ClusterState::Denied { what: what.clone() }
-            }
-            Link::Down { error, since } if self.has_listed() => {
-                ClusterState::Stale { since: *since, why: Text::new(error.to_string()) }
-            }
-            Link::Down { error, since } => {
-                ClusterState::Unreachable { why: Text::new(error.to_string()), since: *since }
-            }
-        }
+        let (answer, since) = match &self.link {
+            Link::Idle | Link::Opening => (None, UnixSeconds::default()),
+            Link::Up => (Some(Ok(())), UnixSeconds::default()),
+            Link::Down { error, since } => (Some(Err(error)), *since),
+        };
+        let (doubt, denied) = (self.doubt.as_ref(), self.denied());
+        Known { answer, since, doubt, denied, has_listed: self.has_listed() }.state()
     }
 
-    fn doubted(&self, state: ClusterState) -> ClusterState {
-        match &self.doubt {
-            Some(hint) => ClusterState::AuthNeeded { hint: hint.clone() },
-            None => state,
-        }
-    }
-
-    /// Live, unless everything that is always watched is denied.
-    fn allowed(&self) -> ClusterState {
+    /// What is denied first, where everything that is always watched is denied.
+    fn denied(&self) -> Option<&Text> {
         let mut always = self.watched.values().filter(|watched| watched.pinned).peekable();
-        let first = always.peek().and_then(|watched| watched.denied()).cloned();
-        match first {
-            Some(what) if always.all(|watched| watched.denied().is_some()) && !self.has_listed() => {
-                ClusterState::Denied { what }
-            }
-            _ => ClusterState::Live,
-        }
+        let first = always.peek().and_then(|watched| watched.denied());
+        first.filter(|_| always.all(|watched| watched.denied().is_some()))
     }
 
     fn streams(&mut self) -> impl Iterator<Item = &mut Stream> {

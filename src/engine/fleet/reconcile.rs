@@ -179,12 +179,8 @@ impl Fleet {
 
 /// The context's own namespace, those that a view names, and the configured ones.
 fn namespaces(member: &Member, views: &BTreeMap<ViewId, View>) -> Arc<[Text]> {
-    let own = match member.entry.namespace.as_str() {
-        "" => Text::const_new("default"),
-        name => Text::new(name),
-    };
     let viewed = views.values().flat_map(|view| view.namespaces(member.name()));
-    let mut all = vec![own];
+    let mut all = vec![member.entry.own_namespace()];
     for namespace in viewed.chain(&member.entry.namespaces) {
         if all.len() < NAMESPACES_MAX && !all.contains(namespace) {
             all.push(namespace.clone());

@@ -136,6 +136,14 @@ impl Cluster for K8sCluster {
         .boxed()
     }
 
+    fn may_list(&self, kind: Kind, namespace: Option<Text>) -> BoxFuture<'_, Result<(), ClusterError>> {
+        async move {
+            let path = query::path(&kind, namespace.as_deref(), None);
+            self.connection.get_json::<serde::de::IgnoredAny>(&format!("{path}?limit=1")).await.map(drop)
+        }
+        .boxed()
+    }
+
     fn query(&self, query: Query) -> BoxFuture<'_, Result<Answer, ClusterError>> {
         async move { query::run(&self.connection.client, &query, |e| errors::translate(&e)).await }.boxed()
     }

@@ -130,8 +130,12 @@ impl Credentials {
         };
         let said = errors::sentence(said);
         let said = said.strip_prefix("Unauthorized: ").unwrap_or(&said);
-        // What the server says beyond its code is nearer to what to do than what we can guess.
-        let text = if said.is_empty() || said == "Unauthorized" { hint } else { format!("{said} ({hint})") };
+        // What the server says beyond its code is nearer to what to do than what we can guess: a command is all one needs.
+        let text = match said {
+            "" | "Unauthorized" => hint,
+            said if said.contains('`') => said.to_owned(),
+            said => format!("{hint} ({said})"),
+        };
         ClusterError::AuthNeeded(Text::from(text))
     }
 

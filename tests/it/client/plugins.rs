@@ -247,7 +247,10 @@ echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","s
 #[tokio::test]
 async fn a_missing_plugin_says_how_to_get_it() {
     let missing = || exec(Path::new("/nowhere/aws-iam-authenticator"));
-    assert_eq!(error_of(missing()).await, "`/nowhere/aws-iam-authenticator` is not installed, or not in PATH");
+    assert_eq!(
+        error_of(missing()).await,
+        "`/nowhere/aws-iam-authenticator` is not installed, or not in PATH; install it"
+    );
     let hinted = ExecPlugin { install_hint: Some("brew install it".to_owned()), ..missing() };
     assert_eq!(error_of(hinted).await, "`/nowhere/aws-iam-authenticator` is not installed: brew install it");
     let folder = tempfile::tempdir().expect("a folder");

@@ -459,6 +459,10 @@ impl Cluster for SimCluster {
         Box::pin(self.call(|_| Ok(vec![Text::const_new("main")])))
     }
 
+    fn may_list(&self, _: Kind, _: Option<Text>) -> BoxFuture<'_, Result<(), ClusterError>> {
+        Box::pin(self.call(|_| Ok(())))
+    }
+
     fn query(&self, query: Query) -> BoxFuture<'_, Result<Answer, ClusterError>> {
         let why = compact_str::format_compact!("{}: a simulated cluster answers no script", query.kind.plural);
         Box::pin(std::future::ready(Err(ClusterError::Failed(why))))

@@ -101,6 +101,10 @@ impl Cluster for Home {
         async { Err(away()) }.boxed()
     }
 
+    fn may_list(&self, _: Kind, _: Option<Text>) -> BoxFuture<'_, Result<(), ClusterError>> {
+        async { Err(away()) }.boxed()
+    }
+
     fn query(&self, query: Query) -> BoxFuture<'_, Result<Answer, ClusterError>> {
         async move {
             let (map, secret) = self.0.objects.lock().clone().ok_or_else(away)?;

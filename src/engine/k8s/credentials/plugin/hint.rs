@@ -46,7 +46,7 @@ pub(crate) fn of(exec: &ExecPlugin, failure: &Failure) -> ClusterError {
     let text = match failure {
         Failure::NotStarted(io::ErrorKind::NotFound) => match &exec.install_hint {
             Some(hint) if !hint.trim().is_empty() => format!("`{name}` is not installed: {}", line(hint)),
-            _ => format!("`{name}` is not installed, or not in PATH"),
+            _ => format!("`{name}` is not installed, or not in PATH; install it"),
         },
         Failure::NotStarted(io::ErrorKind::PermissionDenied) => format!("`{name}` may not be run; is it executable?"),
         Failure::NotStarted(io::ErrorKind::ArgumentListTooLong) => format!(
@@ -204,7 +204,7 @@ mod tests {
     fn each_way_not_to_start_is_explained() {
         let mut exec = plugin("aws", &[], &[]);
         let say = |exec: &ExecPlugin, kind| of(exec, &Failure::NotStarted(kind)).to_string();
-        assert_eq!(say(&exec, io::ErrorKind::NotFound), "`aws` is not installed, or not in PATH");
+        assert_eq!(say(&exec, io::ErrorKind::NotFound), "`aws` is not installed, or not in PATH; install it");
         exec.install_hint = Some("see https://aws.amazon.com/cli\nfor more".into());
         assert_eq!(
             say(&exec, io::ErrorKind::NotFound),
