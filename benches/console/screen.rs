@@ -91,18 +91,19 @@ pub(crate) fn counts(text: &str) -> Counts {
         words.get(at.checked_sub(1)?).copied()
     };
     let number = |word: &str| word.replace(',', "").parse().ok();
-    let (complete, clusters) = before("clusters").and_then(|word| word.split_once('/')).unwrap_or_default();
+    let of = before("clusters").and_then(|word| word.split_once('/'));
+    let (complete, clusters) = of.or(before("cluster").map(|word| (word, word))).unwrap_or_default();
     Counts {
         complete: number(complete).unwrap_or_default(),
         clusters: number(clusters).unwrap_or_default(),
-        rows: before("rows").and_then(number).unwrap_or_default(),
+        rows: before("rows").or(before("row")).and_then(number).unwrap_or_default(),
         shown: before("shown").and_then(number),
     }
 }
 
-/// Whether any row is there.
+/// Whether any row is there; the cursor may come later.
 pub(crate) fn has_rows(text: &str) -> bool {
-    counts(text).rows > 0 && text.lines().any(|line| line.starts_with(" ▸"))
+    counts(text).rows > 0 && text.lines().skip(2).any(|line| line.contains('▌'))
 }
 
 /// The object the cursor is on: namespace, name and cluster, which stay when cells change.

@@ -1,5 +1,6 @@
 //! `:doctor`: what each cluster costs and how it answers, live.
 
+use super::header::{Piece, wrapped};
 use super::keymap::Action;
 use super::leaf::Scene;
 use super::panel::{clear, write};
@@ -18,7 +19,7 @@ use ratatui::layout::Rect;
 pub struct Line {
     pub cells: Vec<String>,
     pub role: Role,
-    /// Why the cluster is not live; shown where there is room.
+    /// Why the cluster is not live: behind the cells where there is room, else below them.
     pub why: String,
 }
 
@@ -127,9 +128,10 @@ pub struct Doctor {
 impl Doctor {
     /// Scrolls; `false` if the action is none of its own.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
-    pub fn on(&mut self, action: Action, area: Rect, snapshot: &Snapshot) -> bool {
+    pub fn on(&mut self, action: Action, area: Rect, (snapshot, now): (&Snapshot, UnixSeconds)) -> bool {
         let rows = usize::from(area.height.saturating_sub(2)).max(1);
-        let last = (snapshot.clusters.len() + 1).saturating_sub(rows);
+        let all = rows_of(&lines(snapshot, now), usize::from(area.width.saturating_sub(2)));
+        let last = all.len().saturating_sub(rows);
         self.top = match action {
             Action::Up => self.top.saturating_sub(1),
             Action::Down => self.top + 1,
@@ -164,17 +166,40 @@ impl Doctor {
             let headings: Vec<String> = COLUMNS.iter().map(|(name, ..)| (*name).to_owned()).collect();
             write(buffer, row(1), &fitted(&headings, &widths), scene.theme.style(Role::Header));
         }
-        for (line, n) in lines.iter().skip(self.top).zip(2..area.height) {
-            let text = fitted(&line.cells, &widths);
-            let end = write(buffer, row(n), &text, scene.theme.style(line.role));
-            let room = row(n).right().saturating_sub(end + 2);
-            if room > 12 && !line.why.is_empty() {
-                let rest = Rect { x: end + 2, width: room, ..row(n) };
-                // A reason says most at its beginning: cut at the end, by the edge.
-                write(buffer, rest, &line.why, scene.theme.style(Role::Dim));
+        for (line, n) in rows_of(&lines, usize::from(row(0).width)).iter().skip(self.top).zip(2..area.height) {
+            let mut place = row(n);
+            for (text, role) in line {
+                let end = write(buffer, place, text, scene.theme.style(*role));
+                place = Rect { x: end, width: row(n).right().saturating_sub(end), ..place };
             }
         }
     }
+}
+
+/// Lines of one reason below its cluster; a longer one is cut at its end.
+const WHY_LINES_MAX: usize = 6;
+
+/// How far a reason below its cluster is set in.
+const WHY_INDENT: usize = 4;
+
+/// The rows of the table in so many columns: a row per line, and below it its reason where that does not fit beside it.
+fn rows_of(lines: &[Line], columns: usize) -> Vec<Vec<Piece>> {
+    let widths = widths(lines, columns);
+    let mut rows = Vec::new();
+    for line in lines {
+        let text = fitted(&line.cells, &widths);
+        if width(&text) + 2 + width(&line.why) <= columns {
+            rows.push(vec![(text, line.role), (format!("  {}", line.why), Role::Dim)]);
+            continue;
+        }
+        rows.push(vec![(text, line.role)]);
+        let room = columns.saturating_sub(WHY_INDENT).max(1);
+        for why in wrapped(&[(line.why.clone(), Role::Dim)], room + 2, WHY_LINES_MAX) {
+            let indent = " ".repeat(WHY_INDENT.saturating_sub(1).min(columns));
+            rows.push(std::iter::once((indent, Role::Dim)).chain(why).collect());
+        }
+    }
+    rows
 }
 
 /// Widths of the columns that fit, 0 for those left out.

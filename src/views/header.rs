@@ -1,6 +1,7 @@
 //! The lines around the table: where one is and how much there is; what is missing; which keys work.
 
 use super::keymap::{Action, Context, HINT_GAP, Keymap};
+use super::leaf::words;
 use super::listing::Listing;
 use super::place::Source;
 use super::resources::{Gap, Missing, NOT_SERVED};
@@ -8,7 +9,7 @@ use super::scope::Scope;
 use super::theme::{Role, Theme};
 use crate::error::UserError;
 use crate::model::cluster::ClusterState;
-use crate::model::text::{fit, width};
+use crate::model::text::{fit, fit_end, width};
 use crate::protocol::Snapshot;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -155,8 +156,50 @@ pub fn write(area: Rect, buffer: &mut Buffer, theme: &Theme, (from, room): (usiz
 /// A reason has at least this room before anything comes behind it.
 const REASON_COLUMNS_MIN: usize = 40;
 
-/// Says what is missing from the table; empty when nothing that matters is.
-pub fn reasons(missing: &[Missing], scope: &Scope, columns: usize) -> Vec<Piece> {
+/// Wraps pieces of one text between words, to so many lines at most; what is left is cut with an ellipsis.
+pub fn wrapped(pieces: &[Piece], columns: usize, lines: usize) -> Vec<Vec<Piece>> {
+    let text: String = pieces.iter().map(|(text, _)| text.as_str()).collect();
+    let indent = usize::from(columns > 1);
+    let body = text.trim_start();
+    let lead = text.len() - body.len();
+    let rows = words(body, columns.saturating_sub(indent + 1).max(1));
+    let mut out: Vec<Vec<Piece>> = Vec::new();
+    for (nth, row) in rows.iter().enumerate().take(lines) {
+        let mut line = vec![piece(" ".repeat(indent), Role::Text)];
+        let is_cut = nth + 1 == lines && rows.len() > lines;
+        let end = if is_cut { text.len() } else { row.end + lead };
+        let mut at = 0;
+        let mut room = columns.saturating_sub(indent);
+        for (part, role) in pieces {
+            let (from, to) = (at.max(row.start + lead), (at + part.len()).min(end));
+            at += part.len();
+            if let Some(shown) = text.get(from..to).filter(|_| from < to && room > 0) {
+                let shown = fit_end(shown, room).into_owned();
+                room = room.saturating_sub(width(&shown));
+                line.push(piece(shown, *role));
+            }
+        }
+        out.push(line);
+    }
+    out
+}
+
+/// Says whether nothing was left out of the reasons.
+pub fn is_whole(reasons: &[Piece]) -> bool {
+    !is_cut(reasons) && !reasons.iter().any(|(text, _)| text.contains(MORE))
+}
+
+/// Says whether a reason was cut.
+pub fn is_cut(reasons: &[Piece]) -> bool {
+    reasons.iter().any(|(text, _)| text.contains('…'))
+}
+
+/// Before how many more there are.
+const MORE: &str = " · m: ";
+
+/// Says what is missing from the table; empty when nothing that matters is. What is said of clusters takes `room`
+/// columns, of which a line has `columns`.
+pub fn reasons(missing: &[Missing], scope: &Scope, (columns, room): (usize, usize)) -> Vec<Piece> {
     let of = |from: Gap, to: Gap| missing.iter().filter(move |m| m.gap >= from && m.gap <= to).collect::<Vec<_>>();
     let (trouble, waiting) = (of(Gap::Partial, Gap::Trouble), of(Gap::Progress, Gap::Progress));
     let apart = of(Gap::NotConnected, Gap::NotConnected);
@@ -167,7 +210,7 @@ pub fn reasons(missing: &[Missing], scope: &Scope, columns: usize) -> Vec<Piece>
         (n, _) => (format!("{} incomplete: ", counted(n, "cluster")), Role::Degraded, trouble),
     };
     let mut end = if apart.is_empty() { String::new() } else { format!(" · {} not connected", apart.len()) };
-    let mut room = columns.saturating_sub(width(&title) + 2);
+    let mut room = room.saturating_sub(width(&title) + 2);
     match room.checked_sub(width(&end)).filter(|left| *left >= REASON_COLUMNS_MIN) {
         Some(left) => room = left,
         None => end.clear(),
@@ -176,7 +219,7 @@ pub fn reasons(missing: &[Missing], scope: &Scope, columns: usize) -> Vec<Piece>
     let last = shown.len().saturating_sub(1);
     for (at, missing) in shown.iter().enumerate() {
         let next = format!("{}{} {}", if at == 0 { "" } else { " · " }, missing.cluster, missing.why);
-        let more = |left: usize| if left == 0 { String::new() } else { format!(" · m: {left} more") };
+        let more = |left: usize| if left == 0 { String::new() } else { format!("{MORE}{left} more") };
         if width(&text) + width(&next) + width(&more(last - at)) > room {
             let more = more(shown.len() - at.max(1));
             let left = room.saturating_sub(width(&more));

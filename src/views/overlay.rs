@@ -187,7 +187,7 @@ impl Overlay {
                 None => known(palette.on(action, around.area)),
             },
             Self::Help(help) => known(help.on(action, around.area)),
-            Self::Doctor(doctor) => known(doctor.on(action, around.area, around.snapshot)),
+            Self::Doctor(doctor) => known(doctor.on(action, around.area, (around.snapshot, around.now))),
             Self::Chooser(chooser) => match chooser.chosen().filter(|_| action == Action::Accept) {
                 Some(pick) => Reply::finish(Outcome::Pick(pick.clone())),
                 None => known(chooser.on(action, around.area)),

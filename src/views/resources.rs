@@ -94,7 +94,9 @@ pub fn coverage(snapshot: &Snapshot, view: ViewId, asked: &Asked<'_>, now: UnixS
             }
         }
     }
-    coverage.missing.sort_by(|a, b| b.gap.cmp(&a.gap).then_with(|| a.cluster.cmp(&b.cluster)));
+    // What a command mends comes before what only time does.
+    let order = |m: &Missing| (std::cmp::Reverse(m.gap), !m.next.contains('`'), m.cluster.clone());
+    coverage.missing.sort_by_cached_key(order);
     coverage.slots.sort_by(|a, b| a.key.cmp(&b.key));
     coverage
 }

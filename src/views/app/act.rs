@@ -1,6 +1,7 @@
 //! What each action does to the table under the cursor, and around it.
 
 use super::App;
+use crate::error::UserError;
 use crate::model::cluster::ClusterName;
 use crate::model::document::Aspect;
 use crate::model::text::Text;
@@ -272,7 +273,10 @@ impl App {
     fn open_missing(&mut self) {
         let Some(listing) = self.tab().map(|tab| &tab.listing) else { return };
         let missing = &listing.coverage.missing;
-        if missing.is_empty() {
+        if self.snapshot.clusters.is_empty() {
+            let why = UserError::no_clusters(&self.snapshot.inventory).sentence();
+            self.say(Severity::Warning, &why);
+        } else if missing.is_empty() {
             self.say(Severity::Note, "no cluster is missing from this view");
         } else {
             let list = MissingList::new(missing, &listing.place.looked_at());

@@ -6,8 +6,11 @@ use crate::model::time::UnixSeconds;
 use crate::protocol::Severity;
 use crate::views::header::{self, Piece};
 use crate::views::leaf;
+use crate::views::listing::Listing;
 use crate::views::overlay::Overlay;
+use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
+use crate::views::sort::SortKey;
 use crate::views::table::TableStyles;
 use crate::views::theme::Role;
 use ratatui::Frame;
@@ -24,6 +27,15 @@ pub(super) struct Areas {
     pub(super) bottom: Rect,
 }
 
+/// Lines between table and hints at most, on a screen of so many rows; what a line must say is worth more than rows.
+fn reason_lines_max(height: u16) -> u16 {
+    match height {
+        0..16 => 1,
+        16..22 => 2,
+        _ => 4,
+    }
+}
+
 impl App {
     pub(super) fn screen(&self) -> Rect {
         Rect::new(0, 0, self.size.0, self.size.1)
@@ -33,15 +45,15 @@ impl App {
     pub(super) fn areas(&self) -> Areas {
         let screen = self.screen();
         let mut spare = screen.height.saturating_sub(2);
-        let mut take = |wanted: bool| {
-            let height = u16::from(wanted && spare > 0);
+        let mut take = |wanted: usize| {
+            let height = u16::try_from(wanted).unwrap_or(spare).min(spare);
             spare -= height;
             height
         };
-        let header = take(true);
-        let bottom = take(true);
-        let reasons = take(!self.reason_pieces().is_empty());
-        let tabs = take(self.tabs.len() > 1);
+        let header = take(1);
+        let bottom = take(1);
+        let reasons = take(self.reason_lines().len());
+        let tabs = take(usize::from(self.tabs.len() > 1));
         let row = |y, height| Rect { y, height, ..screen };
         let table_top = header + tabs;
         let table_height = screen.height.saturating_sub(table_top + reasons + bottom);
@@ -75,7 +87,9 @@ impl App {
         if !self.overlays.iter().any(Overlay::covers) {
             self.draw_table(areas.table, buffer);
         }
-        self.draw_pieces(areas.reasons, buffer, &self.reason_pieces());
+        for (line, y) in self.reason_lines().iter().zip(areas.reasons.y..areas.reasons.bottom()) {
+            self.draw_pieces(Rect { y, height: 1, ..areas.reasons }, buffer, line);
+        }
         let cursor = self.draw_bottom(areas.bottom, buffer);
         for overlay in &self.overlays {
             overlay.draw(buffer, &self.surroundings(areas.table));
@@ -138,8 +152,16 @@ impl App {
         }
     }
 
-    /// The line above the hints: the last message, else a mistake in the filter, else what is missing.
-    pub(super) fn reason_pieces(&self) -> Vec<Piece> {
+    /// The lines above the hints.
+    fn reason_lines(&self) -> Vec<Vec<Piece>> {
+        let lines = usize::from(reason_lines_max(self.size.1));
+        let columns = usize::from(self.size.0);
+        header::wrapped(&self.reason_pieces(lines), columns, lines)
+    }
+
+    /// What they say, in so many lines at most: the last message, else a mistake in the filter, else what is missing or
+    /// wrong.
+    fn reason_pieces(&self, lines: usize) -> Vec<Piece> {
         if let Some(message) = &self.message {
             let role = match message.severity {
                 Severity::Note => Role::Note,
@@ -153,7 +175,36 @@ impl App {
             return vec![(format!(" filter: {why}"), Role::Error)];
         }
         let listing = &tab.listing;
-        header::reasons(&listing.coverage.missing, &listing.place.looked_at(), usize::from(self.size.0))
+        if listing.place.source == Source::Fleet {
+            return self.cluster_reason(listing);
+        }
+        self.missing_reasons(listing, lines)
+    }
+
+    /// What is missing: in one line where that is all, in two else; in more only where the first reason needs them.
+    fn missing_reasons(&self, listing: &Listing, lines: usize) -> Vec<Piece> {
+        let columns = usize::from(self.size.0);
+        let scope = listing.place.looked_at();
+        let within = |lines: usize| {
+            // Words that do not fit leave a line before its end.
+            let room = if lines > 1 { columns * lines * 9 / 10 } else { columns };
+            header::reasons(&listing.coverage.missing, &scope, (columns, room))
+        };
+        let is_enough = |nth: usize, said: &[Piece]| header::is_whole(said) || nth > 1 && !header::is_cut(said);
+        let mut forms = (1..=lines).map(|nth| (nth, within(nth)));
+        forms.find(|(nth, said)| is_enough(*nth, said)).map_or_else(|| within(lines), |(_, said)| said)
+    }
+
+    /// Why the cluster under the cursor is not well, where its row has no room to say it.
+    fn cluster_reason(&self, listing: &Listing) -> Vec<Piece> {
+        let Some((row, slot)) = listing.selected_row() else { return Vec::new() };
+        let why = listing.cell_text(row, slot, "REASON", self.now).unwrap_or_default();
+        let room = listing.headings(usize::from(self.size.0)).into_iter();
+        let room = room.filter(|h| h.id == SortKey::Column("REASON".into())).map(|h| h.width).next();
+        if why.is_empty() || room.is_some_and(|room| width(&why) <= room) {
+            return Vec::new();
+        }
+        vec![(format!(" {}: ", row.name), Role::Degraded), (why.to_string(), Role::Text)]
     }
 
     /// The prompt while something is typed, else the hints; returns where the cursor is.

@@ -4,6 +4,7 @@ mod coverage;
 mod cursor;
 mod filters;
 mod mouse;
+mod reasons;
 mod refused;
 mod routes;
 mod screens;

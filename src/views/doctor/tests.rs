@@ -57,8 +57,8 @@ fn the_last_page_is_full() {
     let fleet = fleet(120);
     let mut doctor = Doctor::default();
     let area = Rect::new(0, 0, 80, 24);
-    doctor.on(Action::Bottom, area, &fleet);
-    doctor.on(Action::Down, area, &fleet);
+    doctor.on(Action::Bottom, area, (&fleet, NOW));
+    doctor.on(Action::Down, area, (&fleet, NOW));
     let shown = text(&drawn(&doctor, &fleet, (80, 24), "mono"));
     assert!(shown.lines().last().is_some_and(|l| l.trim_start().starts_with("all")), "{shown}");
 }

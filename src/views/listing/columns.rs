@@ -123,6 +123,13 @@ impl Listing {
         wishes
     }
 
+    /// Says whether no row that was measured has anything in the column.
+    pub(super) fn is_unused(&self, key: &SortKey) -> bool {
+        matches!(key, SortKey::Column(_))
+            && self.state_column().is_none_or(|state| *key != SortKey::Column(state.clone()))
+            && self.widths.get(key) == Some(&0)
+    }
+
     fn wish(&self, key: SortKey, nth: usize, state: Option<&Text>) -> ColumnWish {
         let heading = self.heading(&key);
         let wanted = self.widths.get(&key).copied().unwrap_or_default().max(width(&heading));

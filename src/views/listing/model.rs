@@ -11,7 +11,9 @@ use crate::protocol::{ShardState, Snapshot};
 use crate::views::merge::Slot;
 use crate::views::place::Source;
 use crate::views::sort::SortKey;
-use crate::views::table::{CellModel, GUTTER, GUTTER_WITH_STATE, Heading, LineModel, TableModel, fitted, lay_out};
+use crate::views::table::{
+    CellModel, ColumnWish, GUTTER, GUTTER_WITH_STATE, Heading, LineModel, TableModel, fitted, lay_out,
+};
 use crate::views::theme::{Role, Theme};
 use ratatui::style::Style;
 
@@ -48,9 +50,7 @@ impl Listing {
     pub fn model(&self, size: (usize, usize), look: Look<'_>) -> TableModel {
         let (columns, rows) = size;
         let state = self.state_column().cloned();
-        let has_glyphs = state.is_none() && self.rows().faults() > 0;
-        let gutter = if has_glyphs { GUTTER_WITH_STATE } else { GUTTER };
-        let headings = lay_out(&self.wishes(), gutter, columns);
+        let headings = self.headings(columns);
         let window = self.place.offset..self.place.offset + rows.saturating_sub(1);
         let lines = window.filter_map(|at| {
             let (row, slot) = self.rows().get(at)?;
@@ -67,6 +67,22 @@ impl Listing {
             })
         });
         TableModel { lines: lines.collect(), headings }
+    }
+
+    /// The columns that are shown in so many columns of the screen. Those in which no row has anything make room for a
+    /// message that would be cut.
+    pub fn headings(&self, columns: usize) -> Vec<Heading> {
+        let has_glyphs = self.state_column().is_none() && self.rows().faults() > 0;
+        let gutter = if has_glyphs { GUTTER_WITH_STATE } else { GUTTER };
+        let wishes = self.wishes();
+        let headings = lay_out(&wishes, gutter, columns);
+        let of = |wish: &ColumnWish| headings.iter().find(|h| h.id == wish.id).map_or(0, |h| h.width);
+        let message = |wish: &&ColumnWish| matches!(&wish.id, SortKey::Column(name) if is_message(name));
+        if wishes.iter().filter(message).all(|wish| of(wish) >= wish.wanted) {
+            return headings;
+        }
+        let used: Vec<ColumnWish> = wishes.into_iter().filter(|wish| !self.is_unused(&wish.id)).collect();
+        lay_out(&used, gutter, columns)
     }
 
     fn cell(

@@ -41,6 +41,9 @@ const NAME_COLUMNS_MAX: usize = 24;
 /// So many clusters with one harmless reason are an entry each; more are one entry together.
 const ALONE_MAX: usize = 3;
 
+/// Clusters that an entry names; the rest is counted.
+const NAMES_MAX: usize = 24;
+
 /// Lines of one entry; a longer text is cut at its end.
 const LINES_MAX: usize = 6;
 
@@ -187,11 +190,13 @@ fn group(alike: &[&Missing], scope: &Scope) -> Entry {
     let can_connect = gap == Gap::NotConnected && first.is_some_and(|m| !m.next.is_empty());
     let next = if can_connect { format!(" · :connect {}", scope.connectable()) } else { String::new() };
     let clusters: Vec<ClusterName> = alike.iter().map(|m| m.cluster.clone()).collect();
-    let names: Vec<&str> = clusters.iter().map(ClusterName::as_str).collect();
+    let names: Vec<&str> = clusters.iter().take(NAMES_MAX).map(ClusterName::as_str).collect();
+    let more = clusters.len() - names.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     Entry {
         gap,
         name: format!("{} clusters", clusters.len()),
-        text: format!("{}{next} · {}", first.map_or("", |m| m.why.as_str()), names.join(", ")),
+        text: format!("{}{next} · {}{more}", first.map_or("", |m| m.why.as_str()), names.join(", ")),
         clusters,
     }
 }
