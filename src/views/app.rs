@@ -11,6 +11,7 @@ use super::scope::Scope;
 use super::tabs::Tab;
 use super::theme::file::Themes;
 use super::theme::{self, Depth, Theme, Wish};
+use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use crate::protocol::{Request, Severity, Snapshot, ViewId};
 use ratatui::layout::Rect;
@@ -264,7 +265,10 @@ impl App {
     fn show_notices(&mut self) {
         let snapshot = Arc::clone(&self.snapshot);
         let Some(newest) = snapshot.notices.last() else { return };
-        let worst = snapshot.notices.iter().filter(|n| n.number > self.seen_notice && n.severity > Severity::Note);
+        // Why there is no cluster stands where they would be.
+        let is_shown = |text: &Text| snapshot.clusters.is_empty() && snapshot.inventory.contains(text);
+        let unseen = snapshot.notices.iter().filter(|n| n.number > self.seen_notice && !is_shown(&n.text));
+        let worst = unseen.filter(|n| n.severity > Severity::Note);
         if let Some(notice) = worst.max_by_key(|n| (n.severity, n.number)) {
             let cluster = notice.cluster.as_ref().map_or_else(String::new, |c| format!("{c}: "));
             let (severity, text) = (notice.severity, format!("{cluster}{}", notice.text));

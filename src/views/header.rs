@@ -225,7 +225,7 @@ pub fn reasons(missing: &[Missing], scope: &Scope, (columns, room): (usize, usiz
             let left = room.saturating_sub(width(&more));
             match at {
                 0 if left < REASON_COLUMNS_MIN => text.push_str(&fit(&next, room)),
-                0 => text.push_str(&format!("{}{more}", fit(&next, left))),
+                0 => text.extend([&*fit(&next, left), &more]),
                 _ => text.push_str(&more),
             }
             break;

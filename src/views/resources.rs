@@ -165,9 +165,9 @@ fn shard_gap(state: &ShardState, only: Option<&[Text]>, now: UnixSeconds) -> Opt
 
 /// Since when rows that are shown are old, where some are.
 fn kept_since(slots: &[Slot]) -> Option<UnixSeconds> {
-    let since = |slot: &Slot| match slot.shard.state {
-        ShardState::Stale { since, .. } if !slot.shard.rows.is_empty() => Some(since),
-        _ => None,
+    let since = |slot: &Slot| {
+        let ShardState::Stale { since, .. } = slot.shard.state else { return None };
+        (!slot.shard.rows.is_empty()).then_some(since)
     };
     slots.iter().filter_map(since).min()
 }

@@ -49,9 +49,9 @@ fn fleet() -> (Fleet, String) {
                 "    exec:\n      apiVersion: client.authentication.k8s.io/v1\n      command: corp-login-missing\n      interactiveMode: Never\n",
             ),
             ("misnamed", server) if server.starts_with("server:") => {
-                text.push_str(&format!("{line}\n    tls-server-name: elsewhere.example\n"));
+                text.extend([line, "\n    tls-server-name: elsewhere.example\n"]);
             }
-            _ => text.push_str(&format!("{line}\n")),
+            _ => text.extend([line, "\n"]),
         }
     }
     (fleet, text)

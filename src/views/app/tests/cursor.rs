@@ -37,9 +37,9 @@ fn take(app: &mut App, fleet: &Fleet) {
 }
 
 fn opened(effects: &[Effect]) -> Option<String> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::Send(Request::Open { object, .. }) => Some(object.name.to_string()),
-        _ => None,
+    effects.iter().find_map(|effect| {
+        let Effect::Send(Request::Open { object, .. }) = effect else { return None };
+        Some(object.name.to_string())
     })
 }
 
