@@ -164,7 +164,10 @@ fn entry(of: &ClusterEntry, answer: Option<&Result<Checkup, Failure>>) -> Entry 
     if let Some(answer) = answer {
         let state = state_of(answer);
         state.word().clone_into(&mut out.state);
-        state.why().clone_into(&mut out.reason);
+        // What is known before the question holds on where the answer gives no reason.
+        if !state.why().is_empty() {
+            state.why().clone_into(&mut out.reason);
+        }
     }
     if let Some(Ok(checkup)) = answer {
         if let Some(probe) = &checkup.probe {
