@@ -6,6 +6,8 @@
 use std::sync::OnceLock;
 
 use parking_lot::{Mutex, MutexGuard};
+use quarterdeck::engine::proxy::admin;
+use quarterdeck::model::route::Routes;
 
 use crate::Test;
 use crate::rig::{ControlPlane, Options, Outcome, User};
@@ -28,7 +30,7 @@ mod streams;
 pub(crate) mod wire;
 mod work;
 
-use serving::cluster;
+use serving::{Serving, cluster};
 
 pub(crate) const TESTS: &[&[Test]] = &[
     parsing::TESTS,
@@ -87,6 +89,13 @@ fn pair() -> Outcome<MutexGuard<'static, [ControlPlane; 2]>> {
         plane.start_api_server()?;
     }
     Ok(planes)
+}
+
+/// What a proxy shows of itself.
+fn routes(proxy: &Serving) -> Outcome<Routes> {
+    let found = admin::Found::in_folder(&proxy.folder().join("state")).ok_or("no admin listener")?;
+    let client = admin::Client::new(found.address, found.token)?;
+    wait(async { client.routes().await.map_err(|error| format!("{error:?}").into()) })
 }
 
 /// The long form of the tests is wanted: `cargo test --test live -- --long`.

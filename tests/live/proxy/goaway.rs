@@ -14,8 +14,8 @@ use crate::Test;
 use crate::rig::{ControlPlane, Options, Outcome};
 
 use super::serving::{Serving, cluster};
-use super::wait;
 use super::wire::{ANSWER, Target, Version};
+use super::{routes, wait};
 
 pub(crate) const TESTS: &[Test] = &[("proxy_loses_no_request_to_a_goaway", loses_none)];
 
@@ -59,7 +59,7 @@ fn loses_none() -> Outcome {
         }
         Ok(())
     })?;
-    let here = proxy.routes()?.clusters.remove(0);
+    let here = routes(&proxy)?.clusters.remove(0);
     assert_eq!(here.endpoints[0].breaker, BreakerState::Closed);
     Ok(())
 }

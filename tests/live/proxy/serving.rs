@@ -6,8 +6,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use quarterdeck::engine::proxy::admin;
-use quarterdeck::model::route::Routes;
 use serde_json::Value;
 
 use super::super::rig::{ControlPlane, Outcome, Process, Programs, until};
@@ -89,13 +87,6 @@ impl Serving {
     /// Replaces the routing file, as a whole.
     pub(crate) fn route(&self, routing: &str) -> Outcome {
         write_whole(&self.folder.path().join("routing.yaml"), routing)
-    }
-
-    /// What it shows of itself.
-    pub(crate) fn routes(&self) -> Outcome<Routes> {
-        let found = admin::Found::in_folder(&self.folder.path().join("state")).ok_or("no admin listener")?;
-        let client = admin::Client::new(found.address, found.token)?;
-        super::wait(async { client.routes().await.map_err(|error| format!("{error:?}").into()) })
     }
 
     /// Its audit log, oldest first.

@@ -9,7 +9,7 @@ use crate::rig::{ControlPlane, Outcome, until};
 use super::kubectl::{Kubectl, SOON};
 use super::serving::{Serving, cluster};
 use super::wire::{Target, Version};
-use super::{pair, wait};
+use super::{pair, routes, wait};
 
 pub(crate) const TESTS: &[Test] = &[("proxy_keeps_a_cluster_open_whatever_one_request_fails_of", single_failures)];
 
@@ -84,7 +84,7 @@ fn asked(planes: &[ControlPlane; 2]) -> Outcome {
         let name = format!("after-{round}");
         Kubectl::through(&proxy, &planes[0], "default").output(&["create", "configmap", &name])?;
         direct.output(&["get", "configmap", &name, "-o", "name"]).map_err(|error| format!("it moved: {error}"))?;
-        let endpoint = proxy.routes()?.clusters.remove(0).endpoints.remove(0);
+        let endpoint = routes(&proxy)?.clusters.remove(0).endpoints.remove(0);
         assert_eq!((endpoint.breaker, endpoint.health), (BreakerState::Closed, EndpointHealth::Ready), "{path}");
     }
     Ok(())

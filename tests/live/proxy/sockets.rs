@@ -104,7 +104,7 @@ async fn flooded(target: &Target, path: &str) -> Outcome<(usize, Option<String>)
     let (mut reading, mut writing) = tokio::io::split(stream);
     let flood = tokio::spawn(async move {
         // Binary, final, 4,097 bytes masked with zeroes, of channel 0.
-        let mut frame = vec![0x82, 0x80 | 126, 0x10, 0x01, 0, 0, 0, 0, 0];
+        let mut frame = vec![0x82, 0xfe, 0x10, 0x01, 0, 0, 0, 0, 0];
         frame.extend(b"yes\n".repeat(1024));
         while writing.write_all(&frame).await.is_ok() {}
     });

@@ -57,9 +57,8 @@ pub(in crate::proxy) struct Knobs {
     pub(in crate::proxy) goaway_after: Option<u32>,
     /// Connections whose first request meets a GOAWAY that does not cover it.
     pub(in crate::proxy) goaway_below: u32,
-    /// New connections of HTTP/2 are handled by hand: each answers one request, and a GOAWAY that does not cover it meets
-    /// the next.
-    pub(in crate::proxy) goaway_second: bool,
+    /// Connections that answer one request, and meet the next with a GOAWAY that does not cover it.
+    pub(in crate::proxy) goaway_second: u32,
     /// Before each head.
     pub(in crate::proxy) slow_head: Duration,
     /// What becomes of the bodies of requests; over HTTP/1.1 they are read first or last.
@@ -93,7 +92,7 @@ impl Default for Knobs {
             cut_for: ::h2::Reason::INTERNAL_ERROR,
             goaway_after: None,
             goaway_below: 0,
-            goaway_second: false,
+            goaway_second: 0,
             slow_head: Duration::ZERO,
             bodies: Bodies::First,
             early: Reply::new(200, "early"),

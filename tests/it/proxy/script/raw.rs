@@ -40,7 +40,7 @@ pub(super) async fn answer(
         stream.read_exact(&mut vec![0; TAKEN]).await?;
         stream.write_all(&output).await?;
         // Every other one says that it ends, as Go does.
-        return if inner.accepted.load(Ordering::SeqCst) % 2 == 0 {
+        return if inner.accepted.load(Ordering::SeqCst).is_multiple_of(2) {
             stream.shutdown().await
         } else {
             stream.flush().await

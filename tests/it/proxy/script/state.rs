@@ -163,19 +163,21 @@ async fn connection(stream: TcpStream, number: u32, inner: Arc<Inner>) -> std::i
     inner.names.lock().push(session.server_name().map(str::to_owned));
     let client = session.peer_certificates().and_then(|c| common_name(c.first()?));
     let speaks_h2 = session.alpn_protocol() == Some(b"h2");
-    let Knobs { raw, small_frames, goaway_second, leaves, .. } = inner.knobs.lock().clone();
-    let below = speaks_h2 && {
+    let Knobs { raw, small_frames, leaves, .. } = inner.knobs.lock().clone();
+    let spend = |count: fn(&mut Knobs) -> &mut u32| {
         let mut knobs = inner.knobs.lock();
-        let below = knobs.goaway_below > 0;
-        knobs.goaway_below = knobs.goaway_below.saturating_sub(1);
-        below
+        let left = count(&mut knobs);
+        let spent = speaks_h2 && *left > 0;
+        *left -= u32::from(spent);
+        spent
     };
+    let (below, second) = (spend(|k| &mut k.goaway_below), spend(|k| &mut k.goaway_second));
     let about = About { number, client, h2: speaks_h2 };
     if below {
         raw::goaway_below(stream).await
     } else if let (true, Some(frames)) = (speaks_h2, small_frames) {
         raw::small_frames(stream, frames).await
-    } else if speaks_h2 && goaway_second {
+    } else if second {
         raw::goaway_second(stream, &inner).await
     } else if speaks_h2 {
         h2::serve(stream, about, inner).await;

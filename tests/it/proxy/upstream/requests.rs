@@ -120,7 +120,7 @@ async fn what_a_goaway_does_not_cover_is_sent_again_whatever_it_is() {
 /// P5: with or without a body, a stream above the last of a GOAWAY was not looked at.
 #[tokio::test]
 async fn no_request_fails_at_a_server_that_moves_its_clients_on_and_none_is_served_twice() {
-    let script = Script::with("moving", |k| k.goaway_second = true).await;
+    let script = Script::with("moving", |k| k.goaway_second = 100).await;
     let (_keep, member) = alone(&script);
     let options = || Outgoing::Whole(Bytes::from_static(b"{\"kind\":\"DeleteOptions\"}"));
     let path = "/api/v1/namespaces/n/configmaps/x";
