@@ -331,6 +331,7 @@ fn reads_logs_yaml_and_description() -> Outcome {
     plane.write_log(&["first line", "second line"])?;
     let mut console = Console::open(&plane.kubeconfig_path("admin"), &["-c", ":pods -A"])?;
     console.shows(&["pod-0", "Running"])?;
+    console.until("the cursor", SOON, |text| text.lines().any(|line| line.starts_with(" ▸")))?;
     console.terminal.send("l");
     console.shows(&["first line", "second line"])?;
     plane.write_log(&["first line", "second line", "third line"])?;
