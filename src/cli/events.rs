@@ -12,7 +12,6 @@ use crate::model::time::{UnixSeconds, human};
 use crate::report::document::{Format, Part, Shape, Writer};
 use crate::report::table::{Grid, layout};
 use crate::report::{Failure, Reply, worded};
-
 use futures::StreamExt as _;
 use serde_json::Value;
 use std::collections::BTreeMap;
