@@ -100,7 +100,7 @@ fn entry(
         color: rule.color.as_deref().map(plain),
         access,
         namespace: rule.namespace.as_deref().map_or_else(|| say(|f| &f.namespace), plain),
-        namespaces: rule.namespaces.iter().flatten().map(|n| plain(n)).collect(),
+        namespaces: rule.namespaces.iter().flatten().filter(|n| !n.is_empty()).map(|n| plain(n)).collect(),
         labels,
         provider: say(|f| &f.provider),
         region: say(|f| &f.region),
