@@ -63,11 +63,11 @@ impl Sought {
     }
 
     fn line(&self, said: &str) -> String {
-        let mut line = format!("{said} in {}", listed(&self.lacking));
-        if !self.unknown.is_empty() {
-            line.push_str(&format!(" (not known in {})", listed(&self.unknown)));
+        let lacking = listed(&self.lacking);
+        match self.unknown.as_slice() {
+            [] => format!("{said} in {lacking}"),
+            unknown => format!("{said} in {lacking} (not known in {})", listed(unknown)),
         }
-        line
     }
 }
 

@@ -337,6 +337,7 @@ impl Open {
     fn step(&mut self) -> Result<Option<WatchItem>, ClusterError> {
         let cluster = self.cluster.clone();
         let mut sim = cluster.sim.lock();
+        let namespace = self.spec.namespaces.as_ref().and_then(|only| only.first().cloned());
         match &mut self.phase {
             Phase::List => {
                 sim.calls += 1;
@@ -350,7 +351,6 @@ impl Open {
                 let broken_after = (sim.half_lists > 0).then_some(1);
                 sim.half_lists = sim.half_lists.saturating_sub(1);
                 self.phase = Phase::Sending { rest, from: sim.revision, broken_after };
-                let namespace = self.spec.namespaces.as_ref().and_then(|only| only.first().cloned());
                 Ok(Some(WatchItem::Started { namespace, columns: columns(kind), expected }))
             }
             Phase::Sending { broken_after: Some(0), .. } => {
@@ -368,7 +368,6 @@ impl Open {
                     return Ok(Some(WatchItem::Applied { row, bytes: 100 }));
                 }
                 self.phase = Phase::Watch { from: *from, cuts: sim.cuts };
-                let namespace = self.spec.namespaces.as_ref().and_then(|only| only.first().cloned());
                 Ok(Some(WatchItem::Listed { namespace }))
             }
             Phase::Rest { .. } => Ok(None),
@@ -383,7 +382,6 @@ impl Open {
                     self.phase = Phase::Rest { until: Instant::now() + Duration::from_secs(30) };
                 }
                 if std::mem::replace(&mut self.unwatched, denied) != denied {
-                    let namespace = self.spec.namespaces.as_ref().and_then(|only| only.first().cloned());
                     let denied = denied.then(|| compact_str::format_compact!("cannot watch {}", self.spec.kind.plural));
                     return Ok(Some(WatchItem::Watching { namespace, denied }));
                 }

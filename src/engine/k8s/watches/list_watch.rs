@@ -26,10 +26,19 @@ pub(super) struct Past {
     /// The history had gone, and nothing was watched since: the next time it is an error, so that a
     /// server whose lists are always too old to be watched is not asked in a circle.
     has_relisted: bool,
+    watching: Watching,
+}
+
+/// Whether the server lets us watch what it lets us list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Watching {
+    /// As far as is known.
+    #[default]
+    Allowed,
     /// A streamed list was denied: to the server it is a watch.
-    is_stream_denied: bool,
-    /// The server lets us list and not watch, and that was told.
-    is_unwatched: bool,
+    StreamDenied,
+    /// The watch was denied, and that was told.
+    Denied,
 }
 
 /// What comes next.
@@ -121,7 +130,7 @@ impl ListWatch {
     async fn ask(&mut self, token: &str) -> Result<Stage, ClusterError> {
         let is_first_page = token.is_empty();
         let from_cache = is_first_page && !self.past.is_first_over;
-        let may_stream = is_first_page && !from_cache && !self.past.is_stream_denied;
+        let may_stream = is_first_page && !from_cache && self.past.watching == Watching::Allowed;
         if may_stream && self.shared.streaming.is_offered(&self.shared.client).await {
             return Ok(Stage::Watching(Follow::from_nothing(&self.shared, &self.target)));
         }
@@ -172,14 +181,13 @@ impl ListWatch {
         let change = match change {
             // A streamed list is a watch to the server: a list in pages may still be allowed.
             Err(ClusterError::Denied(_)) if follow.is_listing() => {
-                self.past.is_stream_denied = true;
+                self.past.watching = Watching::StreamDenied;
                 return Ok(None);
             }
             Err(ClusterError::Denied(why)) => {
                 self.stage = Stage::Resting(Instant::now() + REFRESH);
-                self.past.is_stream_denied = true;
-                let is_known = std::mem::replace(&mut self.past.is_unwatched, true);
-                return Ok((!is_known).then_some(Event::Denied(why)));
+                let before = std::mem::replace(&mut self.past.watching, Watching::Denied);
+                return Ok((before != Watching::Denied).then_some(Event::Denied(why)));
             }
             change => change,
         };
@@ -187,8 +195,8 @@ impl ListWatch {
         Ok(Some(match change? {
             Change::Begin => Event::Begin { expected: None },
             Change::Opened => {
-                self.past.is_stream_denied = false;
-                return Ok(std::mem::take(&mut self.past.is_unwatched).then_some(Event::Watched));
+                let before = std::mem::take(&mut self.past.watching);
+                return Ok((before == Watching::Denied).then_some(Event::Watched));
             }
             Change::Put(text) => {
                 self.told = Some(text);
