@@ -27,6 +27,7 @@ pub use serving::{
     SourceArgs,
 };
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -59,24 +60,24 @@ pub struct FleetArgs {
     #[arg(long, global = true, value_name = "PATH")]
     pub config: Option<PathBuf>,
     /// A context whose cluster is a hub that lists others; may be given several times
-    #[arg(long, global = true, value_name = "CONTEXT")]
+    #[arg(long, global = true, value_name = "CONTEXT", value_parser = NonEmptyStringValueParser::new())]
     pub hub: Vec<String>,
     /// The provider file that says how to log in to clusters a hub lists
     #[arg(long, global = true, value_name = "PATH")]
     pub clusterprofile_provider_file: Option<PathBuf>,
     /// Only clusters whose name, context or alias matches one of these globs (comma-separated)
-    #[arg(long, global = true, value_name = "GLOBS", value_delimiter = ',')]
+    #[arg(long, global = true, value_name = "GLOBS", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub clusters: Vec<String>,
     /// Leave out clusters that match one of these globs (comma-separated)
-    #[arg(long, global = true, value_name = "GLOBS", value_delimiter = ',')]
+    #[arg(long, global = true, value_name = "GLOBS", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub exclude: Vec<String>,
     /// Only clusters of this group
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub group: Option<String>,
     /// Ask hubs again instead of using the cached inventory
     #[arg(long, global = true)]
     pub refresh: bool,
-    /// Send only GET and HEAD to clusters, and none to exec, attach, portforward and proxy
+    /// Send only GET and HEAD to clusters, and none to exec, attach, portforward and proxy; --token-review is excepted
     #[arg(long, global = true)]
     pub read_only: bool,
     /// Say more on stderr; twice for debugging

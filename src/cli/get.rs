@@ -56,7 +56,7 @@ async fn answer(target: Target, wanted: &Wanted, fields: &str, form: Form) -> Re
     Ok(out)
 }
 
-/// What is known of all answers, as it is judged.
+/// The judgement of all answers: failures, named objects that are nowhere, counts.
 #[derive(Debug)]
 struct Collected {
     failures: Vec<Failure>,
@@ -104,7 +104,7 @@ impl std::fmt::Debug for Streams<'_> {
     }
 }
 
-/// What the command line asks for, and of whom.
+/// A command line and the clusters that it asks.
 struct Asking<'a> {
     args: &'a GetArgs,
     wanted: &'a Wanted,
@@ -136,7 +136,7 @@ pub async fn run(args: &GetArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Re
         Output::Json | Output::Yaml | Output::Name => documents::print(&asking, &mut all, streams).await?,
     };
     if !is_read {
-        // Whoever read has enough, of errors too.
+        // The reader closed the pipe; it wants no errors either.
         return Ok(0);
     }
     let order = fleet.names();

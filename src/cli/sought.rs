@@ -62,7 +62,11 @@ impl Sought {
         format!("{}/{}", self.typed, self.name)
     }
 
-    fn line(&self, said: &str) -> String {
+    /// With the clusters that lack it; where one alone was asked, as kubectl says it behind the cluster's name.
+    fn line(&self, said: &str, asked: &[ClusterName]) -> String {
+        if let [only] = asked {
+            return format!("{only}: {said}");
+        }
         let lacking = listed(&self.lacking);
         match self.unknown.as_slice() {
             [] => format!("{said} in {lacking}"),
@@ -71,7 +75,7 @@ impl Sought {
     }
 }
 
-/// What is known of all that was asked for.
+/// All objects that were asked for by name, and what the clusters know of them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger {
     sought: Vec<Sought>,
@@ -149,21 +153,26 @@ impl Ledger {
             sought.unknown.sort_by_key(at);
             match &sought.said {
                 Some(said) if sought.is_missing() && !self.ignores_missing => {
-                    lines.push(sought.line(&format!("Error from server (NotFound): {said}")));
+                    lines.push(sought.line(&format!("Error from server (NotFound): {said}"), order));
                 }
-                Some(said) if verbose => lines.push(sought.line(&format!("note: {said}"))),
+                Some(said) if verbose => lines.push(sought.line(&format!("note: {said}"), order)),
                 Some(_) | None => {}
             }
         }
         lines
     }
 
-    /// The objects that no cluster has, and those of which that cannot be said, as TYPE/NAME.
+    /// Objects that no cluster has, and those of which that cannot be said, as TYPE/NAME; types that none serves.
     pub(super) fn missing(&self) -> (Vec<String>, Vec<String>) {
         let missing = self.sought.iter().filter(|sought| sought.is_missing() && !self.ignores_missing);
         let (known, unknown): (Vec<_>, Vec<_>) = missing.partition(|sought| sought.unknown.is_empty());
         let words = |all: Vec<&Sought>| all.into_iter().map(Sought::word).collect();
-        (words(known), words(unknown))
+        let mut nowhere: Vec<String> = words(known);
+        for (typed, _) in self.absent.iter().filter(|(_, clusters)| self.is_everywhere(clusters)) {
+            let named: Vec<&Sought> = self.sought.iter().filter(|sought| sought.typed == *typed).collect();
+            nowhere.extend(if named.is_empty() { vec![typed.to_string()] } else { words(named) });
+        }
+        (nowhere, words(unknown))
     }
 }
 
@@ -192,6 +201,18 @@ mod tests {
 
     fn missing(name: &str) -> Sighting {
         Sighting::Missing(Text::from(format!("pods \"{name}\" not found")))
+    }
+
+    /// K3: a script that reads the summary alone sees it, too.
+    #[test]
+    fn a_type_that_no_cluster_serves_is_in_the_summary() {
+        let east = ClusterName::new("east");
+        for (what, words) in [(&["nokind/x"][..], "nokind/x"), (&["nokind"], "nokind")] {
+            let mut all = ledger(what, false);
+            let sightings = what.iter().map(|_| Sighting::Unserved).collect();
+            all.hear(&east, sightings, vec!["nokind".into()]);
+            assert_eq!(all.missing(), (vec![words.to_owned()], Vec::new()));
+        }
     }
 
     /// K3: found in one cluster is enough, and what is nowhere is named beside what is found.

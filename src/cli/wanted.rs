@@ -40,10 +40,13 @@ impl Wanted {
             }
         } else if let Some((types, names)) = args.what.split_first() {
             let names: Vec<Name> = names.iter().map(|name| named("a name", name)).collect::<Result<_, _>>()?;
-            kinds.extend(types.split(',').filter(|t| !t.is_empty()).map(|t| (Text::new(t), names.clone())));
+            if types.split(',').any(str::is_empty) {
+                return Err(usage(format!("`{types}` names an empty TYPE")).hint("write the types as in pods,services"));
+            }
+            kinds.extend(types.split(',').map(|t| (Text::new(t), names.clone())));
         }
         if kinds.is_empty() {
-            return Err(usage("no TYPE was given".to_owned()).hint("for example: qd get pods -A"));
+            return Err(usage("no TYPE was given".to_owned()).hint("name one, as in pods, or pod/api-0"));
         }
         let selector = args.selector.as_deref().map(Text::new).unwrap_or_default();
         let is_named = kinds.iter().any(|(_, names)| !names.is_empty());
@@ -115,7 +118,10 @@ impl Wanted {
 
 /// The namespace of the command line. As with kubectl, an empty one is none given: the context's own counts then.
 pub(super) fn namespace(given: Option<&str>) -> Result<Option<Name>, UserError> {
-    given.filter(|given| !given.is_empty()).map(|given| named("the namespace", given)).transpose()
+    let Some(given) = given.filter(|given| !given.is_empty()) else { return Ok(None) };
+    let wrong =
+        |why| usage(format!("the namespace {why}")).hint("leave -n out for the context's own, or use -A for all");
+    Name::new(given).map(Some).map_err(wrong)
 }
 
 /// The context's own namespace.
@@ -143,7 +149,7 @@ pub(super) fn pair(word: &str) -> Result<(&str, Name), UserError> {
 
 fn named(what: &str, text: &str) -> Result<Name, UserError> {
     Name::new(text)
-        .map_err(|why| usage(format!("{what} {why}")).hint("leave the name out to list all objects of the type"))
+        .map_err(|why| usage(format!("{what} {why}")).hint("leave the name out to take all objects of the type"))
 }
 
 fn usage(text: String) -> UserError {
@@ -192,6 +198,8 @@ mod tests {
             &["pod/a/b"],
             &[""],
             &["", "x"],
+            &["pods,"],
+            &[",pods"],
             &["pod", ".."],
             &["pod/.."],
         ] {

@@ -1,5 +1,6 @@
 //! `:doctor`: what each cluster costs and how it answers, live.
 
+use super::fleet::reason;
 use super::header::{Piece, wrapped};
 use super::keymap::Action;
 use super::leaf::Scene;
@@ -69,7 +70,7 @@ fn line(cluster: &Cluster, now: UnixSeconds) -> Line {
             retry.unwrap_or_default(),
         ],
         role: role(&cluster.state),
-        why: cluster.state.why().to_owned(),
+        why: reason(cluster, None),
     }
 }
 

@@ -165,7 +165,7 @@ fn health(cluster: &Cluster) -> Health {
 }
 
 /// Why the state is what it is, or how far the work has got, or what is not known.
-fn reason(cluster: &Cluster, listing: Option<&(u32, u32)>) -> String {
+pub(super) fn reason(cluster: &Cluster, listing: Option<&(u32, u32)>) -> String {
     if let Some(defect) = &cluster.entry.defect {
         return defect.to_string();
     }

@@ -94,11 +94,28 @@ pub fn coverage(snapshot: &Snapshot, view: ViewId, asked: &Asked<'_>, now: UnixS
             }
         }
     }
-    // What a command mends comes before what only time does.
-    let order = |m: &Missing| (std::cmp::Reverse(m.gap), !m.next.contains('`'), m.cluster.clone());
-    coverage.missing.sort_by_cached_key(order);
+    in_order(&mut coverage.missing);
     coverage.slots.sort_by(|a, b| a.key.cmp(&b.key));
     coverage
+}
+
+/// Clusters of a scope that are not live, or live and not complete, each with all of its reason.
+pub fn incomplete(snapshot: &Snapshot, scope: &Scope, now: UnixSeconds) -> Vec<Missing> {
+    let one = |cluster: &Arc<Cluster>| {
+        let lacks = &cluster.facts.missing;
+        let partial = (!lacks.is_empty()).then(|| reason(Gap::Partial, lacks.join("; "), ""));
+        let (gap, why, next) = worst(cluster, partial, None, now)?;
+        Some(Missing { cluster: cluster.entry.name.clone(), gap, why, next, since: cluster.state.since() })
+    };
+    let mut missing: Vec<Missing> =
+        snapshot.clusters.values().filter(|c| scope.has_cluster(c)).filter_map(one).collect();
+    in_order(&mut missing);
+    missing
+}
+
+/// The gravest first; of those, what a command mends before what only time does.
+fn in_order(missing: &mut [Missing]) {
+    missing.sort_by_cached_key(|m| (std::cmp::Reverse(m.gap), !m.next.contains('`'), m.cluster.clone()));
 }
 
 /// Said of a cluster whose discovery does not have the kind.

@@ -160,7 +160,7 @@ fn names(replies: &[Reply]) -> String {
     out
 }
 
-/// Where it is written, as long as somebody reads.
+/// The output, until its reader closes it.
 struct Page<'a> {
     out: BufWriter<&'a mut dyn Write>,
     is_read: bool,

@@ -122,7 +122,8 @@ impl<'a> Target<'a> {
         let trimmed = path.trim_matches('/');
         let parts: Vec<Cow<'_, str>> =
             if trimmed.is_empty() { Vec::new() } else { trimmed.split('/').map(decoded).collect::<Option<_>>()? };
-        let mut parts = parts.into_iter().peekable();
+        // A server for several clusters has their paths behind one of its own: /k8s/clusters/c-1/api/v1/…
+        let mut parts = parts.into_iter().skip_while(|part| !matches!(&**part, "api" | "apis")).peekable();
         let skipped = match parts.next().as_deref() {
             Some("api") => parts.by_ref().take(1).count() == 1,
             Some("apis") => parts.by_ref().take(2).count() == 2,
@@ -148,10 +149,20 @@ impl<'a> Target<'a> {
         CONNECTING.into_iter().find(|name| is_meant(name))
     }
 
+    /// A watch is of objects themselves: with `watch` in its query any other subresource is what it is without.
     fn may_upgrade(&self, query: Option<&str>) -> bool {
-        let watches =
-            || query.is_some_and(|query| query.split('&').any(|pair| matches!(pair, "watch=true" | "watch=1")));
-        self.is_resource && (self.subresource == "log" || self.prefix == "watch" || watches())
+        let watches = || query.is_some_and(|query| query.split('&').any(is_watch));
+        let is_watch = self.subresource.is_empty() && (self.prefix == "watch" || watches());
+        self.is_resource && (is_watch || self.subresource == "log")
+    }
+}
+
+/// Whether a pair of a query asks for a watch, as kube-apiserver reads it: every value but `false` and `0`, also none.
+fn is_watch(pair: &str) -> bool {
+    match pair.split_once('=') {
+        Some(("watch", value)) => value != "0" && !value.eq_ignore_ascii_case("false"),
+        Some(_) => false,
+        None => pair == "watch",
     }
 }
 

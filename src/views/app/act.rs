@@ -13,6 +13,7 @@ use crate::views::msg::Effect;
 use crate::views::overlay::{ColumnList, MissingList, Overlay};
 use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
+use crate::views::resources::incomplete;
 use crate::views::sort::{Sort, SortKey};
 use crate::views::theme;
 
@@ -272,7 +273,10 @@ impl App {
 
     fn open_missing(&mut self) {
         let Some(listing) = self.tab().map(|tab| &tab.listing) else { return };
-        let missing = &listing.coverage.missing;
+        let missing = match listing.place.source {
+            Source::Fleet => &incomplete(&self.snapshot, &listing.place.scope, self.snapshot.at),
+            Source::Resources(_) | Source::Events => &listing.coverage.missing,
+        };
         if self.snapshot.clusters.is_empty() {
             let why = UserError::no_clusters(&self.snapshot.inventory).sentence();
             self.say(Severity::Warning, &why);

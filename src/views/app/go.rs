@@ -107,9 +107,10 @@ impl App {
 
     /// Why no cluster can show this kind; `None` while some cluster may.
     fn unknown_kind(&self, resource: &str) -> Option<String> {
-        let mut catalogs =
-            self.snapshot.clusters.values().map(|c| &c.catalog).filter(|c| !c.kinds.is_empty()).peekable();
+        let clusters = &self.snapshot.clusters;
+        let mut catalogs = clusters.values().map(|c| &c.catalog).filter(|c| !c.kinds.is_empty()).peekable();
         catalogs.peek()?;
+        let is_partial = clusters.values().any(|c| c.catalog.kinds.is_empty());
         let mut names: Vec<&str> = Vec::new();
         for catalog in catalogs {
             if catalog.find(resource).is_some() || catalog.category(resource).next().is_some() {
@@ -119,7 +120,8 @@ impl App {
         }
         let near = crate::views::suggest::nearest(resource, names);
         let hint = near.map_or("ctrl-a finds what there is".to_owned(), |near| format!("did you mean :{near}?"));
-        Some(format!("no cluster serves {resource}; {hint}"))
+        let asked = if is_partial { "connected cluster" } else { "cluster" };
+        Some(format!("no {asked} serves {resource}; {hint}"))
     }
 
     /// Goes to a new place; the present one goes to the history.

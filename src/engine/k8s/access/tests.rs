@@ -37,6 +37,8 @@ fn no_method_reaches_what_runs_in_the_cluster() {
         "/api/v1/namespaces/a/%70ods/p/exec/",
         "/apis/subresources.kubevirt.io/v1/namespaces/a/virtualmachineinstances/v/portforward/22",
         "/apis/cluster.karmada.io/v1alpha1/clusters/m/proxy/api/v1/pods",
+        "/k8s/clusters/c-1/api/v1/namespaces/a/pods/p/exec?watch=true",
+        "/k8s/clusters/c-1/api/v1/namespaces/a/services/s/proxy/",
     ] {
         for (method, upgrades) in [("GET", false), ("GET", true), ("HEAD", false)] {
             let why = said(method, path, upgrades).unwrap_or_default();
@@ -59,6 +61,8 @@ fn reads_pass_also_of_objects_with_such_names() {
         "/api/v1",
         "/apis/apps/v1",
         "/openapi/v3/api/v1",
+        "/openapi/v3/apis/apps/v1",
+        "/k8s/clusters/c-1/api/v1/namespaces/a/pods/exec",
         "/api/v1/namespaces/exec/pods/attach",
         "/api/v1/namespaces/proxy",
         "/api/v1/namespaces/a/status",
@@ -78,6 +82,8 @@ fn an_upgrade_passes_for_a_watch_and_a_log_only() {
         "/api/v1/pods?watch=true",
         "/api/v1/pods?limit=1&watch=1",
         "/api/v1/watch/pods",
+        "/api/v1/pods?watch",
+        "/api/v1/pods?watch=True",
         "/api/v1/namespaces/a/pods/p/log",
     ] {
         assert_eq!(said("GET", path, true), None, "{path}");
@@ -86,6 +92,8 @@ fn an_upgrade_passes_for_a_watch_and_a_log_only() {
         "/api/v1/pods",
         "/apis/subresources.kubevirt.io/v1/namespaces/a/virtualmachineinstances/v/console",
         "/x?watch=true",
+        "/api/v1/pods?watch=false",
+        "/apis/subresources.kubevirt.io/v1/namespaces/a/virtualmachineinstances/v/vnc?watch=true",
     ] {
         assert!(said("GET", path, true).unwrap_or_default().contains("upgraded only"), "{path}");
     }

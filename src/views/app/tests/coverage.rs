@@ -124,3 +124,25 @@ fn the_clusters_of_a_scope_are_counted_within_it() {
     type_line(&mut app, "clusters");
     assert!(lines(&app, (120, 20))[0].contains("1/60 live"));
 }
+
+/// B1: of the clusters themselves, `m` lists those that are not live.
+#[test]
+fn the_list_of_clusters_names_those_that_are_not_live() {
+    let why = "x509: certificate signed by unknown authority ".repeat(6);
+    let unreachable = ClusterState::Unreachable { since: UnixSeconds(NOW.0 - 60), why: why.trim().into() };
+    let fleet = Fleet::default().cluster("eu-west", ClusterState::Live).cluster("sa-1", unreachable);
+    let mut app = open(&fleet, Some("clusters"), (80, 24));
+    press(&mut app, "m");
+    let text = lines(&app, (80, 24)).join("\n");
+    assert!(text.contains("missing from this view") && text.contains("sa-1"), "{text}");
+    assert_eq!(text.matches("unknown").count(), 6, "the whole reason: {text}");
+}
+
+/// B1: a kind that no connected cluster serves may be served by one that nobody connected.
+#[test]
+fn an_unknown_kind_is_of_the_connected_clusters() {
+    let mut app = open(&mostly_listed(5), Some("pods -A"), (120, 40));
+    press(&mut app, ":");
+    type_line(&mut app, "nosuchkind");
+    assert!(super::message(&app).starts_with("no connected cluster serves nosuchkind"), "{}", super::message(&app));
+}
