@@ -62,15 +62,12 @@ impl Sought {
         format!("{}/{}", self.typed, self.name)
     }
 
-    /// With the clusters that lack it; where one alone was asked, as kubectl says it behind the cluster's name.
-    fn line(&self, said: &str, asked: &[ClusterName]) -> String {
-        if let [only] = asked {
-            return format!("{only}: {said}");
-        }
-        let lacking = listed(&self.lacking);
+    /// In kubectl's words, behind the clusters that say so.
+    fn line(&self, said: &str) -> String {
+        let line = format!("{}: Error from server (NotFound): {said}", listed(&self.lacking));
         match self.unknown.as_slice() {
-            [] => format!("{said} in {lacking}"),
-            unknown => format!("{said} in {lacking} (not known in {})", listed(unknown)),
+            [] => line,
+            unknown => format!("{line} (not known in {})", listed(unknown)),
         }
     }
 }
@@ -153,9 +150,9 @@ impl Ledger {
             sought.unknown.sort_by_key(at);
             match &sought.said {
                 Some(said) if sought.is_missing() && !self.ignores_missing => {
-                    lines.push(sought.line(&format!("Error from server (NotFound): {said}"), order));
+                    lines.push(sought.line(said));
                 }
-                Some(said) if verbose => lines.push(sought.line(&format!("note: {said}"), order)),
+                Some(said) if verbose => lines.push(format!("note: {said} in {}", listed(&sought.lacking))),
                 Some(_) | None => {}
             }
         }
@@ -225,12 +222,12 @@ mod tests {
         all.hear(&east, vec![missing("a"), missing("b")], Vec::new());
         assert!(all.is_short());
         assert_eq!(all.missing(), (vec!["pod/b".to_owned()], Vec::new()));
-        assert_eq!(all.lines(&order, false), ["Error from server (NotFound): pods \"b\" not found in east, west"]);
+        assert_eq!(all.lines(&order, false), ["east, west: Error from server (NotFound): pods \"b\" not found"]);
         assert_eq!(all.lines(&order, true)[0], "note: pods \"a\" not found in east");
 
         all.failed(&down);
         assert_eq!(all.missing(), (Vec::new(), vec!["pod/b".to_owned()]), "nobody asked down");
-        let line = "Error from server (NotFound): pods \"b\" not found in east, west (not known in down)";
+        let line = "east, west: Error from server (NotFound): pods \"b\" not found (not known in down)";
         assert_eq!(all.lines(&order, false), [line]);
     }
 

@@ -162,7 +162,7 @@ fn named_objects_are_looked_for_in_every_cluster() {
 
     let missing = qd(BOTH, &["get", "cm", "nowhere", "-n", "tests"]);
     assert_eq!((missing.code, missing.stdout.as_str()), (Some(1), ""));
-    assert_eq!(missing.stderr, "Error from server (NotFound): configmaps \"nowhere\" not found in east, west\n");
+    assert_eq!(missing.stderr, "east, west: Error from server (NotFound): configmaps \"nowhere\" not found\n");
     assert_eq!(qd(BOTH, &["get", "cm", "nowhere", "-n", "tests", "--ignore-not-found"]).clean(), "");
 }
 

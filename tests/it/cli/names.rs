@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader};
 /// K3: what no cluster has is an error beside what some have; a cluster that could not be asked knows nothing.
 #[test]
 fn an_object_that_is_nowhere_is_named_beside_what_is_found() {
-    let said = |name: &str| format!("Error from server (NotFound): configmaps \"{name}\" not found in east, west\n");
+    let said = |name: &str| format!("east, west: Error from server (NotFound): configmaps \"{name}\" not found\n");
     for arguments in [
         &["get", "cm", "settings", "nowhere", "-n", "tests"][..],
         &["get", "cm/settings", "cm/nowhere", "-n", "tests"],
@@ -31,7 +31,13 @@ fn an_object_that_is_nowhere_is_named_beside_what_is_found() {
 
     let printed = qd("east,gone", &["get", "cm/nowhere", "-n", "tests", "-o", "json", "--fail-on", "none"]);
     assert_eq!(printed.code, Some(1), "{printed:#?}");
-    assert!(printed.stderr.contains("not found in east (not known in gone)"), "{}", printed.stderr);
+    assert!(
+        printed
+            .stderr
+            .contains("east: Error from server (NotFound): configmaps \"nowhere\" not found (not known in gone)\n"),
+        "{}",
+        printed.stderr
+    );
     let value: Value = serde_json::from_str(&printed.stdout).expect("JSON");
     assert_eq!(value["summary"]["notKnown"], json!(["cm/nowhere"]));
     assert_eq!(value["summary"]["notFound"], Value::Null);
