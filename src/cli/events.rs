@@ -79,7 +79,7 @@ fn merged(mut events: Vec<Event>) -> Vec<Event> {
     out
 }
 
-/// What the command line asks for, after its words are understood.
+/// The question of the command line, after its words are understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Asked {
     namespace: Option<Name>,

@@ -166,7 +166,7 @@ fn shape(args: &GetArgs) -> Result<Shape, UserError> {
     })
 }
 
-/// What belongs on stderr: failures always; what no cluster has; what only some lack with -v.
+/// Writes to stderr: failures always; what no cluster has; what only some lack with -v.
 fn report(
     args: &GetArgs,
     wanted: &Wanted,

@@ -1,4 +1,4 @@
-//! What was asked for and is not there: objects by name, and whole kinds. One cluster that has it is enough; a cluster
+//! Objects and kinds that were asked for and are not there. One cluster that has it is enough; a cluster
 //! that could not be asked knows nothing.
 
 use super::wanted::Wanted;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// How many clusters a line names one by one.
 const NAMED_MAX: usize = 5;
 
-/// What one cluster knows of one object.
+/// The knowledge of one cluster about one object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Sighting {
     /// It does not serve the kind.
@@ -41,7 +41,7 @@ impl Sighting {
     }
 }
 
-/// One object, over all clusters.
+/// An object, over all clusters.
 #[derive(Debug, Clone)]
 struct Sought {
     typed: Text,

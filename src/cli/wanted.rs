@@ -8,7 +8,7 @@ use crate::model::kind::{Catalog, Kind};
 use crate::model::name::Name;
 use crate::model::text::Text;
 
-/// What the command line asks for, after its words are understood.
+/// The objects of the command line, after its words are understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
     /// Typed kinds, each with the names asked for; no names lists all.
@@ -18,7 +18,7 @@ pub(super) struct Wanted {
     pub(super) selector: Text,
 }
 
-/// One query, and which of [`Wanted::named`] it looks for.
+/// A query, and which of [`Wanted::named`] it looks for.
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) query: Query,

@@ -18,7 +18,7 @@ pub enum Format {
     Yaml,
 }
 
-/// What a document is.
+/// The kind of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// `MultiClusterResult`: per cluster its items or its error, and a summary.

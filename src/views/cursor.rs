@@ -22,6 +22,24 @@ pub enum Clicked {
     Again,
 }
 
+/// The entry that a move leads to from `at`, in a list of so many entries that shows so many rows; `None` where the action
+/// is no move.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a list knows moves only")]
+pub fn moved(at: usize, action: Action, count: usize, rows: usize) -> Option<usize> {
+    let last = count.saturating_sub(1);
+    let page = rows.max(1);
+    let at = match action {
+        Action::Up => at.saturating_sub(1),
+        Action::Down => at + 1,
+        Action::PageUp => at.saturating_sub(page),
+        Action::PageDown => at + page,
+        Action::Top => 0,
+        Action::Bottom => last,
+        _ => return None,
+    };
+    Some(at.min(last))
+}
+
 impl ListCursor {
     /// On the nth entry.
     pub fn on(nth: usize) -> Self {
@@ -45,20 +63,9 @@ impl ListCursor {
     }
 
     /// Moves over a list of so many entries; says whether it was a move.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a list knows moves only")]
     pub fn step(&mut self, action: Action, count: usize, rows: usize) -> bool {
-        let last = count.saturating_sub(1);
-        let page = rows.max(1);
-        let at = match action {
-            Action::Up => self.at.saturating_sub(1),
-            Action::Down => self.at + 1,
-            Action::PageUp => self.at.saturating_sub(page),
-            Action::PageDown => self.at + page,
-            Action::Top => 0,
-            Action::Bottom => last,
-            _ => return false,
-        };
-        self.go(at.min(last), rows);
+        let Some(at) = moved(self.at, action, count, rows) else { return false };
+        self.go(at, rows);
         true
     }
 

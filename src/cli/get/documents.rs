@@ -91,7 +91,7 @@ async fn one_by_one(
     Ok(true)
 }
 
-/// What one cluster does not have, of what was asked for by name.
+/// The named objects that a cluster, taken alone, does not have.
 fn alone(asking: &Asking<'_>, cluster: &ClusterName, answers: Option<&Answers>) -> (Vec<String>, Vec<String>) {
     let mut ledger = Ledger::new(asking.wanted, asking.args.ignore_not_found);
     if let Some(answers) = answers {

@@ -5,17 +5,17 @@ use crate::model::cluster::ClusterState;
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 
-/// What is known of a cluster that somebody wants to reach.
+/// All that is known of a cluster that somebody wants to reach.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Known<'a> {
-    /// What became of the last attempt to reach it; `None` while there was none.
+    /// The outcome of the last attempt to reach it; `None` while there was none.
     pub answer: Option<Result<(), &'a ClusterError>>,
     /// Since when it does not answer.
     pub since: UnixSeconds,
-    /// What to do about its credentials, where they were refused since they were last accepted: any server may answer a
+    /// The next step for its credentials, where they were refused since they were last accepted: any server may answer a
     /// probe to anybody.
     pub doubt: Option<&'a Text>,
-    /// What is denied, where nothing of what every cluster is asked for may be listed.
+    /// The first denial, where nothing of what every cluster is asked for may be listed.
     pub denied: Option<&'a Text>,
     /// Some list was complete once.
     pub has_listed: bool,

@@ -4,7 +4,7 @@ use super::{Reply, Surroundings};
 use crate::model::cluster::ClusterName;
 use crate::model::text::{fit, fit_end, width};
 use crate::protocol::Request;
-use crate::views::cursor::Clicked;
+use crate::views::cursor::{Clicked, moved};
 use crate::views::keymap::Action;
 use crate::views::leaf::words;
 use crate::views::msg::Effect;
@@ -68,21 +68,13 @@ impl MissingList {
     }
 
     /// Moves; `enter` tries the clusters again now, or connects them.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a list knows these only")]
     pub fn act(&mut self, action: Action, around: &Surroundings<'_>) -> Reply {
-        let page = self.rows(around.area).max(1);
-        let last = self.entries.len().saturating_sub(1);
-        let at = match action {
-            Action::Up => self.at.saturating_sub(1),
-            Action::Down => self.at + 1,
-            Action::PageUp => self.at.saturating_sub(page),
-            Action::PageDown => self.at + page,
-            Action::Top => 0,
-            Action::Bottom => last,
-            Action::Accept => return self.accept(),
-            _ => return Reply::stay(),
-        };
-        self.go(at.min(last), around.area);
+        if action == Action::Accept {
+            return self.accept();
+        }
+        if let Some(at) = moved(self.at, action, self.entries.len(), self.rows(around.area)) {
+            self.go(at, around.area);
+        }
         Reply::stay()
     }
 

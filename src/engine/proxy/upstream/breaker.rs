@@ -28,7 +28,7 @@ pub enum Outcome {
     Neither,
 }
 
-/// What a probe says of its endpoint.
+/// The result of a probe of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Ready,
