@@ -2,7 +2,7 @@
 
 use super::values::{parse_label, parse_seconds, parse_time};
 use super::{log, serve};
-use crate::engine::proxy::listen::address::Address;
+use crate::engine::proxy::address::Address;
 use crate::model::time::UnixSeconds;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};

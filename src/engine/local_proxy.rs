@@ -7,8 +7,8 @@ mod child;
 pub use child::{KEEP, LEAVE, Starter};
 
 use crate::engine::k8s::endpoint::Secret;
+use crate::engine::proxy::address::tcp;
 use crate::engine::proxy::admin::{Client, Found, Trouble};
-use crate::engine::proxy::listen::address::tcp;
 use crate::engine::router::{LinkedProxy, ProxySource, Router, RouterError};
 use crate::model::route::{Explanation, Fence, Routes};
 use crate::model::text::{Text, clean};

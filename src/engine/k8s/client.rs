@@ -5,7 +5,6 @@
 //! have no bound, idle connections neither, a rotated certificate is never seen.
 
 pub mod connector;
-pub mod errors;
 pub(crate) mod headers;
 pub mod proxy;
 mod resolver;
@@ -13,12 +12,12 @@ pub mod review;
 pub(crate) mod service;
 pub mod sockets;
 mod socks;
-pub(crate) mod tls;
 
 use crate::config::environment::Environment;
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::credentials::{Credentials, plugin::Plugins};
 use crate::engine::k8s::endpoint::Endpoint;
+use crate::engine::k8s::errors;
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use http::{Request, StatusCode};

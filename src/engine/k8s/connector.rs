@@ -1,9 +1,9 @@
 //! Real clusters behind the port: where the pieces of this module meet.
 
-use super::client::{self, Connection, Surroundings, errors};
+use super::client::{self, Connection, Surroundings};
 use super::endpoint::Endpoints;
 use super::watches::Watches;
-use super::{discovery, documents, logs, probe, query};
+use super::{discovery, documents, errors, logs, probe, query};
 use crate::engine::clock;
 use crate::engine::cluster::{Answer, Cluster, ClusterError, Connector, Identity, Probe, Query, WatchItem, WatchSpec};
 use crate::model::cluster::{ClusterEntry, ClusterName};

@@ -5,9 +5,9 @@ pub mod plugin;
 
 use crate::engine::clock;
 use crate::engine::cluster::ClusterError;
-use crate::engine::k8s::client::errors;
-use crate::engine::k8s::client::tls::{self, Identity, Trust};
 use crate::engine::k8s::endpoint::{Endpoint, Material, Secret};
+use crate::engine::k8s::errors;
+use crate::engine::k8s::tls::{self, Identity, Trust};
 use crate::model::cluster::WITHHELD;
 use crate::model::text::{Text, clean};
 use crate::model::time::{UnixSeconds, human};

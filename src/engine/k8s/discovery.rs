@@ -4,8 +4,7 @@ use super::client::Connection;
 use crate::engine::cluster::ClusterError;
 use crate::model::kind::{Catalog, Kind, KindId};
 use crate::model::text::{Text, clean};
-use futures::StreamExt as _;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroup, APIGroupList, APIResource, APIResourceList};
 use kube::client::{APIGroupDiscovery, APIGroupDiscoveryList, APIResourceDiscovery};
 use serde::Deserialize;
@@ -69,7 +68,7 @@ async fn part(connection: &Connection, path: &str) -> Result<Found, ClusterError
         kind: String,
     }
     let bytes = connection.get(path, ACCEPT).await?;
-    let read = |e: serde_json::Error| super::client::errors::not_json(&bytes, &e);
+    let read = |e: serde_json::Error| super::errors::not_json(&bytes, &e);
     let head: Head = serde_json::from_slice(&bytes).map_err(read)?;
     match head.kind.as_str() {
         "APIGroupDiscoveryList" => {

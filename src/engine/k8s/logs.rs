@@ -1,6 +1,7 @@
 //! The logs of one container, line by line, and which containers a pod has.
 
-use super::client::{Connection, errors};
+use super::client::Connection;
+use super::errors;
 use super::query::escape;
 use crate::engine::cluster::ClusterError;
 use crate::model::object::ObjectKey;

@@ -1,7 +1,7 @@
 //! Whether a cluster answers, and who it says it is.
 
 use super::client::Connection;
-use super::client::errors;
+use super::errors;
 use super::query::escape;
 use crate::engine::cluster::{ClusterError, Identity, Probe};
 use crate::model::text::{Text, clean};

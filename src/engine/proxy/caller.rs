@@ -1,13 +1,14 @@
 //! Who asks. Nothing is routed, and no credential added, before this is known.
 
+pub mod bearer;
 pub mod certificate;
 pub mod review;
 pub mod socket;
 pub mod token;
 
+use super::caller::bearer::bearer;
 use crate::engine::clock;
 use crate::engine::proxy::config::CallerSettings;
-use crate::engine::proxy::edge::bearer::bearer;
 use crate::engine::proxy::refusal::Refusal;
 use http::{HeaderMap, HeaderValue};
 use std::collections::BTreeMap;

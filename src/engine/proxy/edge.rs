@@ -4,7 +4,6 @@
 //! refuses by itself stands beside each check, and each has a test through a real socket.
 
 pub mod answer;
-pub mod bearer;
 pub mod check;
 pub mod headers;
 pub mod impersonation;

@@ -2,7 +2,6 @@
 //!
 //! Everything before a request is known here; what it means is the service's.
 
-pub mod address;
 pub mod authority;
 mod connection;
 mod given;
@@ -21,8 +20,8 @@ use super::metrics::TlsTrouble;
 use super::options::ServeOptions;
 use super::target::Held;
 use crate::engine::clock::Running;
+use crate::engine::proxy::address::Address;
 use crate::error::{ErrorKind, UserError};
-use address::Address;
 use arc_swap::ArcSwap;
 use connection::Protocols;
 use hyper::body::{Body, Bytes, Incoming};

@@ -1,12 +1,12 @@
 //! A whole proxy: read, bound, published, served, reloaded, drained.
 
+use super::address::Address;
 use super::admin::{Admin, Announced, Pictures};
 use super::assembly::{Assembled, Assembly};
 use super::carry::Carry;
 use super::config::ProxyConfig;
 use super::config::read::{Reading, Refused};
 use super::edge::Hosts;
-use super::listen::address::Address;
 use super::listen::identity::Identity;
 use super::listen::publish::Publication;
 use super::listen::sockets::Inherited;

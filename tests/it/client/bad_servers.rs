@@ -92,7 +92,7 @@ async fn a_stream_through_kube_that_falls_silent_fails_and_a_watch_does_not() {
     let watch = http::Request::get("/api/v1/pods?watch=true").body(Vec::new()).expect("a request");
     tokio::time::pause();
     let error = connection.client.request_text(list).await.expect_err("it falls silent");
-    let error = quarterdeck::engine::k8s::client::errors::translate(&error);
+    let error = quarterdeck::engine::k8s::errors::translate(&error);
     assert_eq!(error, unreachable(format!("{address} fell silent for 10s in the middle of its answer")));
     let quiet = tokio::time::timeout(Duration::from_secs(100), connection.client.request_text(watch)).await;
     assert!(quiet.is_err(), "a watch may be quiet");

@@ -108,7 +108,7 @@ async fn a_refusal_over_plain_http_says_that_nothing_was_sent() {
         // The same for what reads it through the client.
         let list = http::Request::get("/api/v1/pods").body(Vec::new()).expect("a request");
         let error = connection.client.request_text(list).await.expect_err("it refuses");
-        let error = quarterdeck::engine::k8s::client::errors::translate(&error);
+        let error = quarterdeck::engine::k8s::errors::translate(&error);
         assert!(error.to_string().ends_with(&format!("{why}{}", if code == 401 { "" } else { ")" })), "{error}");
     }
 }

@@ -6,8 +6,8 @@ use http::{Method, Request};
 use kube::client::Body;
 use quarterdeck::engine::cluster::ClusterError;
 use quarterdeck::engine::k8s::access::AccessGate;
-use quarterdeck::engine::k8s::client::errors;
 use quarterdeck::engine::k8s::endpoint::Endpoint;
+use quarterdeck::engine::k8s::errors;
 use std::time::Duration;
 
 async fn server() -> Server {

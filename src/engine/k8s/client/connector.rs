@@ -1,11 +1,11 @@
 //! One connection: name, TCP, proxy, TLS, within one deadline; each step's failure in its own words.
 
-use super::errors;
+use super::CONNECT_TIMEOUT;
 use super::proxy::{PROXY_URL, Proxy, Scheme};
 use super::resolver::{Forbidden, Resolver};
-use super::socks::SocksError;
-use super::{CONNECT_TIMEOUT, socks, tls};
+use super::socks::{self, SocksError};
 use crate::engine::cluster::ClusterError;
+use crate::engine::k8s::{errors, tls};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use futures::future::BoxFuture;

@@ -1,9 +1,10 @@
 //! Asking a cluster whose token this is: the only request of this adapter that is no GET. It changes nothing there; a
 //! TokenReview is answered and forgotten.
 
-use super::{Connection, errors};
+use super::Connection;
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::endpoint::Secret;
+use crate::engine::k8s::errors;
 use crate::model::text::Text;
 use http::Request;
 use http_body_util::{BodyExt as _, Limited};

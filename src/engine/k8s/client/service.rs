@@ -2,12 +2,13 @@
 //! a deadline round it all.
 
 use super::connector::{Connector, Observed};
-use super::proxy::Proxy;
-use super::tls::{self, Trust};
-use super::{CONNECT_TIMEOUT, errors, headers, proxy};
+use super::proxy::{self, Proxy};
+use super::{CONNECT_TIMEOUT, headers};
 use crate::config::environment::Environment;
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::credentials::{Credentials, Grant};
+use crate::engine::k8s::errors;
+use crate::engine::k8s::tls::{self, Trust};
 use crate::model::cluster::WITHHELD;
 use crate::model::text::{Text, clean};
 use futures::future::BoxFuture;

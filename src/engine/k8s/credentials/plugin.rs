@@ -7,8 +7,8 @@ pub(crate) mod wire;
 
 use crate::engine::clock;
 use crate::engine::cluster::ClusterError;
-use crate::engine::k8s::client::tls::Identity;
 use crate::engine::k8s::endpoint::{Endpoint, ExecPlugin, Interactive, Secret};
+use crate::engine::k8s::tls::Identity;
 use crate::model::text::{Text, clean};
 use crate::model::time::UnixSeconds;
 use detach::Launcher;

@@ -4,7 +4,7 @@ use super::Shared;
 use super::list_watch::{Event, ListWatch, Past};
 use super::target::Target;
 use crate::engine::cluster::ClusterError;
-use crate::engine::k8s::client::errors::translate;
+use crate::engine::k8s::errors::translate;
 use crate::engine::k8s::projection::Projection;
 use crate::engine::k8s::query;
 use crate::model::kind::{Kind, KindId};

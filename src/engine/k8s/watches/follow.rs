@@ -3,9 +3,8 @@
 use super::Shared;
 use super::target::Target;
 use crate::engine::cluster::ClusterError;
-use crate::engine::k8s::client::errors::translate;
-use crate::engine::k8s::projection;
-use crate::engine::k8s::query;
+use crate::engine::k8s::errors::translate;
+use crate::engine::k8s::{projection, query};
 use crate::model::text::Text;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;

@@ -2,7 +2,7 @@
 
 use super::items::{Found, Items, ListMeta};
 use crate::engine::cluster::ClusterError;
-use crate::engine::k8s::client::errors::{of_status, translate, translate_any};
+use crate::engine::k8s::errors::{of_status, translate, translate_any};
 use crate::model::text::Text;
 use http::Request;
 use http_body_util::BodyExt as _;

@@ -4,7 +4,7 @@ use super::follow::{Change, Follow};
 use super::target::{TABLES, Target};
 use super::{Item, REFRESH, Shared};
 use crate::engine::cluster::{ClusterError, WatchItem, WatchSpec};
-use crate::engine::k8s::client::errors::translate;
+use crate::engine::k8s::errors::translate;
 use crate::engine::k8s::projection::table::{Page, Tabulation, identities};
 use crate::engine::k8s::projection::{Interner, Unreadable};
 use crate::model::kind::Kind;

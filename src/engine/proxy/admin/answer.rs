@@ -2,7 +2,7 @@
 
 use super::Pictures;
 use crate::engine::k8s::endpoint::Secret;
-use crate::engine::proxy::listen::address::is_loopback;
+use crate::engine::proxy::address::is_loopback;
 use crate::engine::proxy::metrics;
 use crate::model::route::Fence;
 use http_body_util::{BodyExt as _, Full, Limited};

@@ -2,7 +2,7 @@
 
 use super::answer::FenceOrder;
 use crate::engine::k8s::endpoint::Secret;
-use crate::engine::proxy::listen::address::is_loopback;
+use crate::engine::proxy::address::is_loopback;
 use crate::model::route::{Explanation, Fence, Routes};
 use crate::model::text::clean;
 use http_body_util::{BodyExt as _, Full, Limited};

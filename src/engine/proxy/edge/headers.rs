@@ -1,9 +1,9 @@
 //! Which headers of a request cross: everything that says who asks is taken away, then ours is set. In that order, and
 //! by copying what may cross into a new map: what this does not name never reaches a cluster.
 
-use super::bearer::{self, bearer};
 use super::impersonation;
 use super::upgrade::Protocol;
+use crate::engine::proxy::caller::bearer::{self, bearer};
 use crate::engine::proxy::caller::{Caller, Means};
 use crate::engine::proxy::config::Mode;
 use crate::engine::proxy::refusal::Refusal;

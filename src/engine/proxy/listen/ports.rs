@@ -1,9 +1,9 @@
 //! What is listened on: sockets for all clusters, which stay, and ports of single clusters, which come and go with them.
 
-use super::address::Address;
 use super::given::{Given, Kept};
 use super::sockets::Socket;
 use super::{Ending, Listening};
+use crate::engine::proxy::address::Address;
 use crate::error::{ErrorKind, UserError};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashSet};

@@ -2,8 +2,8 @@
 //! the authority never comes here.
 
 use super::Listening;
-use super::address::Address;
 use super::identity::Identity;
+use crate::engine::proxy::address::Address;
 use crate::engine::proxy::keep;
 use crate::engine::proxy::options::ServeOptions;
 use crate::error::{ErrorKind, UserError};

@@ -4,7 +4,7 @@ use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::client::connector::{Connector, Dialled, Observed};
 use crate::engine::k8s::client::proxy::Proxy;
 use crate::engine::k8s::client::service::Server;
-use crate::engine::k8s::client::tls::{self, ALPN_H1, ALPN_H2, Trust};
+use crate::engine::k8s::tls::{self, ALPN_H1, ALPN_H2, Trust};
 use crate::model::text::Text;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};

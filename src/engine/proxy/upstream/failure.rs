@@ -1,7 +1,7 @@
 //! What can go wrong between here and an API server, and how far the request had come by then.
 
 use crate::engine::cluster::ClusterError;
-use crate::engine::k8s::client::errors;
+use crate::engine::k8s::errors;
 use crate::model::text::Text;
 
 /// How far a request had come when it failed.

@@ -2,8 +2,8 @@
 
 use super::run::Failure;
 use crate::engine::cluster::ClusterError;
-use crate::engine::k8s::client::errors::seconds;
 use crate::engine::k8s::endpoint::ExecPlugin;
+use crate::engine::k8s::errors::seconds;
 use crate::model::text::{Text, clean, without_escapes};
 use regex::Regex;
 use std::io;

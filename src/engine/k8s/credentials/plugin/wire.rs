@@ -1,7 +1,7 @@
 //! What a plugin is told and what it answers: `ExecCredential` of `client.authentication.k8s.io`.
 
-use crate::engine::k8s::client::tls::Identity;
 use crate::engine::k8s::endpoint::{Endpoint, ExecPlugin, Secret};
+use crate::engine::k8s::tls::Identity;
 use crate::model::text::clean;
 use crate::model::time::UnixSeconds;
 use base64::Engine as _;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::proxy::edge::bearer::SUBPROTOCOL;
+use crate::engine::proxy::caller::bearer::SUBPROTOCOL;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
