@@ -9,7 +9,7 @@ use quarterdeck::engine::proxy::config::{Action, Mode, effective, lint};
 use quarterdeck::engine::proxy::edge::upgrade::{Protocol, upgrade};
 use quarterdeck::engine::proxy::edge::{self, Hosts, Policy};
 use quarterdeck::engine::proxy::request;
-use quarterdeck::engine::proxy::rules::{Asked, RuleTable, plain};
+use quarterdeck::engine::proxy::rules::{Asked, RuleTable, reference};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -265,7 +265,7 @@ pub(crate) fn request_info(bytes: &[u8]) {
     let caller = Caller::plain("jane", Means::Token);
     let asked = Asked { info: &info, caller: &caller, body_labels: None, region: "" };
     let one_by_one =
-        reading.config.rules.iter().position(|rule| rule.conditions.iter().all(|one| plain::holds(one, &asked)));
+        reading.config.rules.iter().position(|rule| rule.conditions.iter().all(|one| reference::holds(one, &asked)));
     assert_eq!(table.decide(&asked), one_by_one, "{method} {url}");
 }
 

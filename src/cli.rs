@@ -1,28 +1,29 @@
 //! The command line: what all of it has in common here, the arguments of its commands and one file per command's work and
 //! printing below.
 
-mod asking;
+pub mod args;
 pub mod describe;
 pub mod events;
 pub mod fan_out;
 pub mod get;
 pub mod inspect;
+mod inventory_filter;
 pub mod log;
-mod own_proxy;
 pub mod progress;
+mod proxy_launcher;
 pub mod route;
 pub mod run;
 pub mod screen;
-mod selected;
 pub mod serve;
-mod serving;
 mod sought;
 mod turns;
 mod values;
 mod wanted;
 
-pub use asking::{ClustersArgs, DescribeArgs, DoctorArgs, EventsArgs, FailOn, FanOutArgs, GetArgs, ObjectArgs, Output};
-pub use serving::{
+pub use super::cli::args::query::{
+    ClustersArgs, DescribeArgs, DoctorArgs, EventsArgs, FailOn, FanOutArgs, GetArgs, ObjectArgs, Output,
+};
+pub use super::cli::args::serve::{
     RouteArgs, RouteCommand, RouteConfigArgs, RouteLintArgs, RouteOutput, RouteTestArgs, RouteTestCommand, ServeArgs,
     SourceArgs,
 };

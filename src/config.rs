@@ -8,6 +8,7 @@ pub mod kubectl_mc;
 pub mod load;
 pub mod selection;
 pub mod setting;
+pub mod tree;
 pub mod yaml;
 
 pub use effective::effective;

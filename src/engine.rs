@@ -3,22 +3,26 @@
 //! One loop owns the fleet. It folds observations in, starts the effects the fleet asks for, and
 //! publishes what changed. It never waits for a send, so that no cycle of waits can form.
 
-pub mod act;
-pub mod backoff;
+pub mod admin;
 pub mod clock;
 pub mod cluster;
+pub mod effects;
+pub mod files;
 pub mod fleet;
 pub mod index;
 pub mod k8s;
 pub mod local_proxy;
+pub mod metrics;
 pub mod observation;
+pub mod process;
 pub mod proxy;
 pub mod publish;
 pub mod record;
+pub mod resilience;
 pub mod router;
 
+use super::engine::effects::{Act, Report};
 use crate::protocol::{REQUESTS_MAX, Request, Snapshot};
-use act::{Act, Report};
 use clock::Clock;
 use cluster::{Connector, Inventory};
 use fleet::Fleet;

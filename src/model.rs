@@ -8,6 +8,6 @@ pub mod health;
 pub mod kind;
 pub mod name;
 pub mod object;
-pub mod route;
+pub mod proxy;
 pub mod text;
 pub mod time;

@@ -9,7 +9,7 @@ use crate::model::cluster::{Cluster, ClusterName};
 use crate::model::document::{Aspect, Document};
 use crate::model::kind::KindId;
 use crate::model::object::{ObjectKey, Row};
-use crate::model::route::{Explanation, Fence, Routes};
+use crate::model::proxy::{Explanation, Fence, Routes};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use std::collections::BTreeMap;

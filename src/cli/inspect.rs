@@ -5,7 +5,7 @@ use super::get::{Streams, write};
 use super::{ClustersArgs, DoctorArgs, FailOn, Output};
 use crate::engine::cluster::verdict::Known;
 use crate::engine::cluster::{ClusterError, Probe};
-use crate::engine::fleet::always;
+use crate::engine::fleet::baseline_watches;
 use crate::error::{ErrorKind, UserError};
 use crate::model::cluster::{ClusterEntry, ClusterName, ClusterState, Source, WITHHELD};
 use crate::model::kind::Kind;
@@ -104,7 +104,7 @@ async fn denied(target: &Target) -> Result<Option<Text>, ClusterError> {
     let own = std::iter::once(target.entry.own_namespace());
     let namespaces: BTreeSet<Text> = own.chain(target.entry.namespaces.iter().cloned()).take(NAMESPACES_MAX).collect();
     let mut told = BTreeMap::new();
-    let mut kinds: Vec<(usize, Kind)> = always::kinds().enumerate().collect();
+    let mut kinds: Vec<(usize, Kind)> = baseline_watches::kinds().enumerate().collect();
     // Those that most people may list come first.
     kinds.sort_by_key(|(_, kind)| kind.plural != "pods");
     for (order, kind) in kinds {

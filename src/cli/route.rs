@@ -1,10 +1,10 @@
 //! `qd route`: what the proxy would do with a request, without one being sent.
 
+mod availability;
 pub mod config;
 pub mod lint;
 pub mod parse;
 pub mod source;
-mod standing;
 pub mod test;
 
 use super::run::Settings;

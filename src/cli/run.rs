@@ -1,19 +1,21 @@
 //! From arguments to an exit code: which command, on which clusters, with which settings.
 
 use super::fan_out::{Fleet, Limits};
-use super::get::{Streams, write};
+use super::get::{self, Streams, write};
 use super::wanted::Wanted;
-use super::{Cli, Command, ConfigCommand, DemoCommand, FanOutArgs, FleetArgs, Output};
-use super::{describe, events, get, inspect, route, screen, serve};
+use super::{
+    Cli, Command, ConfigCommand, DemoCommand, FanOutArgs, FleetArgs, Output, describe, events, inspect, route, screen,
+    serve,
+};
 use crate::config::{self, Config, Environment, Flags, Loaded, Selection};
 use crate::engine::clock;
 use crate::engine::cluster::{Connector, Inventory as _, Listing};
 use crate::engine::k8s::client::{Surroundings, sockets};
 use crate::engine::k8s::connector::K8sConnector;
-use crate::engine::k8s::credentials::plugin::detach::{self, Launcher};
 use crate::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use crate::engine::k8s::endpoint::Endpoints;
 use crate::engine::k8s::inventory::FleetInventory;
+use crate::engine::process::detach::{self, Launcher};
 use crate::engine::proxy::listen::sockets::Inherited;
 use crate::error::{ErrorKind, UserError};
 use clap::{CommandFactory as _, Parser as _};

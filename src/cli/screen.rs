@@ -1,10 +1,9 @@
 //! Opening the console: on the user's fleet, or on the simulated one.
 
+use super::inventory_filter::Selected;
 use super::run::{Access, Settings, access};
-use super::selected::Selected;
-use super::{Cli, DemoServeArgs, ScreenArgs, log, own_proxy};
+use super::{Cli, DemoServeArgs, ScreenArgs, log, proxy_launcher};
 use crate::config::{Origin, yaml};
-use crate::demo;
 use crate::engine::fleet::options::{Connect, FleetOptions};
 use crate::engine::k8s::credentials::plugin::Terminal;
 use crate::engine::k8s::inventory::Kubeconfigs;
@@ -13,7 +12,7 @@ use crate::engine::router::Router;
 use crate::engine::{Engine, EngineOptions, clock};
 use crate::error::{ErrorKind, UserError};
 use crate::model::text::{Text, clean};
-use crate::tui;
+use crate::{demo, tui};
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,9 +79,9 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<
     let folder =
         settings.environment.state_folder.clone().map(|folder| state.map_or(folder.clone(), |s| folder.join(s)));
     let router = folder.and_then(|folder| match &fleet {
-        None => Some(own_proxy::of_fleet(&folder, &cli.fleet)),
+        None => Some(proxy_launcher::of_fleet(&folder, &cli.fleet)),
         // Without a folder that can be written to the console goes on without a proxy.
-        Some(fleet) => own_proxy::of_demo(&folder, fleet.kubeconfig(), &cli.fleet).ok(),
+        Some(fleet) => proxy_launcher::of_demo(&folder, fleet.kubeconfig(), &cli.fleet).ok(),
     });
     let options = engine_options(fleet_options(cli, settings, title), router);
     let inventory = Selected::new(inventory, &cli.fleet);

@@ -1,24 +1,27 @@
 //! The fleet: everything the engine knows, and every decision it takes. No IO, no clock, no task:
 //! `on(observation, now)` folds one observation in and says what is to be done.
 
-pub mod always;
+pub mod baseline_watches;
 mod documents;
-mod facts;
 mod inventory;
+mod logs;
 mod member;
 mod operations;
 pub mod options;
-mod picture;
 mod reconcile;
 mod requests;
 mod routing;
 mod shard;
-mod stream;
-mod tails;
+mod snapshot;
+mod summary;
 mod turn;
 mod views;
+mod watch_state;
 
+use super::fleet::logs::Tails;
+use super::fleet::watch_state::Next;
 use crate::engine::cluster::{ClusterError, WatchItem};
+use crate::engine::fleet::baseline_watches as always;
 use crate::engine::observation::{Effect, Observation, Session, WatchId};
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
@@ -34,8 +37,6 @@ use shard::Brought;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use stream::Next;
-use tails::Tails;
 use turn::Turn;
 use views::View;
 

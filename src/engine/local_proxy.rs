@@ -2,18 +2,18 @@
 //! its admin listener; one of our own is a child process in a session of its own, so that its end is not ours and
 //! ours is its end only when it is not told to stay.
 
-mod child;
+pub(crate) mod child;
 
-pub use child::{KEEP, LEAVE, Starter};
+pub use super::local_proxy::child::{KEEP, LEAVE, Starter};
 
+use super::local_proxy::child::Child;
+use crate::engine::admin::{Client, Found, Trouble};
 use crate::engine::k8s::endpoint::Secret;
 use crate::engine::proxy::address::tcp;
-use crate::engine::proxy::admin::{Client, Found, Trouble};
 use crate::engine::router::{LinkedProxy, ProxySource, Router, RouterError};
-use crate::model::route::{Explanation, Fence, Routes};
+use crate::model::proxy::{Explanation, Fence, Routes};
 use crate::model::text::{Text, clean};
 use crate::protocol::ProxyAt;
-use child::Child;
 use compact_str::format_compact;
 use futures::future::BoxFuture;
 use std::io::Read as _;
@@ -95,7 +95,7 @@ fn token_in(path: &Path) -> Result<Secret, RouterError> {
     if token.is_empty() { Err(refused(&"it holds no token")) } else { Ok(Secret(token)) }
 }
 
-fn told(trouble: Trouble) -> RouterError {
+pub(crate) fn told(trouble: Trouble) -> RouterError {
     match trouble {
         Trouble::Unreachable(why) => RouterError::Unreachable(Text::new(clean(&why))),
         Trouble::Refused(why) => RouterError::Refused(Text::new(clean(&why))),

@@ -9,7 +9,7 @@ use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::model::document::Aspect;
 use crate::model::kind::{Catalog, Kind};
 use crate::model::object::ObjectKey;
-use crate::model::route::{Explanation, Fence, Routes};
+use crate::model::proxy::{Explanation, Fence, Routes};
 use crate::model::text::Text;
 use crate::protocol::{ProxyAt, Request, RequestId, Reveal, TailSource};
 use serde::{Deserialize, Serialize};

@@ -5,29 +5,27 @@
 //! `audit` and `metrics` when its answer's body ends. `carry` joins them; nothing else does.
 
 pub mod address;
-pub mod admin;
-mod assembly;
 pub mod audit;
 pub mod body;
 pub mod cache;
 pub mod caller;
-pub mod carry;
+mod coalesce;
 pub mod config;
+mod config_builder;
 pub mod edge;
-mod gather;
-pub(crate) mod keep;
+pub mod exchange;
+mod hpack_values;
 pub mod limit;
 pub mod listen;
 pub mod metrics;
 pub mod options;
-mod pictures;
 pub mod refusal;
-mod remembered;
 pub mod request;
+pub mod request_log;
 pub mod rules;
-pub mod running;
+pub mod server;
 pub mod source;
-pub mod tail;
+mod status;
 pub mod target;
 pub mod tester;
 pub mod tunnel;

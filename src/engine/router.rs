@@ -1,6 +1,6 @@
 //! The port to a routing proxy: what the engine needs to find, start, watch and steer one.
 
-use crate::model::route::{Explanation, Fence, Routes};
+use crate::model::proxy::{Explanation, Fence, Routes};
 use crate::model::text::Text;
 use crate::protocol::ProxyAt;
 use futures::future::BoxFuture;

@@ -19,7 +19,7 @@ use super::overlay::{Overlay, Reply, Surroundings};
 use super::table::TableStyles;
 use super::theme::Role;
 use crate::model::cluster::{Access, ClusterName};
-use crate::model::route::{Fence, Routes, UpstreamFacts};
+use crate::model::proxy::{Fence, Routes, UpstreamFacts};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use crate::protocol::{ProxyLink, Request, RequestId, Snapshot};

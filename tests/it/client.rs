@@ -12,9 +12,9 @@ mod server;
 use quarterdeck::config::Environment;
 use quarterdeck::engine::cluster::ClusterError;
 use quarterdeck::engine::k8s::client::{Connection, Surroundings, build};
-use quarterdeck::engine::k8s::credentials::plugin::detach::Launcher;
 use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use quarterdeck::engine::k8s::endpoint::{Endpoint, Material, Secret};
+use quarterdeck::engine::process::detach::Launcher;
 use std::sync::Arc;
 
 /// An endpoint without credentials.

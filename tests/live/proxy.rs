@@ -6,8 +6,8 @@
 use std::sync::OnceLock;
 
 use parking_lot::{Mutex, MutexGuard};
-use quarterdeck::engine::proxy::admin;
-use quarterdeck::model::route::Routes;
+use quarterdeck::engine::admin;
+use quarterdeck::model::proxy::Routes;
 
 use crate::Test;
 use crate::rig::{ControlPlane, Options, Outcome, User};

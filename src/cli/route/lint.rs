@@ -7,7 +7,7 @@ use crate::cli::{Cli, RouteLintArgs, RouteOutput};
 use crate::config::yaml::Flaw;
 use crate::engine::proxy::config::read::Refused;
 use crate::error::{ErrorKind, UserError};
-use crate::model::route::{Finding, FindingSeverity};
+use crate::model::proxy::{Finding, FindingSeverity};
 use crate::model::text::{Text, clean};
 use crate::report::document::{API_VERSION, json_text};
 use std::io::stdout;

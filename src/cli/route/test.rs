@@ -1,7 +1,7 @@
 //! `qd route test`: which way a request would go, or those of a kubectl command, and why.
 
+use super::availability::Known;
 use super::source;
-use super::standing::Known;
 use crate::cli::get::write;
 use crate::cli::run::Settings;
 use crate::cli::{Cli, RouteOutput, RouteTestArgs, RouteTestCommand};
@@ -13,7 +13,7 @@ use crate::engine::proxy::rules::RuleTable;
 use crate::engine::proxy::target::{Clusters, Targets};
 use crate::engine::proxy::tester::{self, Ground, Question, kubectl};
 use crate::error::{ErrorKind, UserError};
-use crate::model::route::{Candidate, Checked, Explanation};
+use crate::model::proxy::{Candidate, Checked, Explanation};
 use crate::model::text::{Text, clean};
 use crate::report::document::json_text;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Opened documents: fetched, and fetched again when their object changes, until they are closed.
 
 use crate::engine::cluster::ClusterError;
-use crate::engine::fleet::always;
+use crate::engine::fleet::baseline_watches;
 use crate::engine::fleet::member::Member;
 use crate::engine::fleet::turn::Turn;
 use crate::engine::observation::{AttemptId, Effect};
@@ -222,7 +222,7 @@ impl Opened {
 pub(super) fn kind(member: &Member, id: &KindId) -> Option<Kind> {
     match &member.catalog {
         Some(catalog) => catalog.get(id).cloned(),
-        None => always::catalog().get(id).cloned(),
+        None => baseline_watches::catalog().get(id).cloned(),
     }
 }
 

@@ -2,13 +2,13 @@
 
 mod inquiry;
 
-use crate::engine::backoff;
 use crate::engine::cluster::verdict::Known;
 use crate::engine::cluster::{ClusterError, Probe};
 use crate::engine::fleet::shard::{WatchKey, Watched};
-use crate::engine::fleet::stream::Stream;
 use crate::engine::fleet::turn::Turn;
+use crate::engine::fleet::watch_state::Stream;
 use crate::engine::observation::{Effect, Generation, Session};
+use crate::engine::resilience::backoff;
 use crate::model::cluster::{ClusterEntry, ClusterName, ClusterState, Costs, Facts, LATENCIES_MAX};
 use crate::model::kind::Catalog;
 use crate::model::text::Text;

@@ -1,7 +1,7 @@
 //! Which watches of a cluster should run: those that are always on, and those somebody looks at.
 
 use super::Fleet;
-use crate::engine::fleet::always;
+use crate::engine::fleet::baseline_watches;
 use crate::engine::fleet::member::Member;
 use crate::engine::fleet::shard::{Of, WatchKey, Watched};
 use crate::engine::fleet::views::View;
@@ -40,7 +40,7 @@ impl Fleet {
             member.watched.entry(key.clone()).or_insert_with(|| Watched::new(kind.clone(), false));
         }
         if member.is_serving() {
-            for (key, kind) in always::watches() {
+            for (key, kind) in baseline_watches::watches() {
                 member.watched.entry(key).or_insert_with(|| Watched::new(kind, true)).pinned = true;
             }
         }

@@ -6,7 +6,7 @@ use crate::engine::fleet::turn::Turn;
 use crate::engine::observation::{AttemptId, Effect, Observation, ProxyAsk};
 use crate::engine::router::{ProxySource, RouterError};
 use crate::model::cluster::ClusterName;
-use crate::model::route::{Explanation, Fence, Routes};
+use crate::model::proxy::{Explanation, Fence, Routes};
 use crate::model::text::{Text, clean};
 use crate::protocol::{EXPLANATIONS_MAX, Explained, ProxyAt, ProxyLink, Request, RequestId, Severity, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};

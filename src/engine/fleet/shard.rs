@@ -1,8 +1,8 @@
 //! One kind of one cluster under one selector: the watches that bring it, and the rows it keeps.
 
 use crate::engine::cluster::{WatchItem, WatchSpec};
-use crate::engine::fleet::stream::Stream;
 use crate::engine::fleet::turn::Turn;
+use crate::engine::fleet::watch_state::Stream;
 use crate::engine::index::Rows;
 use crate::engine::observation::{Effect, Session, WatchId};
 use crate::model::cell::Column;

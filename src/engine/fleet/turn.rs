@@ -1,9 +1,9 @@
 //! What every decision of the fleet needs at hand: the moment, chance, new ids, and where effects
 //! and notices go.
 
-use crate::engine::backoff;
 use crate::engine::fleet::options::FleetOptions;
 use crate::engine::observation::{AttemptId, Effect, Generation, WatchId};
+use crate::engine::resilience::backoff;
 use crate::model::cluster::ClusterName;
 use crate::model::text::{Text, clean};
 use crate::model::time::Moment;

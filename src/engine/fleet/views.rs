@@ -1,6 +1,6 @@
 //! What the screens look at, and what became of it in each cluster.
 
-use crate::engine::fleet::always;
+use crate::engine::fleet::baseline_watches;
 use crate::engine::fleet::member::Member;
 use crate::engine::fleet::shard::WatchKey;
 use crate::model::cluster::ClusterName;
@@ -76,7 +76,7 @@ fn find(interest: &Interest, member: &Member) -> Found {
             Found::NotServed => failed_group(interest, catalog).map_or(Found::NotServed, Found::Failed),
             found @ (Found::Watches(_) | Found::Pending | Found::Failed(_)) => found,
         },
-        (None, error) => match (find_in(interest, &always::catalog()), error) {
+        (None, error) => match (find_in(interest, &baseline_watches::catalog()), error) {
             // Pods can be shown before the server said what else it has.
             (Found::Watches(watches), _) if member.is_serving() => Found::Watches(watches),
             (_, Some(error)) => Found::Failed(error.clone()),

@@ -20,9 +20,9 @@ pub use local::Kubeconfigs;
 
 use crate::config::{Config, Environment};
 use crate::engine::cluster::{Inventory, Listing};
-use crate::engine::k8s::credentials::plugin::detach::Launcher;
 use crate::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use crate::engine::k8s::endpoint::Endpoints;
+use crate::engine::process::detach::Launcher;
 use futures::stream::BoxStream;
 use std::hash::RandomState;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! A proxy of our own as a child process: started, waited for, kept or ended.
 
-use super::told;
-use crate::engine::k8s::credentials::plugin::detach::Launcher;
-use crate::engine::proxy::admin::{Client, Found, Trouble};
+use crate::engine::admin::{Client, Found, Trouble};
+use crate::engine::local_proxy::told;
+use crate::engine::process::detach::Launcher;
 use crate::engine::router::RouterError;
 use crate::model::text::{Text, clean, without_escapes};
 use compact_str::format_compact;
@@ -39,7 +39,7 @@ pub struct Starter {
 
 impl Starter {
     /// Starts it; [`Child::ready`] says when it serves.
-    pub(super) fn start(&self, state_dir: &Path) -> Result<Child, RouterError> {
+    pub(crate) fn start(&self, state_dir: &Path) -> Result<Child, RouterError> {
         let failed = |why: io::Error| RouterError::Failed(format_compact!("the proxy could not be started: {why}"));
         let said = state_dir.join(SAID);
         let log = open_log(state_dir, &said).map_err(failed)?;
@@ -59,7 +59,7 @@ fn open_log(state_dir: &Path, said: &Path) -> io::Result<File> {
 
 /// The process. Dropping it ends it, unless it is kept.
 #[derive(Debug)]
-pub(super) struct Child {
+pub(crate) struct Child {
     /// Locked for a look, never while waiting.
     process: Mutex<tokio::process::Child>,
     /// The other end of its standard input, where it hears whether it is to stay when this closes.
@@ -70,7 +70,7 @@ pub(super) struct Child {
 
 impl Child {
     /// Waits until it serves and answers. The caller has the deadline.
-    pub(super) async fn ready(&self, state_dir: &Path) -> Result<(Client, u32), RouterError> {
+    pub(crate) async fn ready(&self, state_dir: &Path) -> Result<(Client, u32), RouterError> {
         loop {
             if let Some(how) = self.ended() {
                 return Err(RouterError::Failed(how));
@@ -89,7 +89,7 @@ impl Child {
     }
 
     /// How it ended, and the last it said; `None` while it runs.
-    pub(super) fn ended(&self) -> Option<Text> {
+    pub(crate) fn ended(&self) -> Option<Text> {
         let status = self.process.lock().try_wait().ok()??;
         Some(match self.last_said() {
             Some(why) => format_compact!("the proxy ended: {why}"),
@@ -110,12 +110,12 @@ impl Child {
         Some(Text::new(clean(&without_escapes(&last.join("; ")))))
     }
 
-    pub(super) fn is_kept(&self) -> bool {
+    pub(crate) fn is_kept(&self) -> bool {
         self.kept.load(Ordering::Relaxed)
     }
 
     /// Tells it whether it is to stay, and gives what holds now.
-    pub(super) fn keep(&self, kept: bool) -> bool {
+    pub(crate) fn keep(&self, kept: bool) -> bool {
         // One byte always has room. Who is gone hears nothing, and neither stays.
         if self.leash.lock().write_all(if kept { KEEP } else { LEAVE }).is_ok() {
             self.kept.store(kept, Ordering::Relaxed);
@@ -124,7 +124,7 @@ impl Child {
     }
 
     /// Ends it and waits until it is gone. The caller has the deadline.
-    pub(super) async fn stop(&self) -> Result<(), RouterError> {
+    pub(crate) async fn stop(&self) -> Result<(), RouterError> {
         self.terminate()?;
         while self.ended().is_none() {
             tokio::time::sleep(LOOK).await;
@@ -133,7 +133,7 @@ impl Child {
     }
 
     /// Ends it without waiting, unless it is kept.
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         if !self.is_kept() {
             // It is gone already, or it ends: nobody is left to tell.
             drop(self.terminate());

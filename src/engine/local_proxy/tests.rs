@@ -1,9 +1,9 @@
 //! Attaching and starting, with a real admin listener; the child is a shell that says it is the proxy.
 
 use super::*;
-use crate::engine::k8s::credentials::plugin::detach::Launcher;
-use crate::engine::proxy::admin::{Admin, Announced, Pictures};
-use crate::model::route::UpstreamFacts;
+use crate::engine::admin::{Admin, Announced, Pictures};
+use crate::engine::process::detach::Launcher;
+use crate::model::proxy::UpstreamFacts;
 use parking_lot::Mutex;
 use std::ffi::OsString;
 use std::net::SocketAddr;

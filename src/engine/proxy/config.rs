@@ -7,7 +7,6 @@ pub mod lines;
 pub mod lint;
 pub mod read;
 pub mod schema;
-pub mod tree;
 
 use crate::engine::k8s::access::AccessGate;
 use crate::engine::k8s::endpoint::{Endpoint, Material};

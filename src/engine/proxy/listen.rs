@@ -4,18 +4,20 @@
 
 pub mod authority;
 mod connection;
-mod given;
+mod connections;
 pub mod identity;
-mod ledger;
+mod port_assignments;
 mod ports;
 pub mod publish;
 pub mod sockets;
 pub mod systemd;
 mod tls;
 
-pub use ledger::{Drained, Ending, Load, Tunnel};
+pub use super::listen::connections::{Drained, Ending, Load, Tunnel};
+use crate::engine::proxy::listen::connections as ledger;
 pub use ports::Change;
 
+use super::listen::connections::{Ledger, Place};
 use super::metrics::TlsTrouble;
 use super::options::ServeOptions;
 use super::target::Held;
@@ -27,7 +29,6 @@ use connection::Protocols;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, Response};
 use identity::Identity;
-use ledger::{Ledger, Place};
 use ports::{Listener, Ports};
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;

@@ -2,21 +2,18 @@
 //! there are small numbers and atomic additions only.
 
 pub mod catalogue;
-mod cold;
 mod exposition;
-mod histogram;
-mod process;
+mod labels;
 mod series;
-mod words;
 
+pub use super::metrics::labels::{LongRunning, Protocol, Side, TlsTrouble, Verb};
+use crate::engine::metrics::histogram::{self, Histogram, Latency};
 pub use exposition::{CONTENT_TYPE, Scene};
 pub use series::Resource;
-pub use words::{LongRunning, Protocol, Side, TlsTrouble, Verb};
 
+use crate::engine::metrics::labelled::{Cold, name, word};
 use crate::engine::proxy::config::ProxyConfig;
 use crate::engine::proxy::request::RequestInfo;
-use cold::{Cold, name, word};
-use histogram::{Histogram, Latency};
 use parking_lot::{Mutex, RwLock};
 use series::{Key, PLACES_MAX, Resources, Series};
 use std::collections::BTreeMap;

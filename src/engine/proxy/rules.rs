@@ -9,14 +9,15 @@
 //! a rule about its caller alone sends it.
 
 pub mod bits;
+pub mod fallback;
 pub mod label;
 pub mod layer;
-pub mod plain;
-pub mod unruled;
+pub mod reference;
 
 use super::caller::Caller;
 use super::config::{Condition, Field, ProxyConfig};
 use super::request::RequestInfo;
+use crate::engine::proxy::rules::reference as plain;
 use bits::Bits;
 use label::{LabelLayer, Values};
 use layer::index::Found;

@@ -3,16 +3,15 @@
 //! [`readings()`] is the whole: documents and the inventory are followed, each state is read, linted and checked against
 //! what credentials are bound to, and comes out as one reading or one refusal. [`Loader`] does the same once.
 
-pub mod binding;
 mod config_map;
+pub mod credential_pins;
 pub mod files;
-pub mod kept;
+pub(crate) mod follow;
+pub mod last_good;
 mod loader;
-mod readings;
-pub mod watch;
 
+pub use follow::{Ground, look, readings};
 pub use loader::Loader;
-pub use readings::{Ground, look, readings};
 
 use crate::engine::cluster::Listing;
 use crate::engine::k8s::endpoint::Endpoints;

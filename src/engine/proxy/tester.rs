@@ -8,10 +8,10 @@ mod words;
 use super::caller::Caller;
 use super::config::{Action, Mode, ProxyConfig, Rule, lines};
 use super::request::{self, RequestInfo};
-use super::rules::unruled::{fallback, lets_impersonate, lists_all_namespaces, splits_namespaces};
-use super::rules::{Asked, RuleTable, plain};
+use super::rules::fallback::{fallback, lets_impersonate, lists_all_namespaces, splits_namespaces};
+use super::rules::{Asked, RuleTable, reference};
 use super::target::{Clusters, Key, Targets};
-use crate::model::route::{Candidate, Explanation, NEXT_MAX, PASSED_MAX, Passed};
+use crate::model::proxy::{Candidate, Explanation, NEXT_MAX, PASSED_MAX, Passed};
 use crate::model::text::{Text, clean};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,7 +126,7 @@ fn name(config: &ProxyConfig, cluster: usize) -> Text {
 }
 
 fn passed(rule: &Rule, asked: &Asked<'_>) -> Option<Passed> {
-    let failed = rule.conditions.iter().find(|condition| !plain::holds(condition, asked))?;
+    let failed = rule.conditions.iter().find(|condition| !reference::holds(condition, asked))?;
     Some(Passed {
         rule: Text::new(&rule.name),
         place: Text::from(clean(&rule.place)),
@@ -240,7 +240,8 @@ impl Tested<'_> {
             });
             next.extend(others.take(NEXT_MAX));
             let behind = config.rules.iter().enumerate().skip(place + 1);
-            for (place, rule) in behind.filter(|(_, rule)| rule.conditions.iter().all(|c| plain::holds(c, self.asked)))
+            for (place, rule) in
+                behind.filter(|(_, rule)| rule.conditions.iter().all(|c| reference::holds(c, self.asked)))
             {
                 if next.len() >= NEXT_MAX {
                     return next;

@@ -5,14 +5,12 @@
 //! origin, sets `Authorization` and `Host`, and sends again only what `retry` allows.
 
 mod attempt;
-pub mod breaker;
 mod dial;
 mod failure;
 mod gate;
 mod h1;
 mod h2;
-pub mod health;
-mod lease;
+mod in_flight;
 mod login;
 mod member;
 mod origin;
@@ -21,8 +19,8 @@ mod probe;
 pub mod retry;
 mod upgrade;
 
+pub use super::upstream::in_flight::Lease;
 pub use failure::Stage;
-pub use lease::Lease;
 pub use member::{CAPACITY, Call, Counts, Failed, Member, Sent};
 pub use upgrade::{Tunnel, Upgraded};
 

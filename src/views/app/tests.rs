@@ -402,7 +402,7 @@ const POOL: &[&str] = &[
 
 /// The fleet with a proxy that is attached.
 fn with_proxy() -> std::sync::Arc<crate::protocol::Snapshot> {
-    use crate::model::route::{Exchange, Routes, UpstreamFacts};
+    use crate::model::proxy::{Exchange, Routes, UpstreamFacts};
     use crate::protocol::{ProxyAt, ProxyLink, Snapshot};
     let upstream = |name: &str| UpstreamFacts { name: name.into(), ..UpstreamFacts::default() };
     let exchange = |number, uri: &str| Exchange { number, uri: uri.into(), code: 200, ..Exchange::default() };

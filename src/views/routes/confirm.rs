@@ -1,6 +1,6 @@
 //! What is asked before something is taken from the clients of a proxy: what it touches, and a yes.
 
-use crate::model::route::{Fence, Routes, UpstreamFacts};
+use crate::model::proxy::{Fence, Routes, UpstreamFacts};
 use crate::model::text::{Text, width};
 use crate::protocol::{Request, RequestId};
 use crate::views::keymap::{Action, Key};

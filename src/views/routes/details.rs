@@ -3,7 +3,7 @@
 use super::Section;
 use super::lines::{bars, clock, millis, standing};
 use super::sheet::Line;
-use crate::model::route::{Exchange, Finding, Routes, RuleFacts, UpstreamFacts};
+use crate::model::proxy::{Exchange, Finding, Routes, RuleFacts, UpstreamFacts};
 use crate::model::text::width;
 use crate::model::time::{UnixSeconds, human};
 use crate::views::dialog::Chooser;

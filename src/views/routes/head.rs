@@ -2,7 +2,7 @@
 
 use super::lines::standing;
 use super::{RoutesView, SECTIONS, Section};
-use crate::model::route::{FindingSeverity, Routes};
+use crate::model::proxy::{FindingSeverity, Routes};
 use crate::model::text::{fit_end, width};
 use crate::model::time::{UnixSeconds, human};
 use crate::protocol::{ProxyLink, Snapshot};

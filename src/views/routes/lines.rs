@@ -2,7 +2,7 @@
 
 use super::sheet::{Line, Sheet, Spec, left, prose, right};
 use crate::model::cell::Cell;
-use crate::model::route::{
+use crate::model::proxy::{
     BreakerState, EndpointFacts, EndpointHealth, Exchange, Fence, Finding, FindingSeverity, Routes, RuleFacts,
     UpstreamFacts,
 };

@@ -1,6 +1,6 @@
 //! The tester: a request is typed, and the proxy says which way it would go, and why.
 
-use crate::model::route::{Candidate, Explanation};
+use crate::model::proxy::{Candidate, Explanation};
 use crate::model::text::width;
 use crate::protocol::{Explained, Request, RequestId, Snapshot};
 use crate::views::keymap::{Action, Key};

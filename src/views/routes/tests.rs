@@ -6,7 +6,7 @@ mod tester;
 
 use super::lines::{bars, millis, standing};
 use super::*;
-use crate::model::route::{BreakerState, EndpointFacts, EndpointHealth};
+use crate::model::proxy::{BreakerState, EndpointFacts, EndpointHealth};
 use crate::views::export::{style_runs, text};
 use crate::views::fixture::NOW;
 use crate::views::theme::BUILT_IN;

@@ -3,11 +3,10 @@
 use crate::sim::world::{World, options, until};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use quarterdeck::engine::EngineHandle;
-use quarterdeck::engine::EngineOptions;
 use quarterdeck::engine::record::{Recorder, from_lines, replay, to_lines};
 use quarterdeck::engine::router::{LinkedProxy, ProxySource, Router, RouterError};
-use quarterdeck::model::route::{Explanation, Fence, Routes, UpstreamFacts};
+use quarterdeck::engine::{EngineHandle, EngineOptions};
+use quarterdeck::model::proxy::{Explanation, Fence, Routes, UpstreamFacts};
 use quarterdeck::model::text::Text;
 use quarterdeck::protocol::{Explained, Progress, ProxyAt, ProxyLink, Request, RequestId, Snapshot};
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use quarterdeck::model::route::BreakerState;
+use quarterdeck::model::proxy::BreakerState;
 use tokio::time::timeout;
 
 use crate::Test;

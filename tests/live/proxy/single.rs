@@ -1,6 +1,6 @@
 //! Errors of the API server that are about one request, and say nothing of the server.
 
-use quarterdeck::model::route::{BreakerState, EndpointHealth};
+use quarterdeck::model::proxy::{BreakerState, EndpointHealth};
 use serde_json::json;
 
 use crate::Test;

@@ -1,6 +1,5 @@
 //! Credential plugins: one run for however many ask, its answer kept until it ends.
 
-pub mod detach;
 pub(crate) mod hint;
 pub(crate) mod run;
 pub(crate) mod wire;
@@ -9,9 +8,9 @@ use crate::engine::clock;
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::endpoint::{Endpoint, ExecPlugin, Interactive, Secret};
 use crate::engine::k8s::tls::Identity;
+use crate::engine::process::detach::Launcher;
 use crate::model::text::{Text, clean};
 use crate::model::time::UnixSeconds;
-use detach::Launcher;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;

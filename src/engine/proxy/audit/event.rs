@@ -6,7 +6,7 @@ use crate::engine::proxy::caller::Caller;
 use crate::engine::proxy::edge::impersonation::Impersonated;
 use crate::engine::proxy::edge::redact::redact;
 use crate::engine::proxy::request::RequestInfo;
-use crate::engine::proxy::tail::cut;
+use crate::engine::proxy::request_log::cut;
 use std::io::Write as _;
 
 /// Longer addresses and user agents are cut; no API server's own reach these.

@@ -50,7 +50,7 @@ fn of_protocols(headers: &HeaderMap) -> Result<Option<Cow<'_, str>>, Ambiguous> 
 }
 
 /// A line of subprotocols without the token: `None` where nothing else stands in it, or it is no text.
-pub(super) fn without_token(line: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn without_token(line: &[u8]) -> Option<Cow<'_, str>> {
     let text = std::str::from_utf8(line).ok()?;
     let bears = |one: &&str| one.trim().get(..SUBPROTOCOL.len()).is_some_and(|p| p.eq_ignore_ascii_case(SUBPROTOCOL));
     if !text.split(',').any(|one| bears(&one)) {

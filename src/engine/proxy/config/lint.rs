@@ -4,7 +4,7 @@ mod hazards;
 mod matching;
 
 use super::{ProxyConfig, Rule};
-use crate::model::route::{Finding, FindingSeverity};
+use crate::model::proxy::{Finding, FindingSeverity};
 use crate::model::text::{Text, clean};
 
 /// All hazards of a configuration, in the order of its rules.

@@ -16,12 +16,12 @@ pub(super) use condition::pattern_of;
 pub(super) use settings::masked;
 pub(super) use window::words as window_words;
 
-use super::tree::Node;
 use super::{Condition, ProxyConfig, effective};
 use crate::config::Environment;
+use crate::config::tree::Node;
 use crate::config::yaml::Flaw;
 use crate::engine::k8s::endpoint::Endpoint;
-use crate::model::route::{Finding, FindingSeverity};
+use crate::model::proxy::{Finding, FindingSeverity};
 use crate::model::text::{Text, clean};
 use credential::Credentials;
 use std::collections::{BTreeMap, BTreeSet};

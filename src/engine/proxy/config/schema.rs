@@ -1,7 +1,7 @@
 //! The schema as one table: what the reader accepts, what its messages say, the JSON Schema and the reference in
 //! `docs/routing.md` all come from it.
 
-use super::tree::{Node, Value};
+use crate::config::tree::{Node, Value};
 use crate::config::yaml::{Flaw, unknown};
 use serde_json::{Map, json};
 

@@ -1,7 +1,7 @@
 //! The proxy's own certificate authority, kept over restarts so that clients that hold it go on, and the short-lived
 //! server certificates it issues.
 
-use crate::engine::proxy::keep;
+use crate::engine::files::private;
 use crate::error::{ErrorKind, UserError};
 use crate::model::time::UnixSeconds;
 use rcgen::string::{Ia5String, PrintableString, TeletexString};
@@ -13,11 +13,10 @@ use rustls::crypto::aws_lc_rs::sign::any_ecdsa_type;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
 use x509_parser::der_parser::asn1_rs::Tag;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::X509Certificate;
@@ -71,10 +70,10 @@ impl Authority {
                 .cause(why)
                 .hint("move the file away: a new one is made, and clients need the new ca.crt")
         };
-        keep::folder(folder)?;
-        let text = match keep::private(&path) {
+        private::folder(folder)?;
+        let text = match private::private(&path) {
             Ok(Some(text)) => text,
-            Ok(None) => keep::first(&path, &create(now).map_err(refused)?)?,
+            Ok(None) => private::first(&path, &create(now).map_err(refused)?)?,
             Err(why) => return Err(refused(why)),
         };
         let kept = Self::read(&text, &text).map_err(refused)?;
@@ -83,7 +82,7 @@ impl Authority {
             return Ok(kept);
         }
         let text = create(now).map_err(refused)?;
-        keep::replace(&path, text.as_bytes(), 0o600).map_err(|why| refused(why.to_string()))?;
+        private::replace(&path, text.as_bytes(), 0o600).map_err(|why| refused(why.to_string()))?;
         Self::read(&text, &text).map_err(refused)
     }
 

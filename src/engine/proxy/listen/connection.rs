@@ -1,9 +1,9 @@
 //! One connection: HTTP/1.1 or HTTP/2 as the handshake chose, within the limits of an edge that anybody may reach.
 
-use super::ledger::{Asked, Place, Turn};
+use super::connections::{Asked, Place, Turn};
 use super::{Peer, Serve};
+use crate::engine::proxy::coalesce::{Turns, gather};
 use crate::engine::proxy::edge::check;
-use crate::engine::proxy::gather::{Turns, gather};
 use futures::FutureExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
@@ -92,7 +92,7 @@ impl Protocols {
 }
 
 /// Drives a connection, and passes on what it is asked.
-async fn attend<C>(connection: C, finish: impl Fn(Pin<&mut C>), line: &super::ledger::Line)
+async fn attend<C>(connection: C, finish: impl Fn(Pin<&mut C>), line: &super::connections::Line)
 where
     C: Future<Output = Result<(), hyper::Error>>,
 {

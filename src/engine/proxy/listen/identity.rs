@@ -2,8 +2,8 @@
 
 use super::authority::{Authority, LEAF_LIFE, Leaf, NAMES};
 use crate::engine::clock::Running;
+use crate::engine::files::private;
 use crate::engine::k8s::endpoint::Secret;
-use crate::engine::proxy::keep;
 use crate::engine::proxy::options::ServeOptions;
 use crate::error::{ErrorKind, UserError};
 use crate::model::time::UnixSeconds;
@@ -146,21 +146,21 @@ fn kept_token(folder: &Path, is_new: bool) -> Result<Secret, UserError> {
             .cause(why)
             .hint("start with --new-token to make another")
     };
-    keep::folder(folder)?;
+    private::folder(folder)?;
     if is_new {
         let made = fresh_token().map_err(refused)?;
-        keep::replace(&path, made.0.as_bytes(), 0o600).map_err(|why| refused(why.to_string()))?;
+        private::replace(&path, made.0.as_bytes(), 0o600).map_err(|why| refused(why.to_string()))?;
         return Ok(made);
     }
-    let text = match keep::private(&path).map_err(refused)? {
+    let text = match private::private(&path).map_err(refused)? {
         Some(text) => text,
-        None => keep::first(&path, &fresh_token().map_err(refused)?.0)?,
+        None => private::first(&path, &fresh_token().map_err(refused)?.0)?,
     };
     checked(&text).map_err(refused)
 }
 
 fn shared_token(path: &Path) -> Result<Secret, UserError> {
-    let text = keep::bounded(path).and_then(|text| checked(&text));
+    let text = private::bounded(path).and_then(|text| checked(&text));
     text.map_err(|why| {
         UserError::new(ErrorKind::Config, format!("the token in {} is unusable", path.display()))
             .cause(why)

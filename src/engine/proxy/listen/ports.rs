@@ -1,6 +1,6 @@
 //! What is listened on: sockets for all clusters, which stay, and ports of single clusters, which come and go with them.
 
-use super::given::{Given, Kept};
+use super::port_assignments::{Given, Kept};
 use super::sockets::Socket;
 use super::{Ending, Listening};
 use crate::engine::proxy::address::Address;

@@ -3,8 +3,8 @@
 
 use super::Listening;
 use super::identity::Identity;
+use crate::engine::files::private;
 use crate::engine::proxy::address::Address;
-use crate::engine::proxy::keep;
 use crate::engine::proxy::options::ServeOptions;
 use crate::error::{ErrorKind, UserError};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -53,7 +53,7 @@ impl Publication {
         namespace_of: NamespaceOf<'_>,
     ) -> Result<(), UserError> {
         let put = |name: &str, text: &str| {
-            keep::replace(&self.folder.join(name), text.as_bytes(), self.mode)
+            private::replace(&self.folder.join(name), text.as_bytes(), self.mode)
                 .map_err(|why| unwritable(&self.folder, &why).cause(format!("the file is {name}")))
         };
         put("ca.crt", identity.ca())?;

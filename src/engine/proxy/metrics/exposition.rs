@@ -1,9 +1,10 @@
 //! `/metrics`: OpenMetrics text, written from the catalogue when somebody asks.
 
 use super::catalogue::{self as of, Described, PREFIX};
-use super::{Metrics, Shared, Verb, process};
-use crate::engine::proxy::metrics::words::LongRunning;
-use crate::model::route::{BreakerState, EndpointHealth, Fence, UpstreamFacts};
+use super::{Metrics, Shared, Verb};
+use crate::engine::metrics::process;
+use crate::engine::proxy::metrics::labels::LongRunning;
+use crate::model::proxy::{BreakerState, EndpointHealth, Fence, UpstreamFacts};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::registry::Registry;
@@ -205,7 +206,7 @@ impl Proxy {
 
     /// One gauge of every endpoint.
     fn upstreams(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        type Read = fn(&crate::model::route::EndpointFacts) -> i64;
+        type Read = fn(&crate::model::proxy::EndpointFacts) -> i64;
         let gauges: [(&Described, Read); 4] = [
             (&of::BREAKER, |endpoint| match endpoint.breaker {
                 BreakerState::Closed => 0,
@@ -243,7 +244,7 @@ impl Proxy {
     }
 }
 
-fn pairs<'a>(metric: &Described, labels: &'a super::cold::Labels) -> Vec<(&'static str, &'a str)> {
+fn pairs<'a>(metric: &Described, labels: &'a crate::engine::metrics::labelled::Labels) -> Vec<(&'static str, &'a str)> {
     metric.labels.iter().copied().zip(labels.iter().map(|label| &**label)).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::bits::{Bits, Members};
 use super::layer::index::{Builder, Found, TextIndex};
-use super::plain::{admitted, label};
+use super::reference::{admitted, label};
 use crate::engine::proxy::config::Condition;
 use crate::engine::proxy::request::selector::{self, Relation};
 use std::collections::{BTreeMap, HashMap};

@@ -4,7 +4,7 @@ pub mod index;
 
 use super::Asked;
 use super::bits::{Bits, Members};
-use super::plain::ResourcePattern;
+use super::reference::ResourcePattern;
 use crate::engine::proxy::config::{Condition, Field, Operator};
 use crate::engine::proxy::request::RequestInfo;
 use index::{Builder, Found, TextIndex};

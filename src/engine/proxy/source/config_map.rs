@@ -1,10 +1,10 @@
 //! A ConfigMap and its Secret in the home cluster, watched through the engine's port.
 
-use super::kept::Kept;
-use crate::engine::backoff;
+use super::last_good::Kept;
 use crate::engine::clock;
 use crate::engine::cluster::{Answer, Cluster, ClusterError, Connector, Form, ObjectText, Query, WatchItem, WatchSpec};
 use crate::engine::proxy::config::read::{Document, is_credential_key};
+use crate::engine::resilience::backoff;
 use crate::model::cluster::ClusterEntry;
 use crate::model::kind::{Kind, KindId};
 use crate::model::name::Name;

@@ -46,7 +46,7 @@ fn text(path: &Path, environment: &Environment) -> Result<String, String> {
 }
 
 /// The files of a folder that may be ours, by name.
-pub(super) fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub(crate) fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder)?.take(FILES_MAX * 4) {
         let path = entry?.path();

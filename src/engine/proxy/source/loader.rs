@@ -1,7 +1,7 @@
 //! Documents to a reading that may be used: read, linted, and no credential sent where it was not before.
 
-use super::binding::Bindings;
-use super::kept::Kept;
+use super::credential_pins::Bindings;
+use super::last_good::Kept;
 use super::{Source, files};
 use crate::config::yaml::Flaw;
 use crate::config::{Config, Environment};
@@ -159,7 +159,7 @@ fn strangers(bindings: &Bindings, reading: &Reading) -> Vec<Flaw> {
 
 fn strange(bindings: &Bindings, cluster: &UpstreamCluster) -> Vec<Flaw> {
     let (file, line) = cluster.place.rsplit_once(':').unwrap_or((&cluster.place, "0"));
-    let of = |place: super::binding::Place| Flaw {
+    let of = |place: super::credential_pins::Place| Flaw {
         file: file.to_owned(),
         line: line.parse().unwrap_or(0),
         message: format!(

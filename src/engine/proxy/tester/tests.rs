@@ -7,7 +7,7 @@ use super::*;
 use crate::config::Environment;
 use crate::engine::k8s::access::AccessGate;
 use crate::engine::k8s::endpoint::Endpoint;
-use crate::model::route::Checked;
+use crate::model::proxy::Checked;
 use crate::model::time::UnixSeconds;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,10 +1,9 @@
 //! A request and what conditions see of it, in words.
 
 use crate::engine::proxy::config::{Condition, Field, lines};
-use crate::engine::proxy::request::kinds;
-use crate::engine::proxy::request::{Class, RequestInfo};
+use crate::engine::proxy::request::{Class, RequestInfo, kinds};
 use crate::engine::proxy::rules::Asked;
-use crate::model::route::Checked;
+use crate::model::proxy::Checked;
 use crate::model::text::{Text, clean};
 
 /// What the server would make of it: `list pods in production`.

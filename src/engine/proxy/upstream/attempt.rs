@@ -1,14 +1,14 @@
 //! One sending of a request to one API server: login, connection, request, and what the outcome says of that server.
 
-use super::breaker::Outcome;
 use super::failure::{Cause, Failure, Stage};
-use super::lease::{Flight, Lease};
+use super::in_flight::{Flight, Lease};
 use super::member::Call;
 use super::origin::Origin;
 use super::pool::Slot;
 use crate::engine::k8s::credentials::Grant;
 use crate::engine::proxy::body::{Arriving, Outgoing};
-use crate::engine::proxy::remembered;
+use crate::engine::proxy::hpack_values;
+use crate::engine::resilience::breaker::Outcome;
 use crate::model::text::Text;
 use http::header::{AUTHORIZATION, HOST};
 use http::uri::PathAndQuery;
@@ -175,7 +175,7 @@ fn dress<B>(request: &mut Request<B>, origin: &Origin, path: &PathAndQuery, gran
     let headers = request.headers_mut();
     if h2 {
         headers.remove(HOST);
-        remembered::fit(headers);
+        hpack_values::fit(headers);
     } else {
         headers.insert(HOST, origin.place.host.clone());
     }

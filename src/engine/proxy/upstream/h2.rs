@@ -4,7 +4,7 @@ use super::failure::{Cause, Failure};
 use crate::engine::k8s::client::CONNECT_TIMEOUT;
 use crate::engine::k8s::client::connector::Socket;
 use crate::engine::proxy::body::{Arriving, Outgoing, Streamed, Upload};
-use crate::engine::proxy::gather::{Ear, Gathering, Turns, gather};
+use crate::engine::proxy::coalesce::{Ear, Gathering, Turns, gather};
 use crate::model::text::Text;
 use futures::FutureExt as _;
 use h2::client::{Connection, SendRequest};

@@ -2,7 +2,7 @@
 
 use super::attempt::{Course, attempt};
 use super::failure::{Cause, Failure, Stage};
-use super::lease::{Flight, Lease};
+use super::in_flight::{Flight, Lease};
 use super::origin::{Origin, Terms};
 use super::retry::{self, Again, Budget};
 use crate::engine::cluster::ClusterError;
@@ -12,7 +12,7 @@ use crate::engine::proxy::config::{RetrySettings, UpstreamCluster};
 use crate::engine::proxy::refusal::Refusal;
 use crate::engine::proxy::request::Class;
 use crate::engine::proxy::target::Standing;
-use crate::model::route::{EndpointFacts, EndpointHealth, Fence, UpstreamFacts};
+use crate::model::proxy::{EndpointFacts, EndpointHealth, Fence, UpstreamFacts};
 use crate::model::text::Text;
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, Uri};

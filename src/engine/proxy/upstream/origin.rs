@@ -1,9 +1,7 @@
 //! One API server of a cluster: its place, our login there, its connections, its health.
 
-use super::breaker::{Breaker, Outcome, Verdict};
 use super::dial::{Dialler, Place};
 use super::failure::{Cause, Failure};
-use super::health::{Health, Probed};
 use super::login::Login;
 use super::pool::Pool;
 use super::probe;
@@ -15,7 +13,9 @@ use crate::engine::k8s::credentials::Grant;
 use crate::engine::k8s::endpoint::Endpoint;
 use crate::engine::k8s::tls::Trust;
 use crate::engine::proxy::config::{BreakerSettings, HealthSettings, Mode, UpstreamCluster};
-use crate::model::route::{BreakerState, EndpointFacts};
+use crate::engine::resilience::breaker::{Breaker, Outcome, Verdict};
+use crate::engine::resilience::health::{Health, Probed};
+use crate::model::proxy::{BreakerState, EndpointFacts};
 use crate::model::text::Text;
 use parking_lot::Mutex;
 use std::sync::Arc;

@@ -1,14 +1,14 @@
 //! Asks an API server whether it is ready: on a connection of its own, so that a stuck pool is noticed.
 
-use super::breaker::DOUBTED_EVERY;
 use super::h1;
-use super::health::Probed;
 use super::origin::Origin;
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::client::headers;
 use crate::engine::k8s::credentials::Grant;
 use crate::engine::k8s::errors;
 use crate::engine::proxy::body::Outgoing;
+use crate::engine::resilience::breaker::DOUBTED_EVERY;
+use crate::engine::resilience::health::Probed;
 use crate::model::text::Text;
 use http::header::{AUTHORIZATION, CONNECTION, HOST, HeaderValue, USER_AGENT};
 use http::uri::PathAndQuery;

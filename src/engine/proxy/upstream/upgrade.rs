@@ -1,16 +1,16 @@
 //! Upgrades: each on a fresh HTTP/1.1 connection that serves nothing before and nothing after.
 
 use super::attempt::{authorise, judge, outcome_of};
-use super::breaker::Outcome;
 use super::failure::{Cause, Failure, Stage};
 use super::gate::Gated;
 use super::h1;
-use super::lease::{Flight, Lease};
+use super::in_flight::{Flight, Lease};
 use super::member::{Call, Failed, Member, Sent};
 use super::origin::Origin;
 use crate::engine::k8s::credentials::Grant;
 use crate::engine::proxy::body::{Arriving, Outgoing};
 use crate::engine::proxy::refusal::Refusal;
+use crate::engine::resilience::breaker::Outcome;
 use crate::model::text::Text;
 use http::header::{CONNECTION, HOST, HeaderValue, ORIGIN, UPGRADE};
 use http::uri::PathAndQuery;

@@ -2,7 +2,7 @@
 
 use super::super::*;
 use crate::model::cluster::ClusterState;
-use crate::model::route::{
+use crate::model::proxy::{
     BreakerState, EndpointFacts, EndpointHealth, Exchange, Finding, FindingSeverity, Reload, RuleFacts,
 };
 use crate::protocol::ProxyAt;

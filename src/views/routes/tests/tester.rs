@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::fixture::{SIZES, attached, normal, with};
-use crate::model::route::{Candidate, Checked, Explanation, Passed};
+use crate::model::proxy::{Candidate, Checked, Explanation, Passed};
 use crate::protocol::Explained;
 use crate::views::export::text;
 use crate::views::keymap::Key;

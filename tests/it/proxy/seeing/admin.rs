@@ -1,9 +1,9 @@
 //! The listener and its client.
 
 use futures::future::BoxFuture;
+use quarterdeck::engine::admin::{Admin, Client, Pictures, Trouble};
 use quarterdeck::engine::k8s::endpoint::Secret;
-use quarterdeck::engine::proxy::admin::{Admin, Client, Pictures, Trouble};
-use quarterdeck::model::route::{Explanation, Fence, Routes, UpstreamFacts};
+use quarterdeck::model::proxy::{Explanation, Fence, Routes, UpstreamFacts};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use super::*;
 use crate::proxy::script::Reply;
 use quarterdeck::engine::proxy::config::{BreakerSettings, HealthSettings};
 use quarterdeck::engine::proxy::upstream::Upgraded;
-use quarterdeck::model::route::{BreakerState, EndpointHealth};
+use quarterdeck::model::proxy::{BreakerState, EndpointHealth};
 
 /// Asked often, so that a test need not wait.
 fn quick(mut cluster: UpstreamCluster) -> UpstreamCluster {

@@ -5,7 +5,7 @@ use crate::proxy::script::Asked;
 use http::header::AUTHORIZATION;
 use quarterdeck::engine::k8s::endpoint::{Material, Secret, User};
 use quarterdeck::engine::proxy::config::Mode;
-use quarterdeck::model::route::EndpointHealth;
+use quarterdeck::model::proxy::EndpointHealth;
 
 /// Waits until the member's only API server is in this state.
 async fn until_health(script: &Script, member: &Member, state: EndpointHealth) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use futures::future::join_all;
-use quarterdeck::model::route::Fence;
+use quarterdeck::model::proxy::Fence;
 use std::collections::BTreeSet;
 
 async fn watches(member: &Member, count: usize) -> Vec<Sent> {

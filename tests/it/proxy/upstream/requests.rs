@@ -4,7 +4,7 @@ use super::*;
 use crate::proxy::script::{Reply, inline};
 use http::header::AUTHORIZATION;
 use quarterdeck::engine::k8s::endpoint::User;
-use quarterdeck::model::route::BreakerState;
+use quarterdeck::model::proxy::BreakerState;
 use std::net::TcpListener;
 
 /// Both protocols behave the same.

@@ -5,7 +5,7 @@ use crate::proxy::script::Reply;
 use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use quarterdeck::engine::proxy::tunnel::{Spliced, splice};
 use quarterdeck::engine::proxy::upstream::{Tunnel, Upgraded};
-use quarterdeck::model::route::Fence;
+use quarterdeck::model::proxy::Fence;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
 

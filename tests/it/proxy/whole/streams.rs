@@ -5,7 +5,7 @@ use crate::proxy::script::{Bodies, Knobs, Reply};
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
 use http::HeaderMap;
-use quarterdeck::model::route::BreakerState;
+use quarterdeck::model::proxy::BreakerState;
 use std::future::poll_fn;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

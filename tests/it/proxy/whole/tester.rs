@@ -3,7 +3,7 @@
 use super::*;
 use crate::fleet::Home;
 use http::header::WARNING;
-use quarterdeck::model::route::Fence;
+use quarterdeck::model::proxy::Fence;
 
 const RULES: &str = "
 home: alpha

@@ -1,8 +1,8 @@
 //! One run of a plugin: its process, its deadline, its end.
 
-use super::detach::{Launcher, NOT_STARTED};
 use super::wire::{ClusterInfo, exec_info};
 use crate::engine::k8s::endpoint::ExecPlugin;
+use crate::engine::process::detach::{Launcher, NOT_STARTED};
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use super::Found;
 use super::matching::{Sort, are_apart, hides, is_exact, may, of_verb, same_but_verbs};
 use crate::engine::proxy::config::read::pattern_of;
 use crate::engine::proxy::config::{Action, Balance, Condition, Field, Mode, Operator, ProxyConfig, Rule};
-use crate::model::route::FindingSeverity::{Error, Warning};
+use crate::model::proxy::FindingSeverity::{Error, Warning};
 
 /// Verbs that read, and those that change something.
 const READS: &[&str] = &["get", "list", "watch"];

@@ -2,9 +2,9 @@
 
 use super::credential::texts;
 use super::{At, Piece, Reader};
+use crate::config::tree::Node;
 use crate::config::yaml::nearest;
 use crate::engine::proxy::config::schema::{self, word};
-use crate::engine::proxy::config::tree::Node;
 use crate::engine::proxy::config::{Condition, Field, Operator};
 use crate::model::text::clean;
 

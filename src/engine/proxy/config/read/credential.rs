@@ -1,9 +1,9 @@
 //! Who we are at a cluster: from what stands beside it, or from a Secret.
 
 use super::{At, Piece, Reader};
+use crate::config::tree::Node;
 use crate::engine::k8s::endpoint::{ExecPlugin, Interactive, Material, Secret, User};
 use crate::engine::proxy::config::schema::EXEC_VERSIONS;
-use crate::engine::proxy::config::tree::Node;
 use base64::Engine as _;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -2,10 +2,10 @@
 
 use super::credential::{self, Given};
 use super::{At, Document, DocumentForm, Piece, Reader};
+use crate::config::tree::{Node, Value};
 use crate::config::yaml::Flaw;
 use crate::engine::k8s::endpoint::Secret;
 use crate::engine::proxy::config::schema;
-use crate::engine::proxy::config::tree::{Node, Value};
 use base64::Engine as _;
 use std::path::PathBuf;
 

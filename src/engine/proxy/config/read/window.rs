@@ -2,8 +2,8 @@
 
 use super::credential::texts;
 use super::{Piece, Reader};
+use crate::config::tree::Node;
 use crate::engine::proxy::config::Window;
-use crate::engine::proxy::config::tree::Node;
 
 /// Bit 0 of a window's days is the first of these.
 pub(in super::super) const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

@@ -1,7 +1,7 @@
 //! Objects that a command names: by words, or in files.
 
 use super::{Call, Command, escaped};
-use crate::engine::proxy::config::tree::{Node, Value};
+use crate::config::tree::{Node, Value};
 use crate::engine::proxy::request::kinds::{self, BUILT_IN};
 use std::borrow::Cow;
 use std::collections::BTreeMap;

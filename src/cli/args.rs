@@ -1,0 +1,4 @@
+//! The arguments of the commands.
+
+pub(crate) mod query;
+pub(crate) mod serve;

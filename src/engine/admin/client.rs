@@ -1,0 +1,125 @@
+//! The other end of the admin listener: what a console asks a running proxy.
+
+use super::answer::FenceOrder;
+use crate::engine::k8s::endpoint::Secret;
+use crate::engine::proxy::address::is_loopback;
+use crate::model::proxy::{Explanation, Fence, Routes};
+use crate::model::text::clean;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// The longest answer: a picture of some hundred clusters and a full tail.
+const ANSWER_MAX: usize = 16 * 1_024 * 1_024;
+const WAIT: Duration = Duration::from_secs(5);
+/// A reload may ask the home cluster, and log in there.
+const RELOAD_WAIT: Duration = Duration::from_secs(40);
+
+/// Why a proxy did not do as asked. One line each, without a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// It is not there, or does not answer.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It answers, and does not do it.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Asks one proxy; each request has a connection of its own.
+#[derive(Debug, Clone)]
+pub struct Client {
+    address: SocketAddr,
+    token: Secret,
+}
+
+impl Client {
+    /// The token goes over plain HTTP, so the address must be on this machine.
+    pub fn new(address: SocketAddr, token: Secret) -> Result<Self, Trouble> {
+        if is_loopback(address.ip()) {
+            return Ok(Self { address, token });
+        }
+        let why = format!("{address} is not on this machine, and the admin token would cross the network in the clear");
+        Err(Trouble::Refused(why))
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub async fn routes(&self) -> Result<Routes, Trouble> {
+        self.read(&self.ask((Method::GET, "/routes"), String::new(), WAIT).await?)
+    }
+
+    /// The effective configuration, secrets masked.
+    pub async fn config(&self) -> Result<String, Trouble> {
+        let body = self.ask((Method::GET, "/config"), String::new(), WAIT).await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    pub async fn explain(&self, text: &str) -> Result<Explanation, Trouble> {
+        self.read(&self.ask((Method::POST, "/explain"), text.to_owned(), WAIT).await?)
+    }
+
+    pub async fn fence(&self, cluster: &str, state: Fence) -> Result<(), Trouble> {
+        let order = FenceOrder { cluster: cluster.to_owned(), state };
+        let order = serde_json::to_string(&order).map_err(|why| Trouble::Refused(why.to_string()))?;
+        self.ask((Method::POST, "/fence"), order, WAIT).await.map(drop)
+    }
+
+    pub async fn reload(&self) -> Result<(), Trouble> {
+        self.ask((Method::POST, "/reload"), String::new(), RELOAD_WAIT).await.map(drop)
+    }
+
+    fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Trouble> {
+        let told = |why| format!("the proxy at {} answers what this version cannot read: {why}", self.address);
+        serde_json::from_slice(body).map_err(|why| Trouble::Refused(told(why)))
+    }
+
+    async fn ask(&self, what: (Method, &'static str), body: String, wait: Duration) -> Result<Bytes, Trouble> {
+        let path = what.1;
+        let asked = tokio::time::timeout(wait, self.exchange(what, body)).await;
+        let late = |_| format!("the proxy at {} did not answer {path} within {} s", self.address, wait.as_secs());
+        let (status, body) = asked.map_err(|elapsed| Trouble::Unreachable(late(elapsed)))??;
+        if status == StatusCode::OK {
+            return Ok(body);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(Trouble::Refused(format!("the proxy at {} does not know this token", self.address)));
+        }
+        Err(Trouble::Refused(clean(String::from_utf8_lossy(&body).trim()).into_owned()))
+    }
+
+    async fn exchange(&self, (method, path): (Method, &str), body: String) -> Result<(StatusCode, Bytes), Trouble> {
+        let away = |why: &dyn std::fmt::Display| Trouble::Unreachable(format!("no proxy at {}: {why}", self.address));
+        let stream = TcpStream::connect(self.address).await.map_err(|why| away(&why))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|why| away(&why))?;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.address.to_string())
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.0))
+            .header(header::CONNECTION, "close")
+            .body(Full::new(Bytes::from(body)))
+            // hyper's words would show the token.
+            .map_err(|_| Trouble::Refused("the admin token holds characters no token has".to_owned()))?;
+        let answered = async {
+            let answer = sender.send_request(request).await.map_err(|why| away(&why))?;
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await.map_err(|why| away(&why))?;
+            Ok((status, body.to_bytes()))
+        };
+        tokio::pin!(answered, connection);
+        tokio::select! {
+            answer = &mut answered => answer,
+            // It drives the answer; when it ends first, the rest of the answer is there already.
+            _ended = &mut connection => answered.await,
+        }
+    }
+}

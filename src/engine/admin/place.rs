@@ -1,0 +1,114 @@
+//! How a console finds a proxy of its own user: a file of the state folder says where it is, and holds its token.
+
+use crate::engine::files::private;
+use crate::engine::k8s::endpoint::Secret;
+use crate::error::{ErrorKind, UserError};
+use base64::Engine as _;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+const FILE: &str = "admin.json";
+const SIZE_MAX: u64 = 64 * 1_024;
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    address: SocketAddr,
+    pid: u32,
+    token: String,
+}
+
+/// A proxy that announced itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub address: SocketAddr,
+    pub pid: u32,
+    pub token: Secret,
+}
+
+/// Takes the file away when the proxy ends, unless another one has written its own.
+#[derive(Debug)]
+pub struct Announced {
+    path: PathBuf,
+    pid: u32,
+}
+
+impl Found {
+    /// Reads what a proxy wrote to its state folder; `None` where none did. It may have died since: ask it.
+    pub fn in_folder(state_dir: &Path) -> Option<Self> {
+        let path = state_dir.join(FILE);
+        if fs::metadata(&path).ok()?.len() > SIZE_MAX {
+            return None;
+        }
+        let Written { address, pid, token } = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+        Some(Self { address, pid, token: Secret(token) })
+    }
+}
+
+impl Announced {
+    /// Writes the file, for its owner only.
+    pub fn write(state_dir: &Path, address: SocketAddr, token: &Secret) -> Result<Self, UserError> {
+        let refused = |why: io::Error| {
+            let message = format!("cannot write {FILE} in {}: {why}", state_dir.display());
+            UserError::new(ErrorKind::Config, message).hint("choose another folder with --state-dir")
+        };
+        let (path, pid) = (state_dir.join(FILE), std::process::id());
+        let written = Written { address, pid, token: token.0.clone() };
+        let text = serde_json::to_vec(&written).map_err(|why| refused(why.into()))?;
+        private::own(&path, &text).map_err(refused)?;
+        Ok(Self { path, pid })
+    }
+
+    /// A new random token of 256 bits.
+    pub fn token() -> Result<Secret, UserError> {
+        let mut bytes = [0_u8; 32];
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let none = |_| UserError::new(ErrorKind::Internal, "the system gives no random bytes for the admin token");
+        provider.secure_random.fill(&mut bytes).map_err(none)?;
+        Ok(Secret(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)))
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        let own = self.path.parent().and_then(Found::in_folder).is_some_and(|found| found.pid == self.pid);
+        if own {
+            // A file that stays names a proxy that does not answer.
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_proxy_is_found_while_it_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("proxy");
+        assert_eq!(Found::in_folder(&state), None);
+        let (address, token) = ("127.0.0.1:6480".parse().unwrap(), Announced::token().unwrap());
+        let announced = Announced::write(&state, address, &token).unwrap();
+        let found = Found::in_folder(&state).unwrap();
+        assert_eq!((found.address, found.pid, &found.token), (address, std::process::id(), &token));
+        assert!(!format!("{found:?}").contains(&token.0));
+        assert_eq!(fs::metadata(state.join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(announced);
+        assert_eq!(Found::in_folder(&state), None);
+    }
+
+    #[test]
+    fn anothers_file_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = Announced::token().unwrap();
+        assert_ne!(token, Announced::token().unwrap());
+        let address = "127.0.0.1:6480".parse().unwrap();
+        let mut announced = Announced::write(folder.path(), address, &token).unwrap();
+        announced.pid += 1;
+        drop(announced);
+        assert!(Found::in_folder(folder.path()).is_some());
+    }
+}

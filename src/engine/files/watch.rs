@@ -1,0 +1,104 @@
+//! Notices that a file or a folder is not what it was: by the system's notifications, and by looking now and then.
+//! The folder is watched, never the file: editors replace files, and the kubelet swaps a link beside them.
+
+use crate::engine::proxy::source::files;
+use notify::Watcher as _;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// Quiet that must follow a notification: a writer is often still writing.
+const SETTLE: Duration = Duration::from_millis(150);
+
+/// A writer that never ends is read in between nevertheless.
+const SETTLE_MAX: Duration = Duration::from_secs(2);
+
+/// Between two looks without a notification: some file systems notify nobody.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// What tells one state of a file from another: where it really is, when it was written, its length.
+type Signature = (PathBuf, Option<PathBuf>, Option<SystemTime>, u64);
+
+/// Watches one path, which need not exist yet.
+pub struct PathWatch {
+    path: PathBuf,
+    seen: Vec<Signature>,
+    events: mpsc::Receiver<()>,
+    // Notifies as long as it lives.
+    _watcher: Option<notify::RecommendedWatcher>,
+}
+
+impl std::fmt::Debug for PathWatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PathWatch").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl PathWatch {
+    /// Starts to watch. Changes from now on count.
+    pub fn new(path: PathBuf) -> Self {
+        let (tx, events) = mpsc::channel(1);
+        let watcher = notify::recommended_watcher(move |_: notify::Result<notify::Event>| {
+            // One waiting notification is as good as many.
+            tx.try_send(()).ok();
+        });
+        let real = path.canonicalize().ok();
+        let folders: BTreeSet<PathBuf> = [Some(path.clone()), real]
+            .into_iter()
+            .flatten()
+            .flat_map(|path| [Some(path.clone()), path.parent().map(Path::to_path_buf)])
+            .flatten()
+            .filter(|path| path.is_dir())
+            .collect();
+        let mut watcher = watcher.ok();
+        if let Some(watcher) = &mut watcher {
+            for folder in folders {
+                // Where it fails the regular look remains.
+                watcher.watch(&folder, notify::RecursiveMode::NonRecursive).ok();
+            }
+        }
+        let seen = signatures(&path);
+        Self { path, seen, events, _watcher: watcher }
+    }
+
+    /// Waits until what is there is not what it was. May be dropped and called again.
+    pub async fn changed(&mut self) {
+        loop {
+            tokio::select! {
+                Some(()) = self.events.recv() => self.settle().await,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            let now = signatures(&self.path);
+            if now != self.seen {
+                self.seen = now;
+                return;
+            }
+        }
+    }
+
+    async fn settle(&mut self) {
+        let end = Instant::now() + SETTLE_MAX;
+        while Instant::now() < end {
+            let quiet = tokio::time::timeout(SETTLE, self.events.recv()).await;
+            if quiet.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn signatures(path: &Path) -> Vec<Signature> {
+    let signature = |path: PathBuf| {
+        let metadata = std::fs::metadata(&path).ok();
+        let written = metadata.as_ref().and_then(|m| m.modified().ok());
+        let real = path.canonicalize().ok();
+        (path, real, written, metadata.map_or(0, |m| m.len()))
+    };
+    if path.is_dir() {
+        files::entries(path).unwrap_or_default().into_iter().map(signature).collect()
+    } else {
+        vec![signature(path.to_path_buf())]
+    }
+}

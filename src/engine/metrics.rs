@@ -1,0 +1,5 @@
+//! Building blocks of OpenMetrics: tables of metrics, histograms, labelled counters, the figures of the process.
+
+pub(crate) mod histogram;
+pub(crate) mod labelled;
+pub(crate) mod process;

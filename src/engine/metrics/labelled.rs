@@ -1,0 +1,66 @@
+//! What happens seldom: counted and set under one short lock, by labels.
+
+use crate::engine::proxy::metrics::catalogue::Described;
+use parking_lot::Mutex;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// Series of all seldom metrics together; further ones are not kept.
+const MAX: usize = 2_048;
+
+/// The values of a metric's labels; an unused second one is empty.
+pub(crate) type Labels = [Cow<'static, str>; 2];
+
+#[derive(Debug, Default)]
+pub(crate) struct Cold {
+    counts: Mutex<BTreeMap<(&'static str, Labels), u64>>,
+    gauges: Mutex<BTreeMap<(&'static str, Labels), i64>>,
+}
+
+/// A label that is known while compiling.
+pub(crate) fn word(text: &'static str) -> Cow<'static, str> {
+    Cow::Borrowed(text)
+}
+
+/// A label that is not; a cluster's name.
+pub(crate) fn name(text: &str) -> Cow<'static, str> {
+    Cow::Owned(text.to_owned())
+}
+
+impl Cold {
+    pub(crate) fn count(&self, metric: &Described, labels: Labels) {
+        self.add(metric, labels, 1);
+    }
+
+    pub(crate) fn add(&self, metric: &Described, labels: Labels, times: u64) {
+        let mut counts = self.counts.lock();
+        let full = counts.len() >= MAX;
+        match counts.get_mut(&(metric.name, labels.clone())) {
+            Some(count) => *count += times,
+            None if full => {}
+            None => drop(counts.insert((metric.name, labels), times)),
+        }
+    }
+
+    pub(crate) fn set(&self, metric: &Described, label: Cow<'static, str>, value: i64) {
+        let mut gauges = self.gauges.lock();
+        let key = (metric.name, [label, word("")]);
+        if gauges.len() < MAX || gauges.contains_key(&key) {
+            gauges.insert(key, value);
+        }
+    }
+
+    pub(crate) fn counts_of(&self, metric: &Described) -> Vec<(Labels, u64)> {
+        let of = |((name, labels), count): (&(&'static str, Labels), &u64)| {
+            (*name == metric.name).then(|| (labels.clone(), *count))
+        };
+        self.counts.lock().iter().filter_map(of).collect()
+    }
+
+    pub(crate) fn gauges_of(&self, metric: &Described) -> Vec<(Labels, i64)> {
+        let of = |((name, labels), value): (&(&'static str, Labels), &i64)| {
+            (*name == metric.name).then(|| (labels.clone(), *value))
+        };
+        self.gauges.lock().iter().filter_map(of).collect()
+    }
+}

@@ -1,0 +1,3 @@
+//! Other programs: started outside of our terminal session.
+
+pub mod detach;

@@ -1,0 +1,185 @@
+//! From a reading to a configuration in force: everything a reload makes anew, and what it keeps.
+
+use super::audit::{Audit, Policy};
+use super::caller::Callers;
+use super::caller::review::Reviews;
+use super::config::read::Reading;
+use super::config::{AuditSettings, CallerSettings, ProxyConfig, ReviewSettings};
+use super::edge::Hosts;
+use super::exchange::Scene;
+use super::listen::Trust;
+use super::metrics::Metrics;
+use super::options::ServeOptions;
+use super::rules::RuleTable;
+use super::upstream::Upstreams;
+use crate::config::yaml;
+use crate::engine::clock;
+use crate::engine::k8s::client::{self, Surroundings};
+use crate::engine::k8s::endpoint::{Endpoint, Material, Secret};
+use crate::model::text::Text;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a reviewed token is believed, where `--token-review` asks for reviews and the configuration does not say.
+const REVIEW_CACHE: Duration = Duration::from_secs(10);
+
+/// Makes scenes. One for the life of a proxy.
+#[derive(Debug)]
+pub(super) struct Assembly {
+    options: ServeOptions,
+    surroundings: Surroundings,
+    /// The proxy's own uid, and its user's name.
+    own: (u32, String),
+    token: Secret,
+    upstreams: Upstreams,
+    metrics: Arc<Metrics>,
+    kept: Mutex<Kept>,
+}
+
+/// What the next scene may take over.
+#[derive(Debug, Default)]
+struct Kept {
+    audit: Option<(AuditSettings, Option<Arc<Audit>>)>,
+    /// Reviews remember answers: they stay while they would be asked of the same home in the same way.
+    callers: Option<(CallerSettings, Option<Arc<Endpoint>>, Arc<Callers>)>,
+}
+
+/// A configuration that can be put in force.
+#[derive(Debug)]
+pub(super) struct Assembled {
+    pub(super) scene: Scene,
+    /// What the user should know, one line each.
+    pub(super) notes: Vec<String>,
+}
+
+impl Assembly {
+    pub(super) fn new(
+        (options, surroundings): (ServeOptions, Surroundings),
+        (own, token): ((u32, String), Secret),
+        upstreams: Upstreams,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { options, surroundings, own, token, upstreams, metrics, kept: Mutex::default() }
+    }
+
+    /// The configuration of a reading with what the command line adds to it.
+    pub(super) fn config(&self, reading: &Reading) -> ProxyConfig {
+        let mut config = reading.config.clone();
+        if !self.options.region.is_empty() {
+            config.region.clone_from(&self.options.region);
+        }
+        if self.options.token_review && config.callers.token_review.is_none() {
+            config.callers.token_review = Some(ReviewSettings { audiences: Vec::new(), cache: REVIEW_CACHE });
+        }
+        if let Some(file) = &self.options.client_ca {
+            config.callers.client_ca = Some(Material::File(file.clone()));
+        }
+        config
+    }
+
+    /// Who besides the bearer of the token may call.
+    pub(super) fn trust(config: &ProxyConfig) -> Result<Trust, String> {
+        let client_ca = match &config.callers.client_ca {
+            None => None,
+            Some(Material::Inline(pem)) => Some(pem.0.clone().into_bytes()),
+            Some(Material::File(path)) => Some(text(path)?.into_bytes()),
+        };
+        Ok(Trust { client_ca, token_review: config.callers.token_review.is_some() })
+    }
+
+    /// Everything for a configuration of [`Self::config`] to be in force. What fails leaves the scene before as it is;
+    /// what does not is to be put in force, since connections that it does not need are let go. To be called within a
+    /// runtime.
+    pub(super) fn assemble(&self, config: ProxyConfig, hosts: Hosts) -> Result<Assembled, String> {
+        let table = RuleTable::compile(&config)?;
+        let mut notes = Vec::new();
+        notes.extend(read_only(&config));
+        let audit = self.audit(&config.audit, &mut notes)?;
+        let callers = self.callers(&config)?;
+        let hosts = config.callers.allowed_origins.iter().fold(hosts, |hosts, origin| hosts.origin(origin));
+        // Last: from here on nothing is refused, and connections may be let go.
+        let members = self.upstreams.apply(&config);
+        let handles = self.metrics.handles(&config);
+        Ok(Assembled { scene: Scene::new(config, table, members, handles, (callers, hosts, audit)), notes })
+    }
+
+    fn callers(&self, config: &ProxyConfig) -> Result<Arc<Callers>, String> {
+        let settings = &config.callers;
+        let home = config.home.and_then(|home| config.clusters.get(home)?.endpoints.first()).map(Arc::clone);
+        let mut kept = self.kept.lock();
+        if let Some((before, at, callers)) = &kept.callers
+            && before == settings
+            && *at == home
+        {
+            return Ok(Arc::clone(callers));
+        }
+        let reviews = match (&settings.token_review, &home) {
+            (None, _) => None,
+            (Some(_), None) => {
+                return Err("tokens are to be reviewed by the home cluster, and there is none".to_owned());
+            }
+            (Some(review), Some(home)) => {
+                let access = home.access.clone().with_token_reviews();
+                let home = Arc::new(Endpoint { access, ..Endpoint::clone(home) });
+                let connection = client::build(&home, &self.surroundings)
+                    .map_err(|why| format!("tokens are to be reviewed by the home cluster: {why}"))?;
+                Some(Reviews::over(&connection, review))
+            }
+        };
+        let callers = Arc::new(Callers::new(settings, (self.own.0, &self.own.1), reviews));
+        callers.accept([self.token.0.as_str()]);
+        kept.callers = Some((settings.clone(), home, Arc::clone(&callers)));
+        Ok(callers)
+    }
+
+    fn audit(&self, settings: &AuditSettings, notes: &mut Vec<String>) -> Result<Option<Arc<Audit>>, String> {
+        let policy = match &settings.policy {
+            None => Policy::default(),
+            Some(path) => {
+                let (policy, remarks) =
+                    Policy::read(&text(path)?).map_err(|why| format!("audit policy {}: {why}", path.display()))?;
+                notes.extend(remarks);
+                policy
+            }
+        };
+        let mut kept = self.kept.lock();
+        if let Some((before, audit)) = &kept.audit
+            && before == settings
+        {
+            if let Some(audit) = audit {
+                audit.set_policy(policy);
+            }
+            return Ok(audit.clone());
+        }
+        let audit = Audit::open(settings, policy, clock::seed(), clock::now_micros)?.map(Arc::new);
+        kept.audit = Some((settings.clone(), audit.clone()));
+        Ok(audit)
+    }
+}
+
+/// The clusters to which nothing but reads will go, by the setting that says so.
+fn read_only(config: &ProxyConfig) -> Vec<String> {
+    let mut clusters: BTreeMap<Text, Vec<&str>> = BTreeMap::new();
+    for cluster in &config.clusters {
+        if let Some(rule) = cluster.access().rule() {
+            clusters.entry(rule.clone()).or_default().push(&cluster.name);
+        }
+    }
+    let note = |(rule, names): (Text, Vec<&str>)| {
+        let all = names.len() == config.clusters.len();
+        if all {
+            format!("all clusters are read-only ({rule})")
+        } else {
+            format!("read-only ({rule}): {}", names.join(", "))
+        }
+    };
+    clusters.into_iter().map(note).collect()
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    let shown = path.display().to_string();
+    yaml::read(path, &shown).map_err(|flaw| flaw.to_string())?.ok_or_else(|| format!("{shown}: there is no such file"))
+}

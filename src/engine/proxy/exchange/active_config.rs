@@ -1,0 +1,72 @@
+//! One configuration in force, with all that belongs to it. A request holds on to the one it began with.
+
+use crate::engine::proxy::audit::Audit;
+use crate::engine::proxy::caller::Callers;
+use crate::engine::proxy::config::{ProxyConfig, Rule};
+use crate::engine::proxy::edge::Hosts;
+use crate::engine::proxy::metrics::Handles;
+use crate::engine::proxy::request::RequestInfo;
+use crate::engine::proxy::rules::{RuleTable, fallback};
+use crate::engine::proxy::target::Standing;
+use crate::engine::proxy::upstream::Member;
+use std::sync::Arc;
+
+/// What a reload replaces as a whole.
+#[derive(Debug)]
+pub struct Scene {
+    pub config: ProxyConfig,
+    pub table: RuleTable,
+    /// As `config.clusters`.
+    pub members: Vec<Arc<Member>>,
+    pub handles: Handles,
+    pub callers: Arc<Callers>,
+    /// The names by which clients may call.
+    pub hosts: Hosts,
+    /// Where requests are logged, if anywhere.
+    pub audit: Option<Arc<Audit>>,
+    /// Some rule looks at namespaces, and there is more than one cluster: a list over all of them is not all there is.
+    splits_namespaces: bool,
+}
+
+impl Scene {
+    pub fn new(
+        config: ProxyConfig,
+        table: RuleTable,
+        members: Vec<Arc<Member>>,
+        handles: Handles,
+        (callers, hosts, audit): (Arc<Callers>, Hosts, Option<Arc<Audit>>),
+    ) -> Self {
+        let splits_namespaces = fallback::splits_namespaces(&config);
+        Self { config, table, members, handles, callers, hosts, audit, splits_namespaces }
+    }
+
+    pub(super) fn rule(&self, place: Option<usize>) -> Option<&Rule> {
+        self.config.rules.get(place?)
+    }
+
+    /// The name of a cluster by its place.
+    pub(super) fn name(&self, cluster: usize) -> &str {
+        self.config.clusters.get(cluster).map_or("", |c| &*c.name)
+    }
+
+    pub(super) fn place_of(&self, name: &str) -> Option<usize> {
+        self.config.clusters.iter().position(|c| &*c.name == name)
+    }
+
+    pub(super) fn standing(&self, cluster: usize) -> Standing {
+        self.members.get(cluster).map(|m| m.standing()).unwrap_or_default()
+    }
+
+    /// Says whether the answer may look whole and is not: namespaces lie in several clusters, and one answers.
+    pub(super) fn is_partial(&self, info: &RequestInfo<'_>) -> bool {
+        self.splits_namespaces && fallback::lists_all_namespaces(info)
+    }
+
+    pub(super) fn fallback(&self, info: &RequestInfo<'_>) -> Option<usize> {
+        fallback::fallback(&self.config, info)
+    }
+
+    pub(super) fn lets_impersonate(&self, rule: Option<usize>, info: &RequestInfo<'_>) -> bool {
+        fallback::lets_impersonate(&self.config, self.rule(rule), info)
+    }
+}
