@@ -4,7 +4,7 @@ use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use quarterdeck::config::Environment;
 use quarterdeck::engine::proxy::caller::{Caller, Means};
-use quarterdeck::engine::proxy::config::read::{Context, Document, Reading, read};
+use quarterdeck::engine::proxy::config::read::{Context, Document, ParsedConfig, read};
 use quarterdeck::engine::proxy::config::{Action, Mode, effective, lint};
 use quarterdeck::engine::proxy::edge::upgrade::{Protocol, upgrade};
 use quarterdeck::engine::proxy::edge::{self, Hosts, Policy};
@@ -231,7 +231,7 @@ rules:
 - {name: r7, priority: 3, conditions: [{type: subresource, operator: prefix, value: s}], actions: {targetCluster: b}}
 ";
 
-fn reading(text: &str) -> Option<Reading> {
+fn reading(text: &str) -> Option<ParsedConfig> {
     let environment = Environment::default();
     let context = Context { inventory: &[], home: None, environment: &environment, origin: "a.yaml" };
     read(&[Document::file("a.yaml", text, Path::new("/"))], &context).ok()
@@ -239,7 +239,7 @@ fn reading(text: &str) -> Option<Reading> {
 
 /// A URL that is forwarded reads one way only, and the compiled rules decide it as they read one by one.
 pub(crate) fn request_info(bytes: &[u8]) {
-    static COMPILED: OnceLock<(Reading, RuleTable)> = OnceLock::new();
+    static COMPILED: OnceLock<(ParsedConfig, RuleTable)> = OnceLock::new();
     let (reading, table) = COMPILED.get_or_init(|| {
         let reading = reading(RULES).expect("the rules can be read");
         let table = RuleTable::compile(&reading.config).expect("the rules can be compiled");

@@ -21,7 +21,7 @@ pub mod record;
 pub mod resilience;
 pub mod router;
 
-use super::engine::effects::{Act, Report};
+use super::engine::effects::{EffectRunner, Report};
 use crate::protocol::{REQUESTS_MAX, Request, Snapshot};
 use clock::Clock;
 use cluster::{Connector, Inventory};
@@ -30,7 +30,7 @@ use fleet::options::FleetOptions;
 use observation::Observation;
 use publish::Publisher;
 use record::Recorder;
-use router::{NoRouter, Router};
+use router::{NoProxy, ProxyLauncher};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -50,13 +50,13 @@ pub struct EngineOptions {
     /// Where observations are recorded, if anywhere.
     pub recorder: Option<Recorder>,
     /// Where a routing proxy is found and started.
-    pub router: Arc<dyn Router>,
+    pub router: Arc<dyn ProxyLauncher>,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
         let fleet = FleetOptions { seed: clock::seed(), ..FleetOptions::default() };
-        let router = Arc::new(NoRouter);
+        let router = Arc::new(NoProxy);
         Self { fleet, clock: Clock::Wall, pace: Duration::from_millis(33), recorder: None, router }
     }
 }
@@ -72,7 +72,7 @@ impl Engine {
         let token = CancellationToken::new();
         let fleet = Fleet::new(options.fleet);
         let (publisher, snapshots) = Publisher::new(fleet.last_published(), options.pace);
-        let (act, reports) = Act::new((inventory, connector, options.router), token.clone());
+        let (act, reports) = EffectRunner::new((inventory, connector, options.router), token.clone());
         let (requests, requested) = mpsc::channel(REQUESTS_MAX);
         let running = Running {
             fleet,
@@ -113,7 +113,7 @@ impl EngineHandle {
 #[derive(Debug)]
 struct Running {
     fleet: Fleet,
-    act: Act,
+    act: EffectRunner,
     publisher: Publisher,
     clock: clock::Running,
     recorder: Option<Recorder>,

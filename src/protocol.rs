@@ -9,7 +9,7 @@ use crate::model::cluster::{Cluster, ClusterName};
 use crate::model::document::{Aspect, Document};
 use crate::model::kind::KindId;
 use crate::model::object::{ObjectKey, Row};
-use crate::model::proxy::{Explanation, Fence, Routes};
+use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use std::collections::BTreeMap;
@@ -151,7 +151,7 @@ pub const TAIL_LINES_MAX: usize = 5_000;
 
 /// Where the logs come from and how much of them.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct TailSource {
+pub struct LogSource {
     /// The pod.
     pub pod: ObjectKey,
     /// Empty: the only container, or the one `kubectl logs` would choose.
@@ -166,9 +166,9 @@ pub struct TailSource {
 
 /// The logs of one source.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tail {
-    pub source: TailSource,
-    pub state: TailState,
+pub struct LogStream {
+    pub source: LogSource,
+    pub state: LogStreamState,
     /// The newest lines, oldest first, at most [`TAIL_LINES_MAX`], without escapes.
     pub lines: Arc<[Arc<str>]>,
     /// Lines that went because of the bound.
@@ -178,7 +178,7 @@ pub struct Tail {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TailState {
+pub enum LogStreamState {
     Opening,
     Following,
     Ended,
@@ -243,7 +243,7 @@ pub struct Snapshot {
     pub shards: Arc<BTreeMap<ShardKey, Arc<Shard>>>,
     pub resolutions: Arc<BTreeMap<ViewId, Arc<BTreeMap<ClusterName, Resolution>>>>,
     pub documents: Arc<BTreeMap<RequestId, Arc<Document>>>,
-    pub tails: Arc<BTreeMap<RequestId, Arc<Tail>>>,
+    pub tails: Arc<BTreeMap<RequestId, Arc<LogStream>>>,
     pub operations: Arc<BTreeMap<RequestId, Arc<Operation>>>,
     /// The newest last.
     pub notices: Arc<[Notice]>,
@@ -319,7 +319,7 @@ pub enum Request {
     },
     Tail {
         id: RequestId,
-        source: TailSource,
+        source: LogSource,
     },
     EndTail(RequestId),
     /// Look for a running proxy and keep the picture of it current, until [`Request::UnwatchRoutes`].
@@ -340,7 +340,7 @@ pub enum Request {
     FenceCluster {
         id: RequestId,
         cluster: Text,
-        fence: Fence,
+        fence: TrafficState,
     },
     /// Read the proxy's configuration again now.
     ReloadRoutes(RequestId),

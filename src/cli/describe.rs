@@ -1,7 +1,7 @@
 //! `qd describe`: the same text the console shows, for each object in each cluster that has it.
 
 use super::DescribeArgs;
-use super::fan_out::{Fleet, Target};
+use super::fan_out::{FanOut, Target};
 use super::get::{Streams, write};
 use super::sought::{Ledger, Sighting};
 use super::wanted::Wanted;
@@ -106,7 +106,7 @@ fn text(cluster: &ClusterName, lines: &[Text]) -> String {
 }
 
 /// Runs the command.
-pub async fn run(args: &DescribeArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Result<u8, UserError> {
+pub async fn run(args: &DescribeArgs, fleet: &FanOut, streams: &mut Streams<'_>) -> Result<u8, UserError> {
     let wanted = Wanted::parse(&args.objects)?;
     let wanted = &wanted;
     let question = |target: Target| -> futures::future::BoxFuture<'_, Result<Described, ClusterError>> {

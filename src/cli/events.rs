@@ -1,6 +1,6 @@
 //! `qd events`: merged over clusters, warnings first, the newest first among equals.
 
-use super::fan_out::{Fleet, Target};
+use super::fan_out::{FanOut, Target};
 use super::get::{Streams, write};
 use super::{EventsArgs, Output, wanted};
 use crate::engine::cluster::{Answer, ClusterError, Form, ObjectText, Query};
@@ -10,7 +10,7 @@ use crate::model::name::Name;
 use crate::model::text::{Text, clean};
 use crate::model::time::{UnixSeconds, human};
 use crate::report::document::{Format, Part, Shape, Writer};
-use crate::report::table::{Grid, layout};
+use crate::report::table::{TextTable, layout};
 use crate::report::{Failure, Reply, worded};
 use futures::StreamExt as _;
 use serde_json::Value;
@@ -141,7 +141,7 @@ async fn read(target: Target, args: &EventsArgs, asked: &Asked) -> Result<Vec<Re
 }
 
 /// Runs the command.
-pub async fn run(args: &EventsArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Result<u8, UserError> {
+pub async fn run(args: &EventsArgs, fleet: &FanOut, streams: &mut Streams<'_>) -> Result<u8, UserError> {
     let asked = &Asked::parse(args)?;
     let question = |target: Target| -> futures::future::BoxFuture<'_, Result<Vec<Reply>, ClusterError>> {
         Box::pin(read(target, args, asked))
@@ -192,7 +192,7 @@ fn whole(
 fn print(
     args: &EventsArgs,
     types: &[String],
-    fleet: &Fleet,
+    fleet: &FanOut,
     replies: Vec<Reply>,
     failures: &[Failure],
 ) -> Result<String, UserError> {
@@ -230,7 +230,7 @@ fn print(
             e.message.clone(),
         ]
     };
-    let grid = Grid { heading: heading.map(Text::const_new).to_vec(), lines: events.iter().map(line).collect() };
+    let grid = TextTable { heading: heading.map(Text::const_new).to_vec(), lines: events.iter().map(line).collect() };
     Ok(if grid.lines.is_empty() { String::new() } else { layout(&grid, args.no_headers) })
 }
 

@@ -23,7 +23,7 @@ pub struct Limits {
 
 /// What every fan-out command works on.
 #[derive(Debug)]
-pub struct Fleet {
+pub struct FanOut {
     /// The clusters selected, in the inventory's order.
     pub entries: Vec<Arc<ClusterEntry>>,
     pub connector: Arc<dyn Connector>,
@@ -33,7 +33,7 @@ pub struct Fleet {
     pub shows_progress: bool,
 }
 
-impl Fleet {
+impl FanOut {
     /// The names asked, in order.
     pub fn names(&self) -> Vec<ClusterName> {
         self.entries.iter().map(|entry| entry.name.clone()).collect()
@@ -56,7 +56,7 @@ pub struct Target {
     pub cluster: Arc<dyn Cluster>,
 }
 
-impl Fleet {
+impl FanOut {
     /// Connects each cluster and asks it; what comes back comes as soon as it is there.
     pub fn ask<'a, T: 'a>(
         &'a self,
@@ -65,7 +65,7 @@ impl Fleet {
         self.ask_while(None, question)
     }
 
-    /// As [`Fleet::ask`]; while there is no `room`, no further cluster is begun with. They are begun with in order.
+    /// As [`FanOut::ask`]; while there is no `room`, no further cluster is begun with. They are begun with in order.
     pub(super) fn ask_while<'a, T: 'a>(
         &'a self,
         room: Option<watch::Receiver<bool>>,

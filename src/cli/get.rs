@@ -3,7 +3,7 @@
 mod documents;
 mod tables;
 
-use super::fan_out::{Fleet, Target};
+use super::fan_out::{FanOut, Target};
 use super::sought::{Ledger, Sighting};
 use super::wanted::{Question, Wanted};
 use super::{GetArgs, Output};
@@ -108,7 +108,7 @@ impl std::fmt::Debug for Streams<'_> {
 struct Asking<'a> {
     args: &'a GetArgs,
     wanted: &'a Wanted,
-    fleet: &'a Fleet,
+    fleet: &'a FanOut,
 }
 
 impl<'a> Asking<'a> {
@@ -126,7 +126,7 @@ impl<'a> Asking<'a> {
 }
 
 /// Runs the command; the exit code is 0, or 1 as `--fail-on` says.
-pub async fn run(args: &GetArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Result<u8, UserError> {
+pub async fn run(args: &GetArgs, fleet: &FanOut, streams: &mut Streams<'_>) -> Result<u8, UserError> {
     let (wanted, shape) = parse(args)?;
     let ledger = Ledger::new(&wanted, args.ignore_not_found);
     let mut all = Collected { failures: Vec::new(), ledger, objects: 0, has_namespaces: false };
@@ -199,7 +199,7 @@ fn failed_clusters(all: &Collected) -> usize {
     names.len()
 }
 
-fn exit_code(args: &GetArgs, all: &Collected, fleet: &Fleet) -> u8 {
+fn exit_code(args: &GetArgs, all: &Collected, fleet: &FanOut) -> u8 {
     u8::from(fleet.is_failure(args.fan_out.fail_on, failed_clusters(all)) || all.ledger.is_short())
 }
 

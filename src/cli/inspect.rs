@@ -1,6 +1,6 @@
 //! `qd clusters` and `qd doctor`: the inventory, and what each cluster says of itself.
 
-use super::fan_out::{Fleet, Target};
+use super::fan_out::{FanOut, Target};
 use super::get::{Streams, write};
 use super::{ClustersArgs, DoctorArgs, FailOn, Output};
 use crate::engine::cluster::verdict::Known;
@@ -11,7 +11,7 @@ use crate::model::cluster::{ClusterEntry, ClusterName, ClusterState, Source, WIT
 use crate::model::kind::Kind;
 use crate::model::text::Text;
 use crate::model::time::{UnixSeconds, human};
-use crate::report::table::{Grid, layout};
+use crate::report::table::{TextTable, layout};
 use crate::report::{Failure, document};
 use futures::StreamExt as _;
 use serde::Serialize;
@@ -192,12 +192,12 @@ fn brief(source: &Source) -> String {
     }
 }
 
-async fn gather(fleet: &Fleet, depth: Depth) -> Answers {
+async fn gather(fleet: &FanOut, depth: Depth) -> Answers {
     fleet.ask(|target: Target| -> futures::future::BoxFuture<'_, _> { Box::pin(check(target, depth)) }).collect().await
 }
 
 /// `qd clusters`: one row a cluster, in the inventory's order.
-pub async fn clusters(args: &ClustersArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Result<u8, UserError> {
+pub async fn clusters(args: &ClustersArgs, fleet: &FanOut, streams: &mut Streams<'_>) -> Result<u8, UserError> {
     let answers = if args.offline { BTreeMap::new() } else { gather(fleet, Depth::Probe).await };
     let columns: &[&str] = if args.output == Output::Wide {
         &["NAME", "STATE", "VERSION", "LATENCY", "EXPIRES", "GROUPS", "SOURCE", "SERVER", "REASON"]
@@ -209,7 +209,7 @@ pub async fn clusters(args: &ClustersArgs, fleet: &Fleet, streams: &mut Streams<
 }
 
 /// `qd doctor`: the same clusters, looked at as deep as a session would.
-pub async fn doctor(args: &DoctorArgs, fleet: &Fleet, streams: &mut Streams<'_>) -> Result<u8, UserError> {
+pub async fn doctor(args: &DoctorArgs, fleet: &FanOut, streams: &mut Streams<'_>) -> Result<u8, UserError> {
     let answers = gather(fleet, Depth::Full).await;
     let columns = &["NAME", "STATE", "VERSION", "LATENCY", "KINDS", "EXPIRES", "ACCESS", "CONTEXT", "REASON"];
     write(streams.out, &print(fleet, &answers, (args.output, false), columns)?)?;
@@ -219,7 +219,7 @@ pub async fn doctor(args: &DoctorArgs, fleet: &Fleet, streams: &mut Streams<'_>)
 type Answers = BTreeMap<ClusterName, Result<Checkup, Failure>>;
 
 fn print(
-    fleet: &Fleet,
+    fleet: &FanOut,
     answers: &Answers,
     (output, no_headers): (Output, bool),
     columns: &[&str],
@@ -243,7 +243,7 @@ fn print(
             };
             let line = |e: &Entry| columns.iter().map(|c| Text::from(cell(e, c, &expiry(e)))).collect();
             let heading = columns.iter().map(|c| Text::new(c)).collect();
-            Ok(layout(&Grid { heading, lines: listed.iter().map(line).collect() }, no_headers))
+            Ok(layout(&TextTable { heading, lines: listed.iter().map(line).collect() }, no_headers))
         }
     }
 }
@@ -279,7 +279,7 @@ fn cell(e: &Entry, column: &str, expiry: &str) -> String {
     }
 }
 
-fn verdict(fleet: &Fleet, fail_on: FailOn, answers: &Answers, streams: &mut Streams<'_>) -> Result<u8, UserError> {
+fn verdict(fleet: &FanOut, fail_on: FailOn, answers: &Answers, streams: &mut Streams<'_>) -> Result<u8, UserError> {
     let failure = |(name, answer): (&ClusterName, &Result<Checkup, Failure>)| match answer {
         Ok(checkup) => {
             let what = checkup.denied.clone()?;

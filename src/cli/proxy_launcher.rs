@@ -2,7 +2,7 @@
 
 use super::FleetArgs;
 use crate::engine::files::private;
-use crate::engine::local_proxy::{LocalRouter, Starter};
+use crate::engine::local_proxy::{LocalProxyLauncher, Starter};
 use crate::engine::process::detach::Launcher;
 use std::ffi::OsString;
 use std::io;
@@ -44,7 +44,7 @@ rules:
 ";
 
 /// The console's proxy keeps its files in `proxy` below `state`, and serves the fleet that the flags choose.
-pub(super) fn of_fleet(state: &Path, fleet: &FleetArgs) -> LocalRouter {
+pub(super) fn of_fleet(state: &Path, fleet: &FleetArgs) -> LocalProxyLauncher {
     let mut words = Vec::new();
     let mut flag = |name: &str, value: &dyn AsRef<std::ffi::OsStr>| {
         words.push(OsString::from(name));
@@ -80,7 +80,7 @@ fn read_only(fleet: &FleetArgs) -> Option<OsString> {
 }
 
 /// The same for the simulated fleet, whose kubeconfig is written there for it, with rules to look at.
-pub(super) fn of_demo(state: &Path, kubeconfig: &str, flags: &FleetArgs) -> io::Result<LocalRouter> {
+pub(super) fn of_demo(state: &Path, kubeconfig: &str, flags: &FleetArgs) -> io::Result<LocalProxyLauncher> {
     let folder = state.join("proxy");
     let (fleet, rules) = (folder.join("demo-kubeconfig"), folder.join("demo-routing.yaml"));
     private::own(&fleet, kubeconfig.as_bytes())?;
@@ -89,7 +89,7 @@ pub(super) fn of_demo(state: &Path, kubeconfig: &str, flags: &FleetArgs) -> io::
     Ok(router(state, words.into_iter().chain(read_only(flags)).collect()))
 }
 
-fn router(state: &Path, fleet: Vec<OsString>) -> LocalRouter {
+fn router(state: &Path, fleet: Vec<OsString>) -> LocalProxyLauncher {
     let folder = state.join("proxy");
     let mut arguments: Vec<OsString> = vec!["serve".into(), "--state-dir".into(), folder.clone().into()];
     // Another proxy may have the usual port; the console reads the one that was found.
@@ -97,7 +97,7 @@ fn router(state: &Path, fleet: Vec<OsString>) -> LocalRouter {
     arguments.extend(fleet);
     let starter = std::env::current_exe().ok();
     let starter = starter.map(|program| Starter { launcher: Launcher::own(), program, arguments });
-    LocalRouter::new(folder, starter)
+    LocalProxyLauncher::new(folder, starter)
 }
 
 #[cfg(test)]

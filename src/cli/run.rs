@@ -1,6 +1,6 @@
 //! From arguments to an exit code: which command, on which clusters, with which settings.
 
-use super::fan_out::{Fleet, Limits};
+use super::fan_out::{FanOut, Limits};
 use super::get::{self, Streams, write};
 use super::wanted::Wanted;
 use super::{
@@ -10,7 +10,7 @@ use super::{
 use crate::config::{self, Config, Environment, Flags, Loaded, Selection};
 use crate::engine::clock;
 use crate::engine::cluster::{Connector, Inventory as _, Listing};
-use crate::engine::k8s::client::{Surroundings, sockets};
+use crate::engine::k8s::client::{ClientContext, sockets};
 use crate::engine::k8s::connector::K8sConnector;
 use crate::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use crate::engine::k8s::endpoint::Endpoints;
@@ -135,13 +135,13 @@ pub(super) struct Access {
     pub inventory: FleetInventory,
     /// Filled by the inventory.
     pub endpoints: Endpoints,
-    pub surroundings: Surroundings,
+    pub surroundings: ClientContext,
     pub connector: Arc<dyn Connector>,
 }
 
 pub(super) fn access(settings: &Settings, terminal: Terminal) -> Access {
     let endpoints = Endpoints::default();
-    let surroundings = Surroundings {
+    let surroundings = ClientContext {
         environment: Arc::clone(&settings.environment),
         plugins: Plugins::new(Launcher::own(), terminal),
     };
@@ -155,8 +155,8 @@ pub(super) fn access(settings: &Settings, terminal: Terminal) -> Access {
 async fn run(cli: &Cli, inherited: Inherited) -> Result<u8, UserError> {
     let settings = Settings::load(cli)?;
     match &cli.command {
-        None => screen::run(cli, &settings, screen::Stage::of(&cli.screen)).await,
-        Some(Command::Demo { command: None }) => screen::run(cli, &settings, screen::Stage::Demo).await,
+        None => screen::run(cli, &settings, screen::FleetChoice::of(&cli.screen)).await,
+        Some(Command::Demo { command: None }) => screen::run(cli, &settings, screen::FleetChoice::Demo).await,
         Some(Command::Demo { command: Some(DemoCommand::Serve(args)) }) => screen::serve_demo(args).await,
         Some(Command::Completion { shell }) => {
             clap_complete::generate(*shell, &mut Cli::command(), "qd", &mut std::io::stdout());
@@ -217,7 +217,7 @@ fn streams(command: Option<&Command>) -> bool {
 }
 
 /// Finds the clusters that are meant.
-async fn open(cli: &Cli, settings: &Settings) -> Result<Fleet, UserError> {
+async fn open(cli: &Cli, settings: &Settings) -> Result<FanOut, UserError> {
     // A plugin that must ask somebody can, when somebody is there.
     let terminal = if std::io::stdin().is_terminal() { Terminal::Free } else { Terminal::Taken };
     let access = access(settings, terminal);
@@ -229,7 +229,7 @@ async fn open(cli: &Cli, settings: &Settings) -> Result<Fleet, UserError> {
         write(&mut std::io::stderr(), &format!("warning: {warning}\n"))?;
     }
     let config = &settings.config;
-    Ok(Fleet {
+    Ok(FanOut {
         entries: selection(&cli.fleet).choose(&listing.entries)?,
         connector: access.connector,
         limits: Limits {

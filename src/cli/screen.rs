@@ -7,8 +7,8 @@ use crate::config::{Origin, yaml};
 use crate::engine::fleet::options::{Connect, FleetOptions};
 use crate::engine::k8s::credentials::plugin::Terminal;
 use crate::engine::k8s::inventory::Kubeconfigs;
-use crate::engine::local_proxy::LocalRouter;
-use crate::engine::router::Router;
+use crate::engine::local_proxy::LocalProxyLauncher;
+use crate::engine::router::ProxyLauncher;
 use crate::engine::{Engine, EngineOptions, clock};
 use crate::error::{ErrorKind, UserError};
 use crate::model::text::{Text, clean};
@@ -22,12 +22,12 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
 
 /// Which fleet the console opens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum FleetChoice {
     Own,
     Demo,
 }
 
-impl Stage {
+impl FleetChoice {
     pub fn of(args: &ScreenArgs) -> Self {
         if args.demo { Self::Demo } else { Self::Own }
     }
@@ -58,7 +58,7 @@ fn refused(error: &demo::DemoError) -> UserError {
 }
 
 /// Opens the console and stays until the user leaves.
-pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<u8, UserError> {
+pub(super) async fn run(cli: &Cli, settings: &Settings, stage: FleetChoice) -> Result<u8, UserError> {
     check_theme(settings)?;
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(UserError::new(ErrorKind::Usage, "the console needs a terminal")
@@ -68,8 +68,8 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: Stage) -> Result<
     // Kept until the console ends: dropping the fleet ends its servers.
     let mut fleet = None;
     let (inventory, title, state) = match stage {
-        Stage::Own => (inventory, "", None),
-        Stage::Demo => {
+        FleetChoice::Own => (inventory, "", None),
+        FleetChoice::Demo => {
             let started = demo::Fleet::start(demo::showcase(running())).await.map_err(|e| refused(&e))?;
             let text = started.kubeconfig().to_owned();
             fleet = Some(started);
@@ -127,10 +127,10 @@ fn check_theme(settings: &Settings) -> Result<(), UserError> {
     Err(problems.into_iter().fold(error, UserError::cause))
 }
 
-fn engine_options(mut fleet: FleetOptions, router: Option<LocalRouter>) -> EngineOptions {
+fn engine_options(mut fleet: FleetOptions, router: Option<LocalProxyLauncher>) -> EngineOptions {
     fleet.starts_proxies = router.is_some();
     let defaults = EngineOptions::default();
-    let router = router.map_or(defaults.router, |router| Arc::new(router) as Arc<dyn Router>);
+    let router = router.map_or(defaults.router, |router| Arc::new(router) as Arc<dyn ProxyLauncher>);
     EngineOptions { fleet, router, ..defaults }
 }
 

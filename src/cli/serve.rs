@@ -14,7 +14,7 @@ use crate::engine::proxy::address;
 use crate::engine::proxy::listen::sockets::Inherited;
 use crate::engine::proxy::listen::{Drained, Ending, systemd};
 use crate::engine::proxy::options::ServeOptions;
-use crate::engine::proxy::server::{Proxy, Start};
+use crate::engine::proxy::server::{ProxyServer, ProxyServerConfig};
 use crate::error::{ErrorKind, UserError};
 use std::ffi::OsString;
 use std::fmt::{self, Write as _};
@@ -112,9 +112,9 @@ pub(super) async fn run(
     let mut signals = Signals::open()?;
     let origin = loader.origin();
     let told = options.clone();
-    let start = Start { options, loader, ground, surroundings, inherited, own, clock: Clock::Wall.start() };
+    let start = ProxyServerConfig { options, loader, ground, surroundings, inherited, own, clock: Clock::Wall.start() };
     let proxy = tokio::select! {
-        started = Proxy::start(start) => started?,
+        started = ProxyServer::start(start) => started?,
         () = signals.end() => return Ok(0),
     };
     say(&proxy, &origin, &told, args.log_format, environment)?;
@@ -151,7 +151,7 @@ fn options(args: &ServeArgs, settings: &Settings) -> Result<ServeOptions, UserEr
 
 /// Prints what was done and where; to a log that programs read, as one event.
 fn say(
-    proxy: &Proxy,
+    proxy: &ProxyServer,
     origin: &str,
     options: &ServeOptions,
     format: LogFormat,

@@ -10,7 +10,7 @@ pub use place::{Announced, Found};
 
 use crate::engine::k8s::endpoint::Secret;
 use crate::error::{ErrorKind, UserError};
-use crate::model::proxy::{Explanation, Fence, Routes};
+use crate::model::proxy::{Explanation, Routes, TrafficState};
 use answer::Guard;
 use futures::future::BoxFuture;
 use hyper::server::conn::http1;
@@ -36,7 +36,7 @@ const HEAD_WAIT: Duration = Duration::from_secs(10);
 const CONNECTION_LIFE: Duration = Duration::from_secs(300);
 
 /// What the listener shows and does; the proxy implements it.
-pub trait Pictures: Send + Sync + Debug + 'static {
+pub trait AdminApi: Send + Sync + Debug + 'static {
     /// Appends all metrics as OpenMetrics text.
     fn metrics(&self, out: &mut String);
 
@@ -52,7 +52,7 @@ pub trait Pictures: Send + Sync + Debug + 'static {
     fn explain(&self, text: &str) -> Result<Explanation, String>;
 
     /// Drains, fences or opens a cluster; an error where there is none of that name.
-    fn fence(&self, cluster: &str, fence: Fence) -> Result<(), String>;
+    fn fence(&self, cluster: &str, fence: TrafficState) -> Result<(), String>;
 
     /// Reads the configuration again; an error says why the new one was refused.
     fn reload(&self) -> BoxFuture<'_, Result<(), String>>;
@@ -84,7 +84,7 @@ impl Admin {
     }
 
     /// Serves until `ended`, and a moment longer for answers under way.
-    pub async fn run(self, pictures: Arc<dyn Pictures>, ended: CancellationToken) {
+    pub async fn run(self, pictures: Arc<dyn AdminApi>, ended: CancellationToken) {
         let (guard, connections) = (Arc::new(self.guard), TaskTracker::new());
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
@@ -116,7 +116,7 @@ impl Admin {
     }
 }
 
-async fn connection(stream: TcpStream, guard: Arc<Guard>, pictures: Arc<dyn Pictures>, ended: CancellationToken) {
+async fn connection(stream: TcpStream, guard: Arc<Guard>, pictures: Arc<dyn AdminApi>, ended: CancellationToken) {
     let service = service_fn(move |request| {
         let (guard, pictures) = (Arc::clone(&guard), Arc::clone(&pictures));
         async move { Ok::<_, Infallible>(answer::answer(request, &guard, &*pictures).await) }

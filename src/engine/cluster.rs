@@ -11,7 +11,7 @@ use crate::model::name::Name;
 use crate::model::object::{ObjectKey, Row};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
-use crate::protocol::TailSource;
+use crate::protocol::LogSource;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use std::collections::BTreeMap;
@@ -211,7 +211,7 @@ pub trait Cluster: Send + Sync + Debug {
     fn query(&self, query: Query) -> BoxFuture<'_, Result<Answer, ClusterError>>;
 
     /// Log lines until the container ends or the stream is dropped.
-    fn tail(&self, source: TailSource) -> BoxStream<'static, Result<Text, ClusterError>>;
+    fn tail(&self, source: LogSource) -> BoxStream<'static, Result<Text, ClusterError>>;
 }
 
 /// Makes clusters out of inventory entries.

@@ -6,7 +6,7 @@ mod tasks;
 
 use super::cluster::{Cluster, Connector, Inventory};
 use super::observation::{AttemptId, Effect, Generation, Observation, Session, WatchId};
-use super::router::{LinkedProxy, Router};
+use super::router::{ProxyHandle, ProxyLauncher};
 use crate::model::cluster::ClusterName;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const OBSERVATIONS_MAX: usize = 1024;
 pub struct Report {
     observation: Observation,
     client: Option<Arc<dyn Cluster>>,
-    proxy: Option<Arc<dyn LinkedProxy>>,
+    proxy: Option<Arc<dyn ProxyHandle>>,
 }
 
 /// A connected cluster and what runs on it.
@@ -43,10 +43,10 @@ struct Watch {
 
 /// The running effects.
 #[derive(Debug)]
-pub struct Act {
+pub struct EffectRunner {
     inventory: Arc<dyn Inventory>,
     connector: Arc<dyn Connector>,
-    router: Arc<dyn Router>,
+    router: Arc<dyn ProxyLauncher>,
     proxy: routing::Held,
     token: CancellationToken,
     listing: CancellationToken,
@@ -57,10 +57,10 @@ pub struct Act {
     reports: Reports,
 }
 
-impl Act {
+impl EffectRunner {
     /// Effects run until `token` is cancelled; what they bring comes out of the receiver.
     pub fn new(
-        (inventory, connector, router): (Arc<dyn Inventory>, Arc<dyn Connector>, Arc<dyn Router>),
+        (inventory, connector, router): (Arc<dyn Inventory>, Arc<dyn Connector>, Arc<dyn ProxyLauncher>),
         token: CancellationToken,
     ) -> (Self, mpsc::Receiver<Report>) {
         let (reports, receiver) = mpsc::channel(OBSERVATIONS_MAX);

@@ -18,7 +18,7 @@ mod turn;
 mod views;
 mod watch_state;
 
-use super::fleet::logs::Tails;
+use super::fleet::logs::LogStreams;
 use super::fleet::watch_state::Next;
 use crate::engine::cluster::{ClusterError, WatchItem};
 use crate::engine::fleet::baseline_watches as always;
@@ -33,11 +33,11 @@ use operations::Operations;
 use options::FleetOptions;
 use reconcile::{Place, Running};
 use routing::Routing;
-use shard::Brought;
+use shard::BatchOutcome;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use turn::Turn;
+use turn::StepContext;
 use views::View;
 
 /// The wall clock ran this much ahead of the engine's: the machine slept, and every connection is in doubt.
@@ -48,7 +48,7 @@ const INVENTORY_AGAIN: Duration = Duration::from_secs(5);
 /// The engine's state and its decisions.
 #[derive(Debug)]
 pub struct Fleet {
-    turn: Turn,
+    turn: StepContext,
     members: BTreeMap<ClusterName, Member>,
     /// When each cluster has something due.
     due: BTreeMap<ClusterName, Duration>,
@@ -57,7 +57,7 @@ pub struct Fleet {
     running: Running,
     views: BTreeMap<ViewId, View>,
     documents: Documents,
-    tails: Tails,
+    tails: LogStreams,
     operations: Operations,
     routing: Routing,
     current: Option<ClusterName>,
@@ -74,14 +74,14 @@ impl Fleet {
         let published =
             Snapshot { title: options.title.clone(), starts_proxies: options.starts_proxies, ..Snapshot::default() };
         Self {
-            turn: Turn::new(options),
+            turn: StepContext::new(options),
             members: BTreeMap::new(),
             due: BTreeMap::new(),
             queue: VecDeque::new(),
             running: Running::new(),
             views: BTreeMap::new(),
             documents: Documents::default(),
-            tails: Tails::default(),
+            tails: LogStreams::default(),
             operations: Operations::default(),
             routing: Routing::default(),
             current: None,
@@ -165,7 +165,7 @@ impl Fleet {
     }
 
     /// Does something with the cluster, if the session is still the present one.
-    fn with<T>(&mut self, session: &Session, act: impl FnOnce(&mut Member, &mut Turn) -> T) -> Option<T> {
+    fn with<T>(&mut self, session: &Session, act: impl FnOnce(&mut Member, &mut StepContext) -> T) -> Option<T> {
         let member = self.members.get_mut(&session.cluster).filter(|member| member.is_session(session))?;
         let result = act(member, &mut self.turn);
         self.settle(&session.cluster);
@@ -202,7 +202,7 @@ impl Fleet {
         let Some(member) = self.members.get_mut(&cluster) else { return };
         let Some(watched) = member.watched.get_mut(&key) else { return };
         let was_listed = watched.is_listed();
-        let mut brought = Brought::default();
+        let mut brought = BatchOutcome::default();
         for item in items {
             if !self.documents.is_empty() {
                 note_change(&mut self.documents, &cluster, watched, &item, &self.turn);
@@ -306,9 +306,9 @@ impl Fleet {
 fn note_change(
     documents: &mut Documents,
     cluster: &ClusterName,
-    watched: &shard::Watched,
+    watched: &shard::ShardWatch,
     item: &WatchItem,
-    turn: &Turn,
+    turn: &StepContext,
 ) {
     let kind = &watched.kind.id;
     let change = match item {

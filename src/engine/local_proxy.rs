@@ -10,8 +10,8 @@ use super::local_proxy::child::Child;
 use crate::engine::admin::{Client, Found, Trouble};
 use crate::engine::k8s::endpoint::Secret;
 use crate::engine::proxy::address::tcp;
-use crate::engine::router::{LinkedProxy, ProxySource, Router, RouterError};
-use crate::model::proxy::{Explanation, Fence, Routes};
+use crate::engine::router::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
+use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::{Text, clean};
 use crate::protocol::ProxyAt;
 use compact_str::format_compact;
@@ -25,31 +25,31 @@ const TOKEN_BYTES_MAX: u64 = 64 * 1_024;
 
 /// Finds, attaches and starts proxies here.
 #[derive(Debug)]
-pub struct LocalRouter {
+pub struct LocalProxyLauncher {
     /// Where a proxy of this user says where it is.
     state_dir: PathBuf,
     starter: Option<Starter>,
 }
 
-impl LocalRouter {
+impl LocalProxyLauncher {
     /// Looks in `state_dir`; starts with `starter`, where there is one.
     pub fn new(state_dir: PathBuf, starter: Option<Starter>) -> Self {
         Self { state_dir, starter }
     }
 
-    async fn find(&self) -> Result<Linked, RouterError> {
-        let found = Found::in_folder(&self.state_dir).ok_or(RouterError::NoProxy)?;
+    async fn find(&self) -> Result<Linked, ProxyError> {
+        let found = Found::in_folder(&self.state_dir).ok_or(ProxyError::NoProxy)?;
         let client = Client::new(found.address, found.token).map_err(told)?;
         match client.routes().await {
             Ok(_) => Ok(Linked { client, pid: Some(found.pid), child: None }),
             // What it wrote stays when a proxy is killed.
-            Err(Trouble::Unreachable(_)) => Err(RouterError::NoProxy),
+            Err(Trouble::Unreachable(_)) => Err(ProxyError::NoProxy),
             Err(refused @ Trouble::Refused(_)) => Err(told(refused)),
         }
     }
 
-    async fn start(&self) -> Result<Linked, RouterError> {
-        let none = || RouterError::Refused(Text::const_new("no proxy can be started here; `qd serve` starts one"));
+    async fn start(&self) -> Result<Linked, ProxyError> {
+        let none = || ProxyError::Refused(Text::const_new("no proxy can be started here; `qd serve` starts one"));
         let starter = self.starter.as_ref().ok_or_else(none)?;
         let child = starter.start(&self.state_dir)?;
         let (client, pid) = child.ready(&self.state_dir).await?;
@@ -57,33 +57,33 @@ impl LocalRouter {
     }
 }
 
-impl Router for LocalRouter {
-    fn link(&self, source: ProxySource) -> BoxFuture<'_, Result<Arc<dyn LinkedProxy>, RouterError>> {
+impl ProxyLauncher for LocalProxyLauncher {
+    fn link(&self, source: ProxySource) -> BoxFuture<'_, Result<Arc<dyn ProxyHandle>, ProxyError>> {
         Box::pin(async move {
             let linked = match source {
                 ProxySource::Found => self.find().await?,
                 ProxySource::Own => self.start().await?,
                 ProxySource::At { address, token_file } => attach(&address, &token_file).await?,
             };
-            Ok(Arc::new(linked) as Arc<dyn LinkedProxy>)
+            Ok(Arc::new(linked) as Arc<dyn ProxyHandle>)
         })
     }
 }
 
-async fn attach(address: &str, token_file: &str) -> Result<Linked, RouterError> {
-    let wrong = || RouterError::Refused(format_compact!("{address} is no HOST:PORT; write 127.0.0.1:6480"));
+async fn attach(address: &str, token_file: &str) -> Result<Linked, ProxyError> {
+    let wrong = || ProxyError::Refused(format_compact!("{address} is no HOST:PORT; write 127.0.0.1:6480"));
     let client = Client::new(tcp(address).ok_or_else(wrong)?, token_in(Path::new(token_file))?).map_err(told)?;
     client.routes().await.map_err(told)?;
     Ok(Linked { client, pid: None, child: None })
 }
 
 /// The token of a file: alone in it, or in the file that a proxy writes to its state folder.
-fn token_in(path: &Path) -> Result<Secret, RouterError> {
+fn token_in(path: &Path) -> Result<Secret, ProxyError> {
     #[derive(serde::Deserialize)]
     struct Written {
         token: String,
     }
-    let refused = |why: &dyn std::fmt::Display| RouterError::Refused(format_compact!("{}: {why}", path.display()));
+    let refused = |why: &dyn std::fmt::Display| ProxyError::Refused(format_compact!("{}: {why}", path.display()));
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(|why| refused(&why))?;
     file.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(|why| refused(&why))?;
@@ -95,10 +95,10 @@ fn token_in(path: &Path) -> Result<Secret, RouterError> {
     if token.is_empty() { Err(refused(&"it holds no token")) } else { Ok(Secret(token)) }
 }
 
-pub(crate) fn told(trouble: Trouble) -> RouterError {
+pub(crate) fn told(trouble: Trouble) -> ProxyError {
     match trouble {
-        Trouble::Unreachable(why) => RouterError::Unreachable(Text::new(clean(&why))),
-        Trouble::Refused(why) => RouterError::Refused(Text::new(clean(&why))),
+        Trouble::Unreachable(why) => ProxyError::Unreachable(Text::new(clean(&why))),
+        Trouble::Refused(why) => ProxyError::Refused(Text::new(clean(&why))),
     }
 }
 
@@ -112,49 +112,49 @@ struct Linked {
 }
 
 impl Linked {
-    fn elsewhere() -> RouterError {
-        RouterError::Refused(Text::const_new("this proxy was started elsewhere: end it there"))
+    fn elsewhere() -> ProxyError {
+        ProxyError::Refused(Text::const_new("this proxy was started elsewhere: end it there"))
     }
 
     /// Of a proxy of our own that ended, how it ended says more than that it does not answer.
-    fn explained(&self, trouble: Trouble) -> RouterError {
+    fn explained(&self, trouble: Trouble) -> ProxyError {
         let ended = self.child.as_ref().and_then(Child::ended);
         match (trouble, ended) {
-            (Trouble::Unreachable(_), Some(how)) => RouterError::Failed(how),
+            (Trouble::Unreachable(_), Some(how)) => ProxyError::Failed(how),
             (trouble, _) => told(trouble),
         }
     }
 }
 
-impl LinkedProxy for Linked {
+impl ProxyHandle for Linked {
     fn at(&self) -> ProxyAt {
         let address = format_compact!("{}", self.client.address());
         let kept = self.child.as_ref().is_some_and(Child::is_kept);
         ProxyAt { address, pid: self.pid, own: self.child.is_some(), kept }
     }
 
-    fn picture(&self) -> BoxFuture<'_, Result<Routes, RouterError>> {
+    fn picture(&self) -> BoxFuture<'_, Result<Routes, ProxyError>> {
         Box::pin(async { self.client.routes().await.map_err(|why| self.explained(why)) })
     }
 
-    fn fence(&self, cluster: Text, fence: Fence) -> BoxFuture<'_, Result<(), RouterError>> {
+    fn fence(&self, cluster: Text, fence: TrafficState) -> BoxFuture<'_, Result<(), ProxyError>> {
         Box::pin(async move { self.client.fence(&cluster, fence).await.map_err(|why| self.explained(why)) })
     }
 
-    fn reload(&self) -> BoxFuture<'_, Result<(), RouterError>> {
+    fn reload(&self) -> BoxFuture<'_, Result<(), ProxyError>> {
         Box::pin(async { self.client.reload().await.map_err(|why| self.explained(why)) })
     }
 
-    fn explain(&self, text: Text) -> BoxFuture<'_, Result<Explanation, RouterError>> {
+    fn explain(&self, text: Text) -> BoxFuture<'_, Result<Explanation, ProxyError>> {
         Box::pin(async move { self.client.explain(&text).await.map_err(|why| self.explained(why)) })
     }
 
-    fn keep(&self, kept: bool) -> BoxFuture<'_, Result<bool, RouterError>> {
+    fn keep(&self, kept: bool) -> BoxFuture<'_, Result<bool, ProxyError>> {
         let child = self.child.as_ref().ok_or_else(Self::elsewhere);
         Box::pin(std::future::ready(child.map(|child| child.keep(kept))))
     }
 
-    fn stop(&self) -> BoxFuture<'_, Result<(), RouterError>> {
+    fn stop(&self) -> BoxFuture<'_, Result<(), ProxyError>> {
         Box::pin(async { self.child.as_ref().ok_or_else(Self::elsewhere)?.stop().await })
     }
 

@@ -4,14 +4,14 @@
 //! an observation. A recording of observations replays to the same snapshots.
 
 use super::cluster::{ClusterError, Identity, Listing, Probe, WatchItem, WatchSpec};
-use super::router::{ProxySource, RouterError};
+use super::router::{ProxyError, ProxySource};
 use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::model::document::Aspect;
 use crate::model::kind::{Catalog, Kind};
 use crate::model::object::ObjectKey;
-use crate::model::proxy::{Explanation, Fence, Routes};
+use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::Text;
-use crate::protocol::{ProxyAt, Request, RequestId, Reveal, TailSource};
+use crate::protocol::{LogSource, ProxyAt, Request, RequestId, Reveal};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -97,28 +97,28 @@ pub enum Observation {
     /// What became of an attempt to have a proxy.
     ProxyLinked {
         attempt: AttemptId,
-        outcome: Result<ProxyAt, RouterError>,
+        outcome: Result<ProxyAt, ProxyError>,
     },
     ProxySeen {
         attempt: AttemptId,
-        outcome: Result<Box<Routes>, RouterError>,
+        outcome: Result<Box<Routes>, ProxyError>,
     },
     /// A fence or a reload is done, or refused.
     ProxyDid {
         id: RequestId,
-        outcome: Result<(), RouterError>,
+        outcome: Result<(), ProxyError>,
     },
     ProxyKept {
         attempt: AttemptId,
-        outcome: Result<bool, RouterError>,
+        outcome: Result<bool, ProxyError>,
     },
     ProxyStopped {
         attempt: AttemptId,
-        outcome: Result<(), RouterError>,
+        outcome: Result<(), ProxyError>,
     },
     Explained {
         id: RequestId,
-        outcome: Result<Box<Explanation>, RouterError>,
+        outcome: Result<Box<Explanation>, ProxyError>,
     },
     /// Time passed: something may be due.
     Tick,
@@ -166,7 +166,7 @@ pub enum Effect {
     Tail {
         session: Session,
         attempt: AttemptId,
-        source: TailSource,
+        source: LogSource,
     },
     /// Stop a document's fetch or a tail.
     Cancel(AttemptId),
@@ -186,7 +186,7 @@ pub enum Effect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProxyAsk {
     Picture,
-    Fence { id: RequestId, cluster: Text, fence: Fence },
+    Fence { id: RequestId, cluster: Text, fence: TrafficState },
     Reload(RequestId),
     Explain { id: RequestId, text: Text },
     Keep(bool),

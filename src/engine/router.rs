@@ -1,6 +1,6 @@
 //! The port to a routing proxy: what the engine needs to find, start, watch and steer one.
 
-use crate::model::proxy::{Explanation, Fence, Routes};
+use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::Text;
 use crate::protocol::ProxyAt;
 use futures::future::BoxFuture;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Why a proxy did not do as asked. Texts are one line and hold no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-pub enum RouterError {
+pub enum ProxyError {
     /// None runs here.
     #[error("no proxy runs here")]
     NoProxy,
@@ -37,31 +37,31 @@ pub enum ProxySource {
 }
 
 /// Finds and starts proxies.
-pub trait Router: Send + Sync + Debug {
+pub trait ProxyLauncher: Send + Sync + Debug {
     /// Attaches to a running proxy, or starts one. It answers when this returns.
-    fn link(&self, source: ProxySource) -> BoxFuture<'_, Result<Arc<dyn LinkedProxy>, RouterError>>;
+    fn link(&self, source: ProxySource) -> BoxFuture<'_, Result<Arc<dyn ProxyHandle>, ProxyError>>;
 }
 
 /// A running proxy.
-pub trait LinkedProxy: Send + Sync + Debug {
+pub trait ProxyHandle: Send + Sync + Debug {
     fn at(&self) -> ProxyAt;
 
-    fn picture(&self) -> BoxFuture<'_, Result<Routes, RouterError>>;
+    fn picture(&self) -> BoxFuture<'_, Result<Routes, ProxyError>>;
 
     /// Drains, fences or opens a cluster.
-    fn fence(&self, cluster: Text, fence: Fence) -> BoxFuture<'_, Result<(), RouterError>>;
+    fn fence(&self, cluster: Text, fence: TrafficState) -> BoxFuture<'_, Result<(), ProxyError>>;
 
     /// Reads its configuration again; an error says why the new one was refused.
-    fn reload(&self) -> BoxFuture<'_, Result<(), RouterError>>;
+    fn reload(&self) -> BoxFuture<'_, Result<(), ProxyError>>;
 
     /// Which way a request would go: `GET /api/v1/pods`, or a kubectl command line.
-    fn explain(&self, text: Text) -> BoxFuture<'_, Result<Explanation, RouterError>>;
+    fn explain(&self, text: Text) -> BoxFuture<'_, Result<Explanation, ProxyError>>;
 
     /// Lets it outlive this program, or not; refused for one that others started. Gives what holds now.
-    fn keep(&self, kept: bool) -> BoxFuture<'_, Result<bool, RouterError>>;
+    fn keep(&self, kept: bool) -> BoxFuture<'_, Result<bool, ProxyError>>;
 
     /// Ends it, when this program started it: it drains first. Returns when it is gone.
-    fn stop(&self) -> BoxFuture<'_, Result<(), RouterError>>;
+    fn stop(&self) -> BoxFuture<'_, Result<(), ProxyError>>;
 
     /// This program ends: so does a proxy of its own that is not to stay. Does not wait.
     fn leave(&self);
@@ -69,14 +69,14 @@ pub trait LinkedProxy: Send + Sync + Debug {
 
 /// Where there is no proxy and none can be started: a headless run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NoRouter;
+pub struct NoProxy;
 
-impl Router for NoRouter {
-    fn link(&self, source: ProxySource) -> BoxFuture<'_, Result<Arc<dyn LinkedProxy>, RouterError>> {
+impl ProxyLauncher for NoProxy {
+    fn link(&self, source: ProxySource) -> BoxFuture<'_, Result<Arc<dyn ProxyHandle>, ProxyError>> {
         let why = match source {
-            ProxySource::Found => RouterError::NoProxy,
+            ProxySource::Found => ProxyError::NoProxy,
             ProxySource::Own | ProxySource::At { .. } => {
-                RouterError::Refused(Text::const_new("a proxy is started and attached by the console only"))
+                ProxyError::Refused(Text::const_new("a proxy is started and attached by the console only"))
             }
         };
         Box::pin(std::future::ready(Err(why)))

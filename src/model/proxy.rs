@@ -51,7 +51,7 @@ pub struct RuleFacts {
 /// A switch an operator set by hand on a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Fence {
+pub enum TrafficState {
     #[default]
     Open,
     /// No new keys; what runs, runs on.
@@ -63,7 +63,7 @@ pub enum Fence {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UpstreamFacts {
     pub name: Text,
-    pub fence: Fence,
+    pub fence: TrafficState,
     pub region: Text,
     pub endpoints: Vec<EndpointFacts>,
     pub in_flight: u64,

@@ -24,7 +24,7 @@ pub struct Shape {
 
 /// Lines of text cells, ready to be laid out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Grid {
+pub struct TextTable {
     pub heading: Vec<Text>,
     pub lines: Vec<Vec<Text>>,
 }
@@ -37,7 +37,7 @@ struct Line<'a> {
 
 /// Joins the tables of one kind. Rows are ordered by namespace, name and cluster, or as asked; a
 /// kind whose table does not begin with its name (events) keeps the servers' order.
-pub fn merge(replies: &[Reply], shape: &Shape) -> Grid {
+pub fn merge(replies: &[Reply], shape: &Shape) -> TextTable {
     let mut lines: Vec<Line<'_>> = replies
         .iter()
         .filter_map(|reply| match &reply.answer {
@@ -55,7 +55,7 @@ pub fn merge(replies: &[Reply], shape: &Shape) -> Grid {
     }
     let namespaced = lines.iter().any(|line| line.reply.kind.namespaced);
     let mut grid =
-        Grid { heading: heading(&columns, namespaced, named, shape), lines: Vec::with_capacity(lines.len()) };
+        TextTable { heading: heading(&columns, namespaced, named, shape), lines: Vec::with_capacity(lines.len()) };
     grid.lines.extend(lines.iter().map(|line| cells(line, &columns, namespaced, shape)));
     grid
 }
@@ -146,7 +146,7 @@ pub fn prefixed(kind: &crate::model::kind::Kind, name: &str) -> Text {
 }
 
 /// Lays the grid out as kubectl does; every line ends with a line break, the last column is not padded.
-pub fn layout(grid: &Grid, no_headers: bool) -> String {
+pub fn layout(grid: &TextTable, no_headers: bool) -> String {
     let all = || (!no_headers).then_some(&grid.heading).into_iter().chain(&grid.lines);
     let columns = all().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)

@@ -19,7 +19,7 @@ use super::overlay::{Overlay, Reply, Surroundings};
 use super::table::TableStyles;
 use super::theme::Role;
 use crate::model::cluster::{Access, ClusterName};
-use crate::model::proxy::{Fence, Routes, UpstreamFacts};
+use crate::model::proxy::{Routes, TrafficState, UpstreamFacts};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use crate::protocol::{ProxyLink, Request, RequestId, Snapshot};
@@ -158,7 +158,7 @@ impl RoutesView {
             Action::StopProxy | Action::KeepProxy => own,
             Action::TestRoute | Action::Reload => attached,
             Action::Drain | Action::Fence => fence().is_some(),
-            Action::Unfence => fence().is_some_and(|fence| fence != Fence::Open),
+            Action::Unfence => fence().is_some_and(|fence| fence != TrafficState::Open),
             Action::Freeze => self.section == Section::Tail && snapshot.routes.is_some(),
             Action::NextSection | Action::PreviousSection | Action::Section(_) | Action::Filter => {
                 snapshot.routes.is_some()
@@ -192,9 +192,9 @@ impl RoutesView {
             }
             Action::Reload => send(Request::ReloadRoutes(fresh(next))),
             Action::TestRoute => Reply::over(Overlay::Tester(Box::new(Tester::new(fresh(next))))),
-            Action::Drain => self.fence(Fence::Draining, around, next),
-            Action::Fence => self.fence(Fence::Fenced, around, next),
-            Action::Unfence => self.fence(Fence::Open, around, next),
+            Action::Drain => self.fence(TrafficState::Draining, around, next),
+            Action::Fence => self.fence(TrafficState::Fenced, around, next),
+            Action::Unfence => self.fence(TrafficState::Open, around, next),
             _ if self.step(action, around) => Reply::stay(),
             _ => Reply::pass(),
         }
@@ -222,11 +222,11 @@ impl RoutesView {
 
     /// Opens a fenced cluster at once, as opening harms nothing; all else is confirmed. The key that set a fence
     /// takes it away.
-    fn fence(&self, wanted: Fence, around: &Surroundings<'_>, next: &mut u64) -> Reply {
+    fn fence(&self, wanted: TrafficState, around: &Surroundings<'_>, next: &mut u64) -> Reply {
         let Some(cluster) = self.cluster(around.snapshot, around.now) else { return Reply::stay() };
         let name = cluster.name.clone();
-        if wanted == Fence::Open || wanted == cluster.fence {
-            return send(Request::FenceCluster { id: fresh(next), cluster: name, fence: Fence::Open });
+        if wanted == TrafficState::Open || wanted == cluster.fence {
+            return send(Request::FenceCluster { id: fresh(next), cluster: name, fence: TrafficState::Open });
         }
         let entry = around.snapshot.clusters.get(&ClusterName::new(&name)).map(|known| &known.entry);
         let is_protected = entry.is_some_and(|entry| entry.access == Access::Protected);

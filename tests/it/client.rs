@@ -11,7 +11,7 @@ mod server;
 
 use quarterdeck::config::Environment;
 use quarterdeck::engine::cluster::ClusterError;
-use quarterdeck::engine::k8s::client::{Connection, Surroundings, build};
+use quarterdeck::engine::k8s::client::{ClientContext, Connection, build};
 use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use quarterdeck::engine::k8s::endpoint::{Endpoint, Material, Secret};
 use quarterdeck::engine::process::detach::Launcher;
@@ -22,16 +22,16 @@ fn endpoint(server: &str) -> Endpoint {
     Endpoint { timeout_s: 10, ..Endpoint::plain(server, "test") }
 }
 
-fn surroundings(environment: Environment) -> Surroundings {
+fn surroundings(environment: Environment) -> ClientContext {
     let launcher = Launcher::Through(env!("CARGO_BIN_EXE_qd").into());
-    Surroundings { environment: Arc::new(environment), plugins: Plugins::new(launcher, Terminal::Taken) }
+    ClientContext { environment: Arc::new(environment), plugins: Plugins::new(launcher, Terminal::Taken) }
 }
 
 fn connect(endpoint: Endpoint) -> Connection {
     connect_in(endpoint, &surroundings(Environment::default()))
 }
 
-fn connect_in(endpoint: Endpoint, surroundings: &Surroundings) -> Connection {
+fn connect_in(endpoint: Endpoint, surroundings: &ClientContext) -> Connection {
     build(&Arc::new(endpoint), surroundings).expect("the endpoint is fit to use")
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use quarterdeck::config::{Environment, Flags, load};
 use quarterdeck::demo::{Clock, Fault, Fleet, Member, Options};
 use quarterdeck::engine::fleet::options::{Connect, FleetOptions};
-use quarterdeck::engine::k8s::client::Surroundings;
+use quarterdeck::engine::k8s::client::ClientContext;
 use quarterdeck::engine::k8s::connector::K8sConnector;
 use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use quarterdeck::engine::k8s::endpoint::Endpoints;
@@ -48,7 +48,7 @@ impl Rig {
         let endpoints = Endpoints::default();
         let plugins = Plugins::new(Launcher::own(), Terminal::Taken);
         let connector =
-            K8sConnector::new(endpoints.clone(), Surroundings { environment: Arc::clone(&environment), plugins });
+            K8sConnector::new(endpoints.clone(), ClientContext { environment: Arc::clone(&environment), plugins });
         let inventory = FleetInventory::new(config, environment, endpoints);
         let options = FleetOptions {
             connect: Connect::All,

@@ -7,7 +7,7 @@ use quarterdeck::demo;
 use quarterdeck::engine::clock::Clock;
 use quarterdeck::engine::cluster::{Connector, Inventory};
 use quarterdeck::engine::fleet::options::{Connect, FleetOptions};
-use quarterdeck::engine::k8s::client::Surroundings;
+use quarterdeck::engine::k8s::client::ClientContext;
 use quarterdeck::engine::k8s::connector::K8sConnector;
 use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal as PluginTerminal};
 use quarterdeck::engine::k8s::endpoint::Endpoints;
@@ -58,7 +58,7 @@ fn on_kubeconfig(text: &str) -> (Arc<dyn Inventory>, Arc<dyn Connector>) {
     let home = tempfile::tempdir().unwrap();
     let environment = Arc::new(Environment::under(home.path()));
     let endpoints = Endpoints::default();
-    let surroundings = Surroundings {
+    let surroundings = ClientContext {
         environment: Arc::clone(&environment),
         plugins: Plugins::new(Launcher::Plain, PluginTerminal::Taken),
     };

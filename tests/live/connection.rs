@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use quarterdeck::config::Environment;
 use quarterdeck::engine::cluster::{Cluster as _, ClusterError, WatchItem, WatchSpec};
-use quarterdeck::engine::k8s::client::{Surroundings, build};
+use quarterdeck::engine::k8s::client::{ClientContext, build};
 use quarterdeck::engine::k8s::connector::K8sCluster;
 use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use quarterdeck::engine::k8s::endpoint::{Endpoint, Material, Secret, User as Identity};
@@ -16,7 +16,7 @@ use quarterdeck::model::document::Aspect;
 use quarterdeck::model::kind::{Catalog, Kind};
 use quarterdeck::model::object::ObjectKey;
 use quarterdeck::model::text::Text;
-use quarterdeck::protocol::TailSource;
+use quarterdeck::protocol::LogSource;
 
 use crate::Test;
 use crate::rig::{ControlPlane, Options, Outcome, User, shared, until};
@@ -42,7 +42,7 @@ fn connect(plane: &ControlPlane, user: Identity) -> Outcome<K8sCluster> {
         ..Endpoint::plain(format!("https://127.0.0.1:{}", plane.port()), plane.name())
     };
     let plugins = Plugins::new(Launcher::Plain, Terminal::Taken);
-    let surroundings = Surroundings { environment: Arc::new(Environment::default()), plugins };
+    let surroundings = ClientContext { environment: Arc::new(Environment::default()), plugins };
     let connection = build(&Arc::new(endpoint), &surroundings)?;
     Ok(K8sCluster::new(ClusterName::new(plane.name()), connection))
 }
@@ -116,7 +116,7 @@ fn opened_and_tailed() -> Outcome {
             assert!(text.contains(expect), "{expect} is not in:\n{text}");
         }
         assert_eq!(cluster.containers(pod.clone()).await?, ["web"]);
-        let source = TailSource {
+        let source = LogSource {
             pod: pod.clone(),
             container: Text::default(),
             follow: false,

@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use quarterdeck::config::{Environment, Flags, load};
 use quarterdeck::engine::cluster::{Inventory as _, Listing};
 use quarterdeck::engine::fleet::options::{Connect, FleetOptions};
-use quarterdeck::engine::k8s::client::Surroundings;
+use quarterdeck::engine::k8s::client::ClientContext;
 use quarterdeck::engine::k8s::connector::K8sConnector;
 use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use quarterdeck::engine::k8s::endpoint::Endpoints;
@@ -222,7 +222,7 @@ fn member_becomes_live() -> Outcome {
     let (inventory, endpoints) = home.inventory(&flags)?;
     wait(async {
         let plugins = Plugins::new(Launcher::Through(env!("CARGO_BIN_EXE_qd").into()), Terminal::Taken);
-        let surroundings = Surroundings { environment: Arc::clone(&home.environment), plugins };
+        let surroundings = ClientContext { environment: Arc::clone(&home.environment), plugins };
         let options = EngineOptions {
             fleet: FleetOptions { connect: Connect::All, seed: 1, ..FleetOptions::default() },
             ..EngineOptions::default()

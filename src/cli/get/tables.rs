@@ -6,7 +6,7 @@ use crate::engine::cluster::Form;
 use crate::error::UserError;
 use crate::model::text::Text;
 use crate::report::Reply;
-use crate::report::table::{Grid, Shape, layout, merge};
+use crate::report::table::{Shape, TextTable, layout, merge};
 use futures::StreamExt as _;
 
 /// Asks, and prints. Always says that somebody reads.
@@ -69,7 +69,7 @@ impl Printer<'_> {
     }
 
     /// A streamed part repeats its heading only when it differs from the one before.
-    fn table(&mut self, grid: &Grid, streams: &mut Streams<'_>) -> Result<(), UserError> {
+    fn table(&mut self, grid: &TextTable, streams: &mut Streams<'_>) -> Result<(), UserError> {
         let repeated = self.args.stream && self.last_heading == grid.heading;
         let text = layout(grid, self.args.no_headers || repeated);
         self.last_heading.clone_from(&grid.heading);

@@ -3,24 +3,24 @@
 use crate::engine::admin::{Client, Found};
 use crate::engine::k8s::client::service::Server;
 use crate::engine::proxy::config::{ProxyConfig, UpstreamCluster};
-use crate::engine::proxy::target::Standing;
+use crate::engine::proxy::target::Availability;
 use crate::engine::proxy::upstream::CAPACITY;
-use crate::model::proxy::{BreakerState, EndpointFacts, EndpointHealth, Fence, Routes, UpstreamFacts};
+use crate::model::proxy::{BreakerState, EndpointFacts, EndpointHealth, Routes, TrafficState, UpstreamFacts};
 use std::path::Path;
 
 /// How each cluster of a configuration is doing, and who says so.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct HealthSource {
     /// By the places of the configuration.
-    standings: Vec<Standing>,
+    standings: Vec<Availability>,
     /// One line.
     pub(super) said: String,
     /// A running proxy told of every cluster.
     pub(super) whole: bool,
 }
 
-impl Known {
-    pub(super) fn of(&self, cluster: usize) -> Standing {
+impl HealthSource {
+    pub(super) fn of(&self, cluster: usize) -> Availability {
         self.standings.get(cluster).copied().unwrap_or_default()
     }
 
@@ -55,7 +55,7 @@ impl Known {
             let first = known.next()?;
             Some(standing(cluster, facts, std::iter::once(first).chain(known)))
         };
-        let told: Vec<Option<Standing>> = config.clusters.iter().map(of).collect();
+        let told: Vec<Option<Availability>> = config.clusters.iter().map(of).collect();
         let missing: Vec<&str> =
             config.clusters.iter().zip(&told).filter(|(_, told)| told.is_none()).map(|(c, _)| &*c.name).collect();
         let said = match missing.as_slice() {
@@ -68,8 +68,8 @@ impl Known {
     }
 }
 
-fn well(cluster: &UpstreamCluster) -> Standing {
-    Standing { routable: true, takes_new: true, load: 0, free: cluster.capacity }
+fn well(cluster: &UpstreamCluster) -> Availability {
+    Availability { routable: true, takes_new: true, load: 0, free: cluster.capacity }
 }
 
 /// As the proxy itself judges it.
@@ -77,17 +77,22 @@ fn standing<'a>(
     cluster: &UpstreamCluster,
     facts: &UpstreamFacts,
     endpoints: impl Iterator<Item = &'a EndpointFacts>,
-) -> Standing {
+) -> Availability {
     let takes = |one: &EndpointFacts| {
         one.breaker != BreakerState::Open && matches!(one.health, EndpointHealth::Ready | EndpointHealth::Unknown)
     };
-    let routable = facts.fence != Fence::Fenced && endpoints.into_iter().any(takes);
+    let routable = facts.fence != TrafficState::Fenced && endpoints.into_iter().any(takes);
     let load = u32::try_from(facts.in_flight).unwrap_or(u32::MAX);
     let capacity = match cluster.capacity {
         0 => CAPACITY.saturating_mul(u32::try_from(cluster.endpoints.len()).unwrap_or(1)),
         said => said,
     };
-    Standing { routable, takes_new: routable && facts.fence == Fence::Open, load, free: capacity.saturating_sub(load) }
+    Availability {
+        routable,
+        takes_new: routable && facts.fence == TrafficState::Open,
+        load,
+        free: capacity.saturating_sub(load),
+    }
 }
 
 #[cfg(test)]
@@ -113,9 +118,9 @@ mod tests {
         UpstreamFacts { name: Text::new(name), endpoints: vec![endpoint], in_flight: 30, ..UpstreamFacts::default() }
     }
 
-    fn known(capacity: u32, clusters: [UpstreamFacts; 2]) -> Known {
+    fn known(capacity: u32, clusters: [UpstreamFacts; 2]) -> HealthSource {
         let routes = Routes { clusters: clusters.into(), ..Routes::default() };
-        Known::told(&config(capacity), &routes, "of the proxy")
+        HealthSource::told(&config(capacity), &routes, "of the proxy")
     }
 
     #[test]
@@ -123,7 +128,7 @@ mod tests {
         let down = EndpointHealth::Unreachable;
         let ready = facts("a", "a.example:6443", EndpointHealth::Ready);
         let known = known(100, [ready, facts("b", "b.example:443", down)]);
-        assert_eq!(known.of(0), Standing { routable: true, takes_new: true, load: 30, free: 70 });
+        assert_eq!(known.of(0), Availability { routable: true, takes_new: true, load: 30, free: 70 });
         assert!(!known.of(1).routable && !known.of(1).takes_new);
         assert_eq!((known.said.as_str(), known.whole), ("of the proxy", true));
     }
@@ -131,11 +136,11 @@ mod tests {
     #[test]
     fn a_switch_and_a_breaker_count_as_well() {
         let ready = |name, address| facts(name, address, EndpointHealth::Ready);
-        let draining = UpstreamFacts { fence: Fence::Draining, ..ready("a", "a.example:6443") };
+        let draining = UpstreamFacts { fence: TrafficState::Draining, ..ready("a", "a.example:6443") };
         let mut open = ready("b", "b.example:443");
         open.endpoints[0].breaker = BreakerState::Open;
         let known = known(0, [draining, open]);
-        assert_eq!(known.of(0), Standing { routable: true, takes_new: false, load: 30, free: 370 });
+        assert_eq!(known.of(0), Availability { routable: true, takes_new: false, load: 30, free: 370 });
         assert!(!known.of(1).routable);
     }
 
@@ -148,8 +153,8 @@ mod tests {
             (known.said.as_str(), known.whole),
             ("of the proxy; what it does not know is taken to be well: b", false)
         );
-        let none = Known::assumed(&config(7), "no proxy runs here");
-        assert_eq!(none.of(1), Standing { routable: true, takes_new: true, load: 0, free: 7 });
+        let none = HealthSource::assumed(&config(7), "no proxy runs here");
+        assert_eq!(none.of(1), Availability { routable: true, takes_new: true, load: 0, free: 7 });
         assert_eq!(none.said, "no proxy runs here: every cluster is taken to be well");
     }
 }

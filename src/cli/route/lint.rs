@@ -5,7 +5,7 @@ use crate::cli::get::write;
 use crate::cli::run::Settings;
 use crate::cli::{Cli, RouteLintArgs, RouteOutput};
 use crate::config::yaml::Flaw;
-use crate::engine::proxy::config::read::Refused;
+use crate::engine::proxy::config::read::ConfigErrors;
 use crate::error::{ErrorKind, UserError};
 use crate::model::proxy::{Finding, FindingSeverity};
 use crate::model::text::{Text, clean};
@@ -23,7 +23,7 @@ pub(in crate::cli) async fn run(args: &RouteLintArgs, cli: &Cli, settings: &Sett
             findings.extend(reading.findings);
             (findings, Some((reading.config.clusters.len(), reading.config.rules.len())))
         }
-        Err(Refused { flaws }) => (flaws.iter().map(|flaw| error("invalid", flaw)).collect(), None),
+        Err(ConfigErrors { flaws }) => (flaws.iter().map(|flaw| error("invalid", flaw)).collect(), None),
     };
     let text = match args.output {
         RouteOutput::Text => lines(&findings, size),

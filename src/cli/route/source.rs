@@ -5,8 +5,8 @@ use crate::cli::inventory_filter::Selected;
 use crate::cli::run::{Access, Settings, access};
 use crate::cli::{FleetArgs, SourceArgs};
 use crate::engine::k8s::credentials::plugin::Terminal;
-use crate::engine::proxy::config::read::{Reading, Refused};
-use crate::engine::proxy::source::{Ground, Loader, Source, look};
+use crate::engine::proxy::config::read::{ConfigErrors, ParsedConfig};
+use crate::engine::proxy::source::{LoadContext, Loader, Source, look};
 use crate::error::{ErrorKind, UserError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,8 +49,8 @@ pub(in crate::cli) fn own_name(settings: &Settings) -> String {
 
 /// What readings are made on: the inventory with only those clusters that are meant, and the way to the home cluster.
 /// Everything is read again when `nudge` is notified.
-pub(in crate::cli) fn ground(access: Access, fleet: &FleetArgs, nudge: Arc<Notify>) -> Ground {
-    Ground {
+pub(in crate::cli) fn ground(access: Access, fleet: &FleetArgs, nudge: Arc<Notify>) -> LoadContext {
+    LoadContext {
         inventory: Arc::new(Selected::new(access.inventory, fleet)),
         endpoints: access.endpoints,
         connector: access.connector,
@@ -59,13 +59,17 @@ pub(in crate::cli) fn ground(access: Access, fleet: &FleetArgs, nudge: Arc<Notif
 }
 
 /// What the source says now.
-pub(super) async fn reading(loader: &Loader, fleet: &FleetArgs, settings: &Settings) -> Result<Reading, Refused> {
+pub(super) async fn reading(
+    loader: &Loader,
+    fleet: &FleetArgs,
+    settings: &Settings,
+) -> Result<ParsedConfig, ConfigErrors> {
     // Nobody is asked anything: the way is that of a server.
     look(loader, &ground(access(settings, Terminal::Taken), fleet, Arc::default())).await
 }
 
 /// A configuration that cannot be used, with all that is wrong with it.
-pub(in crate::cli) fn refused(loader: &Loader, refused: Refused) -> UserError {
+pub(in crate::cli) fn refused(loader: &Loader, refused: ConfigErrors) -> UserError {
     let message = format!("{}: the configuration is refused", loader.origin());
     let error = UserError::new(ErrorKind::Config, message);
     refused.flaws.into_iter().fold(error, |error, flaw| error.cause(flaw.to_string()))

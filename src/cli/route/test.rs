@@ -1,6 +1,6 @@
 //! `qd route test`: which way a request would go, or those of a kubectl command, and why.
 
-use super::availability::Known;
+use super::availability::HealthSource;
 use super::source;
 use crate::cli::get::write;
 use crate::cli::run::Settings;
@@ -11,7 +11,7 @@ use crate::engine::proxy::caller::{Caller, Means};
 use crate::engine::proxy::config::{Action, Balance, ProxyConfig};
 use crate::engine::proxy::rules::RuleTable;
 use crate::engine::proxy::target::{Clusters, Targets};
-use crate::engine::proxy::tester::{self, Ground, Question, kubectl};
+use crate::engine::proxy::tester::{self, Question, RoutingState, kubectl};
 use crate::error::{ErrorKind, UserError};
 use crate::model::proxy::{Candidate, Checked, Explanation};
 use crate::model::text::{Text, clean};
@@ -32,13 +32,13 @@ pub(in crate::cli) async fn run(args: &RouteTestArgs, cli: &Cli, settings: &Sett
     let table = RuleTable::compile(&config).map_err(|why| UserError::new(ErrorKind::Config, why))?;
     let targets = Targets::new(clock::seed());
     let known = match args.at {
-        None => Known::asked(&config, loader.state()).await,
+        None => HealthSource::asked(&config, loader.state()).await,
         // How clusters are now says nothing of then.
-        Some(_) => Known::assumed(&config, "at another time"),
+        Some(_) => HealthSource::assumed(&config, "at another time"),
     };
     let standing = |cluster: usize| known.of(cluster);
     let clusters = Clusters { config: &config, standing: &standing, now: args.at.unwrap_or_else(clock::now) };
-    let ground = Ground { table: &table, targets: &targets, clusters };
+    let ground = RoutingState { table: &table, targets: &targets, clusters };
     let mut explained = explained(args, &ground, &caller(args, &config, settings), &settings.environment)?;
     by_what_runs(&config, known.whole, &mut explained);
     explained.health = Text::from(clean(&known.said));
@@ -69,7 +69,7 @@ fn caller(args: &RouteTestArgs, config: &ProxyConfig, settings: &Settings) -> Ca
 
 fn explained(
     args: &RouteTestArgs,
-    ground: &Ground<'_>,
+    ground: &RoutingState<'_>,
     caller: &Caller,
     environment: &Environment,
 ) -> Result<Explanation, UserError> {
@@ -82,7 +82,7 @@ fn explained(
         };
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let namespace = ground.clusters.config.namespace(None);
-        let command = kubectl::requests(&words, &kubectl::Surroundings { namespace, file: &file }).map_err(usage)?;
+        let command = kubectl::requests(&words, &kubectl::KubectlContext { namespace, file: &file }).map_err(usage)?;
         return tester::explain_all(ground, &command, caller).map_err(usage);
     }
     let labels: BTreeMap<String, String> = args.label.iter().cloned().collect();

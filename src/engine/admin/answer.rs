@@ -1,10 +1,10 @@
 //! What the admin listener answers, and to whom.
 
-use super::Pictures;
+use super::AdminApi;
 use crate::engine::k8s::endpoint::Secret;
 use crate::engine::proxy::address::is_loopback;
 use crate::engine::proxy::metrics;
-use crate::model::proxy::Fence;
+use crate::model::proxy::TrafficState;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -32,7 +32,7 @@ pub(super) struct Guard {
 #[serde(deny_unknown_fields)]
 pub(super) struct FenceOrder {
     pub(super) cluster: String,
-    pub(super) state: Fence,
+    pub(super) state: TrafficState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ enum Page {
     Config,
     Routes,
     Explain,
-    Fence,
+    TrafficState,
     Reload,
 }
 
@@ -64,7 +64,7 @@ const PAGES: &[Known] = &[
     Known { path: "/config", method: Method::GET, page: Page::Config, open: false },
     Known { path: "/routes", method: Method::GET, page: Page::Routes, open: false },
     Known { path: "/explain", method: Method::POST, page: Page::Explain, open: false },
-    Known { path: "/fence", method: Method::POST, page: Page::Fence, open: false },
+    Known { path: "/fence", method: Method::POST, page: Page::TrafficState, open: false },
     Known { path: "/reload", method: Method::POST, page: Page::Reload, open: false },
 ];
 
@@ -113,7 +113,7 @@ impl Guard {
     }
 }
 
-pub(super) async fn answer(request: Request<Incoming>, guard: &Guard, pictures: &dyn Pictures) -> Answer {
+pub(super) async fn answer(request: Request<Incoming>, guard: &Guard, pictures: &dyn AdminApi) -> Answer {
     let (parts, body) = request.into_parts();
     match guard.admit(&parts.method, &parts.uri, &parts.headers) {
         Ok(page) => picture(page, body, pictures).await,
@@ -121,7 +121,7 @@ pub(super) async fn answer(request: Request<Incoming>, guard: &Guard, pictures: 
     }
 }
 
-async fn picture(page: Page, body: Incoming, pictures: &dyn Pictures) -> Answer {
+async fn picture(page: Page, body: Incoming, pictures: &dyn AdminApi) -> Answer {
     match page {
         Page::Metrics => {
             let mut out = String::with_capacity(64 * 1_024);
@@ -141,7 +141,7 @@ async fn picture(page: Page, body: Incoming, pictures: &dyn Pictures) -> Answer 
             Ok(Err(why)) => text(StatusCode::BAD_REQUEST, why),
             Err(refused) => refused,
         },
-        Page::Fence => match read(body).await {
+        Page::TrafficState => match read(body).await {
             Ok(body) => fence(&body, pictures),
             Err(refused) => refused,
         },
@@ -152,7 +152,7 @@ async fn picture(page: Page, body: Incoming, pictures: &dyn Pictures) -> Answer 
     }
 }
 
-fn fence(body: &str, pictures: &dyn Pictures) -> Answer {
+fn fence(body: &str, pictures: &dyn AdminApi) -> Answer {
     let order: FenceOrder = match serde_json::from_str(body) {
         Ok(order) => order,
         Err(why) => {

@@ -3,7 +3,7 @@
 use super::answer::FenceOrder;
 use crate::engine::k8s::endpoint::Secret;
 use crate::engine::proxy::address::is_loopback;
-use crate::model::proxy::{Explanation, Fence, Routes};
+use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::clean;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -67,7 +67,7 @@ impl Client {
         self.read(&self.ask((Method::POST, "/explain"), text.to_owned(), WAIT).await?)
     }
 
-    pub async fn fence(&self, cluster: &str, state: Fence) -> Result<(), Trouble> {
+    pub async fn fence(&self, cluster: &str, state: TrafficState) -> Result<(), Trouble> {
         let order = FenceOrder { cluster: cluster.to_owned(), state };
         let order = serde_json::to_string(&order).map_err(|why| Trouble::Refused(why.to_string()))?;
         self.ask((Method::POST, "/fence"), order, WAIT).await.map(drop)

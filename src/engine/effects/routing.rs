@@ -1,9 +1,9 @@
 //! Effects on a routing proxy: link it, ask it, let it go.
 
 use super::tasks::{Reports, crashed};
-use super::{Act, Report};
+use super::{EffectRunner, Report};
 use crate::engine::observation::{AttemptId, Observation, ProxyAsk};
-use crate::engine::router::{LinkedProxy, ProxySource, Router, RouterError};
+use crate::engine::router::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
 use crate::protocol::ProxyAt;
 use futures::future::FutureExt as _;
 use std::panic::AssertUnwindSafe;
@@ -24,12 +24,12 @@ const STOP: Duration = Duration::from_secs(60);
 pub(super) struct Held {
     attempt: Option<AttemptId>,
     token: CancellationToken,
-    proxy: Option<Arc<dyn LinkedProxy>>,
+    proxy: Option<Arc<dyn ProxyHandle>>,
 }
 
 impl Held {
     /// A proxy is there; one that nobody waits for any more is let go.
-    pub(super) fn arrived(&mut self, attempt: AttemptId, proxy: Option<Arc<dyn LinkedProxy>>) {
+    pub(super) fn arrived(&mut self, attempt: AttemptId, proxy: Option<Arc<dyn ProxyHandle>>) {
         if self.attempt == Some(attempt) {
             self.proxy = proxy;
         } else if let Some(proxy) = proxy {
@@ -45,7 +45,7 @@ impl Held {
     }
 }
 
-impl Act {
+impl EffectRunner {
     pub(super) fn link_proxy(&mut self, attempt: AttemptId, source: ProxySource) {
         self.proxy.release();
         let token = self.token.child_token();
@@ -68,7 +68,7 @@ impl Act {
     }
 }
 
-async fn link(reports: Reports, router: Arc<dyn Router>, attempt: AttemptId, source: ProxySource) {
+async fn link(reports: Reports, router: Arc<dyn ProxyLauncher>, attempt: AttemptId, source: ProxySource) {
     let linked = call(LINK, "the proxy's start", async { router.link(source).await }).await;
     let (proxy, outcome): (_, Result<ProxyAt, _>) = match linked {
         Ok(proxy) => (Some(Arc::clone(&proxy)), Ok(proxy.at())),
@@ -82,7 +82,7 @@ async fn link(reports: Reports, router: Arc<dyn Router>, attempt: AttemptId, sou
     }
 }
 
-async fn answer(reports: Reports, proxy: Arc<dyn LinkedProxy>, attempt: AttemptId, ask: ProxyAsk) {
+async fn answer(reports: Reports, proxy: Arc<dyn ProxyHandle>, attempt: AttemptId, ask: ProxyAsk) {
     let observation = match ask {
         ProxyAsk::Picture => {
             let outcome = call(ASK, "the proxy's picture", async { proxy.picture().await }).await;
@@ -116,14 +116,14 @@ async fn answer(reports: Reports, proxy: Arc<dyn LinkedProxy>, attempt: AttemptI
 async fn call<T>(
     deadline: Duration,
     what: &'static str,
-    call: impl Future<Output = Result<T, RouterError>>,
-) -> Result<T, RouterError> {
+    call: impl Future<Output = Result<T, ProxyError>>,
+) -> Result<T, ProxyError> {
     match timeout(deadline, AssertUnwindSafe(call).catch_unwind()).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(RouterError::Failed(crashed(what))),
+        Ok(Err(_)) => Err(ProxyError::Failed(crashed(what))),
         Err(_) => {
             let seconds = deadline.as_secs();
-            Err(RouterError::Unreachable(compact_str::format_compact!("{what}: no answer within {seconds}s")))
+            Err(ProxyError::Unreachable(compact_str::format_compact!("{what}: no answer within {seconds}s")))
         }
     }
 }

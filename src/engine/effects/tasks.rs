@@ -8,7 +8,7 @@ use crate::model::document::Aspect;
 use crate::model::kind::Kind;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::{RequestId, Reveal, TailSource};
+use crate::protocol::{LogSource, RequestId, Reveal};
 use futures::future::FutureExt as _;
 use futures::stream::{BoxStream, Fuse, StreamExt as _};
 use std::panic::AssertUnwindSafe;
@@ -182,7 +182,7 @@ pub(super) async fn containers(reports: Reports, cluster: Arc<dyn Cluster>, atte
     reports.send(Observation::Containers { attempt, outcome }).await;
 }
 
-pub(super) async fn tail(reports: Reports, cluster: Arc<dyn Cluster>, attempt: AttemptId, source: TailSource) {
+pub(super) async fn tail(reports: Reports, cluster: Arc<dyn Cluster>, attempt: AttemptId, source: LogSource) {
     let follow = forward_lines(&reports, attempt, cluster.tail(source));
     let outcome = match AssertUnwindSafe(follow).catch_unwind().await {
         Ok(outcome) => outcome,

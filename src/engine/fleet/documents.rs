@@ -3,7 +3,7 @@
 use crate::engine::cluster::ClusterError;
 use crate::engine::fleet::baseline_watches;
 use crate::engine::fleet::member::Member;
-use crate::engine::fleet::turn::Turn;
+use crate::engine::fleet::turn::StepContext;
 use crate::engine::observation::{AttemptId, Effect};
 use crate::model::cell::{Cell, Column};
 use crate::model::cluster::ClusterName;
@@ -48,7 +48,7 @@ impl Documents {
         self.closed || self.open.values().any(|opened| opened.dirty)
     }
 
-    pub(super) fn open(&mut self, id: RequestId, object: ObjectKey, aspect: Aspect, turn: &mut Turn) {
+    pub(super) fn open(&mut self, id: RequestId, object: ObjectKey, aspect: Aspect, turn: &mut StepContext) {
         self.close(id, turn);
         if self.open.len() >= DOCUMENTS_MAX
             && let Some(first) = self.open.keys().next().copied()
@@ -60,7 +60,7 @@ impl Documents {
         self.open.insert(id, Opened { document, fetch: None, again: false, due, dirty: true });
     }
 
-    pub(super) fn close(&mut self, id: RequestId, turn: &mut Turn) {
+    pub(super) fn close(&mut self, id: RequestId, turn: &mut StepContext) {
         if let Some(opened) = self.open.remove(&id) {
             self.closed = true;
             if let Some(attempt) = opened.fetch {
@@ -74,7 +74,7 @@ impl Documents {
     }
 
     /// Fetches what is due.
-    pub(super) fn run_due(&mut self, members: &BTreeMap<ClusterName, Member>, turn: &mut Turn) {
+    pub(super) fn run_due(&mut self, members: &BTreeMap<ClusterName, Member>, turn: &mut StepContext) {
         for opened in self.open.values_mut() {
             if !turn.is_due(opened.due) {
                 continue;
@@ -109,7 +109,12 @@ impl Documents {
         }
     }
 
-    pub(super) fn on_opened(&mut self, attempt: AttemptId, outcome: Result<Vec<Text>, ClusterError>, turn: &Turn) {
+    pub(super) fn on_opened(
+        &mut self,
+        attempt: AttemptId,
+        outcome: Result<Vec<Text>, ClusterError>,
+        turn: &StepContext,
+    ) {
         let Some(opened) = self.open.values_mut().find(|opened| opened.fetch == Some(attempt)) else { return };
         opened.fetch = None;
         if std::mem::take(&mut opened.again) {
@@ -126,7 +131,7 @@ impl Documents {
     }
 
     /// A row of a watched shard was applied, or deleted (`row` is `None`).
-    pub(super) fn on_change(&mut self, change: &Changed<'_>, turn: &Turn) {
+    pub(super) fn on_change(&mut self, change: &Changed<'_>, turn: &StepContext) {
         for opened in self.open.values_mut().filter(|opened| opened.is_touched_by(change)) {
             if change.deleted
                 && let Some(lines) = opened.lines()
@@ -142,7 +147,7 @@ impl Documents {
     }
 
     /// The cluster answers again: what could not be fetched is fetched, what was may have changed.
-    pub(super) fn on_answer(&mut self, cluster: &ClusterName, turn: &Turn) {
+    pub(super) fn on_answer(&mut self, cluster: &ClusterName, turn: &StepContext) {
         for opened in self.open.values_mut().filter(|opened| opened.document.object.cluster == *cluster) {
             opened.fetch = None;
             opened.due = Some(turn.now.elapsed);

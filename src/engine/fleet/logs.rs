@@ -2,11 +2,11 @@
 
 use crate::engine::cluster::ClusterError;
 use crate::engine::fleet::member::Member;
-use crate::engine::fleet::turn::Turn;
+use crate::engine::fleet::turn::StepContext;
 use crate::engine::observation::{AttemptId, Effect};
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
-use crate::protocol::{RequestId, TAIL_LINES_MAX, Tail, TailSource, TailState};
+use crate::protocol::{LogSource, LogStream, LogStreamState, RequestId, TAIL_LINES_MAX};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +18,8 @@ const RETRIES_MAX: u32 = 6;
 
 #[derive(Debug)]
 struct Followed {
-    source: TailSource,
-    state: TailState,
+    source: LogSource,
+    state: LogStreamState,
     lines: VecDeque<Arc<str>>,
     dropped: u64,
     containers: Arc<[Text]>,
@@ -33,18 +33,18 @@ struct Followed {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Tails {
+pub(super) struct LogStreams {
     open: BTreeMap<RequestId, Followed>,
     /// One was ended since the last snapshot.
     closed: bool,
 }
 
-impl Tails {
+impl LogStreams {
     pub(super) fn is_dirty(&self) -> bool {
         self.closed || self.open.values().any(|tail| tail.dirty)
     }
 
-    pub(super) fn begin(&mut self, id: RequestId, source: TailSource, turn: &mut Turn) {
+    pub(super) fn begin(&mut self, id: RequestId, source: LogSource, turn: &mut StepContext) {
         self.end(id, turn);
         if self.open.len() >= TAILS_MAX
             && let Some(first) = self.open.keys().next().copied()
@@ -53,7 +53,7 @@ impl Tails {
         }
         let tail = Followed {
             source,
-            state: TailState::Opening,
+            state: LogStreamState::Opening,
             lines: VecDeque::new(),
             dropped: 0,
             containers: Arc::default(),
@@ -67,7 +67,7 @@ impl Tails {
         self.open.insert(id, tail);
     }
 
-    pub(super) fn end(&mut self, id: RequestId, turn: &mut Turn) {
+    pub(super) fn end(&mut self, id: RequestId, turn: &mut StepContext) {
         if let Some(tail) = self.open.remove(&id) {
             self.closed = true;
             if let Some(attempt) = tail.attempt {
@@ -81,7 +81,7 @@ impl Tails {
     }
 
     /// Opens what is due.
-    pub(super) fn run_due(&mut self, members: &BTreeMap<ClusterName, Member>, turn: &mut Turn) {
+    pub(super) fn run_due(&mut self, members: &BTreeMap<ClusterName, Member>, turn: &mut StepContext) {
         for tail in self.open.values_mut() {
             if !turn.is_due(tail.due) {
                 continue;
@@ -127,17 +127,17 @@ impl Tails {
             tail.lines.pop_front();
             tail.dropped += 1;
         }
-        tail.state = TailState::Following;
+        tail.state = LogStreamState::Following;
         tail.last_line = now;
         tail.failures = 0;
         tail.dirty = true;
     }
 
-    pub(super) fn on_ended(&mut self, attempt: AttemptId, outcome: Result<(), ClusterError>, turn: &mut Turn) {
+    pub(super) fn on_ended(&mut self, attempt: AttemptId, outcome: Result<(), ClusterError>, turn: &mut StepContext) {
         let Some(tail) = self.by_attempt(attempt) else { return };
         tail.attempt = None;
         match outcome {
-            Ok(()) => tail.show(TailState::Ended),
+            Ok(()) => tail.show(LogStreamState::Ended),
             Err(error) => tail.fail(&error, turn),
         }
     }
@@ -145,8 +145,8 @@ impl Tails {
     /// The tails, when they changed since they were last taken.
     pub(super) fn take_changed(
         &mut self,
-        before: &BTreeMap<RequestId, Arc<Tail>>,
-    ) -> Option<BTreeMap<RequestId, Arc<Tail>>> {
+        before: &BTreeMap<RequestId, Arc<LogStream>>,
+    ) -> Option<BTreeMap<RequestId, Arc<LogStream>>> {
         if !self.is_dirty() {
             return None;
         }
@@ -162,17 +162,17 @@ impl Tails {
 
 impl Followed {
     /// What to ask for: from the beginning as asked, later only what came since the last line.
-    fn resumed(&mut self, now: Duration) -> TailSource {
+    fn resumed(&mut self, now: Duration) -> LogSource {
         if self.lines.is_empty() {
             return self.source.clone();
         }
         self.overlap = true;
         let since = now.saturating_sub(self.last_line).as_secs().saturating_add(2);
-        TailSource { since_s: u32::try_from(since).ok(), tail_lines: None, ..self.source.clone() }
+        LogSource { since_s: u32::try_from(since).ok(), tail_lines: None, ..self.source.clone() }
     }
 
     /// A followed log is taken up again after what may pass; the rest says why it ended.
-    fn fail(&mut self, error: &ClusterError, turn: &mut Turn) {
+    fn fail(&mut self, error: &ClusterError, turn: &mut StepContext) {
         let passes = matches!(
             error,
             ClusterError::Unreachable(_)
@@ -183,19 +183,19 @@ impl Followed {
         self.failures += 1;
         if self.source.follow && passes && self.failures <= RETRIES_MAX {
             self.due = Some(turn.retry(self.failures));
-            self.show(TailState::Opening);
+            self.show(LogStreamState::Opening);
         } else {
-            self.show(TailState::Failed(Text::new(error.to_string())));
+            self.show(LogStreamState::Failed(Text::new(error.to_string())));
         }
     }
 
-    fn show(&mut self, state: TailState) {
+    fn show(&mut self, state: LogStreamState) {
         self.dirty |= self.state != state;
         self.state = state;
     }
 
-    fn published(&self) -> Tail {
-        Tail {
+    fn published(&self) -> LogStream {
+        LogStream {
             source: self.source.clone(),
             state: self.state.clone(),
             lines: self.lines.iter().map(Arc::clone).collect(),

@@ -4,9 +4,9 @@ mod inquiry;
 
 use crate::engine::cluster::verdict::Known;
 use crate::engine::cluster::{ClusterError, Probe};
-use crate::engine::fleet::shard::{WatchKey, Watched};
-use crate::engine::fleet::turn::Turn;
-use crate::engine::fleet::watch_state::Stream;
+use crate::engine::fleet::shard::{ShardWatch, WatchKey};
+use crate::engine::fleet::turn::StepContext;
+use crate::engine::fleet::watch_state::WatchState;
 use crate::engine::observation::{Effect, Generation, Session};
 use crate::engine::resilience::backoff;
 use crate::model::cluster::{ClusterEntry, ClusterName, ClusterState, Costs, Facts, LATENCIES_MAX};
@@ -14,7 +14,7 @@ use crate::model::kind::Catalog;
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use crate::protocol::Severity;
-use inquiry::{DISCOVERY_STEPS, Inquiry};
+use inquiry::{DISCOVERY_STEPS, Lookup};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +62,7 @@ pub(super) struct Member {
     pub catalog: Option<Catalog>,
     /// Why there is no catalog.
     pub catalog_error: Option<Text>,
-    pub watched: BTreeMap<WatchKey, Watched>,
+    pub watched: BTreeMap<WatchKey, ShardWatch>,
     pub dirty: bool,
     generation: Generation,
     link: Link,
@@ -75,10 +75,10 @@ pub(super) struct Member {
     doubt: Option<Text>,
     due: Option<Duration>,
     contact: Option<UnixSeconds>,
-    discovery: Inquiry,
+    discovery: Lookup,
     discovery_failures: u32,
     discovery_steps: usize,
-    identity: Inquiry,
+    identity: Lookup,
     /// When a counted warning event becomes too old to count.
     pub warnings_due: Option<Duration>,
 }
@@ -102,10 +102,10 @@ impl Member {
             doubt: None,
             due: None,
             contact: None,
-            discovery: Inquiry::Idle,
+            discovery: Lookup::Idle,
             discovery_failures: 0,
             discovery_steps: DISCOVERY_STEPS.len(),
-            identity: Inquiry::Idle,
+            identity: Lookup::Idle,
             warnings_due: None,
         }
     }
@@ -166,7 +166,7 @@ impl Member {
         first.filter(|_| always.all(|watched| watched.denied().is_some()))
     }
 
-    fn streams(&mut self) -> impl Iterator<Item = &mut Stream> {
+    fn streams(&mut self) -> impl Iterator<Item = &mut WatchState> {
         self.watched.values_mut().flat_map(|watched| watched.streams.values_mut())
     }
 
@@ -190,7 +190,7 @@ impl Member {
     }
 
     /// Connects it, or connects it anew: a new client, new watches, rows kept.
-    pub(super) fn connect(&mut self, turn: &mut Turn) {
+    pub(super) fn connect(&mut self, turn: &mut StepContext) {
         self.disconnect(turn);
         self.wanted = Wanted::Yes;
         if let Some(defect) = &self.entry.defect {
@@ -208,7 +208,7 @@ impl Member {
     }
 
     /// Ends all that runs; rows and facts stay.
-    pub(super) fn disconnect(&mut self, turn: &mut Turn) {
+    pub(super) fn disconnect(&mut self, turn: &mut StepContext) {
         if self.connected || self.attempt == Attempt::Connecting {
             turn.effects.push(Effect::Disconnect(self.entry.name.clone()));
         }
@@ -219,12 +219,12 @@ impl Member {
         self.connected = false;
         self.serving = false;
         self.due = None;
-        self.discovery = Inquiry::Idle;
-        self.identity = Inquiry::Idle;
+        self.discovery = Lookup::Idle;
+        self.identity = Lookup::Idle;
         self.dirty = true;
     }
 
-    pub(super) fn pause(&mut self, turn: &mut Turn) {
+    pub(super) fn pause(&mut self, turn: &mut StepContext) {
         self.disconnect(turn);
         self.link = Link::Idle;
         self.doubt = None;
@@ -235,12 +235,12 @@ impl Member {
     }
 
     /// A connect slot is free.
-    pub(super) fn begin(&mut self, turn: &mut Turn) {
+    pub(super) fn begin(&mut self, turn: &mut StepContext) {
         self.attempt = Attempt::Connecting;
         turn.effects.push(Effect::Connect { session: self.session(), entry: Arc::clone(&self.entry) });
     }
 
-    pub(super) fn on_connected(&mut self, outcome: Result<(), ClusterError>, turn: &mut Turn) {
+    pub(super) fn on_connected(&mut self, outcome: Result<(), ClusterError>, turn: &mut StepContext) {
         match outcome {
             Ok(()) => {
                 self.connected = true;
@@ -252,7 +252,7 @@ impl Member {
     }
 
     /// Asks whether it is there, unless that is being asked already.
-    pub(super) fn probe(&mut self, turn: &mut Turn) {
+    pub(super) fn probe(&mut self, turn: &mut StepContext) {
         if self.connected && self.attempt == Attempt::None {
             self.attempt = Attempt::Probing;
             self.due = None;
@@ -261,7 +261,7 @@ impl Member {
     }
 
     /// `true` when it answers for the first time in this generation: its watches may start.
-    pub(super) fn on_probed(&mut self, outcome: Result<Probe, ClusterError>, turn: &mut Turn) -> bool {
+    pub(super) fn on_probed(&mut self, outcome: Result<Probe, ClusterError>, turn: &mut StepContext) -> bool {
         self.attempt = Attempt::None;
         match outcome {
             Ok(probe) => self.learn(probe),
@@ -292,12 +292,12 @@ impl Member {
         }
         if back || !self.serving {
             self.discovery = match self.discovery {
-                Inquiry::Running => Inquiry::Running,
-                Inquiry::Idle | Inquiry::Due(_) => Inquiry::Due(turn.now.elapsed),
+                Lookup::Running => Lookup::Running,
+                Lookup::Idle | Lookup::Due(_) => Lookup::Due(turn.now.elapsed),
             };
         }
         if !self.serving {
-            self.identity = Inquiry::Due(turn.now.elapsed);
+            self.identity = Lookup::Due(turn.now.elapsed);
         }
         !std::mem::replace(&mut self.serving, true)
     }
@@ -314,7 +314,7 @@ impl Member {
     }
 
     /// It did not answer, or not as it should: says so, keeps its rows, and remembers when to ask again.
-    pub(super) fn fail(&mut self, error: ClusterError, turn: &mut Turn) {
+    pub(super) fn fail(&mut self, error: ClusterError, turn: &mut StepContext) {
         self.attempt = Attempt::None;
         self.costs.errors += 1;
         self.costs.attempts = self.costs.attempts.saturating_add(1);
@@ -360,7 +360,7 @@ impl Member {
     }
 
     /// The user asks to try again now.
-    pub(super) fn retry(&mut self, turn: &mut Turn) {
+    pub(super) fn retry(&mut self, turn: &mut StepContext) {
         if self.wanted != Wanted::Yes || self.attempt != Attempt::None {
             return;
         }
@@ -369,13 +369,13 @@ impl Member {
         for stream in self.streams() {
             stream.hurry(turn);
         }
-        if self.serving && self.discovery != Inquiry::Running {
-            self.discovery = Inquiry::Due(turn.now.elapsed);
+        if self.serving && self.discovery != Lookup::Running {
+            self.discovery = Lookup::Due(turn.now.elapsed);
         }
     }
 
     /// The next attempt: a probe where there is a client that may do, a new connection else.
-    fn reach(&mut self, turn: &mut Turn) {
+    fn reach(&mut self, turn: &mut StepContext) {
         let refused =
             matches!(self.link, Link::Down { error: ClusterError::AuthNeeded(_) | ClusterError::Denied(_), .. });
         if self.connected && !refused {
@@ -391,8 +391,8 @@ impl Member {
             return self.watched.values().filter_map(|watched| watched.next_due(warm)).min();
         }
         let inquiry = |inquiry| match inquiry {
-            Inquiry::Due(due) if self.link == Link::Up => Some(due),
-            Inquiry::Due(_) | Inquiry::Idle | Inquiry::Running => None,
+            Lookup::Due(due) if self.link == Link::Up => Some(due),
+            Lookup::Due(_) | Lookup::Idle | Lookup::Running => None,
         };
         let watched = self.watched.values().filter_map(|watched| watched.next_due(warm));
         watched
@@ -404,7 +404,7 @@ impl Member {
     }
 
     /// Probes, discovers and identifies when that is due, and lets lost watches go on.
-    pub(super) fn run_due(&mut self, turn: &mut Turn) {
+    pub(super) fn run_due(&mut self, turn: &mut StepContext) {
         if self.wanted == Wanted::Yes && turn.is_due(self.due) {
             self.due = None;
             self.reach(turn);
@@ -415,13 +415,13 @@ impl Member {
         }
         if self.link == Link::Up && self.serving {
             let now = turn.now.elapsed;
-            let is_due = |inquiry| matches!(inquiry, Inquiry::Due(due) if due <= now);
+            let is_due = |inquiry| matches!(inquiry, Lookup::Due(due) if due <= now);
             if is_due(self.discovery) {
-                self.discovery = Inquiry::Running;
+                self.discovery = Lookup::Running;
                 turn.effects.push(Effect::Discover(self.session()));
             }
             if is_due(self.identity) {
-                self.identity = Inquiry::Running;
+                self.identity = Lookup::Running;
                 turn.effects.push(Effect::Identify(self.session()));
             }
         }

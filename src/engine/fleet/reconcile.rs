@@ -3,7 +3,7 @@
 use super::Fleet;
 use crate::engine::fleet::baseline_watches;
 use crate::engine::fleet::member::Member;
-use crate::engine::fleet::shard::{Of, WatchKey, Watched};
+use crate::engine::fleet::shard::{NamespaceScope, ShardWatch, WatchKey};
 use crate::engine::fleet::views::View;
 use crate::engine::observation::{Effect, WatchId};
 use crate::model::cluster::ClusterName;
@@ -22,7 +22,7 @@ const NAMESPACES_MAX: usize = 16;
 pub(super) struct Place {
     pub cluster: ClusterName,
     pub key: WatchKey,
-    pub of: Of,
+    pub of: NamespaceScope,
 }
 
 /// The running watches of all clusters.
@@ -37,11 +37,11 @@ impl Fleet {
             wanted.extend(view.resolve(member));
         }
         for (key, kind) in &wanted {
-            member.watched.entry(key.clone()).or_insert_with(|| Watched::new(kind.clone(), false));
+            member.watched.entry(key.clone()).or_insert_with(|| ShardWatch::new(kind.clone(), false));
         }
         if member.is_serving() {
             for (key, kind) in baseline_watches::watches() {
-                member.watched.entry(key).or_insert_with(|| Watched::new(kind, true)).pinned = true;
+                member.watched.entry(key).or_insert_with(|| ShardWatch::new(kind, true)).pinned = true;
             }
         }
         for (key, watched) in &mut member.watched {
@@ -55,7 +55,7 @@ impl Fleet {
     /// Starts what should run and does not, as far as the bounds allow.
     fn start_idle(&mut self, name: &ClusterName) {
         let Some(member) = self.members.get(name).filter(|member| member.is_serving()) else { return };
-        let idle: Vec<(WatchKey, Of)> = member
+        let idle: Vec<(WatchKey, NamespaceScope)> = member
             .watched
             .iter()
             .flat_map(|(key, watched)| watched.streams.iter().map(move |(of, stream)| (key, of, stream)))
@@ -79,7 +79,7 @@ impl Fleet {
     }
 
     /// Starts one watch anew: its stream broke, or was never there.
-    pub(super) fn restart(&mut self, name: &ClusterName, key: &WatchKey, of: &Of) {
+    pub(super) fn restart(&mut self, name: &ClusterName, key: &WatchKey, of: &NamespaceScope) {
         let Some(member) = self.members.get_mut(name).filter(|member| member.is_serving()) else { return };
         let session = member.session();
         let Some(watched) = member.watched.get_mut(key) else { return };
@@ -96,7 +96,7 @@ impl Fleet {
     pub(super) fn drop_cold(&mut self, name: &ClusterName) {
         let (warm, now) = (self.turn.options.warm, self.turn.now.elapsed);
         let Some(member) = self.members.get_mut(name) else { return };
-        let is_cold = |watched: &Watched| watched.left.is_some_and(|left| left.saturating_add(warm) <= now);
+        let is_cold = |watched: &ShardWatch| watched.left.is_some_and(|left| left.saturating_add(warm) <= now);
         let cold: Vec<WatchKey> =
             member.watched.iter().filter(|(_, watched)| is_cold(watched)).map(|(key, _)| key.clone()).collect();
         for key in &cold {
@@ -110,7 +110,7 @@ impl Fleet {
     fn drop_watched(&mut self, name: &ClusterName, key: &WatchKey) {
         let Some(member) = self.members.get_mut(name) else { return };
         member.dirty = true;
-        for id in member.watched.remove(key).iter().flat_map(Watched::ids) {
+        for id in member.watched.remove(key).iter().flat_map(ShardWatch::ids) {
             self.running.remove(&id);
             self.turn.effects.push(Effect::Unwatch(id));
         }
@@ -161,7 +161,7 @@ impl Fleet {
         let member = self.members.get(name)?;
         let pinned = member.watched.get(key).is_some_and(|watched| watched.pinned);
         let of_views = member.watched.values().filter(|w| w.is_running() && !w.pinned).count();
-        let runs = member.watched.get(key).is_some_and(Watched::is_running);
+        let runs = member.watched.get(key).is_some_and(ShardWatch::is_running);
         let (each, all) = (self.turn.options.watches_per_cluster, self.turn.options.watches);
         let why = if self.running.len() >= all {
             format_compact!("{all} watches run already: close a view or narrow its scope")

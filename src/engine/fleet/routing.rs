@@ -2,11 +2,11 @@
 
 use super::Fleet;
 use crate::engine::fleet::operations::Operations;
-use crate::engine::fleet::turn::Turn;
+use crate::engine::fleet::turn::StepContext;
 use crate::engine::observation::{AttemptId, Effect, Observation, ProxyAsk};
-use crate::engine::router::{ProxySource, RouterError};
+use crate::engine::router::{ProxyError, ProxySource};
 use crate::model::cluster::ClusterName;
-use crate::model::proxy::{Explanation, Fence, Routes};
+use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::{Text, clean};
 use crate::protocol::{EXPLANATIONS_MAX, Explained, ProxyAt, ProxyLink, Request, RequestId, Severity, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,7 +80,7 @@ impl Routing {
         self.due
     }
 
-    pub(super) fn watch(&mut self, id: RequestId, turn: &Turn) {
+    pub(super) fn watch(&mut self, id: RequestId, turn: &StepContext) {
         if self.watchers.len() >= WATCHERS_MAX && !self.watchers.contains(&id) {
             self.watchers.pop_first();
         }
@@ -100,7 +100,7 @@ impl Routing {
     }
 
     /// Starts or attaches, when there is no proxy yet.
-    pub(super) fn begin(&mut self, source: ProxySource, turn: &mut Turn) {
+    pub(super) fn begin(&mut self, source: ProxySource, turn: &mut StepContext) {
         match &self.link {
             ProxyLink::None | ProxyLink::Lost { .. } => {
                 self.show(ProxyLink::Starting);
@@ -115,14 +115,14 @@ impl Routing {
         }
     }
 
-    fn try_link(&mut self, source: ProxySource, turn: &mut Turn) {
+    fn try_link(&mut self, source: ProxySource, turn: &mut StepContext) {
         let attempt = turn.attempt_id();
         self.attempt = Some(attempt);
         self.due = None;
         turn.effects.push(Effect::LinkProxy { attempt, source });
     }
 
-    pub(super) fn stop(&mut self, turn: &mut Turn) {
+    pub(super) fn stop(&mut self, turn: &mut StepContext) {
         match &self.link {
             ProxyLink::Attached(at) if at.own => {
                 self.show(ProxyLink::Stopping);
@@ -138,14 +138,14 @@ impl Routing {
         }
     }
 
-    pub(super) fn keep(&mut self, kept: bool, turn: &mut Turn) {
+    pub(super) fn keep(&mut self, kept: bool, turn: &mut StepContext) {
         if self.ask(ProxyAsk::Keep(kept), turn).is_none() {
             turn.notice(Severity::Warning, None, "there is no proxy to keep");
         }
     }
 
     /// Asks the proxy, if there is one.
-    fn ask(&self, ask: ProxyAsk, turn: &mut Turn) -> Option<()> {
+    fn ask(&self, ask: ProxyAsk, turn: &mut StepContext) -> Option<()> {
         let there = match &self.link {
             ProxyLink::Attached(_) | ProxyLink::Stopping => true,
             ProxyLink::Lost { .. } => self.own.is_some(),
@@ -158,25 +158,25 @@ impl Routing {
 
     pub(super) fn fence(
         &self,
-        (id, cluster, fence): (RequestId, Text, Fence),
+        (id, cluster, fence): (RequestId, Text, TrafficState),
         operations: &mut Operations,
-        turn: &mut Turn,
+        turn: &mut StepContext,
     ) {
         let name = ClusterName::new(&cluster);
         operations.begin(id, &format!("{} {cluster} in the proxy", verb(fence)), Some(&name));
         if self.ask(ProxyAsk::Fence { id, cluster, fence }, turn).is_none() {
-            on_done(id, Err(&RouterError::NoProxy), operations, turn);
+            on_done(id, Err(&ProxyError::NoProxy), operations, turn);
         }
     }
 
-    pub(super) fn reload(&self, id: RequestId, operations: &mut Operations, turn: &mut Turn) {
+    pub(super) fn reload(&self, id: RequestId, operations: &mut Operations, turn: &mut StepContext) {
         operations.begin(id, "reload the proxy's configuration", None);
         if self.ask(ProxyAsk::Reload(id), turn).is_none() {
-            on_done(id, Err(&RouterError::NoProxy), operations, turn);
+            on_done(id, Err(&ProxyError::NoProxy), operations, turn);
         }
     }
 
-    pub(super) fn test(&mut self, id: RequestId, text: Text, turn: &mut Turn) {
+    pub(super) fn test(&mut self, id: RequestId, text: Text, turn: &mut StepContext) {
         while self.explained.len() >= EXPLANATIONS_MAX && !self.explained.contains_key(&id) {
             self.explained.pop_first();
         }
@@ -186,7 +186,12 @@ impl Routing {
         self.dirty = true;
     }
 
-    pub(super) fn on_linked(&mut self, attempt: AttemptId, outcome: Result<ProxyAt, RouterError>, turn: &mut Turn) {
+    pub(super) fn on_linked(
+        &mut self,
+        attempt: AttemptId,
+        outcome: Result<ProxyAt, ProxyError>,
+        turn: &mut StepContext,
+    ) {
         if self.attempt != Some(attempt) {
             return;
         }
@@ -201,15 +206,15 @@ impl Routing {
     }
 
     /// There is no proxy, or no longer. That none was found is no news.
-    fn lose(&mut self, why: &RouterError, turn: &mut Turn) {
-        if self.own.is_none() || !matches!(why, RouterError::Unreachable(_)) {
+    fn lose(&mut self, why: &ProxyError, turn: &mut StepContext) {
+        if self.own.is_none() || !matches!(why, ProxyError::Unreachable(_)) {
             (self.attempt, self.own) = (None, None);
         }
         let looked = matches!(self.link, ProxyLink::None | ProxyLink::Lost { .. });
         if !looked {
             turn.notice(Severity::Error, None, &format!("proxy: {why}"));
         }
-        if !looked || !matches!(why, RouterError::NoProxy) {
+        if !looked || !matches!(why, ProxyError::NoProxy) {
             let why = Text::new(clean(&why.to_string()));
             let since = match &self.link {
                 ProxyLink::Lost { why: before, since } if *before == why => *since,
@@ -224,11 +229,16 @@ impl Routing {
         self.look_in(FIND_EVERY, turn);
     }
 
-    fn look_in(&mut self, wait: Duration, turn: &Turn) {
+    fn look_in(&mut self, wait: Duration, turn: &StepContext) {
         self.due = (!self.watchers.is_empty()).then(|| turn.after(wait));
     }
 
-    pub(super) fn on_seen(&mut self, attempt: AttemptId, outcome: Result<Box<Routes>, RouterError>, turn: &mut Turn) {
+    pub(super) fn on_seen(
+        &mut self,
+        attempt: AttemptId,
+        outcome: Result<Box<Routes>, ProxyError>,
+        turn: &mut StepContext,
+    ) {
         if self.attempt != Some(attempt) || self.link == ProxyLink::Stopping {
             return;
         }
@@ -247,7 +257,7 @@ impl Routing {
         }
     }
 
-    pub(super) fn on_kept(&mut self, attempt: AttemptId, outcome: Result<bool, RouterError>, turn: &mut Turn) {
+    pub(super) fn on_kept(&mut self, attempt: AttemptId, outcome: Result<bool, ProxyError>, turn: &mut StepContext) {
         match (outcome, &self.link) {
             (Ok(kept), ProxyLink::Attached(at)) if self.attempt == Some(attempt) => {
                 let at = ProxyAt { kept, ..at.clone() };
@@ -259,7 +269,7 @@ impl Routing {
         }
     }
 
-    pub(super) fn on_stopped(&mut self, attempt: AttemptId, outcome: Result<(), RouterError>, turn: &mut Turn) {
+    pub(super) fn on_stopped(&mut self, attempt: AttemptId, outcome: Result<(), ProxyError>, turn: &mut StepContext) {
         if self.attempt != Some(attempt) {
             return;
         }
@@ -274,7 +284,7 @@ impl Routing {
         }
     }
 
-    pub(super) fn on_explained(&mut self, id: RequestId, outcome: Result<Box<Explanation>, RouterError>) {
+    pub(super) fn on_explained(&mut self, id: RequestId, outcome: Result<Box<Explanation>, ProxyError>) {
         // Closed meanwhile: nobody waits for it.
         let Some(place) = self.explained.get_mut(&id) else { return };
         *place = Arc::new(match outcome {
@@ -285,7 +295,7 @@ impl Routing {
     }
 
     /// Looks for a proxy, or at it.
-    pub(super) fn run_due(&mut self, turn: &mut Turn) {
+    pub(super) fn run_due(&mut self, turn: &mut StepContext) {
         if !turn.is_due(self.due) {
             return;
         }
@@ -318,7 +328,7 @@ impl Routing {
 }
 
 /// A fence or a reload came to its end; what was refused is said at once.
-fn on_done(id: RequestId, outcome: Result<(), &RouterError>, operations: &mut Operations, turn: &mut Turn) {
+fn on_done(id: RequestId, outcome: Result<(), &ProxyError>, operations: &mut Operations, turn: &mut StepContext) {
     if let Err(why) = outcome {
         let what = operations.what(id).unwrap_or_else(|| Text::const_new("proxy"));
         turn.notice(Severity::Error, None, &format!("{what}: {why}"));
@@ -326,10 +336,10 @@ fn on_done(id: RequestId, outcome: Result<(), &RouterError>, operations: &mut Op
     operations.end(id, outcome);
 }
 
-fn verb(fence: Fence) -> &'static str {
+fn verb(fence: TrafficState) -> &'static str {
     match fence {
-        Fence::Open => "open",
-        Fence::Draining => "drain",
-        Fence::Fenced => "fence",
+        TrafficState::Open => "open",
+        TrafficState::Draining => "drain",
+        TrafficState::Fenced => "fence",
     }
 }

@@ -1,8 +1,8 @@
 //! One kind of one cluster under one selector: the watches that bring it, and the rows it keeps.
 
 use crate::engine::cluster::{WatchItem, WatchSpec};
-use crate::engine::fleet::turn::Turn;
-use crate::engine::fleet::watch_state::Stream;
+use crate::engine::fleet::turn::StepContext;
+use crate::engine::fleet::watch_state::WatchState;
 use crate::engine::index::Rows;
 use crate::engine::observation::{Effect, Session, WatchId};
 use crate::model::cell::Column;
@@ -36,7 +36,7 @@ impl WatchKey {
 
 /// What a batch of items did.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Brought {
+pub(super) struct BatchOutcome {
     pub bytes: u64,
     pub relists: u64,
     /// Some row that a screen shows is different now.
@@ -44,17 +44,17 @@ pub(super) struct Brought {
 }
 
 /// The namespace a watch lists, `None` for all at once.
-pub(super) type Of = Option<Text>;
+pub(super) type NamespaceScope = Option<Text>;
 
 /// The watches of one shard, and its rows.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct ShardWatch {
     pub kind: Kind,
     pub rows: Rows,
     pub columns: Arc<[Column]>,
     /// One of all namespaces, or one of each where that is denied: then one that fails does not
     /// hold up the others.
-    pub streams: BTreeMap<Of, Stream>,
+    pub streams: BTreeMap<NamespaceScope, WatchState>,
     /// Never left: it is one of the always-on watches.
     pub pinned: bool,
     /// When the last view left it.
@@ -64,13 +64,13 @@ pub(super) struct Watched {
     pub dirty: bool,
 }
 
-impl Watched {
+impl ShardWatch {
     pub(super) fn new(kind: Kind, pinned: bool) -> Self {
         Self {
             kind,
             rows: Rows::default(),
             columns: Arc::default(),
-            streams: BTreeMap::from([(None, Stream::default())]),
+            streams: BTreeMap::from([(None, WatchState::default())]),
             pinned,
             left: None,
             over_bound: None,
@@ -87,7 +87,13 @@ impl Watched {
     }
 
     /// Starts one of its watches, or starts it anew; rows stay until the new list is complete.
-    pub(super) fn start(&mut self, key: &WatchKey, of: &Of, session: &Session, turn: &mut Turn) -> Option<WatchId> {
+    pub(super) fn start(
+        &mut self,
+        key: &WatchKey,
+        of: &NamespaceScope,
+        session: &Session,
+        turn: &mut StepContext,
+    ) -> Option<WatchId> {
         let watch = self.streams.get_mut(of)?.start(turn);
         self.over_bound = None;
         self.dirty = true;
@@ -102,8 +108,8 @@ impl Watched {
     }
 
     /// Lists these namespaces, each on its own, instead of all at once; those it has stay.
-    pub(super) fn narrow(&mut self, namespaces: &[Text], turn: &mut Turn) {
-        let ended: Vec<Of> =
+    pub(super) fn narrow(&mut self, namespaces: &[Text], turn: &mut StepContext) {
+        let ended: Vec<NamespaceScope> =
             self.streams.keys().filter(|of| of.as_ref().is_none_or(|of| !namespaces.contains(of))).cloned().collect();
         for of in ended {
             if let Some(id) = self.streams.remove(&of).and_then(|stream| stream.id) {
@@ -118,23 +124,23 @@ impl Watched {
     }
 
     /// Lists all namespaces at once again: it may be allowed by now.
-    pub(super) fn widen(&mut self, turn: &mut Turn) {
+    pub(super) fn widen(&mut self, turn: &mut StepContext) {
         if self.streams.contains_key(&None) {
             return;
         }
         turn.effects.extend(self.ids().map(Effect::Unwatch));
-        self.streams = BTreeMap::from([(None, Stream::default())]);
+        self.streams = BTreeMap::from([(None, WatchState::default())]);
         self.dirty = true;
     }
 
     /// Its client is gone: the streams with it. Rows stay.
     pub(super) fn cut(&mut self) {
-        self.streams.values_mut().for_each(Stream::cut);
+        self.streams.values_mut().for_each(WatchState::cut);
         self.dirty = true;
     }
 
     /// Folds in one item of one of its watches.
-    pub(super) fn item(&mut self, of: &Of, item: WatchItem, now: Duration, brought: &mut Brought) {
+    pub(super) fn item(&mut self, of: &NamespaceScope, item: WatchItem, now: Duration, brought: &mut BatchOutcome) {
         let complete = self.rows.is_complete(of.as_ref());
         let Some(stream) = self.streams.get_mut(of) else { return };
         self.dirty |= stream.on_item();
@@ -174,11 +180,11 @@ impl Watched {
     /// When something is due next, with rows kept `warm` after the last view left.
     pub(super) fn next_due(&self, warm: Duration) -> Option<Duration> {
         let left = self.left.map(|left| left.saturating_add(warm));
-        self.streams.values().filter_map(Stream::next_due).chain(left).min()
+        self.streams.values().filter_map(WatchState::next_due).chain(left).min()
     }
 
     /// Lets lost watches go on; gives those whose stream must be started anew.
-    pub(super) fn run_due(&mut self, turn: &mut Turn) -> Vec<Of> {
+    pub(super) fn run_due(&mut self, turn: &mut StepContext) -> Vec<NamespaceScope> {
         let mut anew = Vec::new();
         for (of, stream) in &mut self.streams {
             let ran = stream.run_due(self.rows.is_complete(of.as_ref()), turn);
@@ -223,11 +229,12 @@ impl Watched {
         if let (Some(what), true) = (self.denied(), self.rows.is_empty()) {
             return ShardState::Denied { what: what.clone() };
         }
-        if self.streams.values().any(Stream::is_not_served) {
+        if self.streams.values().any(WatchState::is_not_served) {
             return ShardState::NotServed;
         }
-        let is_told_elsewhere = |stream: &&Stream| stream.denied().is_some() && self.denied().is_none();
-        let troubles = self.streams.values().filter(|stream| !is_told_elsewhere(stream)).filter_map(Stream::trouble);
+        let is_told_elsewhere = |stream: &&WatchState| stream.denied().is_some() && self.denied().is_none();
+        let troubles =
+            self.streams.values().filter(|stream| !is_told_elsewhere(stream)).filter_map(WatchState::trouble);
         let oldest = troubles.min_by_key(|trouble| trouble.since);
         let lost = away.or_else(|| oldest.map(|t| (t.since, Text::new(t.error.to_string()))));
         let listed = self.is_listed();

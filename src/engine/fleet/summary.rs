@@ -2,7 +2,7 @@
 
 use crate::engine::fleet::baseline_watches;
 use crate::engine::fleet::member::Member;
-use crate::engine::fleet::shard::Watched;
+use crate::engine::fleet::shard::ShardWatch;
 use crate::model::cell::{Cell, Column};
 use crate::model::object::Row;
 use crate::model::text::Text;
@@ -41,7 +41,7 @@ pub(super) fn count(member: &mut Member, now: Moment) {
     member.costs.rows = member.watched.values().map(|watched| watched.rows.len() as u64).sum();
 }
 
-fn listed<'a>(member: &'a Member, key: &super::shard::WatchKey) -> Option<&'a Watched> {
+fn listed<'a>(member: &'a Member, key: &super::shard::WatchKey) -> Option<&'a ShardWatch> {
     member.watched.get(key).filter(|watched| watched.is_listed())
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct StepContext {
     pub now: Moment,
     pub options: FleetOptions,
     pub rng: fastrand::Rng,
@@ -22,7 +22,7 @@ pub(super) struct Turn {
     last_id: u64,
 }
 
-impl Turn {
+impl StepContext {
     pub(super) fn new(options: FleetOptions) -> Self {
         let rng = fastrand::Rng::with_seed(options.seed);
         Self { now: Moment::default(), options, rng, effects: Vec::new(), notices: Notices::default(), last_id: 0 }

@@ -1,7 +1,7 @@
 //! One list and watch: whether it runs, how it fails, and when it goes on.
 
 use crate::engine::cluster::ClusterError;
-use crate::engine::fleet::turn::Turn;
+use crate::engine::fleet::turn::StepContext;
 use crate::engine::observation::{Effect, WatchId};
 use crate::engine::resilience::backoff;
 use crate::model::text::Text;
@@ -54,7 +54,7 @@ pub(super) struct Trouble {
     step: Step,
 }
 
-/// What [`Stream::run_due`] found.
+/// What [`WatchState::run_due`] found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Ran {
     /// It must be started anew.
@@ -65,7 +65,7 @@ pub(super) struct Ran {
 
 /// One list and watch.
 #[derive(Debug, Default)]
-pub(super) struct Stream {
+pub(super) struct WatchState {
     /// Set while it runs.
     pub id: Option<WatchId>,
     /// So many received, so many expected, of the list under way.
@@ -77,9 +77,9 @@ pub(super) struct Stream {
     calm_since: Option<Duration>,
 }
 
-impl Stream {
+impl WatchState {
     /// It starts, or starts anew: gives its new name.
-    pub(super) fn start(&mut self, turn: &mut Turn) -> WatchId {
+    pub(super) fn start(&mut self, turn: &mut StepContext) -> WatchId {
         let watch = turn.watch_id();
         if let Some(old) = self.id.replace(watch) {
             turn.effects.push(Effect::Unwatch(old));
@@ -112,7 +112,7 @@ impl Stream {
 
     /// It failed: remembers when it goes on, and says what else is to be done. `complete` when its
     /// rows are a whole list.
-    pub(super) fn lost(&mut self, error: ClusterError, anew: bool, complete: bool, turn: &mut Turn) -> Next {
+    pub(super) fn lost(&mut self, error: ClusterError, anew: bool, complete: bool, turn: &mut StepContext) -> Next {
         let now = turn.now.elapsed;
         if self.calm_since.take().is_some_and(|calm| now.saturating_sub(calm) >= CALM) {
             self.failures = 0;
@@ -131,7 +131,7 @@ impl Stream {
     }
 
     /// How long to wait (`None`: until the cluster answers), and what else to do.
-    fn judge(&self, error: &ClusterError, turn: &mut Turn) -> (Option<Duration>, Next) {
+    fn judge(&self, error: &ClusterError, turn: &mut StepContext) -> (Option<Duration>, Next) {
         let backoff = backoff::wait(self.failures, &mut turn.rng);
         match error {
             ClusterError::AuthNeeded(_) => (None, Next::LogIn),
@@ -150,7 +150,7 @@ impl Stream {
     }
 
     /// The cluster answers: what was held for it goes on soon.
-    pub(super) fn release(&mut self, turn: &mut Turn) {
+    pub(super) fn release(&mut self, turn: &mut StepContext) {
         let wait = backoff::wait(self.failures, &mut turn.rng);
         let at = turn.after(wait);
         if let Some(trouble) = &mut self.trouble
@@ -161,7 +161,7 @@ impl Stream {
     }
 
     /// Goes on now, whatever it waits for.
-    pub(super) fn hurry(&mut self, turn: &Turn) {
+    pub(super) fn hurry(&mut self, turn: &StepContext) {
         let at = turn.now.elapsed;
         if let Some(trouble) = &mut self.trouble
             && let Step::Held { anew } | Step::Due { anew, .. } = trouble.step
@@ -170,7 +170,7 @@ impl Stream {
         }
     }
 
-    /// When [`Stream::run_due`] has something to do next.
+    /// When [`WatchState::run_due`] has something to do next.
     pub(super) fn next_due(&self) -> Option<Duration> {
         let trouble = self.trouble.as_ref()?;
         let step = match trouble.step {
@@ -182,7 +182,7 @@ impl Stream {
     }
 
     /// Does what is due.
-    pub(super) fn run_due(&mut self, complete: bool, turn: &mut Turn) -> Ran {
+    pub(super) fn run_due(&mut self, complete: bool, turn: &mut StepContext) -> Ran {
         let now = turn.now.elapsed;
         let mut ran = Ran::default();
         let Some(trouble) = &mut self.trouble else { return ran };

@@ -34,7 +34,7 @@ pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What every client shares.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct ClientContext {
     pub environment: Arc<Environment>,
     pub plugins: Arc<Plugins>,
 }
@@ -57,7 +57,7 @@ impl std::fmt::Debug for Connection {
 }
 
 /// Makes the client of an endpoint; to be called within a runtime. Contacts nobody; says what is wrong with the endpoint as written.
-pub fn build(endpoint: &Arc<Endpoint>, surroundings: &Surroundings) -> Result<Connection, ClusterError> {
+pub fn build(endpoint: &Arc<Endpoint>, surroundings: &ClientContext) -> Result<Connection, ClusterError> {
     let credentials = Arc::new(Credentials::new(Arc::clone(endpoint), Arc::clone(&surroundings.plugins)));
     let observed = connector::Observed::default();
     let service = service::Service::new(&credentials, &surroundings.environment, &observed)?;

@@ -1,6 +1,6 @@
 //! Real clusters behind the port: where the pieces of this module meet.
 
-use super::client::{self, Connection, Surroundings};
+use super::client::{self, ClientContext, Connection};
 use super::endpoint::Endpoints;
 use super::watches::Watches;
 use super::{discovery, documents, errors, logs, probe, query};
@@ -12,7 +12,7 @@ use crate::model::kind::{Catalog, Kind};
 use crate::model::name::Name;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::TailSource;
+use crate::protocol::LogSource;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -23,11 +23,11 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct K8sConnector {
     endpoints: Endpoints,
-    surroundings: Surroundings,
+    surroundings: ClientContext,
 }
 
 impl K8sConnector {
-    pub fn new(endpoints: Endpoints, surroundings: Surroundings) -> Self {
+    pub fn new(endpoints: Endpoints, surroundings: ClientContext) -> Self {
         Self { endpoints, surroundings }
     }
 
@@ -55,7 +55,7 @@ pub struct K8sCluster {
     name: ClusterName,
     connection: Connection,
     watches: Watches,
-    memory: probe::Memory,
+    memory: probe::ProbeHistory,
     /// As last discovered: owners are looked up by it.
     catalog: Mutex<Catalog>,
 }
@@ -63,7 +63,7 @@ pub struct K8sCluster {
 impl K8sCluster {
     pub fn new(name: ClusterName, connection: Connection) -> Self {
         let watches = Watches::over(&connection, name.clone(), clock::seed());
-        Self { name, connection, watches, memory: probe::Memory::default(), catalog: Mutex::default() }
+        Self { name, connection, watches, memory: probe::ProbeHistory::default(), catalog: Mutex::default() }
     }
 
     async fn probed(&self) -> Result<Probe, ClusterError> {
@@ -148,7 +148,7 @@ impl Cluster for K8sCluster {
         async move { query::run(&self.connection.client, &query, |e| errors::translate(&e)).await }.boxed()
     }
 
-    fn tail(&self, source: TailSource) -> BoxStream<'static, Result<Text, ClusterError>> {
+    fn tail(&self, source: LogSource) -> BoxStream<'static, Result<Text, ClusterError>> {
         logs::tail(self.connection.clone(), source)
     }
 }

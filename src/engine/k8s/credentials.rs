@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// What one request goes out with.
 #[derive(Debug, Clone)]
-pub(crate) struct Grant {
+pub(crate) struct RequestCredentials {
     /// Marked as sensitive, so no log shows it.
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) trust: Arc<Trust>,
@@ -29,7 +29,7 @@ pub(crate) struct Grant {
     answer: Option<u64>,
 }
 
-impl Grant {
+impl RequestCredentials {
     /// Says whether a request goes out just the same with the other one.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.authorization == other.authorization && self.trust == other.trust && self.answer == other.answer
@@ -69,7 +69,7 @@ impl Credentials {
 
     /// The credentials as they are now. Files are looked at, a plugin is run where its last answer has
     /// ended; both are cached, so this is cheap.
-    pub(crate) async fn grant(&self) -> Result<Grant, ClusterError> {
+    pub(crate) async fn grant(&self) -> Result<RequestCredentials, ClusterError> {
         let user = &self.endpoint.user;
         let ca = match &self.endpoint.ca {
             Some(material) => Some(self.files.read(material, "certificate-authority").await?),
@@ -88,11 +88,14 @@ impl Credentials {
         *self.expiry.lock() = soonest(authorization.as_ref(), identity.as_ref(), answered.as_deref());
         let insecure = self.endpoint.insecure;
         let trust = self.keep(Trust { ca: ca.map(|pem| pem.to_vec()), insecure, identity });
-        Ok(Grant { authorization, trust, answer: answered.map(|a| a.number) })
+        Ok(RequestCredentials { authorization, trust, answer: answered.map(|a| a.number) })
     }
 
     /// After a 401: credentials other than the rejected ones, if any can be had.
-    pub(crate) async fn renew(&self, rejected: &Grant) -> Result<Option<Grant>, ClusterError> {
+    pub(crate) async fn renew(
+        &self,
+        rejected: &RequestCredentials,
+    ) -> Result<Option<RequestCredentials>, ClusterError> {
         self.files.forget();
         if let (Some(exec), Some(number)) = (&self.endpoint.user.exec, rejected.answer) {
             self.plugins.reject(exec, &self.endpoint, number);

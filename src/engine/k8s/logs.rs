@@ -6,7 +6,7 @@ use super::query::escape;
 use crate::engine::cluster::ClusterError;
 use crate::model::object::ObjectKey;
 use crate::model::text::{Text, clean, clean_lines, without_escapes};
-use crate::protocol::TailSource;
+use crate::protocol::LogSource;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 use http_body_util::BodyExt as _;
@@ -46,14 +46,14 @@ fn chosen(pod: &Value) -> Option<String> {
 }
 
 /// Lines until the container ends or the stream is dropped; an error is its last item.
-pub(crate) fn tail(connection: Connection, source: TailSource) -> BoxStream<'static, Result<Text, ClusterError>> {
+pub(crate) fn tail(connection: Connection, source: LogSource) -> BoxStream<'static, Result<Text, ClusterError>> {
     stream::once(async move { open(&connection, &source).await })
         .map_ok(|body| lines(chunks(body)))
         .try_flatten()
         .boxed()
 }
 
-async fn open(connection: &Connection, source: &TailSource) -> Result<Body, ClusterError> {
+async fn open(connection: &Connection, source: &LogSource) -> Result<Body, ClusterError> {
     let mut container = Some(source.container.to_string()).filter(|c| !c.is_empty());
     if container.is_none() {
         container = chosen(&connection.get_json::<Value>(&pod_path(&source.pod)).await?);
@@ -61,7 +61,7 @@ async fn open(connection: &Connection, source: &TailSource) -> Result<Body, Clus
     connection.stream(&log_path(source, container.as_deref())).await
 }
 
-fn log_path(source: &TailSource, container: Option<&str>) -> String {
+fn log_path(source: &LogSource, container: Option<&str>) -> String {
     let since = source.since_s.map(|s| format!("sinceSeconds={s}"));
     let tail = source.tail_lines.map(|n| format!("tailLines={n}"));
     let on = |set: bool, name: &str| set.then(|| format!("{name}=true"));
@@ -188,7 +188,7 @@ mod tests {
             name: "p".into(),
             uid: Text::default(),
         };
-        let source = TailSource {
+        let source = LogSource {
             pod,
             container: Text::default(),
             follow: true,

@@ -24,9 +24,9 @@ const PROPERTIES_MAX: u32 = 100;
 
 /// What probes remember from one to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Memory(Mutex<Option<(Instant, Text)>>);
+pub(crate) struct ProbeHistory(Mutex<Option<(Instant, Text)>>);
 
-impl Memory {
+impl ProbeHistory {
     fn version(&self) -> Option<Text> {
         self.0.lock().as_ref().filter(|(at, _)| at.elapsed() < VERSION_KEPT).map(|(_, version)| version.clone())
     }
@@ -34,7 +34,7 @@ impl Memory {
 
 /// Asks `/readyz`; where that is not allowed or not there, `/version`. After a failure the version
 /// counts as unknown: what comes back may be another.
-pub(crate) async fn probe(connection: &Connection, memory: &Memory) -> Result<Probe, ClusterError> {
+pub(crate) async fn probe(connection: &Connection, memory: &ProbeHistory) -> Result<Probe, ClusterError> {
     let result = ask(connection, memory).await;
     if result.is_err() {
         *memory.0.lock() = None;
@@ -42,7 +42,7 @@ pub(crate) async fn probe(connection: &Connection, memory: &Memory) -> Result<Pr
     result
 }
 
-async fn ask(connection: &Connection, memory: &Memory) -> Result<Probe, ClusterError> {
+async fn ask(connection: &Connection, memory: &ProbeHistory) -> Result<Probe, ClusterError> {
     connection.log_in().await?;
     let started = Instant::now();
     let ready = match connection.status_of("/readyz", DEADLINE).await? {

@@ -3,7 +3,7 @@
 use crate::engine::admin::{Client, Found, Trouble};
 use crate::engine::local_proxy::told;
 use crate::engine::process::detach::Launcher;
-use crate::engine::router::RouterError;
+use crate::engine::router::ProxyError;
 use crate::model::text::{Text, clean, without_escapes};
 use compact_str::format_compact;
 use parking_lot::Mutex;
@@ -39,8 +39,8 @@ pub struct Starter {
 
 impl Starter {
     /// Starts it; [`Child::ready`] says when it serves.
-    pub(crate) fn start(&self, state_dir: &Path) -> Result<Child, RouterError> {
-        let failed = |why: io::Error| RouterError::Failed(format_compact!("the proxy could not be started: {why}"));
+    pub(crate) fn start(&self, state_dir: &Path) -> Result<Child, ProxyError> {
+        let failed = |why: io::Error| ProxyError::Failed(format_compact!("the proxy could not be started: {why}"));
         let said = state_dir.join(SAID);
         let log = open_log(state_dir, &said).map_err(failed)?;
         let mut command = self.launcher.command(&self.program.to_string_lossy());
@@ -70,10 +70,10 @@ pub(crate) struct Child {
 
 impl Child {
     /// Waits until it serves and answers. The caller has the deadline.
-    pub(crate) async fn ready(&self, state_dir: &Path) -> Result<(Client, u32), RouterError> {
+    pub(crate) async fn ready(&self, state_dir: &Path) -> Result<(Client, u32), ProxyError> {
         loop {
             if let Some(how) = self.ended() {
-                return Err(RouterError::Failed(how));
+                return Err(ProxyError::Failed(how));
             }
             let pid = self.process.lock().id();
             if let Some(found) = Found::in_folder(state_dir).filter(|found| Some(found.pid) == pid) {
@@ -124,7 +124,7 @@ impl Child {
     }
 
     /// Ends it and waits until it is gone. The caller has the deadline.
-    pub(crate) async fn stop(&self) -> Result<(), RouterError> {
+    pub(crate) async fn stop(&self) -> Result<(), ProxyError> {
         self.terminate()?;
         while self.ended().is_none() {
             tokio::time::sleep(LOOK).await;
@@ -140,10 +140,10 @@ impl Child {
         }
     }
 
-    fn terminate(&self) -> Result<(), RouterError> {
+    fn terminate(&self) -> Result<(), ProxyError> {
         // `None` once it is known to have ended, so that no other process is meant.
         let pid = self.process.lock().id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-        let failed = |why| RouterError::Failed(format_compact!("the proxy could not be told to end: {why}"));
+        let failed = |why| ProxyError::Failed(format_compact!("the proxy could not be told to end: {why}"));
         pid.map_or(Ok(()), |pid| kill_process(pid, Signal::TERM)).map_err(failed)
     }
 }

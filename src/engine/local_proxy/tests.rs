@@ -1,7 +1,7 @@
 //! Attaching and starting, with a real admin listener; the child is a shell that says it is the proxy.
 
 use super::*;
-use crate::engine::admin::{Admin, Announced, Pictures};
+use crate::engine::admin::{Admin, AdminApi, Announced};
 use crate::engine::process::detach::Launcher;
 use crate::model::proxy::UpstreamFacts;
 use parking_lot::Mutex;
@@ -11,10 +11,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 #[derive(Debug, Default)]
 struct Scripted {
-    fences: Mutex<Vec<(String, Fence)>>,
+    fences: Mutex<Vec<(String, TrafficState)>>,
 }
 
-impl Pictures for Scripted {
+impl AdminApi for Scripted {
     fn metrics(&self, _out: &mut String) {}
 
     fn ready(&self) -> Result<(), String> {
@@ -34,7 +34,7 @@ impl Pictures for Scripted {
         Ok(Explanation { request: text.into(), ..Explanation::default() })
     }
 
-    fn fence(&self, cluster: &str, fence: Fence) -> Result<(), String> {
+    fn fence(&self, cluster: &str, fence: TrafficState) -> Result<(), String> {
         if cluster != "prod" {
             return Err(format!("there is no cluster {cluster}"));
         }
@@ -61,17 +61,17 @@ impl Rig {
         let token = Announced::token().unwrap();
         let admin = Admin::bind("127.0.0.1:0".parse().unwrap(), token.clone()).await.unwrap();
         let (address, ended, pictures) = (admin.address(), CancellationToken::new(), Arc::new(Scripted::default()));
-        tokio::spawn(admin.run(Arc::clone(&pictures) as Arc<dyn Pictures>, ended.clone()));
+        tokio::spawn(admin.run(Arc::clone(&pictures) as Arc<dyn AdminApi>, ended.clone()));
         Self { folder: tempfile::tempdir().unwrap(), address, token, pictures, _ended: ended.drop_guard() }
     }
 
-    fn router(&self, script: Option<&str>) -> LocalRouter {
+    fn router(&self, script: Option<&str>) -> LocalProxyLauncher {
         let starter = script.map(|script| Starter {
             launcher: Launcher::Plain,
             program: "sh".into(),
             arguments: [OsString::from("-c"), OsString::from(script)].into(),
         });
-        LocalRouter::new(self.folder.path().join("proxy"), starter)
+        LocalProxyLauncher::new(self.folder.path().join("proxy"), starter)
     }
 
     /// What a proxy does first: it says where it is. Then it waits for its end.
@@ -103,19 +103,19 @@ async fn gone(pid: u32) {
 async fn a_running_proxy_is_found_and_asked() {
     let rig = Rig::new().await;
     let router = rig.router(None);
-    assert_eq!(router.link(ProxySource::Found).await.unwrap_err(), RouterError::NoProxy);
+    assert_eq!(router.link(ProxySource::Found).await.unwrap_err(), ProxyError::NoProxy);
     let _announced = Announced::write(&rig.folder.path().join("proxy"), rig.address, &rig.token).unwrap();
     let proxy = router.link(ProxySource::Found).await.unwrap();
     assert_eq!(proxy.at().pid, Some(std::process::id()));
     assert_eq!(proxy.picture().await.unwrap().clusters.len(), 1);
-    proxy.fence("prod".into(), Fence::Draining).await.unwrap();
-    assert_eq!(*rig.pictures.fences.lock(), [("prod".to_owned(), Fence::Draining)]);
-    let refused = proxy.fence("nowhere".into(), Fence::Fenced).await.unwrap_err();
-    assert_eq!(refused, RouterError::Refused("there is no cluster nowhere".into()));
-    assert!(matches!(proxy.reload().await, Err(RouterError::Refused(why)) if why.contains("rules.yaml:3")));
+    proxy.fence("prod".into(), TrafficState::Draining).await.unwrap();
+    assert_eq!(*rig.pictures.fences.lock(), [("prod".to_owned(), TrafficState::Draining)]);
+    let refused = proxy.fence("nowhere".into(), TrafficState::Fenced).await.unwrap_err();
+    assert_eq!(refused, ProxyError::Refused("there is no cluster nowhere".into()));
+    assert!(matches!(proxy.reload().await, Err(ProxyError::Refused(why)) if why.contains("rules.yaml:3")));
     assert_eq!(proxy.explain("GET /api".into()).await.unwrap().request, "GET /api");
-    assert!(matches!(proxy.stop().await, Err(RouterError::Refused(_))), "it is not ours");
-    assert!(matches!(proxy.keep(true).await, Err(RouterError::Refused(_))));
+    assert!(matches!(proxy.stop().await, Err(ProxyError::Refused(_))), "it is not ours");
+    assert!(matches!(proxy.keep(true).await, Err(ProxyError::Refused(_))));
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn what_a_dead_proxy_wrote_names_none() {
     let rig = Rig::new().await;
     let nobody: SocketAddr = "127.0.0.1:9".parse().unwrap();
     let _announced = Announced::write(&rig.folder.path().join("proxy"), nobody, &rig.token).unwrap();
-    assert_eq!(rig.router(None).link(ProxySource::Found).await.unwrap_err(), RouterError::NoProxy);
+    assert_eq!(rig.router(None).link(ProxySource::Found).await.unwrap_err(), ProxyError::NoProxy);
 }
 
 #[tokio::test]
@@ -139,14 +139,14 @@ async fn one_is_attached_by_address_and_token() {
     assert!(router.link(at(rig.address.to_string())).await.unwrap_err().to_string().contains("no token"));
     std::fs::write(&file, "another's").unwrap();
     let refused = router.link(at(rig.address.to_string())).await.unwrap_err();
-    assert!(matches!(&refused, RouterError::Refused(why) if !why.contains("another's")), "{refused}");
+    assert!(matches!(&refused, ProxyError::Refused(why) if !why.contains("another's")), "{refused}");
     std::fs::write(&file, format!("{}\n", rig.token.0)).unwrap();
     let proxy = router.link(at(format!("localhost:{}", rig.address.port()))).await.unwrap();
     assert!(!proxy.at().own);
     std::fs::write(&file, format!("{{\"token\":\"{}\"}}", rig.token.0)).unwrap();
     assert!(router.link(at(rig.address.to_string())).await.is_ok());
     for wrong in ["here", "127.0.0.1", "192.0.2.1:6480"] {
-        assert!(matches!(router.link(at(wrong.to_owned())).await, Err(RouterError::Refused(_))), "{wrong}");
+        assert!(matches!(router.link(at(wrong.to_owned())).await, Err(ProxyError::Refused(_))), "{wrong}");
     }
 }
 
@@ -188,7 +188,7 @@ async fn a_start_that_fails_says_why() {
     let failed = rig.router(Some(script)).link(ProxySource::Own).await.unwrap_err().to_string();
     assert_eq!(failed, "the proxy ended: error: 127.0.0.1:6443 is taken; hint: choose another with --listen");
     let none = rig.router(None).link(ProxySource::Own).await.unwrap_err();
-    assert!(matches!(none, RouterError::Refused(_)));
+    assert!(matches!(none, ProxyError::Refused(_)));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ const MAX: usize = 2_048;
 pub(crate) type Labels = [Cow<'static, str>; 2];
 
 #[derive(Debug, Default)]
-pub(crate) struct Cold {
+pub(crate) struct LabelledMetrics {
     counts: Mutex<BTreeMap<(&'static str, Labels), u64>>,
     gauges: Mutex<BTreeMap<(&'static str, Labels), i64>>,
 }
@@ -27,7 +27,7 @@ pub(crate) fn name(text: &str) -> Cow<'static, str> {
     Cow::Owned(text.to_owned())
 }
 
-impl Cold {
+impl LabelledMetrics {
     pub(crate) fn count(&self, metric: &Described, labels: Labels) {
         self.add(metric, labels, 1);
     }

@@ -17,10 +17,10 @@ const ROOM: usize = 16 * 1024;
 const IDLE_ROOM: usize = 1024;
 
 /// The connection's end of a stream: what is written, and flushed, waits for the end of the turn or until it is much.
-pub(super) struct Gathering<I>(Arc<Mutex<Buffered<I>>>);
+pub(super) struct CoalescingWriter<I>(Arc<Mutex<Buffered<I>>>);
 
 /// The other end, by which it goes out.
-pub(super) struct Outlet<I>(Arc<Mutex<Buffered<I>>>);
+pub(super) struct Flusher<I>(Arc<Mutex<Buffered<I>>>);
 
 struct Buffered<I> {
     io: I,
@@ -36,11 +36,11 @@ struct Buffered<I> {
 }
 
 /// Both ends of a stream.
-pub(super) fn gather<I>(io: I) -> (Gathering<I>, Outlet<I>) {
+pub(super) fn gather<I>(io: I) -> (CoalescingWriter<I>, Flusher<I>) {
     let writes = Arc::default();
     let held = Buffered { io, writes, heard: None, waiting: Vec::new(), gone: 0, failed: None };
     let held = Arc::new(Mutex::new(held));
-    (Gathering(Arc::clone(&held)), Outlet(held))
+    (CoalescingWriter(Arc::clone(&held)), Flusher(held))
 }
 
 impl<I: AsyncWrite + Unpin> Buffered<I> {
@@ -69,7 +69,7 @@ impl<I: AsyncWrite + Unpin> Buffered<I> {
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Gathering<I> {
+impl<I: AsyncRead + Unpin> AsyncRead for CoalescingWriter<I> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut held = self.0.lock();
         let before = buf.filled().len();
@@ -83,7 +83,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Gathering<I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Gathering<I> {
+impl<I: AsyncWrite + Unpin> AsyncWrite for CoalescingWriter<I> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
@@ -128,14 +128,14 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Gathering<I> {
 }
 
 /// A connection's task: lets all others that are ready go first, has its turn, and lets out what it wrote.
-pub(super) struct Turns<F, I> {
+pub(super) struct FlushingTask<F, I> {
     connection: Pin<Box<F>>,
-    outlet: Outlet<I>,
+    outlet: Flusher<I>,
     has_waited: bool,
 }
 
-impl<F: Future, I> Turns<F, I> {
-    pub(super) fn new(connection: F, outlet: Outlet<I>) -> Self {
+impl<F: Future, I> FlushingTask<F, I> {
+    pub(super) fn new(connection: F, outlet: Flusher<I>) -> Self {
         Self { connection: Box::pin(connection), outlet, has_waited: false }
     }
 
@@ -144,7 +144,7 @@ impl<F: Future, I> Turns<F, I> {
     }
 }
 
-impl<F: Future, I: AsyncWrite + Unpin> Future for Turns<F, I> {
+impl<F: Future, I: AsyncWrite + Unpin> Future for FlushingTask<F, I> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -172,7 +172,7 @@ impl<I> Ear<I> {
     }
 }
 
-impl<I> Outlet<I> {
+impl<I> Flusher<I> {
     /// Counts how often something was handed to the stream. While the count stands still, nothing goes out.
     pub(super) fn writes(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.0.lock().writes)
@@ -186,7 +186,7 @@ impl<I> Outlet<I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> Outlet<I> {
+impl<I: AsyncWrite + Unpin> Flusher<I> {
     /// What is not taken now goes out in a later turn, which the stream calls for.
     fn let_out(&self, cx: &mut Context<'_>) {
         let mut held = self.0.lock();

@@ -3,10 +3,10 @@
 use super::audit::{Audit, Policy};
 use super::caller::Callers;
 use super::caller::review::Reviews;
-use super::config::read::Reading;
+use super::config::read::ParsedConfig;
 use super::config::{AuditSettings, CallerSettings, ProxyConfig, ReviewSettings};
 use super::edge::Hosts;
-use super::exchange::Scene;
+use super::exchange::ActiveConfig;
 use super::listen::Trust;
 use super::metrics::Metrics;
 use super::options::ServeOptions;
@@ -14,7 +14,7 @@ use super::rules::RuleTable;
 use super::upstream::Upstreams;
 use crate::config::yaml;
 use crate::engine::clock;
-use crate::engine::k8s::client::{self, Surroundings};
+use crate::engine::k8s::client::{self, ClientContext};
 use crate::engine::k8s::endpoint::{Endpoint, Material, Secret};
 use crate::model::text::Text;
 use parking_lot::Mutex;
@@ -28,9 +28,9 @@ const REVIEW_CACHE: Duration = Duration::from_secs(10);
 
 /// Makes scenes. One for the life of a proxy.
 #[derive(Debug)]
-pub(super) struct Assembly {
+pub(super) struct ActiveConfigBuilder {
     options: ServeOptions,
-    surroundings: Surroundings,
+    surroundings: ClientContext,
     /// The proxy's own uid, and its user's name.
     own: (u32, String),
     token: Secret,
@@ -50,14 +50,14 @@ struct Kept {
 /// A configuration that can be put in force.
 #[derive(Debug)]
 pub(super) struct Assembled {
-    pub(super) scene: Scene,
+    pub(super) scene: ActiveConfig,
     /// What the user should know, one line each.
     pub(super) notes: Vec<String>,
 }
 
-impl Assembly {
+impl ActiveConfigBuilder {
     pub(super) fn new(
-        (options, surroundings): (ServeOptions, Surroundings),
+        (options, surroundings): (ServeOptions, ClientContext),
         (own, token): ((u32, String), Secret),
         upstreams: Upstreams,
         metrics: Arc<Metrics>,
@@ -66,7 +66,7 @@ impl Assembly {
     }
 
     /// The configuration of a reading with what the command line adds to it.
-    pub(super) fn config(&self, reading: &Reading) -> ProxyConfig {
+    pub(super) fn config(&self, reading: &ParsedConfig) -> ProxyConfig {
         let mut config = reading.config.clone();
         if !self.options.region.is_empty() {
             config.region.clone_from(&self.options.region);
@@ -103,7 +103,7 @@ impl Assembly {
         // Last: from here on nothing is refused, and connections may be let go.
         let members = self.upstreams.apply(&config);
         let handles = self.metrics.handles(&config);
-        Ok(Assembled { scene: Scene::new(config, table, members, handles, (callers, hosts, audit)), notes })
+        Ok(Assembled { scene: ActiveConfig::new(config, table, members, handles, (callers, hosts, audit)), notes })
     }
 
     fn callers(&self, config: &ProxyConfig) -> Result<Arc<Callers>, String> {

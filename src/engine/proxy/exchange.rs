@@ -12,10 +12,10 @@ mod labels;
 mod log_throttle;
 mod mirror;
 
-pub use super::exchange::active_config::Scene;
+pub use super::exchange::active_config::ActiveConfig;
 pub use answer::Answer;
 
-use super::exchange::in_flight::Turn;
+use super::exchange::in_flight::Exchange;
 use super::exchange::log_throttle::Pace;
 use crate::engine::clock::{self, Running};
 use crate::engine::proxy::audit::Ids;
@@ -40,8 +40,8 @@ use std::sync::Arc;
 
 /// The service behind all listeners.
 #[derive(Debug)]
-pub struct Carry {
-    scene: ArcSwap<Scene>,
+pub struct ProxyService {
+    scene: ArcSwap<ActiveConfig>,
     targets: Targets,
     admission: Admission,
     metrics: Arc<Metrics>,
@@ -53,9 +53,9 @@ pub struct Carry {
     failures: Pace,
 }
 
-impl Carry {
+impl ProxyService {
     /// Serves `scene`.
-    pub fn new(scene: Scene, metrics: Arc<Metrics>, clock: Running) -> Self {
+    pub fn new(scene: ActiveConfig, metrics: Arc<Metrics>, clock: Running) -> Self {
         Self {
             admission: Admission::new(&scene.config.limits),
             targets: Targets::new(clock::seed()),
@@ -71,7 +71,7 @@ impl Carry {
     }
 
     /// Puts another configuration in force; requests under way end with the one they began with.
-    pub fn install(&self, scene: Scene) {
+    pub fn install(&self, scene: ActiveConfig) {
         self.admission.apply(&scene.config.limits);
         self.scene.store(Arc::new(scene));
         // A name may mean another cluster now.
@@ -79,7 +79,7 @@ impl Carry {
     }
 
     /// The configuration in force.
-    pub fn scene(&self) -> Arc<Scene> {
+    pub fn scene(&self) -> Arc<ActiveConfig> {
         self.scene.load_full()
     }
 
@@ -121,7 +121,7 @@ impl Carry {
         }
         observed.understood(&info, &parts.headers, known.as_ref().ok());
         let caller = known?;
-        let mut turn = Turn { carry: self, scene: &scene, peer, parts, caller: &caller, info, observed };
+        let mut turn = Exchange { carry: self, scene: &scene, peer, parts, caller: &caller, info, observed };
         // What few requests need is kept in memory of its own, here and further on: every request moves with all it has.
         match (upgrade, connection) {
             (Some(protocol), Some(connection)) => Box::pin(turn.tunnelled(protocol, connection, body)).await,
@@ -129,13 +129,13 @@ impl Carry {
         }
     }
 
-    async fn caller(&self, scene: &Scene, parts: &Parts, peer: &Peer) -> Result<Arc<Caller>, Refusal> {
+    async fn caller(&self, scene: &ActiveConfig, parts: &Parts, peer: &Peer) -> Result<Arc<Caller>, Refusal> {
         let certificate = peer.certificate.as_deref().map(AsRef::as_ref);
         scene.callers.authenticate(&parts.headers, Shown { certificate, uid: peer.uid }).await
     }
 }
 
-impl Serve for Carry {
+impl Serve for ProxyService {
     type Body = Answer;
 
     async fn serve(self: Arc<Self>, request: Request<Incoming>, peer: Arc<Peer>) -> Response<Answer> {

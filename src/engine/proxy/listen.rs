@@ -17,7 +17,7 @@ pub use super::listen::connections::{Drained, Ending, Load, Tunnel};
 use crate::engine::proxy::listen::connections as ledger;
 pub use ports::Change;
 
-use super::listen::connections::{Ledger, Place};
+use super::listen::connections::{ConnectionSlot, ConnectionTable};
 use super::metrics::TlsTrouble;
 use super::options::ServeOptions;
 use super::target::Held;
@@ -68,7 +68,7 @@ pub struct Peer {
     /// Whose resource versions the client holds.
     pub held: Held,
     draining: CancellationToken,
-    place: Weak<Place>,
+    place: Weak<ConnectionSlot>,
 }
 
 impl Peer {
@@ -132,7 +132,7 @@ pub struct Prepared(Arc<ServerConfig>);
 pub struct Gate {
     identity: Arc<Identity>,
     tls: ArcSwap<ServerConfig>,
-    ledger: Arc<Ledger>,
+    ledger: Arc<ConnectionTable>,
     protocols: Protocols,
     handshakes: Arc<Semaphore>,
     ports: Ports,
@@ -221,7 +221,7 @@ impl Listeners {
             guard(&address, trust)?;
             bound.push((socket, address));
         }
-        let ledger = Arc::new(Ledger::new(CONNECTIONS, Ending::default()));
+        let ledger = Arc::new(ConnectionTable::new(CONNECTIONS, Ending::default()));
         let each = options.per_cluster.map(|first| (first, options.state_dir.as_path()));
         let ports = Ports::new(bound, each, ledger.ending().clone(), ledger.over().clone())?;
         let change = ports.open(clusters)?;
@@ -352,7 +352,7 @@ async fn next(socket: &Socket) -> std::io::Result<Client> {
 
 /// What a new connection has been given.
 struct Arrival {
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
     handshake: OwnedSemaphorePermit,
 }
 

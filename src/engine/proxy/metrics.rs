@@ -8,10 +8,10 @@ mod series;
 
 pub use super::metrics::labels::{LongRunning, Protocol, Side, TlsTrouble, Verb};
 use crate::engine::metrics::histogram::{self, Histogram, Latency};
-pub use exposition::{CONTENT_TYPE, Scene};
+pub use exposition::{CONTENT_TYPE, ScrapeContext};
 pub use series::Resource;
 
-use crate::engine::metrics::labelled::{Cold, name, word};
+use crate::engine::metrics::labelled::{LabelledMetrics, name, word};
 use crate::engine::proxy::config::ProxyConfig;
 use crate::engine::proxy::request::RequestInfo;
 use parking_lot::{Mutex, RwLock};
@@ -41,7 +41,7 @@ struct Shared {
     requests: Series,
     resources: Resources,
     overhead: Histogram,
-    cold: Cold,
+    cold: LabelledMetrics,
     /// Which window of each rule is being filled.
     window: AtomicUsize,
     turned: Mutex<Option<Instant>>,
@@ -161,7 +161,7 @@ impl Metrics {
                 requests: Series::new(),
                 resources: Resources::new(),
                 overhead: Histogram::new(histogram::OVERHEAD),
-                cold: Cold::default(),
+                cold: LabelledMetrics::default(),
                 window: AtomicUsize::new(0),
                 turned: Mutex::new(None),
             }),

@@ -2,22 +2,22 @@
 
 use super::address::Address;
 use super::config::ProxyConfig;
-use super::config::read::{Reading, Refused};
-use super::config_builder::{Assembled, Assembly};
+use super::config::read::{ConfigErrors, ParsedConfig};
+use super::config_builder::{ActiveConfigBuilder, Assembled};
 use super::edge::Hosts;
-use super::exchange::Carry;
+use super::exchange::ProxyService;
 use super::listen::identity::Identity;
 use super::listen::publish::Publication;
 use super::listen::sockets::Inherited;
 use super::listen::{self, Change, Drained, Ending, Gate, Listeners, Listening, systemd};
 use super::metrics::{Metrics, Side, TlsTrouble};
 use super::options::ServeOptions;
-use super::source::{Ground, Loader, readings};
-use super::status::InForce;
+use super::source::{LoadContext, Loader, readings};
+use super::status::ReloadStatus;
 use super::upstream::Upstreams;
-use crate::engine::admin::{Admin, Announced, Pictures};
+use crate::engine::admin::{Admin, AdminApi, Announced};
 use crate::engine::clock::Running;
-use crate::engine::k8s::client::Surroundings;
+use crate::engine::k8s::client::ClientContext;
 use crate::engine::k8s::client::connector::TlsFailed;
 use crate::engine::k8s::endpoint::Secret;
 use crate::error::{ErrorKind, UserError};
@@ -40,15 +40,15 @@ const FIRST_READING: Duration = Duration::from_secs(45);
 /// How long the last lines of the audit log may take at the end.
 const FLUSH: Duration = Duration::from_secs(5);
 
-type Readings = BoxStream<'static, Result<Reading, Refused>>;
+type Readings = BoxStream<'static, Result<ParsedConfig, ConfigErrors>>;
 
 /// What a proxy is started with.
 #[derive(Debug)]
-pub struct Start {
+pub struct ProxyServerConfig {
     pub options: ServeOptions,
     pub loader: Loader,
-    pub ground: Ground,
-    pub surroundings: Surroundings,
+    pub ground: LoadContext,
+    pub surroundings: ClientContext,
     /// Sockets that systemd passed.
     pub inherited: Inherited,
     /// The uid of this process, and its user's name.
@@ -58,7 +58,7 @@ pub struct Start {
 
 /// A proxy that listens, and does not serve yet.
 #[derive(Debug)]
-pub struct Proxy {
+pub struct ProxyServer {
     listeners: Listeners,
     shared: Arc<Shared>,
     admin: Option<(Admin, Secret)>,
@@ -71,15 +71,15 @@ pub struct Proxy {
 /// What the parts of a running proxy share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) carry: Arc<Carry>,
-    pub(super) assembly: Assembly,
+    pub(super) carry: Arc<ProxyService>,
+    pub(super) assembly: ActiveConfigBuilder,
     pub(super) gate: Arc<Gate>,
     pub(super) publication: Publication,
     /// Host names that clients may call it by, beside its own.
     pub(super) names: Vec<String>,
     pub(super) publish_dir: Text,
     pub(super) ending: Ending,
-    pub(super) in_force: InForce,
+    pub(super) in_force: ReloadStatus,
     /// Has everything read again.
     pub(super) nudge: Arc<Notify>,
     pub(super) clock: Running,
@@ -94,11 +94,11 @@ impl std::fmt::Debug for Following {
     }
 }
 
-impl Proxy {
+impl ProxyServer {
     /// Reads the configuration, opens every socket and publishes what clients need. A configuration that is refused, an
     /// address in use, a folder that is somebody else's end the start.
-    pub async fn start(start: Start) -> Result<Self, UserError> {
-        let Start { options, loader, ground, surroundings, inherited, own, clock } = start;
+    pub async fn start(start: ProxyServerConfig) -> Result<Self, UserError> {
+        let ProxyServerConfig { options, loader, ground, surroundings, inherited, own, clock } = start;
         let token = CancellationToken::new();
         let origin = loader.origin();
         let nudge = Arc::clone(&ground.nudge);
@@ -110,10 +110,11 @@ impl Proxy {
         let counts = Arc::clone(&metrics);
         let tls_failed: TlsFailed = Arc::new(move |why| counts.tls_error(Side::Upstream, TlsTrouble::of(why)));
         let upstreams = Upstreams::new(surroundings, tls_failed, &token);
-        let assembly = Assembly::new(around, (own, identity.token().clone()), upstreams, Arc::clone(&metrics));
+        let assembly =
+            ActiveConfigBuilder::new(around, (own, identity.token().clone()), upstreams, Arc::clone(&metrics));
         let refused = |why: String| refused(&origin, &why);
         let config = assembly.config(&reading);
-        let trust = Assembly::trust(&config).map_err(refused)?;
+        let trust = ActiveConfigBuilder::trust(&config).map_err(refused)?;
         let publication = Publication::claim(&options)?;
         let clusters = names(&config);
         let listeners = Listeners::bind(&options, &identity, &trust, &clusters, inherited)?;
@@ -128,8 +129,8 @@ impl Proxy {
             }
             None => None,
         };
-        let in_force = InForce::new(&reading, clock.moment().wall);
-        let carry = Arc::new(Carry::new(scene, metrics, clock));
+        let in_force = ReloadStatus::new(&reading, clock.moment().wall);
+        let carry = Arc::new(ProxyService::new(scene, metrics, clock));
         let publish_dir = Text::new(clean(&options.publish_dir.display().to_string()));
         let names = options.names;
         let shared = Shared { carry, assembly, gate, publication, names, publish_dir, ending, in_force, nudge, clock };
@@ -183,7 +184,7 @@ impl Proxy {
         let mut serving_admin = None;
         if let Some((admin, secret)) = admin {
             announced = Some(Announced::write(&state_dir, admin.address(), &secret)?);
-            let pictures: Arc<dyn Pictures> = Arc::clone(&shared) as _;
+            let pictures: Arc<dyn AdminApi> = Arc::clone(&shared) as _;
             serving_admin = Some(tokio::spawn(admin.run(pictures, over.clone())));
         }
         let followed = AbortOnDropHandle::new(tokio::spawn(follow(following.0, Arc::clone(&shared))));
@@ -218,10 +219,10 @@ impl Shared {
     }
 
     /// Puts a reading in force, or says why not; nothing has changed then.
-    async fn reload(&self, read: Result<Reading, Refused>) -> Result<(), String> {
+    async fn reload(&self, read: Result<ParsedConfig, ConfigErrors>) -> Result<(), String> {
         let reading = read.map_err(|refused| refused.to_string())?;
         let config = self.assembly.config(&reading);
-        let trust = Assembly::trust(&config)?;
+        let trust = ActiveConfigBuilder::trust(&config)?;
         for one in self.gate.listening() {
             listen::guard(&one.address, &trust).map_err(|why| why.message)?;
         }
@@ -261,7 +262,7 @@ async fn follow(mut readings: Readings, shared: Arc<Shared>) {
     }
 }
 
-async fn first(following: &mut Readings, origin: &str) -> Result<Reading, UserError> {
+async fn first(following: &mut Readings, origin: &str) -> Result<ParsedConfig, UserError> {
     match timeout(FIRST_READING, following.next()).await {
         Ok(Some(Ok(reading))) => Ok(reading),
         Ok(Some(Err(why))) => Err(refused(origin, &why.to_string())),

@@ -10,7 +10,7 @@ pub(crate) mod follow;
 pub mod last_good;
 mod loader;
 
-pub use follow::{Ground, look, readings};
+pub use follow::{LoadContext, look, readings};
 pub use loader::Loader;
 
 use crate::engine::cluster::Listing;

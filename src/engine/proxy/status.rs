@@ -1,15 +1,15 @@
 //! What a running proxy shows of itself, and does when told: the admin listener's port.
 
-use super::config::read::Reading;
+use super::config::read::ParsedConfig;
 use super::config::{Action, ProxyConfig, Rule, effective, lines};
 use super::listen::Listening;
-use super::metrics::{Handles, Scene as Counted};
+use super::metrics::{Handles, ScrapeContext};
 use super::server::Shared;
 use super::target::Clusters;
-use super::tester::{self, Ground};
-use super::upstream::Member;
-use crate::engine::admin::Pictures;
-use crate::model::proxy::{Explanation, Fence, Finding, Reload, Routes, RuleFacts};
+use super::tester::{self, RoutingState};
+use super::upstream::Upstream;
+use crate::engine::admin::AdminApi;
+use crate::model::proxy::{Explanation, Finding, Reload, Routes, RuleFacts, TrafficState};
 use crate::model::text::{Text, clean};
 use crate::model::time::UnixSeconds;
 use arc_swap::ArcSwap;
@@ -26,7 +26,7 @@ const RELOAD: Duration = Duration::from_secs(30);
 
 /// What is told of the configuration in force, and of the last one that was read.
 #[derive(Debug)]
-pub(super) struct InForce {
+pub(super) struct ReloadStatus {
     told: ArcSwap<Told>,
     /// Changes with each reading, also a refused one.
     readings: watch::Sender<u64>,
@@ -42,13 +42,13 @@ struct Told {
     origins: BTreeMap<String, String>,
 }
 
-impl InForce {
-    pub(super) fn new(reading: &Reading, now: UnixSeconds) -> Self {
+impl ReloadStatus {
+    pub(super) fn new(reading: &ParsedConfig, now: UnixSeconds) -> Self {
         let told = Told::of(reading, now, 0);
         Self { told: ArcSwap::from_pointee(told), readings: watch::channel(0).0, logins: Mutex::default() }
     }
 
-    pub(super) fn installed(&self, reading: &Reading, now: UnixSeconds) {
+    pub(super) fn installed(&self, reading: &ParsedConfig, now: UnixSeconds) {
         let count = self.told.load().reload.count + 1;
         self.told.store(Arc::new(Told::of(reading, now, count)));
         self.readings.send_modify(|count| *count += 1);
@@ -68,7 +68,7 @@ impl InForce {
 }
 
 impl Told {
-    fn of(reading: &Reading, at: UnixSeconds, count: u64) -> Self {
+    fn of(reading: &ParsedConfig, at: UnixSeconds, count: u64) -> Self {
         let config = &reading.config;
         Self {
             reload: Reload {
@@ -84,7 +84,7 @@ impl Told {
     }
 }
 
-impl Pictures for Shared {
+impl AdminApi for Shared {
     fn metrics(&self, out: &mut String) {
         let (scene, metrics) = (self.carry.scene(), self.carry.metrics());
         let identity = self.gate.identity();
@@ -102,7 +102,7 @@ impl Pictures for Shared {
             [counts.written, counts.dropped, counts.failed]
         });
         let upstreams = scene.members.iter().map(|member| member.facts()).collect();
-        metrics.expose(out, Counted { upstreams, hash: scene.config.hash.clone(), audit });
+        metrics.expose(out, ScrapeContext { upstreams, hash: scene.config.hash.clone(), audit });
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -138,12 +138,12 @@ impl Pictures for Shared {
         let scene = self.carry.scene();
         let standing = |place: usize| scene.members.get(place).map(|member| member.standing()).unwrap_or_default();
         let clusters = Clusters { config: &scene.config, standing: &standing, now: self.clock.moment().wall };
-        let ground = Ground { table: &scene.table, targets: self.carry.targets(), clusters };
+        let ground = RoutingState { table: &scene.table, targets: self.carry.targets(), clusters };
         let caller = scene.callers.local().ok_or("the proxy made no token: nobody is meant")?;
         tester::explain_line(&ground, text, caller)
     }
 
-    fn fence(&self, cluster: &str, fence: Fence) -> Result<(), String> {
+    fn fence(&self, cluster: &str, fence: TrafficState) -> Result<(), String> {
         let scene = self.carry.scene();
         let found = scene.members.iter().find(|member| member.name() == cluster);
         let member = found.ok_or_else(|| {
@@ -172,7 +172,7 @@ impl Pictures for Shared {
 
 impl Shared {
     /// Adds to the metrics the logins since the last time.
-    fn tell_logins(&self, member: &Member, name: &Arc<str>) {
+    fn tell_logins(&self, member: &Upstream, name: &Arc<str>) {
         let (counts, metrics) = (member.counts(), self.carry.metrics());
         let mut known = self.in_force.logins.lock();
         let (done, failed) = known.entry(Arc::clone(name)).or_default();

@@ -18,7 +18,7 @@ use super::refusal::Refusal;
 use super::request::RequestInfo;
 use crate::model::time::UnixSeconds;
 use last::Last;
-use memory::{Memory, Placed};
+use memory::{BoundedMap, Placed};
 use parking_lot::Mutex;
 use rank::Ranking;
 use std::collections::HashMap;
@@ -35,7 +35,7 @@ const TURNS_MAX: usize = 4096;
 
 /// How a cluster is doing, as far as choosing it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Standing {
+pub struct Availability {
     /// Requests can be sent there now.
     pub routable: bool,
     /// Nobody drains or fences it.
@@ -51,7 +51,7 @@ pub struct Standing {
 pub struct Clusters<'a> {
     pub config: &'a ProxyConfig,
     /// Of each, by its place in `config.clusters`.
-    pub standing: &'a dyn Fn(usize) -> Standing,
+    pub standing: &'a dyn Fn(usize) -> Availability,
     pub now: UnixSeconds,
 }
 
@@ -117,7 +117,7 @@ struct Hashes {
 #[derive(Debug)]
 pub struct Targets {
     /// Where keys were placed, and when.
-    placed: Memory<Placed>,
+    placed: BoundedMap<Placed>,
     /// The cluster of the last success, by the hash of its name.
     last: Last,
     /// Whose turn it is, by the hash of the rule's name.
@@ -129,8 +129,8 @@ impl Targets {
     /// The seed decides only what replicas may decide differently: where requests of `stateless` rules go.
     pub fn new(seed: u64) -> Self {
         Self {
-            placed: Memory::new(KEYS_MAX),
-            last: Last(Memory::new(2 * KEYS_MAX)),
+            placed: BoundedMap::new(KEYS_MAX),
+            last: Last(BoundedMap::new(2 * KEYS_MAX)),
             turns: Mutex::new(HashMap::new()),
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
         }

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What a request is tested against.
 #[derive(Debug, Clone, Copy)]
-pub struct Ground<'a> {
+pub struct RoutingState<'a> {
     pub table: &'a RuleTable,
     pub targets: &'a Targets,
     pub clusters: Clusters<'a>,
@@ -37,13 +37,14 @@ pub struct Question<'a> {
 }
 
 /// Explains one line: `GET /api/v1/pods`, or a kubectl command line. The error says why it is neither.
-pub fn explain_line(ground: &Ground<'_>, line: &str, caller: &Caller) -> Result<Explanation, String> {
+pub fn explain_line(ground: &RoutingState<'_>, line: &str, caller: &Caller) -> Result<Explanation, String> {
     let words = kubectl::split(line)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["kubectl" | "k", arguments @ ..] => {
             let file = |_: &str| Err("files are not read here: name the objects, or use `qd route test`".to_owned());
-            let surroundings = kubectl::Surroundings { namespace: ground.clusters.config.namespace(None), file: &file };
+            let surroundings =
+                kubectl::KubectlContext { namespace: ground.clusters.config.namespace(None), file: &file };
             explain_all(ground, &kubectl::requests(arguments, &surroundings)?, caller)
         }
         [method, url] => {
@@ -55,7 +56,11 @@ pub fn explain_line(ground: &Ground<'_>, line: &str, caller: &Caller) -> Result<
 }
 
 /// Explains all that a kubectl command sends: the first, and behind it the others.
-pub fn explain_all(ground: &Ground<'_>, command: &kubectl::Command, caller: &Caller) -> Result<Explanation, String> {
+pub fn explain_all(
+    ground: &RoutingState<'_>,
+    command: &kubectl::Command,
+    caller: &Caller,
+) -> Result<Explanation, String> {
     let one = |sent: &kubectl::Sent| {
         let question = Question {
             method: sent.method,
@@ -85,7 +90,7 @@ pub fn explain_all(ground: &Ground<'_>, command: &kubectl::Command, caller: &Cal
 }
 
 /// Explains one request.
-pub fn explain(ground: &Ground<'_>, question: &Question<'_>) -> Explanation {
+pub fn explain(ground: &RoutingState<'_>, question: &Question<'_>) -> Explanation {
     let request = Text::from(clean(&format!("{} {}", question.method, question.url)));
     let config = ground.clusters.config;
     let info = match request::parse(question.method, question.url) {
@@ -136,7 +141,7 @@ fn passed(rule: &Rule, asked: &Asked<'_>) -> Option<Passed> {
 
 /// One request, understood.
 struct Tested<'a> {
-    ground: &'a Ground<'a>,
+    ground: &'a RoutingState<'a>,
     asked: &'a Asked<'a>,
     question: &'a Question<'a>,
 }

@@ -1,7 +1,7 @@
 //! The way to the clusters: connections, credentials, health, and what may be sent twice.
 //!
-//! A [`Member`] is one cluster; each of its API servers is an `origin` with its own login, connections, health and
-//! breaker. Whoever carries a request gives it to [`Member::send`] with its headers ready; the member chooses the
+//! A [`Upstream`] is one cluster; each of its API servers is an `origin` with its own login, connections, health and
+//! breaker. Whoever carries a request gives it to [`Upstream::send`] with its headers ready; the member chooses the
 //! origin, sets `Authorization` and `Host`, and sends again only what `retry` allows.
 
 mod attempt;
@@ -19,15 +19,15 @@ mod probe;
 pub mod retry;
 mod upgrade;
 
-pub use super::upstream::in_flight::Lease;
+pub use super::upstream::in_flight::InFlightGuard;
 pub use failure::Stage;
-pub use member::{CAPACITY, Call, Counts, Failed, Member, Sent};
+pub use member::{CAPACITY, Call, Counts, Failed, Sent, Upstream};
 pub use upgrade::{Tunnel, Upgraded};
 
-use crate::engine::k8s::client::Surroundings;
+use crate::engine::k8s::client::ClientContext;
 use crate::engine::k8s::client::connector::TlsFailed;
 use crate::engine::proxy::config::ProxyConfig;
-use origin::{Origin, Terms};
+use origin::{Terms, UpstreamEndpoint};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,10 +38,10 @@ const LEAVE: Duration = Duration::from_secs(30);
 
 /// All clusters of the configuration in force.
 pub struct Upstreams {
-    surroundings: Surroundings,
+    surroundings: ClientContext,
     tls_failed: TlsFailed,
     token: CancellationToken,
-    members: Mutex<Vec<Arc<Member>>>,
+    members: Mutex<Vec<Arc<Upstream>>>,
 }
 
 impl std::fmt::Debug for Upstreams {
@@ -52,16 +52,17 @@ impl std::fmt::Debug for Upstreams {
 
 impl Upstreams {
     /// Their tasks and connections end with `token`; `tls_failed` hears of handshakes that fail, of requests and of probes.
-    pub fn new(surroundings: Surroundings, tls_failed: TlsFailed, token: &CancellationToken) -> Self {
+    pub fn new(surroundings: ClientContext, tls_failed: TlsFailed, token: &CancellationToken) -> Self {
         Self { surroundings, tls_failed, token: token.child_token(), members: Mutex::default() }
     }
 
     /// The members of a configuration, in the order of its clusters. What did not change is kept with its connections; what
     /// left gets no new requests, and its streams end after half a minute. To be called within a runtime.
-    pub fn apply(&self, config: &ProxyConfig) -> Vec<Arc<Member>> {
+    pub fn apply(&self, config: &ProxyConfig) -> Vec<Arc<Upstream>> {
         let mut members = self.members.lock();
-        let mut kept: Vec<Arc<Origin>> = members.iter().flat_map(|m| m.origins().iter().map(Arc::clone)).collect();
-        let next: Vec<Arc<Member>> = config
+        let mut kept: Vec<Arc<UpstreamEndpoint>> =
+            members.iter().flat_map(|m| m.origins().iter().map(Arc::clone)).collect();
+        let next: Vec<Arc<Upstream>> = config
             .clusters
             .iter()
             .map(|cluster| {
@@ -76,10 +77,10 @@ impl Upstreams {
                     let known = known.and_then(|o| kept.iter().position(|k| Arc::ptr_eq(k, o)));
                     match known {
                         Some(place) => Ok(kept.swap_remove(place)),
-                        None => Origin::start(terms, &self.surroundings, &self.tls_failed, &self.token),
+                        None => UpstreamEndpoint::start(terms, &self.surroundings, &self.tls_failed, &self.token),
                     }
                 });
-                Arc::new(Member::new(cluster, made, before.map(|m| &**m), &self.token))
+                Arc::new(Upstream::new(cluster, made, before.map(|m| &**m), &self.token))
             })
             .collect();
         for left in kept {

@@ -23,9 +23,9 @@ fn opened() -> LogView {
     LogView::open(pod(), "", false, &mut 1).0
 }
 
-fn fleet(view: &LogView, state: TailState, lines: &[&str], dropped: u64) -> Snapshot {
-    let tail = Tail {
-        source: TailSource { container: "api".into(), ..view.source.clone() },
+fn fleet(view: &LogView, state: LogStreamState, lines: &[&str], dropped: u64) -> Snapshot {
+    let tail = LogStream {
+        source: LogSource { container: "api".into(), ..view.source.clone() },
         state,
         lines: lines.iter().map(|l| Arc::from(*l)).collect(),
         dropped,
@@ -55,14 +55,14 @@ fn each_state_fits_each_screen() {
     let long: Vec<String> = (0..300).map(|n| format!("line {n} {}", "x".repeat(n % 150))).collect();
     let long: Vec<&str> = long.iter().map(String::as_str).collect();
     for (state, tail, lines, dropped) in [
-        ("opening", TailState::Opening, &[][..], 0),
-        ("empty", TailState::Following, &[][..], 0),
-        ("following", TailState::Following, LINES, 0),
-        ("overfull", TailState::Following, &long[..], 12_345),
-        ("ended", TailState::Ended, LINES, 0),
+        ("opening", LogStreamState::Opening, &[][..], 0),
+        ("empty", LogStreamState::Following, &[][..], 0),
+        ("following", LogStreamState::Following, LINES, 0),
+        ("overfull", LogStreamState::Following, &long[..], 12_345),
+        ("ended", LogStreamState::Ended, LINES, 0),
         (
             "failed",
-            TailState::Failed(
+            LogStreamState::Failed(
                 "eu-west: container api is waiting to start: CrashLoopBackOff; p shows its previous run".into(),
             ),
             &[][..],
@@ -82,7 +82,7 @@ fn each_state_fits_each_screen() {
 #[test]
 fn its_colours_in_every_theme() {
     let mut view = opened();
-    let fleet = fleet(&view, TailState::Following, LINES, 0);
+    let fleet = fleet(&view, LogStreamState::Following, LINES, 0);
     view.feed(&fleet);
     view.search("retrying", AREA);
     for (theme, _) in BUILT_IN {
@@ -112,7 +112,7 @@ fn a_choice_ends_the_tail_and_starts_another() {
 #[test]
 fn the_engine_names_the_container_and_the_file_names_all() {
     let mut view = opened();
-    let fleet = fleet(&view, TailState::Following, LINES, 0);
+    let fleet = fleet(&view, LogStreamState::Following, LINES, 0);
     view.feed(&fleet);
     assert_eq!(view.containers().1, "api");
     assert_eq!(view.file_name(), "eu-west_payments_api-7d9f8c6b5d-8s2lq_api.log");

@@ -1,6 +1,6 @@
 //! What is asked before something is taken from the clients of a proxy: what it touches, and a yes.
 
-use crate::model::proxy::{Fence, Routes, UpstreamFacts};
+use crate::model::proxy::{Routes, TrafficState, UpstreamFacts};
 use crate::model::text::{Text, width};
 use crate::protocol::{Request, RequestId};
 use crate::views::keymap::{Action, Key};
@@ -32,16 +32,16 @@ pub struct Confirm {
 
 impl Confirm {
     /// Before a cluster is drained or fenced; a protected one is named by typing it.
-    pub fn fence(cluster: &UpstreamFacts, fence: Fence, is_protected: bool, id: RequestId) -> Self {
+    pub fn fence(cluster: &UpstreamFacts, fence: TrafficState, is_protected: bool, id: RequestId) -> Self {
         let (title, effect) = match fence {
-            Fence::Fenced => (
+            TrafficState::Fenced => (
                 "Fence",
                 [
                     "No request goes there any more; the running ones are ended.",
                     "Watches of its clients end at once; rules with other clusters go on there.",
                 ],
             ),
-            Fence::Draining | Fence::Open => (
+            TrafficState::Draining | TrafficState::Open => (
                 "Drain",
                 [
                     "No new client goes there; what runs there runs on.",

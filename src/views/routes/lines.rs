@@ -3,7 +3,7 @@
 use super::sheet::{Line, Sheet, Spec, left, prose, right};
 use crate::model::cell::Cell;
 use crate::model::proxy::{
-    BreakerState, EndpointFacts, EndpointHealth, Exchange, Fence, Finding, FindingSeverity, Routes, RuleFacts,
+    BreakerState, EndpointFacts, EndpointHealth, Exchange, Finding, FindingSeverity, Routes, RuleFacts, TrafficState,
     UpstreamFacts,
 };
 use crate::model::text::Text;
@@ -201,9 +201,9 @@ pub(super) struct Standing {
 pub(super) fn standing(cluster: &UpstreamFacts) -> Standing {
     let state = |glyph, word: &str, role, is_trouble| Standing { glyph, word: Text::new(word), role, is_trouble };
     match cluster.fence {
-        Fence::Fenced => return state("⊘", "fenced", Role::Degraded, true),
-        Fence::Draining => return state("‖", "draining", Role::Degraded, true),
-        Fence::Open => {}
+        TrafficState::Fenced => return state("⊘", "fenced", Role::Degraded, true),
+        TrafficState::Draining => return state("‖", "draining", Role::Degraded, true),
+        TrafficState::Open => {}
     }
     if cluster.credential.is_some() {
         return state("⚿", "credential", Role::Failed, true);

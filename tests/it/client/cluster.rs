@@ -11,7 +11,7 @@ use quarterdeck::model::cluster::{Access, ClusterEntry, ClusterName};
 use quarterdeck::model::document::Aspect;
 use quarterdeck::model::kind::{Kind, KindId};
 use quarterdeck::model::object::ObjectKey;
-use quarterdeck::protocol::TailSource;
+use quarterdeck::protocol::LogSource;
 use serde_json::{Value, json as value};
 use std::sync::Arc;
 
@@ -184,7 +184,7 @@ async fn logs_come_by_lines_from_the_container_kubectl_would_choose() {
     .await;
     let cluster = cluster(&server);
     assert_eq!(cluster.containers(pod("")).await, Ok(vec!["setup".into(), "app".into(), "side".into()]));
-    let source = TailSource {
+    let source = LogSource {
         pod: pod(""),
         container: quarterdeck::model::text::Text::default(),
         follow: true,

@@ -4,7 +4,7 @@ use super::server::{Asked, Authority, Server, json, status};
 use super::{connect_in, get, surroundings};
 use quarterdeck::config::Environment;
 use quarterdeck::engine::cluster::ClusterError;
-use quarterdeck::engine::k8s::client::Surroundings;
+use quarterdeck::engine::k8s::client::ClientContext;
 use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use quarterdeck::engine::k8s::endpoint::{Endpoint, ExecPlugin, Interactive};
 use quarterdeck::engine::process::detach::Launcher;
@@ -88,7 +88,7 @@ fn with(server: &Server, exec: ExecPlugin) -> Endpoint {
     endpoint
 }
 
-fn plain() -> Surroundings {
+fn plain() -> ClientContext {
     surroundings(Environment::default())
 }
 
@@ -158,7 +158,7 @@ esac"#
     ));
     let server = open().await;
     let launcher = || Launcher::Through(env!("CARGO_BIN_EXE_qd").into());
-    let free = Surroundings { environment: Arc::default(), plugins: Plugins::new(launcher(), Terminal::Free) };
+    let free = ClientContext { environment: Arc::default(), plugins: Plugins::new(launcher(), Terminal::Free) };
     get(&connect_in(script.on(&server), &free)).await.expect("it may ask");
     assert_eq!((script.runs(), server.asked()[0].header("authorization")), (2, "Bearer asked"));
     let never = ExecPlugin { interactive: Interactive::Never, ..script.exec() };
@@ -263,7 +263,7 @@ async fn a_plugin_that_hangs_is_ended_with_all_it_started() {
     let script = Script::new("sleep 1000 &\necho $! > child\necho waiting for the browser >&2\nwait");
     let launcher = Launcher::Through(env!("CARGO_BIN_EXE_qd").into());
     let plugins = Plugins::with_timeout(launcher, Terminal::Taken, Duration::from_secs(2));
-    let shared = Surroundings { environment: Arc::default(), plugins };
+    let shared = ClientContext { environment: Arc::default(), plugins };
     let error = get(&connect_in(script.on(&open().await), &shared)).await.expect_err("it hangs");
     assert_eq!(
         error.to_string(),

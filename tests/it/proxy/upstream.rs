@@ -16,14 +16,14 @@ use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use hyper::body::Bytes;
 use quarterdeck::config::Environment;
-use quarterdeck::engine::k8s::client::Surroundings;
+use quarterdeck::engine::k8s::client::ClientContext;
 use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use quarterdeck::engine::k8s::endpoint::Endpoint;
 use quarterdeck::engine::process::detach::Launcher;
 use quarterdeck::engine::proxy::body::Outgoing;
 use quarterdeck::engine::proxy::config::{ProxyConfig, UpstreamCluster};
 use quarterdeck::engine::proxy::request::Class;
-use quarterdeck::engine::proxy::upstream::{Call, Failed, Member, Sent, Upstreams};
+use quarterdeck::engine::proxy::upstream::{Call, Failed, Sent, Upstream, Upstreams};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -50,7 +50,7 @@ fn connecting() -> Call {
 fn upstreams() -> Upstreams {
     let launcher = Launcher::Through(env!("CARGO_BIN_EXE_qd").into());
     let plugins = Plugins::new(launcher, Terminal::Taken);
-    let surroundings = Surroundings { environment: Arc::new(Environment::default()), plugins };
+    let surroundings = ClientContext { environment: Arc::new(Environment::default()), plugins };
     Upstreams::new(surroundings, Arc::new(|_: &std::io::Error| ()), &CancellationToken::new())
 }
 
@@ -67,14 +67,14 @@ fn cluster(endpoints: impl IntoIterator<Item = Endpoint>) -> UpstreamCluster {
 }
 
 /// The only member of a configuration with this cluster; the first keeps it running.
-fn member(cluster: UpstreamCluster) -> (Upstreams, Arc<Member>) {
+fn member(cluster: UpstreamCluster) -> (Upstreams, Arc<Upstream>) {
     let upstreams = upstreams();
     let member = upstreams.apply(&config(vec![cluster])).remove(0);
     (upstreams, member)
 }
 
 /// A member of one scripted server.
-fn alone(script: &Script) -> (Upstreams, Arc<Member>) {
+fn alone(script: &Script) -> (Upstreams, Arc<Upstream>) {
     member(cluster([script.endpoint()]))
 }
 
@@ -99,6 +99,6 @@ async fn whole(sent: Sent) -> (u16, String) {
     (status, String::from_utf8_lossy(&body).into_owned())
 }
 
-async fn fetch(member: &Member, path: &str) -> Result<(u16, String), Failed> {
+async fn fetch(member: &Upstream, path: &str) -> Result<(u16, String), Failed> {
     Ok(whole(member.send(get(path), &read()).await?).await)
 }

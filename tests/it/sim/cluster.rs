@@ -11,7 +11,7 @@ use quarterdeck::model::health::Health;
 use quarterdeck::model::kind::{Catalog, Kind, KindId};
 use quarterdeck::model::object::{ObjectKey, Row};
 use quarterdeck::model::text::Text;
-use quarterdeck::protocol::TailSource;
+use quarterdeck::protocol::LogSource;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -466,7 +466,7 @@ impl Cluster for SimCluster {
         Box::pin(std::future::ready(Err(ClusterError::Failed(why))))
     }
 
-    fn tail(&self, source: TailSource) -> BoxStream<'static, Result<Text, ClusterError>> {
+    fn tail(&self, source: LogSource) -> BoxStream<'static, Result<Text, ClusterError>> {
         let from = source.tail_lines.map(|n| n as usize);
         let begin = self.look(|sim| from.map_or(0, |n| sim.logs.len().saturating_sub(n)));
         let state = (self.clone(), begin, self.changes.subscribe());

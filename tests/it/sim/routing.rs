@@ -4,9 +4,9 @@ use crate::sim::world::{World, options, until};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use quarterdeck::engine::record::{Recorder, from_lines, replay, to_lines};
-use quarterdeck::engine::router::{LinkedProxy, ProxySource, Router, RouterError};
+use quarterdeck::engine::router::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
 use quarterdeck::engine::{EngineHandle, EngineOptions};
-use quarterdeck::model::proxy::{Explanation, Fence, Routes, UpstreamFacts};
+use quarterdeck::model::proxy::{Explanation, Routes, TrafficState, UpstreamFacts};
 use quarterdeck::model::text::Text;
 use quarterdeck::protocol::{Explained, Progress, ProxyAt, ProxyLink, Request, RequestId, Snapshot};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ struct Script {
     runs: bool,
     own: bool,
     /// Pictures fail with this.
-    fault: Option<RouterError>,
-    fences: Vec<(Text, Fence)>,
+    fault: Option<ProxyError>,
+    fences: Vec<(Text, TrafficState)>,
     pictures: u64,
     links: Vec<ProxySource>,
     /// How often it was told that its console ends.
@@ -33,31 +33,31 @@ struct Script {
 #[derive(Debug, Clone, Default)]
 struct Scripted(Arc<Mutex<Script>>);
 
-impl Router for Scripted {
-    fn link(&self, source: ProxySource) -> BoxFuture<'_, Result<Arc<dyn LinkedProxy>, RouterError>> {
+impl ProxyLauncher for Scripted {
+    fn link(&self, source: ProxySource) -> BoxFuture<'_, Result<Arc<dyn ProxyHandle>, ProxyError>> {
         let mut script = self.0.lock();
         let outcome = match &source {
             ProxySource::Found if script.runs => Ok(()),
-            ProxySource::Found => Err(RouterError::NoProxy),
-            ProxySource::At { .. } => Err(RouterError::Refused("127.0.0.1:9: the token is not this proxy's".into())),
+            ProxySource::Found => Err(ProxyError::NoProxy),
+            ProxySource::At { .. } => Err(ProxyError::Refused("127.0.0.1:9: the token is not this proxy's".into())),
             ProxySource::Own => {
                 (script.runs, script.own) = (true, true);
                 Ok(())
             }
         };
         script.links.push(source);
-        let linked: Arc<dyn LinkedProxy> = Arc::new(self.clone());
+        let linked: Arc<dyn ProxyHandle> = Arc::new(self.clone());
         Box::pin(std::future::ready(outcome.map(|()| linked)))
     }
 }
 
-impl LinkedProxy for Scripted {
+impl ProxyHandle for Scripted {
     fn at(&self) -> ProxyAt {
         let script = self.0.lock();
         ProxyAt { address: "127.0.0.1:9443".into(), pid: Some(7), own: script.own, kept: script.kept }
     }
 
-    fn picture(&self) -> BoxFuture<'_, Result<Routes, RouterError>> {
+    fn picture(&self) -> BoxFuture<'_, Result<Routes, ProxyError>> {
         let mut script = self.0.lock();
         script.pictures += 1;
         let upstream = UpstreamFacts {
@@ -69,30 +69,30 @@ impl LinkedProxy for Scripted {
         Box::pin(std::future::ready(script.fault.clone().map_or(Ok(routes), Err)))
     }
 
-    fn fence(&self, cluster: Text, fence: Fence) -> BoxFuture<'_, Result<(), RouterError>> {
+    fn fence(&self, cluster: Text, fence: TrafficState) -> BoxFuture<'_, Result<(), ProxyError>> {
         let known = cluster == "prod";
         if known {
             self.0.lock().fences.push((cluster, fence));
         }
-        let refused = RouterError::Refused("the proxy has no such cluster".into());
+        let refused = ProxyError::Refused("the proxy has no such cluster".into());
         Box::pin(std::future::ready(if known { Ok(()) } else { Err(refused) }))
     }
 
-    fn reload(&self) -> BoxFuture<'_, Result<(), RouterError>> {
-        Box::pin(std::future::ready(Err(RouterError::Refused("rules.yaml:3: no such operator".into()))))
+    fn reload(&self) -> BoxFuture<'_, Result<(), ProxyError>> {
+        Box::pin(std::future::ready(Err(ProxyError::Refused("rules.yaml:3: no such operator".into()))))
     }
 
-    fn explain(&self, text: Text) -> BoxFuture<'_, Result<Explanation, RouterError>> {
+    fn explain(&self, text: Text) -> BoxFuture<'_, Result<Explanation, ProxyError>> {
         let answer = Explanation { request: text, cluster: Some("prod".into()), ..Explanation::default() };
         Box::pin(std::future::ready(Ok(answer)))
     }
 
-    fn keep(&self, kept: bool) -> BoxFuture<'_, Result<bool, RouterError>> {
+    fn keep(&self, kept: bool) -> BoxFuture<'_, Result<bool, ProxyError>> {
         self.0.lock().kept = kept;
         Box::pin(std::future::ready(Ok(kept)))
     }
 
-    fn stop(&self) -> BoxFuture<'_, Result<(), RouterError>> {
+    fn stop(&self) -> BoxFuture<'_, Result<(), ProxyError>> {
         let mut script = self.0.lock();
         (script.runs, script.own) = (false, false);
         Box::pin(std::future::ready(Ok(())))
@@ -160,7 +160,7 @@ async fn a_lost_proxy_is_said_and_attached_again() {
     until(&mut engine, "attached", |s| is_attached(s) && s.routes.is_some()).await;
     {
         let mut script = script.0.lock();
-        script.fault = Some(RouterError::Unreachable("127.0.0.1:9443: connection refused".into()));
+        script.fault = Some(ProxyError::Unreachable("127.0.0.1:9443: connection refused".into()));
         script.runs = false;
     }
     let lost = until(&mut engine, "lost", |s| matches!(s.proxy, ProxyLink::Lost { .. })).await;
@@ -183,7 +183,7 @@ async fn an_own_proxy_that_is_slow_is_not_ended_for_it() {
     ask(&engine, Request::WatchRoutes(WATCH));
     ask(&engine, Request::StartProxy);
     until(&mut engine, "started", |s| matches!(&s.proxy, ProxyLink::Attached(at) if at.own)).await;
-    script.0.lock().fault = Some(RouterError::Unreachable("no answer within 10s".into()));
+    script.0.lock().fault = Some(ProxyError::Unreachable("no answer within 10s".into()));
     until(&mut engine, "lost", |s| matches!(s.proxy, ProxyLink::Lost { .. })).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     script.0.lock().fault = None;
@@ -218,14 +218,14 @@ async fn what_is_refused_is_said() {
     ask(&engine, Request::WatchRoutes(WATCH));
     until(&mut engine, "attached", is_attached).await;
     let fence = |id, cluster: &str, fence| Request::FenceCluster { id: RequestId(id), cluster: cluster.into(), fence };
-    ask(&engine, fence(10, "nowhere", Fence::Fenced));
+    ask(&engine, fence(10, "nowhere", TrafficState::Fenced));
     let said = |s: &Snapshot, text: &str| s.notices.iter().any(|n| n.text.contains(text));
     let seen = until(&mut engine, "refused", |s| said(s, "no such cluster")).await;
     assert!(matches!(seen.operations[&RequestId(10)].progress, Progress::Failed(_)));
-    ask(&engine, fence(11, "prod", Fence::Draining));
+    ask(&engine, fence(11, "prod", TrafficState::Draining));
     until(&mut engine, "drained", |s| s.operations.get(&RequestId(11)).is_some_and(|o| o.progress == Progress::Done))
         .await;
-    assert_eq!(script.0.lock().fences, [(Text::new("prod"), Fence::Draining)]);
+    assert_eq!(script.0.lock().fences, [(Text::new("prod"), TrafficState::Draining)]);
     ask(&engine, Request::ReloadRoutes(RequestId(12)));
     until(&mut engine, "the bad reload", |s| said(s, "rules.yaml:3")).await;
     ask(&engine, Request::TestRoute { id: RequestId(13), text: "GET /api".into() });

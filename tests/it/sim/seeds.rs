@@ -10,7 +10,7 @@ use quarterdeck::model::document::{Aspect, Body};
 use quarterdeck::model::kind::KindId;
 use quarterdeck::model::object::ObjectKey;
 use quarterdeck::model::text::Text;
-use quarterdeck::protocol::{Request, RequestId, Reveal, ShardState, Snapshot, TailSource};
+use quarterdeck::protocol::{LogSource, Request, RequestId, Reveal, ShardState, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -204,7 +204,7 @@ fn ask(name: &str, rng: &mut fastrand::Rng, number: u32) -> Request {
         },
         8 => Request::Tail {
             id,
-            source: TailSource {
+            source: LogSource {
                 pod: object,
                 container: Text::default(),
                 follow: rng.bool(),

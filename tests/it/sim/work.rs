@@ -11,7 +11,7 @@ use quarterdeck::model::kind::KindId;
 use quarterdeck::model::object::ObjectKey;
 use quarterdeck::model::text::Text;
 use quarterdeck::protocol::{
-    Progress, Request, RequestId, Reveal, ShardState, Snapshot, TAIL_LINES_MAX, TailSource, TailState,
+    LogSource, LogStreamState, Progress, Request, RequestId, Reveal, ShardState, Snapshot, TAIL_LINES_MAX,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +81,7 @@ async fn a_document_of_a_dead_cluster_says_so_and_is_read_when_it_is_back() {
 }
 
 fn tail(follow: bool) -> Request {
-    let source = TailSource {
+    let source = LogSource {
         pod: object(pod(), "pod-0"),
         container: Text::default(),
         follow,
@@ -103,7 +103,7 @@ async fn a_tail_keeps_the_newest_lines_and_counts_the_rest() {
     let newest = |s: &Snapshot| s.tails.get(&RequestId(1)).and_then(|t| t.lines.last().cloned());
     let snapshot = until(&mut engine, "the newest", |s| newest(s).is_some_and(|line| *line == *last)).await;
     let tail = &snapshot.tails[&RequestId(1)];
-    assert_eq!((tail.lines.len(), tail.dropped, &tail.state), (TAIL_LINES_MAX, 500, &TailState::Following));
+    assert_eq!((tail.lines.len(), tail.dropped, &tail.state), (TAIL_LINES_MAX, 500, &LogStreamState::Following));
     assert_eq!(tail.containers.as_ref(), ["main"]);
     // The connection breaks; what comes next is appended once.
     world.change("a", |sim| sim.way = Way::Refused);
@@ -123,11 +123,11 @@ async fn a_tail_keeps_the_newest_lines_and_counts_the_rest() {
 async fn a_tail_that_cannot_be_taken_up_again_says_why() {
     let (world, mut engine) = live(5).await;
     ask(&engine, tail(false));
-    until(&mut engine, "ended", |s| s.tails.values().any(|tail| tail.state == TailState::Ended)).await;
+    until(&mut engine, "ended", |s| s.tails.values().any(|tail| tail.state == LogStreamState::Ended)).await;
     world.change("a", |sim| sim.broken = true);
     ask(&engine, tail(true));
     let failed =
-        |s: &Snapshot| s.tails.values().any(|t| matches!(&t.state, TailState::Failed(why) if why.contains("500")));
+        |s: &Snapshot| s.tails.values().any(|t| matches!(&t.state, LogStreamState::Failed(why) if why.contains("500")));
     until(&mut engine, "why", failed).await;
 }
 

@@ -2,7 +2,7 @@
 
 use super::Member;
 use crate::engine::cluster::{ClusterError, Identity};
-use crate::engine::fleet::turn::Turn;
+use crate::engine::fleet::turn::StepContext;
 use crate::model::kind::Catalog;
 use crate::model::text::Text;
 use std::time::Duration;
@@ -16,19 +16,23 @@ pub(super) const DISCOVERY_STEPS: [Duration; 3] =
 
 /// What a discovery or an identification is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Inquiry {
+pub(super) enum Lookup {
     Idle,
     Due(Duration),
     Running,
 }
 
 impl Member {
-    pub(in crate::engine::fleet) fn on_identified(&mut self, outcome: Result<Identity, ClusterError>, turn: &mut Turn) {
+    pub(in crate::engine::fleet) fn on_identified(
+        &mut self,
+        outcome: Result<Identity, ClusterError>,
+        turn: &mut StepContext,
+    ) {
         let Ok(identity) = outcome else {
-            self.identity = Inquiry::Due(turn.around(DISCOVERY));
+            self.identity = Lookup::Due(turn.around(DISCOVERY));
             return;
         };
-        self.identity = Inquiry::Idle;
+        self.identity = Lookup::Idle;
         self.dirty |= self.facts.uid != identity.uid || self.facts.properties != identity.properties;
         self.facts.uid = identity.uid;
         self.facts.properties = identity.properties;
@@ -38,7 +42,7 @@ impl Member {
     pub(in crate::engine::fleet) fn on_discovered(
         &mut self,
         outcome: Result<Catalog, ClusterError>,
-        turn: &mut Turn,
+        turn: &mut StepContext,
     ) -> bool {
         match outcome {
             Ok(catalog) => {
@@ -49,7 +53,7 @@ impl Member {
                     Some(step) => turn.after(step),
                     None => turn.around(DISCOVERY),
                 };
-                self.discovery = Inquiry::Due(due);
+                self.discovery = Lookup::Due(due);
                 self.catalog_error = None;
                 for stream in self.streams().filter(|stream| stream.is_not_served()) {
                     stream.hurry(turn);
@@ -62,7 +66,7 @@ impl Member {
             Err(error) => {
                 self.discovery_failures = self.discovery_failures.saturating_add(1);
                 self.costs.errors += 1;
-                self.discovery = Inquiry::Due(turn.retry(self.discovery_failures));
+                self.discovery = Lookup::Due(turn.retry(self.discovery_failures));
                 let why = Text::new(error.to_string());
                 let first = self.catalog.is_none() && self.catalog_error.as_ref() != Some(&why);
                 self.catalog_error = Some(why);
@@ -72,14 +76,14 @@ impl Member {
     }
 
     /// A custom kind came, changed or went.
-    pub(in crate::engine::fleet) fn on_custom_kinds(&mut self, turn: &Turn) {
+    pub(in crate::engine::fleet) fn on_custom_kinds(&mut self, turn: &StepContext) {
         let soon = turn.after(DISCOVERY_STEPS.first().copied().unwrap_or_default());
         self.discovery_steps = 1;
         match self.discovery {
-            Inquiry::Due(due) if due <= soon => {}
-            Inquiry::Due(_) | Inquiry::Idle => self.discovery = Inquiry::Due(soon),
+            Lookup::Due(due) if due <= soon => {}
+            Lookup::Due(_) | Lookup::Idle => self.discovery = Lookup::Due(soon),
             // The steps after it look again.
-            Inquiry::Running => {}
+            Lookup::Running => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use super::proxy::{self, Proxy};
 use super::{CONNECT_TIMEOUT, headers};
 use crate::config::environment::Environment;
 use crate::engine::cluster::ClusterError;
-use crate::engine::k8s::credentials::{Credentials, Grant};
+use crate::engine::k8s::credentials::{Credentials, RequestCredentials};
 use crate::engine::k8s::errors;
 use crate::engine::k8s::tls::{self, Trust};
 use crate::model::cluster::WITHHELD;
@@ -175,7 +175,7 @@ impl Inner {
     }
 
     /// Sends with these credentials; a GET that broke or was put off for a moment is sent once more.
-    async fn send(&self, mut request: Request<Body>, grant: &Grant) -> Result<Raw, ClusterError> {
+    async fn send(&self, mut request: Request<Body>, grant: &RequestCredentials) -> Result<Raw, ClusterError> {
         let mut http = self.http_for(&grant.trust)?;
         self.dress(&mut request, grant)?;
         let again = (request.method() == Method::GET).then(|| copy(&request)).flatten();
@@ -202,7 +202,7 @@ impl Inner {
     }
 
     /// Puts our headers and the whole address on a request.
-    fn dress(&self, request: &mut Request<Body>, grant: &Grant) -> Result<(), ClusterError> {
+    fn dress(&self, request: &mut Request<Body>, grant: &RequestCredentials) -> Result<(), ClusterError> {
         *request.uri_mut() = self.server.join(request.uri())?;
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, HeaderValue::from_static(headers::USER_AGENT));

@@ -8,7 +8,7 @@ use super::member::apis::{APIS, Api};
 use super::provider::HubAt;
 use crate::engine::clock;
 use crate::engine::cluster::ClusterError;
-use crate::engine::k8s::client::{self, Connection, Surroundings};
+use crate::engine::k8s::client::{self, ClientContext, Connection};
 use crate::engine::k8s::errors;
 use crate::engine::resilience::backoff;
 use crate::model::text::Text;
@@ -30,7 +30,7 @@ const WATCH_S: u32 = 110;
 pub type Updates = mpsc::Sender<(usize, Update)>;
 
 /// Follows a hub until dropped or nobody listens.
-pub async fn follow(number: usize, hub: HubAt, surroundings: Surroundings, updates: Updates) {
+pub async fn follow(number: usize, hub: HubAt, surroundings: ClientContext, updates: Updates) {
     let mut rng = fastrand::Rng::with_seed(clock::seed());
     let limit = Duration::from_secs(u64::from(hub.endpoint.timeout_s.max(1)));
     let mut failures = 0;
@@ -56,7 +56,7 @@ pub async fn follow(number: usize, hub: HubAt, surroundings: Surroundings, updat
     futures::future::join_all(follow_each).await;
 }
 
-async fn open(hub: &HubAt, surroundings: &Surroundings) -> Result<(Connection, Vec<(usize, String)>), ClusterError> {
+async fn open(hub: &HubAt, surroundings: &ClientContext) -> Result<(Connection, Vec<(usize, String)>), ClusterError> {
     let connection = client::build(&Arc::new(hub.endpoint.clone()), surroundings)?;
     let answer = connection.get("/apis", discovery::ACCEPT).await?;
     let groups = serde_json::from_slice(&answer).unwrap_or_default();

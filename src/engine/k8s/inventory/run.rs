@@ -15,7 +15,7 @@ use crate::config::Origin;
 use crate::engine::clock;
 use crate::engine::cluster::Listing;
 use crate::engine::k8s::access::AccessGate;
-use crate::engine::k8s::client::Surroundings;
+use crate::engine::k8s::client::ClientContext;
 use crate::engine::k8s::endpoint::Endpoint;
 use crate::model::text::Text;
 use std::sync::Arc;
@@ -173,7 +173,7 @@ impl Running {
         let is_fresh = self.is_cache_enough
             && kept.as_ref().is_some_and(|kept| kept.is_fresh(clock::now(), *self.inventory.config.cache_ttl));
         let state = kept.map_or_else(Hub::default, |kept| Hub::remembering(kept.members, kept.written, is_fresh));
-        let surroundings = Surroundings {
+        let surroundings = ClientContext {
             environment: Arc::clone(&self.inventory.environment),
             plugins: Arc::clone(&self.inventory.plugins),
         };

@@ -15,12 +15,15 @@ async fn pieces(mut far: DuplexStream, room: usize) -> (usize, Vec<u8>) {
     (count, all)
 }
 
-fn spawned<W>(near: DuplexStream, work: impl FnOnce(Gathering<DuplexStream>) -> W) -> Turns<W, DuplexStream>
+fn spawned<W>(
+    near: DuplexStream,
+    work: impl FnOnce(CoalescingWriter<DuplexStream>) -> W,
+) -> FlushingTask<W, DuplexStream>
 where
     W: Future,
 {
     let (io, outlet) = gather(near);
-    Turns::new(work(io), outlet)
+    FlushingTask::new(work(io), outlet)
 }
 
 #[tokio::test]

@@ -102,7 +102,7 @@ pub struct Context<'a> {
 
 /// A configuration, what is doubtful about it, and where its values stand.
 #[derive(Debug, Clone)]
-pub struct Reading {
+pub struct ParsedConfig {
     pub config: ProxyConfig,
     pub findings: Vec<Finding>,
     /// Places by value: `clusters.prod.weight` is at `routing.yaml:4`. What is not there is a default.
@@ -113,11 +113,11 @@ pub struct Reading {
 
 /// A configuration that is refused whole: everything that is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Refused {
+pub struct ConfigErrors {
     pub flaws: Vec<Flaw>,
 }
 
-impl std::fmt::Display for Refused {
+impl std::fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (place, flaw) in self.flaws.iter().enumerate() {
             if place > 0 {
@@ -129,10 +129,10 @@ impl std::fmt::Display for Refused {
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for ConfigErrors {}
 
 /// Reads documents as one configuration.
-pub fn read(documents: &[Document], context: &Context<'_>) -> Result<Reading, Refused> {
+pub fn read(documents: &[Document], context: &Context<'_>) -> Result<ParsedConfig, ConfigErrors> {
     let mut reader = Reader::new(context);
     let pieces = reader.unwrap(documents);
     reader.stop()?;
@@ -151,7 +151,7 @@ pub fn read(documents: &[Document], context: &Context<'_>) -> Result<Reading, Re
 
 /// The configuration where none was given: every cluster of the inventory that can be reached safely, the current
 /// context as home, no rules.
-pub fn of_inventory(context: &Context<'_>) -> Reading {
+pub fn of_inventory(context: &Context<'_>) -> ParsedConfig {
     let mut reader = Reader::new(context);
     let mut config = ProxyConfig { cache_discovery: true, origin: context.origin.to_owned(), ..ProxyConfig::default() };
     reader.whole_inventory(&mut config);
@@ -221,8 +221,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn done(self, config: ProxyConfig) -> Reading {
-        Reading { config, findings: self.findings, origins: self.origins, inherited: self.inherited }
+    fn done(self, config: ProxyConfig) -> ParsedConfig {
+        ParsedConfig { config, findings: self.findings, origins: self.origins, inherited: self.inherited }
     }
 
     fn flaw(&mut self, at: &At, message: impl Into<String>) {
@@ -244,14 +244,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Ends the reading if anything was wrong.
-    fn stop(&mut self) -> Result<(), Refused> {
+    fn stop(&mut self) -> Result<(), ConfigErrors> {
         if self.flaws.is_empty() {
             return Ok(());
         }
         let mut flaws = std::mem::take(&mut self.flaws);
         flaws.dedup();
         flaws.truncate(FLAWS_MAX);
-        Err(Refused { flaws })
+        Err(ConfigErrors { flaws })
     }
 
     /// What nothing used is worth a word.

@@ -7,17 +7,17 @@ use crate::engine::proxy::edge::Hosts;
 use crate::engine::proxy::metrics::Handles;
 use crate::engine::proxy::request::RequestInfo;
 use crate::engine::proxy::rules::{RuleTable, fallback};
-use crate::engine::proxy::target::Standing;
-use crate::engine::proxy::upstream::Member;
+use crate::engine::proxy::target::Availability;
+use crate::engine::proxy::upstream::Upstream;
 use std::sync::Arc;
 
 /// What a reload replaces as a whole.
 #[derive(Debug)]
-pub struct Scene {
+pub struct ActiveConfig {
     pub config: ProxyConfig,
     pub table: RuleTable,
     /// As `config.clusters`.
-    pub members: Vec<Arc<Member>>,
+    pub members: Vec<Arc<Upstream>>,
     pub handles: Handles,
     pub callers: Arc<Callers>,
     /// The names by which clients may call.
@@ -28,11 +28,11 @@ pub struct Scene {
     splits_namespaces: bool,
 }
 
-impl Scene {
+impl ActiveConfig {
     pub fn new(
         config: ProxyConfig,
         table: RuleTable,
-        members: Vec<Arc<Member>>,
+        members: Vec<Arc<Upstream>>,
         handles: Handles,
         (callers, hosts, audit): (Arc<Callers>, Hosts, Option<Arc<Audit>>),
     ) -> Self {
@@ -53,7 +53,7 @@ impl Scene {
         self.config.clusters.iter().position(|c| &*c.name == name)
     }
 
-    pub(super) fn standing(&self, cluster: usize) -> Standing {
+    pub(super) fn standing(&self, cluster: usize) -> Availability {
         self.members.get(cluster).map(|m| m.standing()).unwrap_or_default()
     }
 

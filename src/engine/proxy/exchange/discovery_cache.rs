@@ -1,7 +1,7 @@
 //! Discovery and OpenAPI answers that need not be fetched whole again: kept, asked for by their ETag, answered from here.
 
 use super::answer::Answer;
-use super::in_flight::Turn;
+use super::in_flight::Exchange;
 use crate::engine::proxy::body::{Arriving, Broke};
 use crate::engine::proxy::cache::{BODY_MAX, Kept, Key, Look, is_known, may_keep};
 use crate::engine::proxy::config::Mode;
@@ -31,7 +31,7 @@ enum Read {
     Begun(Bytes, Arriving),
 }
 
-impl Turn<'_> {
+impl Exchange<'_> {
     /// Whether this request is one of those, and what `headers`, which go to the cluster, must say then.
     /// `Err` is what is kept and cannot have changed.
     pub(super) fn keeping(&self, cluster: usize, headers: &mut HeaderMap) -> Result<Option<Keeping>, Arc<Kept>> {

@@ -1,7 +1,7 @@
 //! What is remembered of a request on its way, and told when it ends: counted, logged, shown.
 
 use super::answer::{Answer, Ended};
-use super::{Carry, Scene};
+use super::{ActiveConfig, ProxyService};
 use crate::engine::proxy::audit::{AuditId, Finished, Received, Record};
 use crate::engine::proxy::caller::Caller;
 use crate::engine::proxy::edge;
@@ -13,7 +13,7 @@ use crate::engine::proxy::refusal::Refusal;
 use crate::engine::proxy::request::RequestInfo;
 use crate::engine::proxy::request_log::Shown;
 use crate::engine::proxy::tunnel::Spliced;
-use crate::engine::proxy::upstream::Lease;
+use crate::engine::proxy::upstream::InFlightGuard;
 use http::header::{CONTENT_LENGTH, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
@@ -25,13 +25,13 @@ use tokio::time::Instant;
 
 /// A request's memory, until its answer or its tunnel takes it over.
 #[derive(Debug)]
-pub(super) struct Observed(Box<Memory>);
+pub(super) struct Observed(Box<RequestTelemetry>);
 
 /// What outlives the request: told when the answer's body, or the tunnel, ends.
 #[derive(Debug)]
-pub(super) struct Memory {
-    carry: Arc<Carry>,
-    scene: Arc<Scene>,
+pub(super) struct RequestTelemetry {
+    carry: Arc<ProxyService>,
+    scene: Arc<ActiveConfig>,
     began: Instant,
     uri: Uri,
     source: Option<IpAddr>,
@@ -51,19 +51,19 @@ pub(super) struct Memory {
     upgrade: Option<Protocol>,
     underway: Option<Underway>,
     permit: Option<Permit>,
-    lease: Option<Lease>,
+    lease: Option<InFlightGuard>,
     /// Waits for our status, to compare it with its own.
     mirror: Option<oneshot::Sender<StatusCode>>,
     told: bool,
 }
 
 impl Observed {
-    pub(super) fn begin(carry: &Arc<Carry>, parts: &Parts, peer: &Peer) -> Self {
+    pub(super) fn begin(carry: &Arc<ProxyService>, parts: &Parts, peer: &Peer) -> Self {
         let id = carry.ids.choose(parts.headers.get(edge::headers::AUDIT_ID).map(HeaderValue::as_bytes));
-        Self(Box::new(Memory::new(carry, parts.uri.clone(), id, peer.address.map(|a| a.ip()))))
+        Self(Box::new(RequestTelemetry::new(carry, parts.uri.clone(), id, peer.address.map(|a| a.ip()))))
     }
 
-    pub(super) fn scene(&self) -> &Arc<Scene> {
+    pub(super) fn scene(&self) -> &Arc<ActiveConfig> {
         &self.0.scene
     }
 
@@ -136,7 +136,7 @@ impl Observed {
     }
 
     /// The answer goes on to the caller; one of ours holds no place at a cluster.
-    pub(super) fn answered(&mut self, status: StatusCode, lease: Option<Lease>) {
+    pub(super) fn answered(&mut self, status: StatusCode, lease: Option<InFlightGuard>) {
         let memory = &mut *self.0;
         memory.lease = lease;
         memory.begun(status);
@@ -157,9 +157,9 @@ impl Observed {
     }
 
     /// Hands the memory to a tunnel; what is left here tells nothing.
-    pub(super) fn hand_over(&mut self, status: StatusCode) -> Box<Memory> {
+    pub(super) fn hand_over(&mut self, status: StatusCode) -> Box<RequestTelemetry> {
         let memory = &*self.0;
-        let mut left = Memory::new(&memory.carry, Uri::default(), memory.id, None);
+        let mut left = RequestTelemetry::new(&memory.carry, Uri::default(), memory.id, None);
         left.told = true;
         let mut memory = std::mem::replace(&mut self.0, Box::new(left));
         memory.begun(status);
@@ -167,8 +167,8 @@ impl Observed {
     }
 }
 
-impl Memory {
-    fn new(carry: &Arc<Carry>, uri: Uri, id: AuditId, source: Option<IpAddr>) -> Self {
+impl RequestTelemetry {
+    fn new(carry: &Arc<ProxyService>, uri: Uri, id: AuditId, source: Option<IpAddr>) -> Self {
         Self {
             scene: carry.scene.load_full(),
             carry: Arc::clone(carry),
@@ -270,7 +270,7 @@ impl Memory {
     }
 }
 
-impl Ended for Memory {
+impl Ended for RequestTelemetry {
     fn ended(&mut self, sent: u64) {
         if std::mem::replace(&mut self.told, true) {
             return;
@@ -303,7 +303,7 @@ impl Ended for Memory {
     }
 }
 
-impl Drop for Memory {
+impl Drop for RequestTelemetry {
     fn drop(&mut self) {
         // Whatever held it was dropped without a word: the caller went away while its request was on its way.
         self.ended(0);

@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::discovery_cache::Keeping;
 use super::end::Observed;
 use super::labels::{self, BODY_BYTES_MAX};
-use super::{Carry, Scene};
+use super::{ActiveConfig, ProxyService};
 use crate::engine::proxy::body::{Arriving, Outgoing};
 use crate::engine::proxy::caller::Caller;
 use crate::engine::proxy::config::{Mode, Rule};
@@ -15,7 +15,7 @@ use crate::engine::proxy::metrics::STALE_LABEL;
 use crate::engine::proxy::refusal::Refusal;
 use crate::engine::proxy::request::{Class, RequestInfo};
 use crate::engine::proxy::rules::Asked;
-use crate::engine::proxy::target::{Choice, Clusters, Key, Standing};
+use crate::engine::proxy::target::{Availability, Choice, Clusters, Key};
 use crate::engine::proxy::upstream::{Call, Failed, Sent, Tunnel, Upgraded};
 use crate::engine::proxy::{hpack_values, tunnel};
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, WARNING};
@@ -33,9 +33,9 @@ use tokio::time::Instant;
 const REPLAY_BYTES_MAX: u64 = 64 * 1024;
 
 /// One request and all that is known of it.
-pub(super) struct Turn<'a> {
-    pub(super) carry: &'a Arc<Carry>,
-    pub(super) scene: &'a Arc<Scene>,
+pub(super) struct Exchange<'a> {
+    pub(super) carry: &'a Arc<ProxyService>,
+    pub(super) scene: &'a Arc<ActiveConfig>,
     pub(super) peer: &'a Peer,
     pub(super) parts: &'a Parts,
     pub(super) caller: &'a Arc<Caller>,
@@ -50,7 +50,7 @@ struct Way {
     choice: Choice,
 }
 
-impl Turn<'_> {
+impl Exchange<'_> {
     /// A plain request: anything but a tunnel.
     pub(super) async fn carried(&mut self, body: Arriving) -> Result<Response<Answer>, Refusal> {
         let (body, labels) = self.read(body).await?;
@@ -215,7 +215,7 @@ impl Turn<'_> {
         }
     }
 
-    fn home(&self, standing: &dyn Fn(usize) -> Standing) -> Result<Choice, Refusal> {
+    fn home(&self, standing: &dyn Fn(usize) -> Availability) -> Result<Choice, Refusal> {
         match self.scene.fallback(&self.info) {
             Some(cluster) if self.scene.config.home.is_none() => Ok(Choice { cluster, moved: false }),
             Some(_) | None => self.carry.targets.choose_home(&self.clusters(standing), &self.key(None)),
@@ -231,7 +231,7 @@ impl Turn<'_> {
         Key::of(&self.caller.user, self.scene.rule(rule).map_or("", |r| &*r.name), &self.info)
     }
 
-    fn clusters<'a>(&'a self, standing: &'a dyn Fn(usize) -> Standing) -> Clusters<'a> {
+    fn clusters<'a>(&'a self, standing: &'a dyn Fn(usize) -> Availability) -> Clusters<'a> {
         Clusters { config: &self.scene.config, standing, now: self.carry.clock.moment().wall }
     }
 
@@ -289,7 +289,7 @@ impl Turn<'_> {
         self.scene.rule(Some(rule)).filter(|r| r.failover)?;
         let scene = self.scene;
         let standing = |cluster: usize| {
-            if tried.contains(&cluster) { Standing::default() } else { scene.standing(cluster) }
+            if tried.contains(&cluster) { Availability::default() } else { scene.standing(cluster) }
         };
         let choice = self.carry.targets.choose(&self.clusters(&standing), rule, &self.key(Some(rule))).ok()?;
         // Versions of one world mean nothing in the next: the client hears of the failure, and then of the move.

@@ -1,6 +1,6 @@
 //! Copies of reads to another cluster, to see whether it would answer alike. Nobody waits for them.
 
-use super::{Carry, Scene};
+use super::{ActiveConfig, ProxyService};
 use crate::engine::proxy::body::Outgoing;
 use crate::engine::proxy::upstream::Call;
 use http::{Request, StatusCode};
@@ -30,8 +30,8 @@ impl Mirror {
     /// Sends a copy, and gives the place where the status of the original is waited for; `None` at the bound.
     pub(super) fn send(
         &self,
-        carry: &Arc<Carry>,
-        scene: &Arc<Scene>,
+        carry: &Arc<ProxyService>,
+        scene: &Arc<ActiveConfig>,
         cluster: usize,
         (request, call): (Request<Outgoing>, Call),
     ) -> Option<oneshot::Sender<StatusCode>> {

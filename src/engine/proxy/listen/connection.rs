@@ -1,8 +1,8 @@
 //! One connection: HTTP/1.1 or HTTP/2 as the handshake chose, within the limits of an edge that anybody may reach.
 
-use super::connections::{Asked, Place, Turn};
+use super::connections::{ConnectionSlot, EndRequest, RequestGuard};
 use super::{Peer, Serve};
-use crate::engine::proxy::coalesce::{Turns, gather};
+use crate::engine::proxy::coalesce::{FlushingTask, gather};
 use crate::engine::proxy::edge::check;
 use futures::FutureExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
@@ -68,7 +68,7 @@ impl Default for Protocols {
 
 impl Protocols {
     /// Serves one connection until it ends, or is asked to.
-    pub(super) async fn serve<I, S>(&self, io: I, service: Arc<S>, peer: Arc<Peer>, place: Arc<Place>)
+    pub(super) async fn serve<I, S>(&self, io: I, service: Arc<S>, peer: Arc<Peer>, place: Arc<ConnectionSlot>)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Serve,
@@ -76,11 +76,12 @@ impl Protocols {
         let is_h2 = peer.h2;
         let watched = Watched { io, place: Arc::clone(&place) };
         let line = Arc::clone(place.line());
-        let answers =
-            service_fn(move |request| answer(Arc::clone(&service), request, Arc::clone(&peer), Turn::begin(&place)));
+        let answers = service_fn(move |request| {
+            answer(Arc::clone(&service), request, Arc::clone(&peer), RequestGuard::begin(&place))
+        });
         if is_h2 {
             let (io, outlet) = gather(watched.io);
-            let turns = Turns::new(self.h2.serve_connection(TokioIo::new(io), answers), outlet);
+            let turns = FlushingTask::new(self.h2.serve_connection(TokioIo::new(io), answers), outlet);
             drop(watched.place);
             attend(turns, |turns| http2::Connection::graceful_shutdown(turns.get_mut().connection()), &line).await;
         } else {
@@ -92,7 +93,7 @@ impl Protocols {
 }
 
 /// Drives a connection, and passes on what it is asked.
-async fn attend<C>(connection: C, finish: impl Fn(Pin<&mut C>), line: &super::connections::Line)
+async fn attend<C>(connection: C, finish: impl Fn(Pin<&mut C>), line: &super::connections::ConnectionEntry)
 where
     C: Future<Output = Result<(), hyper::Error>>,
 {
@@ -103,8 +104,8 @@ where
             // Clients go away in every way there is; none of them is news.
             _ended = connection.as_mut() => return,
             asked = line.asked() => match asked {
-                Asked::Finish => finish(connection.as_mut()),
-                Asked::Cut => return,
+                EndRequest::Finish => finish(connection.as_mut()),
+                EndRequest::Cut => return,
             },
         }
     }
@@ -115,7 +116,7 @@ async fn answer<S: Serve>(
     service: Arc<S>,
     request: Request<Incoming>,
     peer: Arc<Peer>,
-    turn: Turn,
+    turn: RequestGuard,
 ) -> Result<Response<Answering<S::Body>>, Infallible> {
     let served = AssertUnwindSafe(Box::pin(Arc::clone(&service).serve(request, peer))).catch_unwind().await;
     let response = served.unwrap_or_else(|_| service.broken());
@@ -126,7 +127,7 @@ async fn answer<S: Serve>(
 #[derive(Debug)]
 pub(super) struct Answering<B> {
     body: B,
-    _turn: Turn,
+    _turn: RequestGuard,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Answering<B> {
@@ -149,7 +150,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answering<B> {
 /// A stream that notes when a head begins.
 struct Watched<I> {
     io: I,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {

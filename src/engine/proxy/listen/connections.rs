@@ -28,8 +28,8 @@ const CUT: u8 = 2;
 
 /// All open connections of one proxy.
 #[derive(Debug)]
-pub(super) struct Ledger {
-    lines: Mutex<BTreeMap<u64, Arc<Line>>>,
+pub(super) struct ConnectionTable {
+    lines: Mutex<BTreeMap<u64, Arc<ConnectionEntry>>>,
     next: AtomicU64,
     max: AtomicUsize,
     requests: AtomicUsize,
@@ -75,7 +75,7 @@ pub struct Load {
 
 /// One connection as the ledger sees it.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct ConnectionEntry {
     listener: Arc<Listener>,
     /// Requests whose answers have not ended, and streams.
     in_flight: AtomicU32,
@@ -90,13 +90,13 @@ pub(super) struct Line {
 
 /// What a connection is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum EndRequest {
     /// GOAWAY, or `Connection: close` after the present request.
     Finish,
     Cut,
 }
 
-impl Line {
+impl ConnectionEntry {
     fn new(listener: &Arc<Listener>, now: u64) -> Self {
         Self {
             listener: Arc::clone(listener),
@@ -110,9 +110,9 @@ impl Line {
     }
 
     /// Waits until the connection is asked something.
-    pub(super) async fn asked(&self) -> Asked {
+    pub(super) async fn asked(&self) -> EndRequest {
         self.called.notified().await;
-        if self.asked.load(Ordering::Acquire) == CUT { Asked::Cut } else { Asked::Finish }
+        if self.asked.load(Ordering::Acquire) == CUT { EndRequest::Cut } else { EndRequest::Finish }
     }
 
     fn ask(&self, what: u8, now: u64) {
@@ -147,7 +147,7 @@ impl Line {
     }
 }
 
-impl Ledger {
+impl ConnectionTable {
     pub(super) fn new(max: usize, ending: Ending) -> Self {
         Self {
             lines: Mutex::default(),
@@ -190,9 +190,9 @@ impl Ledger {
 
     /// A place for a new connection. At the bound the connection that has been idle longest makes room; where none is
     /// idle, the new one is turned away.
-    pub(super) fn admit(self: &Arc<Self>, listener: &Arc<Listener>) -> Option<Arc<Place>> {
+    pub(super) fn admit(self: &Arc<Self>, listener: &Arc<Listener>) -> Option<Arc<ConnectionSlot>> {
         let now = self.now();
-        let line = Arc::new(Line::new(listener, now));
+        let line = Arc::new(ConnectionEntry::new(listener, now));
         let mut lines = self.lines.lock();
         // Those asked to end are as good as gone, as far as they go soon; no more than the half is trusted to.
         let max = self.max.load(Ordering::Relaxed);
@@ -213,7 +213,7 @@ impl Ledger {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         lines.insert(number, Arc::clone(&line));
         drop(lines);
-        Some(Arc::new(Place { ledger: Arc::clone(self), number, line }))
+        Some(Arc::new(ConnectionSlot { ledger: Arc::clone(self), number, line }))
     }
 
     /// Asks what time asks, until all is over.
@@ -258,7 +258,7 @@ impl Ledger {
 
     /// Lets everything end that came by one listener, for at most `patience`, then ends it.
     pub(super) async fn finish(&self, listener: &Arc<Listener>, patience: Duration) {
-        let came = |line: &Line| Arc::ptr_eq(&line.listener, listener);
+        let came = |line: &ConnectionEntry| Arc::ptr_eq(&line.listener, listener);
         self.ask(FINISH, came);
         tokio::select! {
             () = self.none(came) => return,
@@ -277,7 +277,7 @@ impl Ledger {
         self.ask(what, |_| true);
     }
 
-    fn ask(&self, what: u8, whom: impl Fn(&Line) -> bool) {
+    fn ask(&self, what: u8, whom: impl Fn(&ConnectionEntry) -> bool) {
         let now = self.now();
         for line in self.lines.lock().values().filter(|line| whom(line)) {
             line.ask(what, now);
@@ -289,7 +289,7 @@ impl Ledger {
     }
 
     /// Waits until there are none of these.
-    async fn none(&self, of: impl Fn(&Line) -> bool) {
+    async fn none(&self, of: impl Fn(&ConnectionEntry) -> bool) {
         loop {
             let gone = self.left.notified();
             if !self.lines.lock().values().any(|line| of(line)) {
@@ -302,14 +302,14 @@ impl Ledger {
 
 /// A connection's place in the ledger; dropped, it is free.
 #[derive(Debug)]
-pub(super) struct Place {
-    ledger: Arc<Ledger>,
+pub(super) struct ConnectionSlot {
+    ledger: Arc<ConnectionTable>,
     number: u64,
-    line: Arc<Line>,
+    line: Arc<ConnectionEntry>,
 }
 
-impl Place {
-    pub(super) fn line(&self) -> &Arc<Line> {
+impl ConnectionSlot {
+    pub(super) fn line(&self) -> &Arc<ConnectionEntry> {
         &self.line
     }
 
@@ -337,7 +337,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.ledger.lines.lock().remove(&self.number);
         self.ledger.left.notify_waiters();
@@ -346,17 +346,17 @@ impl Drop for Place {
 
 /// One request, from its head to the end of its answer.
 #[derive(Debug)]
-pub(super) struct Turn(Arc<Place>);
+pub(super) struct RequestGuard(Arc<ConnectionSlot>);
 
-impl Turn {
-    pub(super) fn begin(place: &Arc<Place>) -> Self {
+impl RequestGuard {
+    pub(super) fn begin(place: &Arc<ConnectionSlot>) -> Self {
         place.begin();
         place.ledger.requests.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(place))
     }
 }
 
-impl Drop for Turn {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.ledger.requests.fetch_sub(1, Ordering::Relaxed);
         self.0.end();
@@ -365,10 +365,10 @@ impl Drop for Turn {
 
 /// An upgraded stream. Held as long as the stream lives: a drain waits for it, and its connection counts.
 #[derive(Debug)]
-pub struct Tunnel(Option<Arc<Place>>);
+pub struct Tunnel(Option<Arc<ConnectionSlot>>);
 
 impl Tunnel {
-    pub(super) fn begin(place: Option<Arc<Place>>) -> Self {
+    pub(super) fn begin(place: Option<Arc<ConnectionSlot>>) -> Self {
         if let Some(place) = &place {
             place.begin();
             place.ledger.tunnels.fetch_add(1, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use super::catalogue::{self as of, Described, PREFIX};
 use super::{Metrics, Shared, Verb};
 use crate::engine::metrics::process;
 use crate::engine::proxy::metrics::labels::LongRunning;
-use crate::model::proxy::{BreakerState, EndpointHealth, Fence, UpstreamFacts};
+use crate::model::proxy::{BreakerState, EndpointHealth, TrafficState, UpstreamFacts};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::registry::Registry;
@@ -17,7 +17,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 
 /// What others know when metrics are asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Scene {
+pub struct ScrapeContext {
     pub upstreams: Vec<UpstreamFacts>,
     /// The hash of the configuration in force.
     pub hash: String,
@@ -26,9 +26,9 @@ pub struct Scene {
 }
 
 #[derive(Debug)]
-struct Proxy {
+struct ProxyCollector {
     shared: Arc<Shared>,
-    scene: Scene,
+    scene: ScrapeContext,
 }
 
 #[derive(Debug)]
@@ -36,9 +36,9 @@ struct Process(process::Process);
 
 impl Metrics {
     /// Appends all metrics to `out`.
-    pub fn expose(&self, out: &mut String, scene: Scene) {
+    pub fn expose(&self, out: &mut String, scene: ScrapeContext) {
         let mut registry = Registry::default();
-        let proxy = Proxy { shared: Arc::clone(&self.shared), scene };
+        let proxy = ProxyCollector { shared: Arc::clone(&self.shared), scene };
         registry.sub_registry_with_prefix(PREFIX).register_collector(Box::new(proxy));
         if let Some(process) = process::read() {
             registry.register_collector(Box::new(Process(process)));
@@ -88,7 +88,7 @@ impl Family<'_> {
 
 const NONE: Pairs<'static> = &[];
 
-impl Collector for Proxy {
+impl Collector for ProxyCollector {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
         self.requests(&mut to)?;
         self.times(&mut to)?;
@@ -116,7 +116,7 @@ impl Collector for Proxy {
     }
 }
 
-impl Proxy {
+impl ProxyCollector {
     fn requests(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let (clusters, rules) = (self.shared.clusters.read(), self.shared.rules.read());
         let mut requests = family(to, &of::REQUESTS)?;
@@ -234,9 +234,9 @@ impl Proxy {
         let mut fenced = family(to, &of::FENCED)?;
         for cluster in &self.scene.upstreams {
             let value = match cluster.fence {
-                Fence::Open => 0,
-                Fence::Draining => 1,
-                Fence::Fenced => 2,
+                TrafficState::Open => 0,
+                TrafficState::Draining => 1,
+                TrafficState::Fenced => 2,
             };
             fenced.gauge(&[("cluster", cluster.name.as_str())], value)?;
         }

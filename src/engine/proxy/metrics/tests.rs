@@ -46,7 +46,8 @@ fn handles(metrics: &Metrics) -> Handles {
 
 fn exposed(metrics: &Metrics) -> String {
     let mut out = String::new();
-    metrics.expose(&mut out, Scene { hash: "abc".to_owned(), audit: Some([3, 0, 0]), ..Scene::default() });
+    metrics
+        .expose(&mut out, ScrapeContext { hash: "abc".to_owned(), audit: Some([3, 0, 0]), ..ScrapeContext::default() });
     out
 }
 

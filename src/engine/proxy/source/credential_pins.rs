@@ -23,7 +23,7 @@ const CREDENTIALS_MAX: usize = 20_000;
 
 /// What is bound, as it stands on disk.
 #[derive(Debug)]
-pub struct Bindings {
+pub struct CredentialPins {
     file: PathBuf,
     kept: Stored,
 }
@@ -52,7 +52,7 @@ pub struct Place {
     pub trust: String,
 }
 
-impl Bindings {
+impl CredentialPins {
     pub fn file(state: &Path) -> PathBuf {
         state.join("bindings.json")
     }
@@ -184,12 +184,12 @@ mod tests {
     #[test]
     fn a_known_credential_goes_nowhere_else() {
         let root = tempfile::tempdir().unwrap();
-        let mut bindings = Bindings::open(root.path()).unwrap();
+        let mut bindings = CredentialPins::open(root.path()).unwrap();
         let home = cluster("https://a.example.com", "hunter2", Some("pem"));
         assert!(bindings.strange(&home).is_empty(), "the first use is trusted");
         assert!(bindings.bind(&home));
         bindings.save().unwrap();
-        let mut bindings = Bindings::open(root.path()).unwrap();
+        let mut bindings = CredentialPins::open(root.path()).unwrap();
         assert!(!bindings.bind(&home), "it was remembered");
         for moved in [
             cluster("https://evil.example.com", "hunter2", Some("pem")),
@@ -201,7 +201,7 @@ mod tests {
         }
         assert!(bindings.strange(&cluster("https://evil.example.com", "hunter3", None)).is_empty(), "a new credential");
         assert!(bindings.strange(&cluster("https://A.example.com:443", "hunter2", Some("p\nem"))).is_empty());
-        let file = Bindings::file(root.path());
+        let file = CredentialPins::file(root.path());
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(!text.contains("hunter"));
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_broken_file_is_not_taken_for_an_empty_one() {
         let root = tempfile::tempdir().unwrap();
-        std::fs::write(Bindings::file(root.path()), "{").unwrap();
-        assert!(Bindings::open(root.path()).is_err());
+        std::fs::write(CredentialPins::file(root.path()), "{").unwrap();
+        assert!(CredentialPins::open(root.path()).is_err());
     }
 }

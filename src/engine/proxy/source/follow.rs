@@ -1,13 +1,13 @@
 //! The stream of readings: whatever changes, the whole is read again.
 
 use super::config_map::{self, Objects};
-use super::credential_pins::Bindings;
+use super::credential_pins::CredentialPins;
 use super::{Loader, Source, listed};
 use crate::config::yaml::Flaw;
 use crate::engine::cluster::{Connector, Inventory, Listing};
 use crate::engine::files::watch::PathWatch;
 use crate::engine::k8s::endpoint::Endpoints;
-use crate::engine::proxy::config::read::{Document, Listed, Reading, Refused};
+use crate::engine::proxy::config::read::{ConfigErrors, Document, Listed, ParsedConfig};
 use crate::model::cluster::ClusterEntry;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -25,7 +25,7 @@ const INVENTORY_WAIT: Duration = Duration::from_secs(10);
 
 /// What readings are made on.
 #[derive(Debug, Clone)]
-pub struct Ground {
+pub struct LoadContext {
     pub inventory: Arc<dyn Inventory>,
     /// Filled by the inventory before each listing.
     pub endpoints: Endpoints,
@@ -37,7 +37,7 @@ pub struct Ground {
 
 /// Readings and refusals of a source: the first as soon as it can be told, then one for each change. It does not end;
 /// dropped, nothing is followed any more.
-pub fn readings(loader: Loader, ground: Ground) -> BoxStream<'static, Result<Reading, Refused>> {
+pub fn readings(loader: Loader, ground: LoadContext) -> BoxStream<'static, Result<ParsedConfig, ConfigErrors>> {
     let (tx, rx) = mpsc::channel(WAITING_MAX);
     // Ends when the stream is dropped.
     let task = AbortOnDropHandle::new(tokio::spawn(run(loader, ground, tx)));
@@ -49,7 +49,7 @@ pub fn readings(loader: Loader, ground: Ground) -> BoxStream<'static, Result<Rea
 }
 
 /// What a source says now, for showing: nothing is followed, and no credential is bound to anything.
-pub async fn look(loader: &Loader, ground: &Ground) -> Result<Reading, Refused> {
+pub async fn look(loader: &Loader, ground: &LoadContext) -> Result<ParsedConfig, ConfigErrors> {
     let whole = |message: String| whole(loader, &message);
     let mut listings = ground.inventory.entries(false);
     let fleet = first(&mut listings, &ground.endpoints).await;
@@ -61,22 +61,22 @@ pub async fn look(loader: &Loader, ground: &Ground) -> Result<Reading, Refused> 
 }
 
 /// A source that cannot be had at all.
-fn whole(loader: &Loader, why: &str) -> Refused {
+fn whole(loader: &Loader, why: &str) -> ConfigErrors {
     let file = loader.origin();
     // What the system says of a file begins with its name.
     let message = why.strip_prefix(&format!("{file}: ")).unwrap_or(why).to_owned();
-    Refused { flaws: vec![Flaw { file, line: 0, message }] }
+    ConfigErrors { flaws: vec![Flaw { file, line: 0, message }] }
 }
 
 /// The inventory as far as readings need it.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Fleet {
+struct InventoryView {
     listed: Vec<Listed>,
     current: Option<String>,
     home: Option<Arc<ClusterEntry>>,
 }
 
-impl Fleet {
+impl InventoryView {
     fn of(listing: &Listing, endpoints: &Endpoints) -> Self {
         let is_current = |entry: &&Arc<ClusterEntry>| Some(&entry.name) == listing.current.as_ref();
         Self {
@@ -87,11 +87,11 @@ impl Fleet {
     }
 }
 
-async fn run(loader: Loader, ground: Ground, tx: mpsc::Sender<Result<Reading, Refused>>) {
+async fn run(loader: Loader, ground: LoadContext, tx: mpsc::Sender<Result<ParsedConfig, ConfigErrors>>) {
     let mut listings = ground.inventory.entries(false);
     let mut fleet = first(&mut listings, &ground.endpoints).await;
     let (mut documents, _following) = follow(&loader, &ground, &fleet);
-    let mut bindings = PathWatch::new(Bindings::file(loader.state()));
+    let mut bindings = PathWatch::new(CredentialPins::file(loader.state()));
     let mut last: Option<Vec<Document>> = None;
     let mut was_refused = false;
     loop {
@@ -106,7 +106,7 @@ async fn run(loader: Loader, ground: Ground, tx: mpsc::Sender<Result<Reading, Re
                 }
             },
             Some(listing) = listings.next() => {
-                let newer = Fleet::of(&listing, &ground.endpoints);
+                let newer = InventoryView::of(&listing, &ground.endpoints);
                 if newer == fleet {
                     continue;
                 }
@@ -126,11 +126,11 @@ async fn run(loader: Loader, ground: Ground, tx: mpsc::Sender<Result<Reading, Re
 }
 
 /// The first complete listing, or what is there after a while.
-async fn first(listings: &mut BoxStream<'static, Listing>, endpoints: &Endpoints) -> Fleet {
+async fn first(listings: &mut BoxStream<'static, Listing>, endpoints: &Endpoints) -> InventoryView {
     let end = Instant::now() + INVENTORY_WAIT;
-    let mut fleet = Fleet::default();
+    let mut fleet = InventoryView::default();
     while let Ok(Some(listing)) = tokio::time::timeout_at(end, listings.next()).await {
-        fleet = Fleet::of(&listing, endpoints);
+        fleet = InventoryView::of(&listing, endpoints);
         if listing.pending.is_empty() {
             break;
         }
@@ -141,7 +141,11 @@ async fn first(listings: &mut BoxStream<'static, Listing>, endpoints: &Endpoints
 type News = Result<Vec<Document>, String>;
 
 /// Starts to follow the documents.
-fn follow(loader: &Loader, ground: &Ground, fleet: &Fleet) -> (mpsc::Receiver<News>, AbortOnDropHandle<()>) {
+fn follow(
+    loader: &Loader,
+    ground: &LoadContext,
+    fleet: &InventoryView,
+) -> (mpsc::Receiver<News>, AbortOnDropHandle<()>) {
     let (tx, rx) = mpsc::channel(WAITING_MAX);
     let nudge = Arc::clone(&ground.nudge);
     let task = match (loader.source().clone(), fleet.home.clone()) {
@@ -184,7 +188,7 @@ async fn follow_path(loader: Loader, mut watch: PathWatch, nudge: Arc<Notify>, t
     }
 }
 
-async fn load(loader: &Loader, documents: Vec<Document>, fleet: &Fleet) -> Result<Reading, Refused> {
+async fn load(loader: &Loader, documents: Vec<Document>, fleet: &InventoryView) -> Result<ParsedConfig, ConfigErrors> {
     let (loader, fleet) = (loader.clone(), fleet.clone());
     let refused = loader.clone();
     let loaded = blocking(move || Ok(loader.load(&documents, &fleet.listed, fleet.current.as_deref())));

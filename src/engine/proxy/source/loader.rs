@@ -1,6 +1,6 @@
 //! Documents to a reading that may be used: read, linted, and no credential sent where it was not before.
 
-use super::credential_pins::Bindings;
+use super::credential_pins::CredentialPins;
 use super::last_good::Kept;
 use super::{Source, files};
 use crate::config::yaml::Flaw;
@@ -10,7 +10,7 @@ use crate::engine::k8s::access::AccessGate;
 use crate::engine::k8s::endpoint::Endpoint;
 use crate::engine::proxy::config::UpstreamCluster;
 use crate::engine::proxy::config::lint::lint;
-use crate::engine::proxy::config::read::{Context, Document, Listed, Reading, Refused, of_inventory, read};
+use crate::engine::proxy::config::read::{ConfigErrors, Context, Document, Listed, ParsedConfig, of_inventory, read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -74,7 +74,7 @@ impl Loader {
         documents: &[Document],
         inventory: &[Listed],
         current: Option<&str>,
-    ) -> Result<Reading, Refused> {
+    ) -> Result<ParsedConfig, ConfigErrors> {
         let origin = self.origin();
         let home = current.filter(|_| self.source == Source::Inventory);
         let context = Context { inventory, home, environment: &self.environment, origin: &origin };
@@ -107,13 +107,13 @@ impl Loader {
         documents: &[Document],
         inventory: &[Listed],
         current: Option<&str>,
-    ) -> Result<Reading, Refused> {
+    ) -> Result<ParsedConfig, ConfigErrors> {
         let reading = self.read(documents, inventory, current)?;
-        let whole = |message: String| Refused { flaws: vec![Flaw { file: self.origin(), line: 0, message }] };
-        let mut bindings = Bindings::open(&self.state).map_err(whole)?;
+        let whole = |message: String| ConfigErrors { flaws: vec![Flaw { file: self.origin(), line: 0, message }] };
+        let mut bindings = CredentialPins::open(&self.state).map_err(whole)?;
         let flaws = strangers(&bindings, &reading);
         if !flaws.is_empty() {
-            return Err(Refused { flaws });
+            return Err(ConfigErrors { flaws });
         }
         let mut is_new = false;
         for cluster in own(&reading) {
@@ -132,32 +132,32 @@ impl Loader {
     }
 
     /// The credentials that [`Loader::load`] would refuse to send where the reading says. Binds nothing.
-    pub fn strangers(&self, reading: &Reading) -> Result<Vec<Flaw>, String> {
-        Ok(strangers(&Bindings::open(&self.state)?, reading))
+    pub fn strangers(&self, reading: &ParsedConfig) -> Result<Vec<Flaw>, String> {
+        Ok(strangers(&CredentialPins::open(&self.state)?, reading))
     }
 
     /// Allows a cluster's credential to go where the reading says. Fails where the reading has no such cluster.
-    pub fn acknowledge(&self, reading: &Reading, cluster: &str) -> Result<(), String> {
+    pub fn acknowledge(&self, reading: &ParsedConfig, cluster: &str) -> Result<(), String> {
         let Some(found) = reading.config.clusters.iter().find(|c| &*c.name == cluster) else {
             let known: Vec<&str> = reading.config.clusters.iter().map(|c| &*c.name).collect();
             return Err(format!("no cluster {cluster} in {}: known are {}", self.origin(), known.join(", ")));
         };
-        let mut bindings = Bindings::open(&self.state)?;
+        let mut bindings = CredentialPins::open(&self.state)?;
         bindings.bind(found);
         bindings.save()
     }
 }
 
 /// Clusters whose endpoint and credential the documents name.
-fn own(reading: &Reading) -> Vec<&UpstreamCluster> {
+fn own(reading: &ParsedConfig) -> Vec<&UpstreamCluster> {
     reading.config.clusters.iter().filter(|cluster| !reading.inherited.contains(&cluster.name)).collect()
 }
 
-fn strangers(bindings: &Bindings, reading: &Reading) -> Vec<Flaw> {
+fn strangers(bindings: &CredentialPins, reading: &ParsedConfig) -> Vec<Flaw> {
     own(reading).into_iter().flat_map(|cluster| strange(bindings, cluster)).collect()
 }
 
-fn strange(bindings: &Bindings, cluster: &UpstreamCluster) -> Vec<Flaw> {
+fn strange(bindings: &CredentialPins, cluster: &UpstreamCluster) -> Vec<Flaw> {
     let (file, line) = cluster.place.rsplit_once(':').unwrap_or((&cluster.place, "0"));
     let of = |place: super::credential_pins::Place| Flaw {
         file: file.to_owned(),

@@ -4,13 +4,13 @@ use crate::engine::cluster::{
     Answer, Cluster, ClusterError, Connector, Identity, Inventory, ObjectText, Probe, Query, WatchItem, WatchSpec,
 };
 use crate::engine::k8s::access::AccessGate;
-use crate::engine::proxy::config::read::{Document, Reading, Refused};
+use crate::engine::proxy::config::read::{ConfigErrors, Document, ParsedConfig};
 use crate::model::cluster::{Access, ClusterEntry, ClusterName};
 use crate::model::document::Aspect;
 use crate::model::kind::{Catalog, Kind};
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::TailSource;
+use crate::protocol::LogSource;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _};
@@ -114,7 +114,7 @@ impl Cluster for Home {
         .boxed()
     }
 
-    fn tail(&self, _: TailSource) -> BoxStream<'static, Result<Text, ClusterError>> {
+    fn tail(&self, _: LogSource) -> BoxStream<'static, Result<Text, ClusterError>> {
         futures::stream::pending().boxed()
     }
 }
@@ -163,7 +163,7 @@ impl Inventory for Single {
 }
 
 struct Rig {
-    readings: BoxStream<'static, Result<Reading, Refused>>,
+    readings: BoxStream<'static, Result<ParsedConfig, ConfigErrors>>,
     nudge: Arc<Notify>,
     loader: Loader,
 }
@@ -172,7 +172,7 @@ fn rig(root: &Path, source: Source, home: Home) -> Rig {
     let environment = Arc::new(Environment::under(root));
     let loader = Loader::new(source, environment, Arc::default(), root.join("state"));
     let nudge = Arc::new(Notify::new());
-    let ground = Ground {
+    let ground = LoadContext {
         inventory: Arc::new(Single),
         endpoints: Endpoints::default(),
         connector: Arc::new(home),
@@ -182,13 +182,16 @@ fn rig(root: &Path, source: Source, home: Home) -> Rig {
 }
 
 impl Rig {
-    async fn next(&mut self) -> Result<Reading, Refused> {
+    async fn next(&mut self) -> Result<ParsedConfig, ConfigErrors> {
         let next = tokio::time::timeout(Duration::from_secs(60), self.readings.next()).await;
         next.expect("a reading within a minute").expect("the stream goes on")
     }
 
     /// The next that is as wanted; those before are of changes seen halfway.
-    async fn until(&mut self, is_wanted: impl Fn(&Result<Reading, Refused>) -> bool) -> Result<Reading, Refused> {
+    async fn until(
+        &mut self,
+        is_wanted: impl Fn(&Result<ParsedConfig, ConfigErrors>) -> bool,
+    ) -> Result<ParsedConfig, ConfigErrors> {
         loop {
             let reading = self.next().await;
             if is_wanted(&reading) {
@@ -198,7 +201,7 @@ impl Rig {
     }
 }
 
-fn servers(reading: &Result<Reading, Refused>) -> Vec<String> {
+fn servers(reading: &Result<ParsedConfig, ConfigErrors>) -> Vec<String> {
     let clusters = reading.as_ref().map(|r| r.config.clusters.as_slice()).unwrap_or_default();
     clusters.iter().map(|c| c.endpoints[0].server.clone()).collect()
 }
@@ -285,7 +288,8 @@ async fn a_storm_of_changes_ends_in_the_last_state() {
         tokio::task::yield_now().await;
     }
     std::fs::write(&path, format!("{ONE}region: last\n")).unwrap();
-    let is_last = |reading: &Result<Reading, Refused>| reading.as_ref().is_ok_and(|r| r.config.region == "last");
+    let is_last =
+        |reading: &Result<ParsedConfig, ConfigErrors>| reading.as_ref().is_ok_and(|r| r.config.region == "last");
     rig.until(is_last).await.unwrap();
 }
 

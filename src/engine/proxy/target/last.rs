@@ -1,6 +1,6 @@
 //! Which cluster last answered a key: to anybody, and on one connection.
 
-use super::memory::Memory;
+use super::memory::BoundedMap;
 use super::{Hashes, Key, rank};
 
 /// Keys remembered of one connection; at the bound those not asked for longest are forgotten.
@@ -8,7 +8,7 @@ const KEYS_MAX: usize = 512;
 
 /// The cluster of each key's last success, by the hash of its name.
 #[derive(Debug)]
-pub(super) struct Last(pub(super) Memory<u64>);
+pub(super) struct Last(pub(super) BoundedMap<u64>);
 
 impl Last {
     /// Whichever rule sent it there, where this one has sent nothing yet.
@@ -31,7 +31,7 @@ pub struct Held(pub(super) Last);
 
 impl Default for Held {
     fn default() -> Self {
-        Self(Last(Memory::single(KEYS_MAX)))
+        Self(Last(BoundedMap::single(KEYS_MAX)))
     }
 }
 

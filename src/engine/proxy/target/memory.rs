@@ -18,7 +18,7 @@ pub struct Placed {
 
 /// The values of the most recently used keys: at least half of the bound, at most all of it.
 #[derive(Debug)]
-pub struct Memory<V> {
+pub struct BoundedMap<V> {
     shards: Vec<Mutex<Shard<V>>>,
 }
 
@@ -33,7 +33,7 @@ struct Shard<V> {
 /// Keys are good hashes already.
 type Keys<V> = HashMap<u64, V, BuildHasherDefault<AsIs>>;
 
-impl<V: Copy> Memory<V> {
+impl<V: Copy> BoundedMap<V> {
     pub fn new(max: usize) -> Self {
         Self { shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(max / SHARDS))).collect() }
     }
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_newest_and_the_used_stay_within_the_bound() {
-        let memory = Memory::new(320);
+        let memory = BoundedMap::new(320);
         for number in 0..10_000_u32 {
             memory.put(key(number), number);
             // Asked for all along, so never forgotten.
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_value_is_replaced() {
-        let memory = Memory::new(32);
+        let memory = BoundedMap::new(32);
         memory.put(7, 1);
         memory.put(7, 2);
         assert_eq!(memory.get(7), Some(2));

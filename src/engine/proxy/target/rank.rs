@@ -1,6 +1,6 @@
 //! The order in which a rule's clusters come for a key.
 
-use super::Standing;
+use super::Availability;
 use super::window;
 use crate::engine::proxy::config::{Balance, ProxyConfig, UpstreamCluster};
 use crate::model::time::UnixSeconds;
@@ -16,7 +16,7 @@ pub struct Ranking<'a> {
     pub place: u64,
     /// New keys that came before, for round-robin.
     pub turn: u64,
-    pub standing: &'a dyn Fn(usize) -> Standing,
+    pub standing: &'a dyn Fn(usize) -> Availability,
     pub now: UnixSeconds,
 }
 

@@ -5,9 +5,9 @@ use crate::engine::proxy::request::parse;
 use std::cell::Cell;
 use std::sync::Arc;
 
-const UP: Standing = Standing { routable: true, takes_new: true, load: 0, free: 0 };
-const DOWN: Standing = Standing { routable: false, ..UP };
-const DRAINED: Standing = Standing { takes_new: false, ..UP };
+const UP: Availability = Availability { routable: true, takes_new: true, load: 0, free: 0 };
+const DOWN: Availability = Availability { routable: false, ..UP };
+const DRAINED: Availability = Availability { takes_new: false, ..UP };
 /// A Saturday.
 const NOW: UnixSeconds = UnixSeconds(1_795_262_400);
 
@@ -38,7 +38,7 @@ fn key(user: &str) -> Key<'_> {
 struct Scene {
     config: ProxyConfig,
     targets: Targets,
-    standing: Vec<Cell<Standing>>,
+    standing: Vec<Cell<Availability>>,
     now: UnixSeconds,
 }
 
@@ -216,14 +216,14 @@ fn strategies_look_at_what_they_say() {
 
     let scene = Scene::new(&["a", "b", "c"], Balance::LeastLoaded);
     for (standing, load) in scene.standing.iter().zip([5, 2, 9]) {
-        standing.set(Standing { load, ..UP });
+        standing.set(Availability { load, ..UP });
     }
     assert_eq!(scene.cluster("jane"), 1);
-    scene.standing[1].set(Standing { load: 99, ..UP });
+    scene.standing[1].set(Availability { load: 99, ..UP });
     assert_eq!((scene.cluster("jane"), scene.cluster("joe")), (1, 0));
 
     let scene = Scene::new(&["a", "b", "c"], Balance::MostFree);
-    scene.standing[2].set(Standing { free: 7, ..UP });
+    scene.standing[2].set(Availability { free: 7, ..UP });
     assert_eq!(scene.cluster("jane"), 2);
 
     let mut scene = Scene::new(&["a", "b", "c"], Balance::Cheapest);

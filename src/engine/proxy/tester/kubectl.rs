@@ -17,14 +17,14 @@ const REQUESTS_MAX: usize = 200;
 
 /// What a command takes from where it runs.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct KubectlContext<'a> {
     /// The namespace where none is given.
     pub namespace: &'a str,
     /// Reads a file that `-f` names; the error says why it cannot.
     pub file: &'a dyn Fn(&str) -> Result<String, String>,
 }
 
-impl std::fmt::Debug for Surroundings<'_> {
+impl std::fmt::Debug for KubectlContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Surroundings").field("namespace", &self.namespace).finish_non_exhaustive()
     }
@@ -77,7 +77,7 @@ type Verb = fn(&Call<'_>, &mut Command) -> Result<(), String>;
 struct Call<'a> {
     verb: &'a str,
     arguments: Arguments,
-    surroundings: &'a Surroundings<'a>,
+    surroundings: &'a KubectlContext<'a>,
 }
 
 const VERBS: &[(&str, Verb)] = &[
@@ -119,7 +119,7 @@ const VERBS: &[(&str, Verb)] = &[
 ];
 
 /// What is sent for the arguments behind `kubectl`.
-pub fn requests(words: &[&str], surroundings: &Surroundings<'_>) -> Result<Command, String> {
+pub fn requests(words: &[&str], surroundings: &KubectlContext<'_>) -> Result<Command, String> {
     let (verb, arguments) = Arguments::read(words)?;
     let Some((known, run)) = VERBS.iter().find(|(known, _)| *known == verb) else {
         let known: Vec<&str> = VERBS.iter().map(|(known, _)| *known).collect();

@@ -2,7 +2,7 @@
 
 use super::super::caller::Means;
 use super::super::config::read::{Context, Document, read};
-use super::super::target::Standing;
+use super::super::target::Availability;
 use super::*;
 use crate::config::Environment;
 use crate::engine::k8s::access::AccessGate;
@@ -49,12 +49,12 @@ fn config(text: &str) -> ProxyConfig {
     read(&[Document::file("rules.yaml", text, Path::new("/"))], &context).unwrap().config
 }
 
-fn ask<T>(config: &ProxyConfig, work: impl FnOnce(&Ground<'_>, &Caller) -> T) -> T {
+fn ask<T>(config: &ProxyConfig, work: impl FnOnce(&RoutingState<'_>, &Caller) -> T) -> T {
     let table = RuleTable::compile(config).unwrap();
     let targets = Targets::new(1);
-    let standing = |_: usize| Standing { routable: true, takes_new: true, ..Standing::default() };
+    let standing = |_: usize| Availability { routable: true, takes_new: true, ..Availability::default() };
     let clusters = Clusters { config, standing: &standing, now: UnixSeconds(1_700_000_000) };
-    work(&Ground { table: &table, targets: &targets, clusters }, &Caller::plain("ada", Means::Token))
+    work(&RoutingState { table: &table, targets: &targets, clusters }, &Caller::plain("ada", Means::Token))
 }
 
 fn line(text: &str) -> Explanation {

@@ -1,11 +1,11 @@
 //! One sending of a request to one API server: login, connection, request, and what the outcome says of that server.
 
 use super::failure::{Cause, Failure, Stage};
-use super::in_flight::{Flight, Lease};
+use super::in_flight::{Flight, InFlightGuard};
 use super::member::Call;
-use super::origin::Origin;
+use super::origin::UpstreamEndpoint;
 use super::pool::Slot;
-use crate::engine::k8s::credentials::Grant;
+use crate::engine::k8s::credentials::RequestCredentials;
 use crate::engine::proxy::body::{Arriving, Outgoing};
 use crate::engine::proxy::hpack_values;
 use crate::engine::resilience::breaker::Outcome;
@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 const PLACE_WAIT: Duration = Duration::from_secs(10);
 
 /// One request's way through its sendings.
-pub(super) struct Course {
+pub(super) struct SendState {
     /// What to send next; `None` once it cannot be sent again.
     pub(super) request: Option<Request<Outgoing>>,
     /// Of its address what the cluster sees.
@@ -39,7 +39,7 @@ pub(super) struct Course {
     pub(super) renewed: bool,
 }
 
-impl Course {
+impl SendState {
     pub(super) fn new(request: Request<Outgoing>) -> Self {
         let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         Self {
@@ -75,9 +75,9 @@ impl Course {
 /// One sending: login, connection, request, and once more with new credentials after a 401.
 pub(super) async fn attempt(
     flight: Flight,
-    course: &mut Course,
+    course: &mut SendState,
     call: &Call,
-) -> Result<(Response<Arriving>, Lease), Failure> {
+) -> Result<(Response<Arriving>, InFlightGuard), Failure> {
     let origin = Arc::clone(&flight.origin);
     let until = call.deadline.unwrap_or_else(|| Instant::now() + PLACE_WAIT);
     let mut grant = login(&origin, until).await?;
@@ -96,7 +96,7 @@ pub(super) async fn attempt(
         };
         let Some(flying) = flight.take() else { break };
         let h2 = slot.is_h2();
-        let mut lease = Lease { slot: Some(slot), pool, flight: Some(flying), began: Instant::now() };
+        let mut lease = InFlightGuard { slot: Some(slot), pool, flight: Some(flying), began: Instant::now() };
         let mut request = course.request.take().ok_or_else(super::h1::lost)?;
         dress(&mut request, &origin, &course.path, &grant, h2).ok_or_else(super::h1::lost)?;
         course.request = copy(&request);
@@ -137,7 +137,7 @@ pub(super) async fn attempt(
     Err(super::h1::lost())
 }
 
-async fn login(origin: &Origin, until: Instant) -> Result<Arc<Grant>, Failure> {
+async fn login(origin: &UpstreamEndpoint, until: Instant) -> Result<Arc<RequestCredentials>, Failure> {
     if let Some(grant) = origin.login.now() {
         return Ok(grant);
     }
@@ -145,9 +145,9 @@ async fn login(origin: &Origin, until: Instant) -> Result<Arc<Grant>, Failure> {
 }
 
 async fn dispatch(
-    lease: &mut Lease,
+    lease: &mut InFlightGuard,
     request: Request<Outgoing>,
-    course: &mut Course,
+    course: &mut SendState,
     deadline: Option<Instant>,
 ) -> Result<Response<Arriving>, Failure> {
     let Some(slot) = lease.slot.as_mut() else {
@@ -169,7 +169,13 @@ async fn dispatch(
 }
 
 /// Addresses a request and puts our credential on it. The caller's never goes on where ours takes its place.
-fn dress<B>(request: &mut Request<B>, origin: &Origin, path: &PathAndQuery, grant: &Grant, h2: bool) -> Option<()> {
+fn dress<B>(
+    request: &mut Request<B>,
+    origin: &UpstreamEndpoint,
+    path: &PathAndQuery,
+    grant: &RequestCredentials,
+    h2: bool,
+) -> Option<()> {
     *request.uri_mut() = origin.place.target(path, h2)?;
     *request.version_mut() = if h2 { Version::HTTP_2 } else { Version::HTTP_11 };
     let headers = request.headers_mut();
@@ -183,7 +189,7 @@ fn dress<B>(request: &mut Request<B>, origin: &Origin, path: &PathAndQuery, gran
     Some(())
 }
 
-pub(super) fn authorise(headers: &mut HeaderMap, origin: &Origin, grant: &Grant) {
+pub(super) fn authorise(headers: &mut HeaderMap, origin: &UpstreamEndpoint, grant: &RequestCredentials) {
     if !origin.login.replaces {
         return;
     }

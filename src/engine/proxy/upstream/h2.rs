@@ -4,7 +4,7 @@ use super::failure::{Cause, Failure};
 use crate::engine::k8s::client::CONNECT_TIMEOUT;
 use crate::engine::k8s::client::connector::Socket;
 use crate::engine::proxy::body::{Arriving, Outgoing, Streamed, Upload};
-use crate::engine::proxy::coalesce::{Ear, Gathering, Turns, gather};
+use crate::engine::proxy::coalesce::{CoalescingWriter, Ear, FlushingTask, gather};
 use crate::model::text::Text;
 use futures::FutureExt as _;
 use h2::client::{Connection, SendRequest};
@@ -74,7 +74,7 @@ impl Line {
         let (sender, mut connection) = builder().handshake(io).await.map_err(|e| Failure::unopened(&e))?;
         let pings = connection.ping_pong();
         let told = Arc::new(Told::default());
-        let mut turns = Turns::new(Speaking { connection, told: Arc::clone(&told) }, outlet);
+        let mut turns = FlushingTask::new(Speaking { connection, told: Arc::clone(&told) }, outlet);
         let begun = poll_fn(|cx| match Pin::new(&mut turns).poll(cx) {
             Poll::Ready(_) => Poll::Ready(false),
             Poll::Pending if told.allowed.load(Ordering::Relaxed) > 0 => Poll::Ready(true),
@@ -230,7 +230,7 @@ fn builder() -> h2::client::Builder {
 
 /// The connection; each request wakes it, so what it tells is at most one request old.
 struct Speaking {
-    connection: Connection<Gathering<Socket>, Bytes>,
+    connection: Connection<CoalescingWriter<Socket>, Bytes>,
     told: Arc<Told>,
 }
 

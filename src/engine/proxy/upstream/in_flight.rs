@@ -1,6 +1,6 @@
 //! What a request holds of its cluster until its answer's body has ended.
 
-use super::origin::Origin;
+use super::origin::UpstreamEndpoint;
 use super::pool::{Pool, Slot};
 use crate::engine::resilience::breaker::Outcome;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ const BARREN: Duration = Duration::from_secs(1);
 
 /// Counts one request at its origin; tells the breaker how it ended.
 pub(super) struct Flight {
-    pub(super) origin: Arc<Origin>,
+    pub(super) origin: Arc<UpstreamEndpoint>,
     long: bool,
     trial: bool,
 }
 
 impl Flight {
-    pub(super) fn new(origin: Arc<Origin>, long: bool, trial: bool) -> Self {
+    pub(super) fn new(origin: Arc<UpstreamEndpoint>, long: bool, trial: bool) -> Self {
         origin.in_flight.fetch_add(1, Ordering::Relaxed);
         if long {
             origin.long_running.fetch_add(1, Ordering::Relaxed);
@@ -47,7 +47,7 @@ impl Drop for Flight {
 }
 
 /// A request's place at its cluster. Dropping it says that the answer's body has ended, or that nobody wants the rest.
-pub struct Lease {
+pub struct InFlightGuard {
     pub(super) slot: Option<Slot>,
     pub(super) pool: Arc<Pool>,
     /// Gone only while the lease is taken apart.
@@ -55,13 +55,13 @@ pub struct Lease {
     pub(super) began: Instant,
 }
 
-impl std::fmt::Debug for Lease {
+impl std::fmt::Debug for InFlightGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lease").field("began", &self.began).finish_non_exhaustive()
     }
 }
 
-impl Lease {
+impl InFlightGuard {
     /// The body broke off in the middle. One lost connection is one failure, however many answers were on it.
     pub fn broke(&mut self) {
         if self.slot.as_ref().is_some_and(Slot::blame) {
@@ -88,7 +88,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
             slot.give_back(&self.pool);

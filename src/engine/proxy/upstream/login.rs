@@ -4,7 +4,7 @@ use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::client::headers;
 use crate::engine::k8s::credentials::files::LOOK;
 use crate::engine::k8s::credentials::plugin::Plugins;
-use crate::engine::k8s::credentials::{Credentials, Grant};
+use crate::engine::k8s::credentials::{Credentials, RequestCredentials};
 use crate::engine::k8s::endpoint::{Endpoint, User};
 use crate::engine::proxy::config::Mode;
 use crate::model::text::Text;
@@ -33,7 +33,7 @@ const RENEWAL_MAX: Duration = Duration::from_secs(10);
 /// Who we are at one API server.
 pub(super) struct Login {
     credentials: Credentials,
-    current: ArcSwapOption<Grant>,
+    current: ArcSwapOption<RequestCredentials>,
     /// Why the last look brought nothing.
     failed: Mutex<Option<ClusterError>>,
     changed: Notify,
@@ -80,7 +80,7 @@ impl Login {
     }
 
     /// The credentials as they are; waits only until the first ones are there.
-    pub(super) async fn current(&self, until: Instant) -> Result<Arc<Grant>, ClusterError> {
+    pub(super) async fn current(&self, until: Instant) -> Result<Arc<RequestCredentials>, ClusterError> {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -98,19 +98,23 @@ impl Login {
     }
 
     /// As they are, if there are any. Files are looked at soon after, in the background.
-    pub(super) fn now(&self) -> Option<Arc<Grant>> {
+    pub(super) fn now(&self) -> Option<Arc<RequestCredentials>> {
         if !self.used.load(Ordering::Relaxed) && !self.used.swap(true, Ordering::Relaxed) {
             self.wanted.notify_one();
         }
         self.present()
     }
 
-    fn present(&self) -> Option<Arc<Grant>> {
+    fn present(&self) -> Option<Arc<RequestCredentials>> {
         self.current.load_full()
     }
 
     /// Keeps them current until told to stop. `changed` hears of each new grant, and may refuse it while there is another.
-    pub(super) async fn keep(&self, stop: &CancellationToken, changed: impl Fn(&Grant) -> Result<(), ClusterError>) {
+    pub(super) async fn keep(
+        &self,
+        stop: &CancellationToken,
+        changed: impl Fn(&RequestCredentials) -> Result<(), ClusterError>,
+    ) {
         loop {
             let pause = match self.credentials.grant().await {
                 Ok(grant) => {
@@ -148,10 +152,10 @@ impl Login {
     /// After a 401 for `rejected`: other credentials, if there are any. One renewal for all who ask.
     pub(super) async fn renew(
         &self,
-        rejected: &Arc<Grant>,
+        rejected: &Arc<RequestCredentials>,
         until: Instant,
-        changed: impl Fn(&Grant) -> Result<(), ClusterError>,
-    ) -> Option<Arc<Grant>> {
+        changed: impl Fn(&RequestCredentials) -> Result<(), ClusterError>,
+    ) -> Option<Arc<RequestCredentials>> {
         if !self.replaces {
             return None;
         }
@@ -170,7 +174,11 @@ impl Login {
         Some(self.accept(newer, &changed)).filter(|accepted| !Arc::ptr_eq(accepted, rejected))
     }
 
-    fn accept(&self, grant: Grant, changed: &impl Fn(&Grant) -> Result<(), ClusterError>) -> Arc<Grant> {
+    fn accept(
+        &self,
+        grant: RequestCredentials,
+        changed: &impl Fn(&RequestCredentials) -> Result<(), ClusterError>,
+    ) -> Arc<RequestCredentials> {
         let present = self.present();
         if let Some(present) = present.as_ref().filter(|present| present.is_same(&grant)) {
             self.failed.lock().take();

@@ -1,9 +1,9 @@
 //! One cluster: the choice of an API server for each request, and what is done when it fails.
 
-use super::attempt::{Course, attempt};
+use super::attempt::{SendState, attempt};
 use super::failure::{Cause, Failure, Stage};
-use super::in_flight::{Flight, Lease};
-use super::origin::{Origin, Terms};
+use super::in_flight::{Flight, InFlightGuard};
+use super::origin::{Terms, UpstreamEndpoint};
 use super::retry::{self, Again, Budget};
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::access::AccessGate;
@@ -11,8 +11,8 @@ use crate::engine::proxy::body::{Arriving, Outgoing};
 use crate::engine::proxy::config::{RetrySettings, UpstreamCluster};
 use crate::engine::proxy::refusal::Refusal;
 use crate::engine::proxy::request::Class;
-use crate::engine::proxy::target::Standing;
-use crate::model::proxy::{EndpointFacts, EndpointHealth, Fence, UpstreamFacts};
+use crate::engine::proxy::target::Availability;
+use crate::model::proxy::{EndpointFacts, EndpointHealth, TrafficState, UpstreamFacts};
 use crate::model::text::Text;
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, Uri};
@@ -50,7 +50,7 @@ pub struct Sent {
     /// From the first sending to the head of the answer.
     pub upstream_wait: Duration,
     /// To be kept until the body has ended.
-    pub lease: Lease,
+    pub lease: InFlightGuard,
 }
 
 /// No answer.
@@ -115,7 +115,7 @@ pub(super) struct Lasting {
 }
 
 /// One cluster.
-pub struct Member {
+pub struct Upstream {
     name: Arc<str>,
     region: Text,
     retry: RetrySettings,
@@ -123,23 +123,23 @@ pub struct Member {
     /// The strictest of its endpoints.
     access: AccessGate,
     terms: Vec<Terms>,
-    origins: Vec<Arc<Origin>>,
+    origins: Vec<Arc<UpstreamEndpoint>>,
     /// Endpoints that cannot be used as written, and why.
     unfit: Vec<(Text, ClusterError)>,
     lasting: Arc<Lasting>,
     token: CancellationToken,
 }
 
-impl std::fmt::Debug for Member {
+impl std::fmt::Debug for Upstream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Member").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl Member {
+impl Upstream {
     pub(super) fn new(
         cluster: &UpstreamCluster,
-        made: impl Iterator<Item = Result<Arc<Origin>, ClusterError>>,
+        made: impl Iterator<Item = Result<Arc<UpstreamEndpoint>, ClusterError>>,
         before: Option<&Self>,
         token: &CancellationToken,
     ) -> Self {
@@ -176,20 +176,25 @@ impl Member {
         &self.name
     }
 
-    pub(super) fn origins(&self) -> &[Arc<Origin>] {
+    pub(super) fn origins(&self) -> &[Arc<UpstreamEndpoint>] {
         &self.origins
     }
 
     /// What the choice between clusters asks.
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> Availability {
         let fence = self.fenced();
-        let routable = fence != Fence::Fenced && self.origins.iter().any(|o| o.admits(true));
+        let routable = fence != TrafficState::Fenced && self.origins.iter().any(|o| o.admits(true));
         let load = self.in_flight();
         let capacity = match self.capacity {
             0 => CAPACITY.saturating_mul(u32::try_from(self.origins.len()).unwrap_or(1)),
             said => said,
         };
-        Standing { routable, takes_new: routable && fence == Fence::Open, load, free: capacity.saturating_sub(load) }
+        Availability {
+            routable,
+            takes_new: routable && fence == TrafficState::Open,
+            load,
+            free: capacity.saturating_sub(load),
+        }
     }
 
     fn in_flight(&self) -> u32 {
@@ -197,23 +202,23 @@ impl Member {
     }
 
     /// The operator's switch, as it stands.
-    pub fn fenced(&self) -> Fence {
+    pub fn fenced(&self) -> TrafficState {
         match self.lasting.fence.load(Ordering::Acquire) {
-            0 => Fence::Open,
-            1 => Fence::Draining,
-            _ => Fence::Fenced,
+            0 => TrafficState::Open,
+            1 => TrafficState::Draining,
+            _ => TrafficState::Fenced,
         }
     }
 
     /// Turns the operator's switch. Fencing ends what runs there.
-    pub fn fence(&self, fence: Fence) {
+    pub fn fence(&self, fence: TrafficState) {
         let value = match fence {
-            Fence::Open => 0,
-            Fence::Draining => 1,
-            Fence::Fenced => 2,
+            TrafficState::Open => 0,
+            TrafficState::Draining => 1,
+            TrafficState::Fenced => 2,
         };
         self.lasting.fence.store(value, Ordering::Release);
-        if fence == Fence::Fenced {
+        if fence == TrafficState::Fenced {
             self.origins.iter().for_each(|o| o.sever(&self.token));
         }
     }
@@ -264,7 +269,7 @@ impl Member {
     /// address only path and query count.
     pub async fn send(&self, request: Request<Outgoing>, call: &Call) -> Result<Sent, Failed> {
         self.admit(request.method(), request.uri(), false)?;
-        let mut course = Course::new(request);
+        let mut course = SendState::new(request);
         self.lasting.budget.earn();
         let failure = loop {
             let Some((place, origin, trial)) = self.pick(course.tried, call.class) else {
@@ -306,7 +311,7 @@ impl Member {
     }
 
     /// Decides about another sending, and waits the pause before it.
-    async fn again(&self, course: &mut Course, failure: Failure, place: usize, call: &Call) -> bool {
+    async fn again(&self, course: &mut SendState, failure: Failure, place: usize, call: &Call) -> bool {
         let stage = failure.stage;
         let final_cause = matches!(failure.cause, Cause::Late | Cause::Caller | Cause::Busy | Cause::Malformed(_));
         if matches!(failure.cause, Cause::Dial(_) | Cause::Login(_)) {
@@ -350,12 +355,12 @@ impl Member {
     }
 
     /// Of two random API servers that may be asked, the one with less to do; those that failed this request are left out.
-    pub(super) fn pick(&self, tried: u64, class: Class) -> Option<(usize, &Arc<Origin>, bool)> {
-        if self.fenced() == Fence::Fenced {
+    pub(super) fn pick(&self, tried: u64, class: Class) -> Option<(usize, &Arc<UpstreamEndpoint>, bool)> {
+        if self.fenced() == TrafficState::Fenced {
             return None;
         }
         let read = class == Class::Read;
-        let able = |(place, origin): &(usize, &Arc<Origin>)| tried & bit(*place) == 0 && origin.admits(read);
+        let able = |(place, origin): &(usize, &Arc<UpstreamEndpoint>)| tried & bit(*place) == 0 && origin.admits(read);
         let all = || self.origins.iter().enumerate().filter(able);
         let chosen = match all().count() {
             0 => return None,
@@ -366,7 +371,7 @@ impl Member {
                 // One of them may have gone down since it was counted.
                 let at = |n| all().nth(n).or_else(|| all().next());
                 let (a, b) = (at(first)?, at(second)?);
-                let load = |o: &Origin| o.in_flight.load(Ordering::Relaxed);
+                let load = |o: &UpstreamEndpoint| o.in_flight.load(Ordering::Relaxed);
                 if load(b.1) < load(a.1) { b } else { a }
             }
         };
@@ -374,7 +379,7 @@ impl Member {
         Some((chosen.0, chosen.1, trial))
     }
 
-    fn failed(&self, course: Course, failure: &Failure) -> Failed {
+    fn failed(&self, course: SendState, failure: &Failure) -> Failed {
         let untouched = failure.stage != Stage::Written && course.paced == 0;
         let attempts = course.attempts;
         let unsent = if untouched { course.into_original().map(Box::new) } else { None };
@@ -384,7 +389,7 @@ impl Member {
     /// What the caller hears. A `Retry-After` stands only where nothing was written: clients send again what carries one.
     pub(super) fn refusal(&self, failure: &Failure) -> Refusal {
         let name = &self.name;
-        if self.fenced() == Fence::Fenced {
+        if self.fenced() == TrafficState::Fenced {
             let text = format!("cluster {name} is fenced by its operator; open it in the Routes view, or try another");
             return Refusal::new(503, "ServiceUnavailable", "fenced", text).retry_after(5);
         }

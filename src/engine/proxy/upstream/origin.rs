@@ -8,8 +8,8 @@ use super::probe;
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::client::connector::{Observed, TlsFailed};
 use crate::engine::k8s::client::service::Server;
-use crate::engine::k8s::client::{Surroundings, proxy};
-use crate::engine::k8s::credentials::Grant;
+use crate::engine::k8s::client::{ClientContext, proxy};
+use crate::engine::k8s::credentials::RequestCredentials;
 use crate::engine::k8s::endpoint::Endpoint;
 use crate::engine::k8s::tls::Trust;
 use crate::engine::proxy::config::{BreakerSettings, HealthSettings, Mode, UpstreamCluster};
@@ -54,7 +54,7 @@ struct Wired {
     pool: Result<Arc<Pool>, ClusterError>,
 }
 
-pub(super) struct Origin {
+pub(super) struct UpstreamEndpoint {
     pub(super) terms: Terms,
     pub(super) place: Arc<Place>,
     pub(super) login: Login,
@@ -76,11 +76,11 @@ pub(super) struct Origin {
     pub(super) stop: CancellationToken,
 }
 
-impl Origin {
+impl UpstreamEndpoint {
     /// Makes it and starts its tasks, which end with `parent`; to be called within a runtime.
     pub(super) fn start(
         terms: Terms,
-        surroundings: &Surroundings,
+        surroundings: &ClientContext,
         tls_failed: &TlsFailed,
         parent: &CancellationToken,
     ) -> Result<Arc<Self>, ClusterError> {
@@ -134,7 +134,7 @@ impl Origin {
 
     /// New credentials: other certificates mean other connections, another token goes out with the next request. An error
     /// where no connection can be made with them; what there was is kept then.
-    pub(super) fn rewire(&self, grant: &Grant) -> Result<(), ClusterError> {
+    pub(super) fn rewire(&self, grant: &RequestCredentials) -> Result<(), ClusterError> {
         let present = self.wired.load_full();
         if present.as_ref().is_some_and(|w| Arc::ptr_eq(&w.trust, &grant.trust)) {
             return Ok(());

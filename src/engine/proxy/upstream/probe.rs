@@ -1,10 +1,10 @@
 //! Asks an API server whether it is ready: on a connection of its own, so that a stuck pool is noticed.
 
 use super::h1;
-use super::origin::Origin;
+use super::origin::UpstreamEndpoint;
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::client::headers;
-use crate::engine::k8s::credentials::Grant;
+use crate::engine::k8s::credentials::RequestCredentials;
 use crate::engine::k8s::errors;
 use crate::engine::proxy::body::Outgoing;
 use crate::engine::resilience::breaker::DOUBTED_EVERY;
@@ -24,7 +24,7 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024;
 const SOONEST: Duration = Duration::from_millis(200);
 
 /// Probes until the origin stops.
-pub(super) async fn run(origin: &Arc<Origin>) {
+pub(super) async fn run(origin: &Arc<UpstreamEndpoint>) {
     loop {
         let began = Instant::now();
         let probed = tokio::select! {
@@ -41,7 +41,7 @@ pub(super) async fn run(origin: &Arc<Origin>) {
 }
 
 /// The pause until the next probe, which whoever asks for one makes shorter.
-async fn rest(origin: &Origin, pause: Duration) {
+async fn rest(origin: &UpstreamEndpoint, pause: Duration) {
     let last = Instant::now();
     let mut due = last + pause;
     loop {
@@ -59,7 +59,7 @@ fn pause(wanted: Duration, random: f64) -> Duration {
 }
 
 /// One probe, within its deadline.
-async fn ask(origin: &Arc<Origin>) -> Probed {
+async fn ask(origin: &Arc<UpstreamEndpoint>) -> Probed {
     let settings = &origin.terms.health;
     let until = Instant::now() + settings.timeout;
     let grant = match origin.login.current(until).await {
@@ -102,7 +102,11 @@ fn said(status: StatusCode, body: &[u8], what: &str) -> Text {
     Text::from(format!("{what} ({}): {failed}", status.as_u16()))
 }
 
-async fn get(origin: &Origin, grant: &Grant, path: &str) -> Result<(StatusCode, Vec<u8>), ClusterError> {
+async fn get(
+    origin: &UpstreamEndpoint,
+    grant: &RequestCredentials,
+    path: &str,
+) -> Result<(StatusCode, Vec<u8>), ClusterError> {
     let unfit = || ClusterError::Failed(Text::new("the path of the health check is not one"));
     let path = PathAndQuery::try_from(path).map_err(|_| unfit())?;
     let pool = origin.pool().map_err(|_| ClusterError::AuthNeeded(Text::new("there are no credentials yet")))?;

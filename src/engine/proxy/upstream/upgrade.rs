@@ -4,10 +4,10 @@ use super::attempt::{authorise, judge, outcome_of};
 use super::failure::{Cause, Failure, Stage};
 use super::gate::Gated;
 use super::h1;
-use super::in_flight::{Flight, Lease};
-use super::member::{Call, Failed, Member, Sent};
-use super::origin::Origin;
-use crate::engine::k8s::credentials::Grant;
+use super::in_flight::{Flight, InFlightGuard};
+use super::member::{Call, Failed, Sent, Upstream};
+use super::origin::UpstreamEndpoint;
+use crate::engine::k8s::credentials::RequestCredentials;
 use crate::engine::proxy::body::{Arriving, Outgoing};
 use crate::engine::proxy::refusal::Refusal;
 use crate::engine::resilience::breaker::Outcome;
@@ -54,9 +54,9 @@ impl std::fmt::Debug for Tunnel {
     }
 }
 
-impl Member {
+impl Upstream {
     /// Asks for the upgrade that the request's `Upgrade` names. All its other headers are ready but for `Authorization`,
-    /// `Host`, `Origin` and `Connection`; repeated lines stay apart.
+    /// `Host`, `UpstreamEndpoint` and `Connection`; repeated lines stay apart.
     pub async fn upgrade(&self, request: Request<()>, call: &Call) -> Result<Upgraded, Failed> {
         self.admit(request.method(), request.uri(), true)?;
         let began = Instant::now();
@@ -102,11 +102,16 @@ impl Member {
 
 enum Asked {
     Switched { response: Response<()>, io: TokioIo<hyper::upgrade::Upgraded>, flight: Flight },
-    Answered { response: Response<Arriving>, lease: Lease },
+    Answered { response: Response<Arriving>, lease: InFlightGuard },
 }
 
 /// Asks one API server; after a 401 once more with new credentials.
-async fn ask(origin: &Arc<Origin>, request: &Request<()>, call: &Call, mut flight: Flight) -> Result<Asked, Failure> {
+async fn ask(
+    origin: &Arc<UpstreamEndpoint>,
+    request: &Request<()>,
+    call: &Call,
+    mut flight: Flight,
+) -> Result<Asked, Failure> {
     let until = call.deadline.unwrap_or_else(|| Instant::now() + DIAL_WAIT);
     let mut grant = origin.login.current(until).await.map_err(|e| Failure::unsent(Cause::Login(e)))?;
     let mut answered = exchange(origin, request, call, &grant).await;
@@ -128,7 +133,7 @@ async fn ask(origin: &Arc<Origin>, request: &Request<()>, call: &Call, mut fligh
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         flight.record(judge(response.status(), call));
         let pool = origin.pool()?;
-        let lease = Lease { slot: None, pool, flight: Some(flight), began: Instant::now() };
+        let lease = InFlightGuard { slot: None, pool, flight: Some(flight), began: Instant::now() };
         return Ok(Asked::Answered { response, lease });
     }
     if !agrees(request, &response) {
@@ -153,10 +158,10 @@ fn agrees(request: &Request<()>, response: &Response<Arriving>) -> bool {
 
 /// One request on a connection of its own.
 async fn exchange(
-    origin: &Arc<Origin>,
+    origin: &Arc<UpstreamEndpoint>,
     request: &Request<()>,
     call: &Call,
-    grant: &Grant,
+    grant: &RequestCredentials,
 ) -> Result<Response<Arriving>, Failure> {
     let pool = origin.pool()?;
     let dialled = pool.dialler().dial_h1().await.map_err(|e| Failure::unsent(Cause::Dial(e)))?;

@@ -4,7 +4,7 @@ use super::super::App;
 use super::super::tests::{fleet, press, setup};
 use crate::model::document::{Aspect, Body, Document};
 use crate::model::text::Text;
-use crate::protocol::{Request, RequestId, Snapshot, Tail, TailState};
+use crate::protocol::{LogStream, LogStreamState, Request, RequestId, Snapshot};
 use crate::views::export;
 use crate::views::keymap::Key;
 use crate::views::msg::{Effect, Msg};
@@ -52,7 +52,8 @@ fn answer(app: &mut App, requests: &[Request], text: &str) {
         if let Request::Tail { id, source } = request {
             let lines = text.lines().map(Arc::from).collect();
             let containers = Arc::from(["api", "proxy"].map(Text::const_new));
-            let tail = Tail { source: source.clone(), state: TailState::Following, lines, dropped: 0, containers };
+            let tail =
+                LogStream { source: source.clone(), state: LogStreamState::Following, lines, dropped: 0, containers };
             tails.insert(*id, Arc::new(tail));
         }
     }

@@ -1,9 +1,9 @@
 //! The listener and its client.
 
 use futures::future::BoxFuture;
-use quarterdeck::engine::admin::{Admin, Client, Pictures, Trouble};
+use quarterdeck::engine::admin::{Admin, AdminApi, Client, Trouble};
 use quarterdeck::engine::k8s::endpoint::Secret;
-use quarterdeck::model::proxy::{Explanation, Fence, Routes, UpstreamFacts};
+use quarterdeck::model::proxy::{Explanation, Routes, TrafficState, UpstreamFacts};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 /// A proxy of one cluster that obeys.
 #[derive(Debug)]
-struct Painted(watch::Sender<Fence>);
+struct Painted(watch::Sender<TrafficState>);
 
-impl Pictures for Painted {
+impl AdminApi for Painted {
     fn metrics(&self, out: &mut String) {
         out.push_str("# EOF\n");
     }
 
     fn ready(&self) -> Result<(), String> {
-        if *self.0.borrow() == Fence::Fenced { Err("no cluster takes requests".to_owned()) } else { Ok(()) }
+        if *self.0.borrow() == TrafficState::Fenced { Err("no cluster takes requests".to_owned()) } else { Ok(()) }
     }
 
     fn routes(&self) -> Routes {
@@ -42,7 +42,7 @@ impl Pictures for Painted {
         }
     }
 
-    fn fence(&self, cluster: &str, fence: Fence) -> Result<(), String> {
+    fn fence(&self, cluster: &str, fence: TrafficState) -> Result<(), String> {
         if cluster != "prod" {
             return Err(format!("there is no cluster {cluster}"));
         }
@@ -76,7 +76,7 @@ fn token() -> Secret {
 async fn start() -> Running {
     let admin = Admin::bind("127.0.0.1:0".parse().unwrap(), token()).await.unwrap();
     let (address, ended) = (admin.address(), CancellationToken::new());
-    let pictures = Arc::new(Painted(watch::Sender::new(Fence::Open)));
+    let pictures = Arc::new(Painted(watch::Sender::new(TrafficState::Open)));
     let task = tokio::spawn(admin.run(pictures, ended.clone()));
     Running { address, ended, task }
 }
@@ -96,12 +96,12 @@ pub(in crate::proxy) async fn plain(address: SocketAddr, line: &str, more: &str)
 async fn a_console_reads_and_steers() {
     let running = start().await;
     let client = Client::new(running.address, token()).unwrap();
-    assert_eq!(client.routes().await.unwrap().clusters[0].fence, Fence::Open);
-    client.fence("prod", Fence::Draining).await.unwrap();
-    assert_eq!(client.routes().await.unwrap().clusters[0].fence, Fence::Draining);
+    assert_eq!(client.routes().await.unwrap().clusters[0].fence, TrafficState::Open);
+    client.fence("prod", TrafficState::Draining).await.unwrap();
+    assert_eq!(client.routes().await.unwrap().clusters[0].fence, TrafficState::Draining);
     assert_eq!(client.explain("GET /api").await.unwrap().request, "GET /api");
     assert_eq!(client.config().await.unwrap(), "clusters: []\n");
-    let refused = client.fence("lab", Fence::Open).await.unwrap_err();
+    let refused = client.fence("lab", TrafficState::Open).await.unwrap_err();
     assert_eq!(refused, Trouble::Refused("there is no cluster lab".to_owned()));
     let refused = client.reload().await.unwrap_err();
     assert_eq!(refused, Trouble::Refused("routing.yaml:3: unknown field `rulez`".to_owned()));
@@ -131,7 +131,7 @@ async fn a_scraper_and_a_kubelet_need_no_token() {
     assert!(metrics.starts_with("HTTP/1.1 200") && metrics.contains("application/openmetrics-text; version=1.0.0"));
     assert!(metrics.ends_with("# EOF\n"));
     assert!(plain(running.address, "GET /readyz", "").await.ends_with("ok\n"));
-    Client::new(running.address, token()).unwrap().fence("prod", Fence::Fenced).await.unwrap();
+    Client::new(running.address, token()).unwrap().fence("prod", TrafficState::Fenced).await.unwrap();
     assert!(plain(running.address, "GET /readyz", "").await.starts_with("HTTP/1.1 503"));
     assert!(plain(running.address, "GET /livez", "").await.starts_with("HTTP/1.1 200"));
     let guarded = plain(running.address, "GET /config", "").await;

@@ -16,7 +16,7 @@ async fn small(frames: (usize, usize)) -> Script {
 }
 
 /// An answer of which only the head was read.
-async fn unread(member: &Member) -> Sent {
+async fn unread(member: &Upstream) -> Sent {
     member.send(post("/log", "{}"), &write()).await.expect("an answer")
 }
 

@@ -8,7 +8,7 @@ use quarterdeck::engine::proxy::config::Mode;
 use quarterdeck::model::proxy::EndpointHealth;
 
 /// Waits until the member's only API server is in this state.
-async fn until_health(script: &Script, member: &Member, state: EndpointHealth) {
+async fn until_health(script: &Script, member: &Upstream, state: EndpointHealth) {
     let is = |_: &Script| member.facts().endpoints.first().is_some_and(|e| e.health == state);
     script.until("its health is known", is).await;
 }
@@ -105,7 +105,7 @@ async fn a_rotated_certificate_means_new_connections() {
 }
 
 /// Asks until an answer is as wanted; each one must be good.
-async fn until_asked(script: &Script, member: &Member, what: &str, so: impl Fn(&Asked) -> bool) {
+async fn until_asked(script: &Script, member: &Upstream, what: &str, so: impl Fn(&Asked) -> bool) {
     let asking = async {
         loop {
             assert_eq!(fetch(member, "/api").await.expect("an answer").0, 200);

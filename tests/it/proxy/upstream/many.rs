@@ -2,10 +2,10 @@
 
 use super::*;
 use futures::future::join_all;
-use quarterdeck::model::proxy::Fence;
+use quarterdeck::model::proxy::TrafficState;
 use std::collections::BTreeSet;
 
-async fn watches(member: &Member, count: usize) -> Vec<Sent> {
+async fn watches(member: &Upstream, count: usize) -> Vec<Sent> {
     let held = join_all((0..count).map(|n| {
         let path = format!("/api/v1/namespaces/n{n}/pods?watch=1");
         async move { member.send(get(&path), &watching()).await.expect("a watch") }
@@ -129,7 +129,7 @@ async fn a_reload_keeps_what_did_not_change_and_lets_go_what_left() {
     other.name = Arc::from("other");
     let before = upstreams.apply(&config(vec![cluster([one.endpoint()]), other.clone()]));
     let held = watches(&before[0], 3).await;
-    before[1].fence(Fence::Draining);
+    before[1].fence(TrafficState::Draining);
 
     // Another weight, another order: the same members. Another server beside: a new member that keeps the connections.
     let mut heavier = cluster([one.endpoint()]);
@@ -139,7 +139,7 @@ async fn a_reload_keeps_what_did_not_change_and_lets_go_what_left() {
     let wider = upstreams.apply(&config(vec![cluster([one.endpoint(), two.endpoint()]), other]));
     assert!(!Arc::ptr_eq(&wider[0], &before[0]));
     assert_eq!(wider[0].facts().endpoints[0].streams, 3);
-    assert_eq!(wider[1].facts().fence, Fence::Draining);
+    assert_eq!(wider[1].facts().fence, TrafficState::Draining);
     assert_eq!(one.watching(), 3);
     assert_eq!(fetch(&wider[0], "/api").await.expect("an answer").0, 200);
 
@@ -168,15 +168,15 @@ async fn a_fence_ends_what_runs_and_lets_nothing_in() {
         let script = Script::with("fenced", |k| k.h1_only = h1_only).await;
         let (_keep, member) = alone(&script);
         let mut held = watches(&member, 1).await.remove(0);
-        member.fence(Fence::Draining);
+        member.fence(TrafficState::Draining);
         let standing = member.standing();
         assert!(standing.routable && !standing.takes_new);
-        member.fence(Fence::Fenced);
+        member.fence(TrafficState::Fenced);
         assert!(held.response.body_mut().frame().await.is_some_and(|frame| frame.is_err()));
         let failed = fetch(&member, "/api").await.expect_err("it is fenced");
         assert_eq!((failed.refusal.code, failed.refusal.label), (503, "fenced"));
         assert!(!member.standing().routable);
-        member.fence(Fence::Open);
+        member.fence(TrafficState::Open);
         assert_eq!(fetch(&member, "/api").await.expect("an answer").0, 200);
     }
 }

@@ -5,7 +5,7 @@ use crate::proxy::script::Reply;
 use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use quarterdeck::engine::proxy::tunnel::{Spliced, splice};
 use quarterdeck::engine::proxy::upstream::{Tunnel, Upgraded};
-use quarterdeck::model::proxy::Fence;
+use quarterdeck::model::proxy::TrafficState;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
 
@@ -27,7 +27,7 @@ pub(super) fn exec(protocol: &str) -> Request<()> {
         .expect("a request")
 }
 
-pub(super) async fn switched(member: &Member) -> Box<Tunnel> {
+pub(super) async fn switched(member: &Upstream) -> Box<Tunnel> {
     match member.upgrade(exec("SPDY/3.1"), &connecting()).await.expect("an answer") {
         Upgraded::Switched(tunnel) => tunnel,
         Upgraded::Answered(sent) => panic!("not switched: {sent:?}"),
@@ -152,10 +152,10 @@ async fn a_fence_and_a_drain_cut_tunnels() {
     let script = raw(SWITCHED).await;
     let (_keep, member) = alone(&script);
     let (client, splicing, _drain) = spliced(switched(&member).await);
-    member.fence(Fence::Fenced);
+    member.fence(TrafficState::Fenced);
     assert!(splicing.await.expect("no panic").cut);
     drop(client);
-    member.fence(Fence::Open);
+    member.fence(TrafficState::Open);
     let (client, splicing, drain) = spliced(switched(&member).await);
     drain.cancel();
     assert!(splicing.await.expect("no panic").cut);

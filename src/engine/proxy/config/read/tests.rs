@@ -58,7 +58,7 @@ fn requirement_clusters() -> String {
     ])
 }
 
-fn try_read(documents: &[Document]) -> Result<Reading, Refused> {
+fn try_read(documents: &[Document]) -> Result<ParsedConfig, ConfigErrors> {
     let environment = Environment::under(Path::new("/home/ann"));
     let inventory = [Listed {
         name: "eu".to_owned(),

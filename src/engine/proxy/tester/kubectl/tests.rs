@@ -14,7 +14,7 @@ fn sent(line: &str) -> Result<Command, String> {
         "widget.yaml" => Ok("apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: a}\n".to_owned()),
         _ => Err(format!("{name}: there is no such file")),
     };
-    requests(&words, &Surroundings { namespace: "own", file: &file })
+    requests(&words, &KubectlContext { namespace: "own", file: &file })
 }
 
 fn lines(line: &str) -> Vec<String> {
@@ -266,7 +266,7 @@ proptest::proptest! {
         let mut line = vec![VERBS[verb].0];
         line.extend(words.into_iter().map(|word| WORDS[word]));
         let file = |_: &str| Ok("apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod}]\n".to_owned());
-        if let Ok(command) = requests(&line, &Surroundings { namespace: "own", file: &file }) {
+        if let Ok(command) = requests(&line, &KubectlContext { namespace: "own", file: &file }) {
             for sent in command.requests {
                 let is_url = sent.url.starts_with('/') && sent.url.bytes().all(|byte| byte.is_ascii_graphic());
                 assert!(is_url || line.contains(&"--raw"), "{line:?}: {}", sent.url);
