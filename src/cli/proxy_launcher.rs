@@ -2,8 +2,8 @@
 
 use super::FleetArgs;
 use crate::engine::files::private;
-use crate::engine::local_proxy::{LocalProxyLauncher, Starter};
 use crate::engine::process::detach::Launcher;
+use crate::engine::proxy_link::local::{LocalProxyLauncher, Starter};
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;

@@ -1,12 +1,13 @@
 //! Runs effects, each in a task of its own with a deadline; what comes of them returns as an
 //! observation. A task that panics reports as one that failed, and nothing else is touched.
 
-mod routing;
+mod proxy;
 mod tasks;
 
 use super::cluster::{Cluster, Connector, Inventory};
 use super::observation::{AttemptId, Effect, Generation, Observation, Session, WatchId};
-use super::router::{ProxyHandle, ProxyLauncher};
+use super::proxy_link::{ProxyHandle, ProxyLauncher};
+use crate::engine::effects::proxy as routing;
 use crate::model::cluster::ClusterName;
 use std::collections::HashMap;
 use std::sync::Arc;

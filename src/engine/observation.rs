@@ -4,7 +4,7 @@
 //! an observation. A recording of observations replays to the same snapshots.
 
 use super::cluster::{ClusterError, Identity, Listing, Probe, WatchItem, WatchSpec};
-use super::router::{ProxyError, ProxySource};
+use super::proxy_link::{ProxyError, ProxySource};
 use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::model::document::Aspect;
 use crate::model::kind::{Catalog, Kind};

@@ -3,8 +3,8 @@
 use crate::engine::cluster::ClusterError;
 use crate::engine::fleet::baseline_watches;
 use crate::engine::fleet::member::Member;
-use crate::engine::fleet::turn::StepContext;
 use crate::engine::observation::{AttemptId, Effect};
+use crate::engine::part::StepContext;
 use crate::model::cell::{Cell, Column};
 use crate::model::cluster::ClusterName;
 use crate::model::document::{Aspect, Body, Document};

@@ -2,8 +2,8 @@
 
 use crate::engine::cluster::ClusterError;
 use crate::engine::fleet::member::Member;
-use crate::engine::fleet::turn::StepContext;
 use crate::engine::observation::{AttemptId, Effect};
+use crate::engine::part::StepContext;
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
 use crate::protocol::{LogSource, LogStream, LogStreamState, RequestId, TAIL_LINES_MAX};

@@ -1,10 +1,10 @@
 //! One kind of one cluster under one selector: the watches that bring it, and the rows it keeps.
 
 use crate::engine::cluster::{WatchItem, WatchSpec};
-use crate::engine::fleet::turn::StepContext;
 use crate::engine::fleet::watch_state::WatchState;
 use crate::engine::index::Rows;
 use crate::engine::observation::{Effect, Session, WatchId};
+use crate::engine::part::StepContext;
 use crate::model::cell::Column;
 use crate::model::kind::{Kind, KindId};
 use crate::model::text::Text;

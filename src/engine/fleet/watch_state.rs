@@ -1,8 +1,8 @@
 //! One list and watch: whether it runs, how it fails, and when it goes on.
 
 use crate::engine::cluster::ClusterError;
-use crate::engine::fleet::turn::StepContext;
 use crate::engine::observation::{Effect, WatchId};
+use crate::engine::part::StepContext;
 use crate::engine::resilience::backoff;
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;

@@ -3,8 +3,8 @@
 use crate::sim::world::{World, options, until};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
+use quarterdeck::engine::proxy_link::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
 use quarterdeck::engine::record::{Recorder, from_lines, replay, to_lines};
-use quarterdeck::engine::router::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
 use quarterdeck::engine::{EngineHandle, EngineOptions};
 use quarterdeck::model::proxy::{Explanation, Routes, TrafficState, UpstreamFacts};
 use quarterdeck::model::text::Text;

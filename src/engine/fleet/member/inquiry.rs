@@ -2,7 +2,7 @@
 
 use super::Member;
 use crate::engine::cluster::{ClusterError, Identity};
-use crate::engine::fleet::turn::StepContext;
+use crate::engine::part::StepContext;
 use crate::model::kind::Catalog;
 use crate::model::text::Text;
 use std::time::Duration;

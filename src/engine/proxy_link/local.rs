@@ -4,13 +4,13 @@
 
 pub(crate) mod child;
 
-pub use super::local_proxy::child::{KEEP, LEAVE, Starter};
+pub use super::local::child::{KEEP, LEAVE, Starter};
 
-use super::local_proxy::child::Child;
+use super::local::child::Child;
 use crate::engine::admin::{Client, Found, Trouble};
 use crate::engine::k8s::endpoint::Secret;
 use crate::engine::proxy::address::tcp;
-use crate::engine::router::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
+use crate::engine::proxy_link::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
 use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::{Text, clean};
 use crate::protocol::ProxyAt;

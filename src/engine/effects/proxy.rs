@@ -3,7 +3,7 @@
 use super::tasks::{Reports, crashed};
 use super::{EffectRunner, Report};
 use crate::engine::observation::{AttemptId, Observation, ProxyAsk};
-use crate::engine::router::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
+use crate::engine::proxy_link::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
 use crate::protocol::ProxyAt;
 use futures::future::FutureExt as _;
 use std::panic::AssertUnwindSafe;

@@ -1,5 +1,8 @@
 //! The port to a routing proxy: what the engine needs to find, start, watch and steer one.
 
+mod core;
+pub mod local;
+
 use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::Text;
 use crate::protocol::ProxyAt;

@@ -1,6 +1,8 @@
 //! What every decision of the fleet needs at hand: the moment, chance, new ids, and where effects
 //! and notices go.
 
+mod operations;
+
 use crate::engine::fleet::options::FleetOptions;
 use crate::engine::observation::{AttemptId, Effect, Generation, WatchId};
 use crate::engine::resilience::backoff;

@@ -1,9 +1,9 @@
 //! A proxy of our own as a child process: started, waited for, kept or ended.
 
 use crate::engine::admin::{Client, Found, Trouble};
-use crate::engine::local_proxy::told;
 use crate::engine::process::detach::Launcher;
-use crate::engine::router::ProxyError;
+use crate::engine::proxy_link::ProxyError;
+use crate::engine::proxy_link::local::told;
 use crate::model::text::{Text, clean, without_escapes};
 use compact_str::format_compact;
 use parking_lot::Mutex;

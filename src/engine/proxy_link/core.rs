@@ -1,10 +1,10 @@
 //! The link to a routing proxy: found, started, watched while somebody looks, and taken up again when lost.
 
-use super::Fleet;
-use crate::engine::fleet::operations::Operations;
-use crate::engine::fleet::turn::StepContext;
+use crate::engine::fleet::Fleet;
 use crate::engine::observation::{AttemptId, Effect, Observation, ProxyAsk};
-use crate::engine::router::{ProxyError, ProxySource};
+use crate::engine::part::StepContext;
+use crate::engine::part::operations::Operations;
+use crate::engine::proxy_link::{ProxyError, ProxySource};
 use crate::model::cluster::ClusterName;
 use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::{Text, clean};
