@@ -3,6 +3,7 @@
 //! One loop owns the fleet. It folds observations in, starts the effects the fleet asks for, and
 //! publishes what changed. It never waits for a send, so that no cycle of waits can form.
 
+pub mod address;
 pub mod admin;
 pub mod clock;
 pub mod cluster;
@@ -14,6 +15,7 @@ pub mod k8s;
 pub mod metrics;
 pub mod observation;
 mod part;
+pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod proxy_link;
@@ -29,6 +31,7 @@ use cluster::{Connector, Inventory};
 use fleet::Fleet;
 use fleet::options::FleetOptions;
 use observation::Observation;
+use ports::Ports;
 use publish::Publisher;
 use record::Recorder;
 use std::sync::Arc;
@@ -50,14 +53,14 @@ pub struct EngineOptions {
     /// Where observations are recorded, if anywhere.
     pub recorder: Option<Recorder>,
     /// Where a routing proxy is found and started.
-    pub router: Arc<dyn ProxyLauncher>,
+    pub proxies: Arc<dyn ProxyLauncher>,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
         let fleet = FleetOptions { seed: clock::seed(), ..FleetOptions::default() };
-        let router = Arc::new(NoProxy);
-        Self { fleet, clock: Clock::Wall, pace: Duration::from_millis(33), recorder: None, router }
+        let proxies = Arc::new(NoProxy);
+        Self { fleet, clock: Clock::Wall, pace: Duration::from_millis(33), recorder: None, proxies }
     }
 }
 
@@ -72,7 +75,7 @@ impl Engine {
         let token = CancellationToken::new();
         let fleet = Fleet::new(options.fleet);
         let (publisher, snapshots) = Publisher::new(fleet.last_published(), options.pace);
-        let (act, reports) = EffectRunner::new((inventory, connector, options.router), token.clone());
+        let (act, reports) = EffectRunner::new(Ports { inventory, connector, proxies: options.proxies }, token.clone());
         let (requests, requested) = mpsc::channel(REQUESTS_MAX);
         let running = Running {
             fleet,

@@ -6,6 +6,7 @@ pub mod document;
 pub mod glob;
 pub mod health;
 pub mod kind;
+pub mod logs;
 pub mod name;
 pub mod object;
 pub mod proxy;

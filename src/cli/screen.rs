@@ -127,11 +127,11 @@ fn check_theme(settings: &Settings) -> Result<(), UserError> {
     Err(problems.into_iter().fold(error, UserError::cause))
 }
 
-fn engine_options(mut fleet: FleetOptions, router: Option<LocalProxyLauncher>) -> EngineOptions {
-    fleet.starts_proxies = router.is_some();
+fn engine_options(mut fleet: FleetOptions, launcher: Option<LocalProxyLauncher>) -> EngineOptions {
+    fleet.starts_proxies = launcher.is_some();
     let defaults = EngineOptions::default();
-    let router = router.map_or(defaults.router, |router| Arc::new(router) as Arc<dyn ProxyLauncher>);
-    EngineOptions { fleet, router, ..defaults }
+    let proxies = launcher.map_or(defaults.proxies, |launcher| Arc::new(launcher) as Arc<dyn ProxyLauncher>);
+    EngineOptions { fleet, proxies, ..defaults }
 }
 
 fn fleet_options(cli: &Cli, settings: &Settings, title: &str) -> FleetOptions {

@@ -5,9 +5,12 @@ mod proxy;
 mod tasks;
 
 use super::cluster::{Cluster, Connector, Inventory};
-use super::observation::{AttemptId, Effect, Generation, Observation, Session, WatchId};
+use super::observation::{
+    AttemptId, ClusterEffect, ClusterObservation, DocumentEffect, DocumentObservation, Effect, Generation, LogsEffect,
+    LogsObservation, Observation, ProxyEffect, ProxyObservation, Session, WatchId,
+};
+use super::ports::Ports;
 use super::proxy_link::{ProxyHandle, ProxyLauncher};
-use crate::engine::effects::proxy as routing;
 use crate::model::cluster::ClusterName;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use tokio_util::task::TaskTracker;
 /// the API server.
 const OBSERVATIONS_MAX: usize = 1024;
 
-/// What a task reports: an observation, and the client or the proxy where it made one.
+/// A report of a task: an observation, and the client or the proxy where it made one.
 #[derive(Debug)]
 pub struct Report {
     observation: Observation,
@@ -47,8 +50,8 @@ struct Watch {
 pub struct EffectRunner {
     inventory: Arc<dyn Inventory>,
     connector: Arc<dyn Connector>,
-    router: Arc<dyn ProxyLauncher>,
-    proxy: routing::Held,
+    proxies: Arc<dyn ProxyLauncher>,
+    proxy: proxy::Held,
     token: CancellationToken,
     listing: CancellationToken,
     clients: HashMap<ClusterName, Client>,
@@ -60,16 +63,13 @@ pub struct EffectRunner {
 
 impl EffectRunner {
     /// Effects run until `token` is cancelled; what they bring comes out of the receiver.
-    pub fn new(
-        (inventory, connector, router): (Arc<dyn Inventory>, Arc<dyn Connector>, Arc<dyn ProxyLauncher>),
-        token: CancellationToken,
-    ) -> (Self, mpsc::Receiver<Report>) {
+    pub fn new(ports: Ports, token: CancellationToken) -> (Self, mpsc::Receiver<Report>) {
         let (reports, receiver) = mpsc::channel(OBSERVATIONS_MAX);
-        let act = Self {
-            inventory,
-            connector,
-            router,
-            proxy: routing::Held::default(),
+        let runner = Self {
+            inventory: ports.inventory,
+            connector: ports.connector,
+            proxies: ports.proxies,
+            proxy: proxy::Held::default(),
             listing: token.child_token(),
             token,
             clients: HashMap::new(),
@@ -78,22 +78,24 @@ impl EffectRunner {
             tasks: TaskTracker::new(),
             reports: Reports(reports),
         };
-        (act, receiver)
+        (runner, receiver)
     }
 
     /// Takes note of what a report means for what runs, and gives its observation.
     pub fn take(&mut self, report: Report) -> Observation {
         let Report { observation, client, proxy } = report;
-        if let Observation::ProxyLinked { attempt, .. } = &observation {
+        if let Observation::Proxy(ProxyObservation::Linked { attempt, .. }) = &observation {
             self.proxy.arrived(*attempt, proxy);
         }
-        if let Observation::Connected { session, .. } = &observation
+        if let Observation::Cluster(ClusterObservation::Connected { session, .. }) = &observation
             && let Some(known) = self.clients.get_mut(&session.cluster)
             && known.generation == session.generation
         {
             known.cluster = client;
         }
-        if let Observation::Opened { attempt, .. } | Observation::TailEnded { attempt, .. } = &observation {
+        if let Observation::Document(DocumentObservation::Opened { attempt, .. })
+        | Observation::Logs(LogsObservation::Ended { attempt, .. }) = &observation
+        {
             self.attempts.remove(attempt);
         }
         observation
@@ -108,8 +110,18 @@ impl EffectRunner {
     /// Starts, or ends, what the effect asks for. Never waits.
     pub fn run(&mut self, effect: Effect) {
         match effect {
-            Effect::List { refresh } => self.list(refresh),
-            Effect::Connect { session, entry } => {
+            Effect::Cluster(effect) => self.run_cluster(effect),
+            Effect::Document(effect) => self.run_document(effect),
+            Effect::Logs(effect) => self.run_logs(effect),
+            Effect::Proxy(ProxyEffect::Link { attempt, source }) => self.link_proxy(attempt, source),
+            Effect::Proxy(ProxyEffect::Ask { attempt, ask }) => self.ask_proxy(attempt, ask),
+        }
+    }
+
+    fn run_cluster(&mut self, effect: ClusterEffect) {
+        match effect {
+            ClusterEffect::List { refresh } => self.list(refresh),
+            ClusterEffect::Connect { session, entry } => {
                 let token = self.token.child_token();
                 let client = Client { generation: session.generation, cluster: None, token: token.clone() };
                 if let Some(old) = self.clients.insert(session.cluster.clone(), client) {
@@ -118,56 +130,69 @@ impl EffectRunner {
                 let connector = Arc::clone(&self.connector);
                 self.spawn(token, tasks::connect(self.reports.clone(), connector, session, entry));
             }
-            Effect::Disconnect(cluster) => {
+            ClusterEffect::Disconnect(cluster) => {
                 if let Some(client) = self.clients.remove(&cluster) {
                     client.token.cancel();
                 }
                 self.watches.retain(|_, watch| !watch.token.is_cancelled());
                 self.attempts.retain(|_, token| !token.is_cancelled());
             }
-            Effect::Probe(session) => self.on_client(session, tasks::probe),
-            Effect::Identify(session) => self.on_client(session, tasks::identify),
-            Effect::Discover(session) => self.on_client(session, tasks::discover),
-            Effect::Watch { session, watch, spec } => {
+            ClusterEffect::Probe(session) => self.on_client(session, tasks::probe),
+            ClusterEffect::Identify(session) => self.on_client(session, tasks::identify),
+            ClusterEffect::Discover(session) => self.on_client(session, tasks::discover),
+            ClusterEffect::Watch { session, watch, spec } => {
                 let Some((cluster, token)) = self.client(&session) else { return };
                 let (resume, resumed) = mpsc::channel(WATCH_SIGNALS_MAX);
                 self.watches.insert(watch, Watch { token: token.clone(), resume });
                 self.spawn(token, tasks::watch(self.reports.clone(), cluster, watch, *spec, resumed));
             }
-            Effect::Resume(watch) => {
+            ClusterEffect::Resume(watch) => {
                 if let Some(watch) = self.watches.get(&watch) {
                     // Full means that it is told already.
                     watch.resume.try_send(()).ok();
                 }
             }
-            Effect::Unwatch(watch) => {
+            ClusterEffect::Unwatch(watch) => {
                 if let Some(watch) = self.watches.remove(&watch) {
                     watch.token.cancel();
                 }
             }
-            Effect::Open { session, attempt, object, kind, aspect } => {
+        }
+    }
+
+    fn run_document(&mut self, effect: DocumentEffect) {
+        match effect {
+            DocumentEffect::Open { session, attempt, object, kind, aspect } => {
                 let Some((cluster, token)) = self.client(&session) else { return };
                 self.attempts.insert(attempt, token.clone());
-                self.spawn(token, tasks::open(self.reports.clone(), cluster, attempt, (object, *kind, aspect)));
+                let request = tasks::OpenRequest { object, kind: *kind, aspect };
+                self.spawn(token, tasks::open(self.reports.clone(), cluster, attempt, request));
             }
-            Effect::Reveal { session, id, object, kind, reveal } => {
+            DocumentEffect::Reveal { session, id, object, kind, reveal } => {
                 let Some((cluster, token)) = self.client(&session) else { return };
-                self.spawn(token, tasks::reveal(self.reports.clone(), cluster, id, (object, *kind, reveal)));
+                let request = tasks::RevealRequest { object, kind: *kind, reveal };
+                self.spawn(token, tasks::reveal(self.reports.clone(), cluster, id, request));
             }
-            Effect::Tail { session, attempt, source } => {
+            DocumentEffect::Cancel(attempt) => self.cancel(attempt),
+        }
+    }
+
+    fn run_logs(&mut self, effect: LogsEffect) {
+        match effect {
+            LogsEffect::Follow { session, attempt, source } => {
                 let Some((cluster, token)) = self.client(&session) else { return };
                 self.attempts.insert(attempt, token.clone());
                 let names = tasks::containers(self.reports.clone(), Arc::clone(&cluster), attempt, source.pod.clone());
                 self.spawn(token.clone(), names);
-                self.spawn(token, tasks::tail(self.reports.clone(), cluster, attempt, source));
+                self.spawn(token, tasks::follow_log(self.reports.clone(), cluster, attempt, source));
             }
-            Effect::LinkProxy { attempt, source } => self.link_proxy(attempt, source),
-            Effect::AskProxy { attempt, ask } => self.ask_proxy(attempt, ask),
-            Effect::Cancel(attempt) => {
-                if let Some(token) = self.attempts.remove(&attempt) {
-                    token.cancel();
-                }
-            }
+            LogsEffect::Cancel(attempt) => self.cancel(attempt),
+        }
+    }
+
+    fn cancel(&mut self, attempt: AttemptId) {
+        if let Some(token) = self.attempts.remove(&attempt) {
+            token.cancel();
         }
     }
 

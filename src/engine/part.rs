@@ -1,53 +1,102 @@
-//! What every decision of the fleet needs at hand: the moment, chance, new ids, and where effects
-//! and notices go.
+//! A part of the pure core, and what every decision needs at hand: the moment, chance, new ids, and where effects,
+//! notices and operations go.
 
-mod operations;
+pub(crate) mod operations;
 
-use crate::engine::fleet::options::FleetOptions;
-use crate::engine::observation::{AttemptId, Effect, Generation, WatchId};
+use crate::engine::observation::{AttemptId, Effect, Generation, Session, WatchId};
 use crate::engine::resilience::backoff;
 use crate::model::cluster::ClusterName;
+use crate::model::kind::{Kind, KindId};
 use crate::model::text::{Text, clean};
 use crate::model::time::Moment;
-use crate::protocol::{NOTICES_MAX, Notice, Severity};
+use crate::protocol::{NOTICES_MAX, Notice, Severity, Snapshot};
+use operations::Operations;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// One capability's part of the core: it keeps its own state, and decides without IO or clock.
+///
+/// The fleet gives each part its observations and requests by name, and the rest through this trait: a part that is in
+/// the fleet's list is woken when it is due and published when it is dirty.
+pub(crate) trait Part {
+    /// Returns when the part has something to do next, since the engine's start.
+    fn next_due(&self) -> Option<Duration>;
+
+    /// Does what is due at `cx.now`.
+    fn run_due(&mut self, clusters: &dyn Clusters, cx: &mut StepContext);
+
+    /// Returns true if [`Part::publish`] may have something new.
+    fn is_dirty(&self) -> bool;
+
+    /// Puts what changed into the next snapshot; returns true if anything did.
+    fn publish(&mut self, next: &mut Snapshot) -> bool;
+}
+
+/// The clusters as a part of the core sees them.
+pub(crate) trait Clusters {
+    /// Returns the connection that requests can use now. The error is why there is none.
+    fn session(&self, name: &ClusterName) -> Result<Session, Text>;
+
+    /// Returns the kind as the cluster serves it.
+    fn kind(&self, name: &ClusterName, id: &KindId) -> KindLookup;
+}
+
+/// The answer to [`Clusters::kind`].
 #[derive(Debug)]
-pub(super) struct StepContext {
-    pub now: Moment,
-    pub options: FleetOptions,
-    pub rng: fastrand::Rng,
-    pub effects: Vec<Effect>,
-    pub notices: Notices,
+pub(crate) enum KindLookup {
+    Served(Box<Kind>),
+    NotServed,
+    /// The discovery of the cluster is under way.
+    NotKnownYet,
+}
+
+/// The surroundings of one step of the core.
+#[derive(Debug)]
+pub(crate) struct StepContext {
+    pub(crate) now: Moment,
+    /// Around this often each cluster is probed.
+    pub(crate) probe_period: Duration,
+    pub(crate) rng: fastrand::Rng,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) notices: Notices,
+    pub(crate) operations: Operations,
     last_id: u64,
 }
 
 impl StepContext {
-    pub(super) fn new(options: FleetOptions) -> Self {
-        let rng = fastrand::Rng::with_seed(options.seed);
-        Self { now: Moment::default(), options, rng, effects: Vec::new(), notices: Notices::default(), last_id: 0 }
+    /// The same seed makes the same decisions.
+    pub(crate) fn new(seed: u64, probe_period: Duration) -> Self {
+        Self {
+            now: Moment::default(),
+            probe_period,
+            rng: fastrand::Rng::with_seed(seed),
+            effects: Vec::new(),
+            notices: Notices::default(),
+            operations: Operations::default(),
+            last_id: 0,
+        }
     }
 
-    /// The moment `wait` from now.
-    pub(super) fn after(&self, wait: Duration) -> Duration {
+    /// Returns the moment `wait` from now.
+    pub(crate) fn after(&self, wait: Duration) -> Duration {
         self.now.elapsed.saturating_add(wait)
     }
 
-    /// A moment around `span` from now.
-    pub(super) fn around(&mut self, span: Duration) -> Duration {
+    /// Returns a moment around `span` from now.
+    pub(crate) fn around(&mut self, span: Duration) -> Duration {
         let wait = backoff::jittered(span, &mut self.rng);
         self.after(wait)
     }
 
-    /// The moment of the next attempt after so many failures.
-    pub(super) fn retry(&mut self, failures: u32) -> Duration {
+    /// Returns the moment of the next attempt after so many failures.
+    pub(crate) fn retry(&mut self, failures: u32) -> Duration {
         let wait = backoff::wait(failures, &mut self.rng);
         self.after(wait)
     }
 
-    pub(super) fn is_due(&self, due: Option<Duration>) -> bool {
+    /// Returns true if the moment has come.
+    pub(crate) fn is_due(&self, due: Option<Duration>) -> bool {
         due.is_some_and(|due| due <= self.now.elapsed)
     }
 
@@ -56,19 +105,23 @@ impl StepContext {
         self.last_id
     }
 
-    pub(super) fn generation(&mut self) -> Generation {
+    /// Returns a generation that was never used.
+    pub(crate) fn generation(&mut self) -> Generation {
         Generation(self.next())
     }
 
-    pub(super) fn watch_id(&mut self) -> WatchId {
+    /// Returns a watch id that was never used.
+    pub(crate) fn watch_id(&mut self) -> WatchId {
         WatchId(self.next())
     }
 
-    pub(super) fn attempt_id(&mut self) -> AttemptId {
+    /// Returns an attempt id that was never used.
+    pub(crate) fn attempt_id(&mut self) -> AttemptId {
         AttemptId(self.next())
     }
 
-    pub(super) fn notice(&mut self, severity: Severity, cluster: Option<&ClusterName>, text: &str) {
+    /// Tells the user something.
+    pub(crate) fn notice(&mut self, severity: Severity, cluster: Option<&ClusterName>, text: &str) {
         let at = self.now.wall;
         self.notices.push(Notice { number: 0, at, severity, cluster: cluster.cloned(), text: Text::new(clean(text)) });
     }
@@ -76,28 +129,29 @@ impl StepContext {
 
 /// The newest notices; the oldest go.
 #[derive(Debug, Default)]
-pub(super) struct Notices {
-    kept: VecDeque<Notice>,
+pub(crate) struct Notices {
+    newest: VecDeque<Notice>,
     last: u64,
     dirty: bool,
 }
 
 impl Notices {
     fn push(&mut self, notice: Notice) {
-        if self.kept.len() >= NOTICES_MAX {
-            self.kept.pop_front();
+        if self.newest.len() >= NOTICES_MAX {
+            self.newest.pop_front();
         }
         self.last += 1;
-        self.kept.push_back(Notice { number: self.last, ..notice });
+        self.newest.push_back(Notice { number: self.last, ..notice });
         self.dirty = true;
     }
 
-    pub(super) fn is_dirty(&self) -> bool {
+    /// Returns true if there are new ones since they were last taken.
+    pub(crate) fn is_dirty(&self) -> bool {
         self.dirty
     }
 
-    /// The notices, when they changed since they were last taken.
-    pub(super) fn take_changed(&mut self) -> Option<Arc<[Notice]>> {
-        std::mem::take(&mut self.dirty).then(|| self.kept.iter().cloned().collect())
+    /// Returns the notices, when they changed since they were last taken.
+    pub(crate) fn take_changed(&mut self) -> Option<Arc<[Notice]>> {
+        std::mem::take(&mut self.dirty).then(|| self.newest.iter().cloned().collect())
     }
 }

@@ -4,7 +4,6 @@
 //! see), `rules` and `target` (which cluster?), `limit` (may it go now?), `upstream` or `tunnel` (carry it), and
 //! `audit` and `metrics` when its answer's body ends. `carry` joins them; nothing else does.
 
-pub mod address;
 pub mod audit;
 pub mod body;
 pub mod cache;

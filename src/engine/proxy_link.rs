@@ -1,6 +1,6 @@
 //! The port to a routing proxy: what the engine needs to find, start, watch and steer one.
 
-mod core;
+pub(crate) mod core;
 pub mod local;
 
 use crate::model::proxy::{Explanation, Routes, TrafficState};

@@ -2,7 +2,8 @@
 //!
 //! A request that got lost would leave its view waiting for an answer that nobody gives.
 
-use crate::protocol::{REQUESTS_MAX, Request, RequestId};
+use crate::protocol::ClusterRequest;
+use crate::protocol::{REQUESTS_MAX, Request};
 use std::collections::VecDeque;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -35,19 +36,21 @@ impl Outbox {
     }
 
     fn wait(&mut self, request: Request) -> Result<(), Box<Request>> {
-        if let Some(ended) = ends(&request) {
+        if let Some(ended) = request.ends() {
             // What was never begun need not be ended.
             let before = self.waiting.len();
-            self.waiting.retain(|waiting| begins(waiting) != Some(ended));
+            self.waiting.retain(|waiting| waiting.begins() != Some(ended));
             if self.waiting.len() == before {
                 // Always taken: no more is ended than was begun, and what is not ended costs its cluster for ever.
                 self.waiting.push_back(request);
             }
             return Ok(());
         }
-        if let Request::Subscribe { view, .. } = &request
-            && let Some(older) =
-                self.waiting.iter_mut().find(|w| matches!(w, Request::Subscribe { view: of, .. } if of == view))
+        if let Request::Cluster(ClusterRequest::Subscribe { view, .. }) = &request
+            && let Some(older) = self
+                .waiting
+                .iter_mut()
+                .find(|w| matches!(w, Request::Cluster(ClusterRequest::Subscribe { view: of, .. }) if of == view))
         {
             // Only the newest says what the view looks at.
             *older = request;
@@ -76,31 +79,11 @@ impl Outbox {
     }
 }
 
-/// What the request asks the engine to keep up until it is told to end it; each has a number of its own.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the others are done once, or end what the same number began before"
-)]
-fn begins(request: &Request) -> Option<RequestId> {
-    match request {
-        Request::Open { id, .. } | Request::Tail { id, .. } | Request::WatchRoutes(id) => Some(*id),
-        _ => None,
-    }
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "the others end nothing")]
-fn ends(request: &Request) -> Option<RequestId> {
-    match request {
-        Request::Close(id) | Request::EndTail(id) | Request::UnwatchRoutes(id) => Some(*id),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::cluster::ClusterName;
-    use crate::protocol::ViewId;
+    use crate::protocol::{DocumentRequest, ProxyRequest, RequestId, ViewId};
 
     /// An outbox before an engine with room for one request.
     fn narrow() -> (Outbox, mpsc::Receiver<Request>) {
@@ -109,11 +92,11 @@ mod tests {
     }
 
     fn retry(cluster: &str) -> Request {
-        Request::Retry(vec![ClusterName::new(cluster)])
+        Request::Cluster(ClusterRequest::Retry(vec![ClusterName::new(cluster)]))
     }
 
     fn subscribe(view: u32) -> Request {
-        Request::Subscribe { view: ViewId(view), interests: Vec::new() }
+        Request::Cluster(ClusterRequest::Subscribe { view: ViewId(view), interests: Vec::new() })
     }
 
     /// All that the engine gets, in order.
@@ -150,9 +133,9 @@ mod tests {
         for n in 0..=WAITING_MAX {
             outbox.send(retry(&n.to_string())).unwrap();
         }
-        let back = outbox.send(Request::WatchRoutes(RequestId(1))).unwrap_err();
-        assert!(matches!(*back, Request::WatchRoutes(RequestId(1))));
-        outbox.send(Request::Close(RequestId(2))).unwrap();
+        let back = outbox.send(Request::Proxy(ProxyRequest::Watch(RequestId(1)))).unwrap_err();
+        assert!(matches!(*back, Request::Proxy(ProxyRequest::Watch(RequestId(1)))));
+        outbox.send(Request::Document(DocumentRequest::Close(RequestId(2)))).unwrap();
         assert_eq!(outbox.waiting.len(), WAITING_MAX + 1);
     }
 
@@ -160,8 +143,8 @@ mod tests {
     async fn what_is_closed_before_it_was_opened_costs_nothing() {
         let (mut outbox, engine) = narrow();
         outbox.send(retry("first")).unwrap();
-        outbox.send(Request::WatchRoutes(RequestId(1))).unwrap();
-        outbox.send(Request::UnwatchRoutes(RequestId(1))).unwrap();
+        outbox.send(Request::Proxy(ProxyRequest::Watch(RequestId(1)))).unwrap();
+        outbox.send(Request::Proxy(ProxyRequest::Unwatch(RequestId(1)))).unwrap();
         outbox.send(subscribe(1)).unwrap();
         outbox.send(subscribe(2)).unwrap();
         outbox.send(subscribe(1)).unwrap();

@@ -7,6 +7,7 @@ use super::leaf::{Scene, fresh, object_name};
 use crate::model::document::{Aspect, Body};
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
+use crate::protocol::DocumentRequest;
 use crate::protocol::{Request, RequestId, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -63,18 +64,18 @@ impl Containers {
     /// Opens the list; send the requests.
     pub fn open(pod: ObjectKey, next: &mut u64) -> (Self, Vec<Request>) {
         let id = fresh(next);
-        let open = Request::Open { id, object: pod.clone(), aspect: Aspect::Describe };
+        let open = Request::Document(DocumentRequest::Open { id, object: pod.clone(), aspect: Aspect::Describe });
         (Self { id, pod, cursor: ListCursor::default() }, vec![open])
     }
 
     /// Says whether it was this that was asked in vain.
     pub fn misses(&self, request: &Request) -> bool {
-        matches!(request, Request::Open { id, .. } if *id == self.id)
+        matches!(request, Request::Document(DocumentRequest::Open { id, .. }) if *id == self.id)
     }
 
     /// What must be sent when it is closed.
     pub fn close(&self) -> Vec<Request> {
-        vec![Request::Close(self.id)]
+        vec![Request::Document(DocumentRequest::Close(self.id))]
     }
 
     pub fn pod(&self) -> &ObjectKey {

@@ -7,6 +7,7 @@ use super::theme::Role;
 use crate::model::document::{Aspect, Body, Document};
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
+use crate::protocol::DocumentRequest;
 use crate::protocol::{Progress, Request, RequestId, Reveal, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -36,23 +37,23 @@ impl Detail {
     pub fn open(object: ObjectKey, aspect: Aspect, next: &mut u64) -> (Self, Vec<Request>) {
         let id = fresh(next);
         let reader = Reader::document(syntax(aspect));
-        let open = Request::Open { id, object: object.clone(), aspect };
+        let open = Request::Document(DocumentRequest::Open { id, object: object.clone(), aspect });
         (Self { id, object, aspect, reader, decoded: Decoded::No }, vec![open])
     }
 
     /// Takes back what was asked in vain; says whether nothing of it is left to show.
     pub fn miss(&mut self, request: &Request) -> bool {
         if let Decoded::Asked { id: asked, .. } = &self.decoded
-            && matches!(request, Request::RevealSecret { id, .. } if id == asked)
+            && matches!(request, Request::Document(DocumentRequest::RevealSecret { id, .. }) if id == asked)
         {
             self.decoded = Decoded::Failed("the engine is busy".to_owned());
         }
-        matches!(request, Request::Open { id, .. } if *id == self.id)
+        matches!(request, Request::Document(DocumentRequest::Open { id, .. }) if *id == self.id)
     }
 
     /// What must be sent when it is closed, however that comes about.
     pub fn close(&self) -> Vec<Request> {
-        vec![Request::Close(self.id)]
+        vec![Request::Document(DocumentRequest::Close(self.id))]
     }
 
     pub fn object(&self) -> &ObjectKey {
@@ -132,7 +133,11 @@ impl Detail {
         match self.decoded {
             Decoded::No | Decoded::Failed(_) => {
                 let (id, slot) = (fresh(next), Reveal::default());
-                let ask = Request::RevealSecret { id, object: self.object.clone(), reveal: slot.clone() };
+                let ask = Request::Document(DocumentRequest::RevealSecret {
+                    id,
+                    object: self.object.clone(),
+                    reveal: slot.clone(),
+                });
                 self.decoded = Decoded::Asked { id, slot };
                 Outcome::send(vec![ask])
             }

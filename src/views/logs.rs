@@ -4,9 +4,11 @@ use super::keymap::Action;
 use super::leaf::{Outcome, Scene, Title, begin, fresh, inner, say};
 use super::reader::{Lines, Reader, Room, Syntax};
 use super::theme::Role;
+use crate::model::logs::LogSource;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::{LogSource, LogStream, LogStreamState, Request, RequestId, Snapshot};
+use crate::protocol::LogsRequest;
+use crate::protocol::{LogStream, LogStreamState, Request, RequestId, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::sync::Arc;
@@ -76,7 +78,7 @@ impl LogView {
     fn start(&mut self, next: &mut u64) -> Vec<Request> {
         self.id = fresh(next);
         self.dropped = 0;
-        vec![Request::Tail { id: self.id, source: self.source.clone() }]
+        vec![Request::Logs(LogsRequest::Follow { id: self.id, source: self.source.clone() })]
     }
 
     /// Ends the tail and starts it anew, after the source changed.
@@ -93,12 +95,12 @@ impl LogView {
 
     /// Says whether it was this that was asked in vain.
     pub fn misses(&self, request: &Request) -> bool {
-        matches!(request, Request::Tail { id, .. } if *id == self.id)
+        matches!(request, Request::Logs(LogsRequest::Follow { id, .. }) if *id == self.id)
     }
 
     /// What must be sent when it is closed, however that comes about.
     pub fn close(&self) -> Vec<Request> {
-        vec![Request::EndTail(self.id)]
+        vec![Request::Logs(LogsRequest::Stop(self.id))]
     }
 
     pub fn pod(&self) -> &ObjectKey {
@@ -134,7 +136,7 @@ impl LogView {
 
     /// Takes what a new snapshot has of it.
     pub fn feed(&mut self, snapshot: &Snapshot) {
-        let Some(tail) = snapshot.tails.get(&self.id) else { return };
+        let Some(tail) = snapshot.logs.get(&self.id) else { return };
         let gone = tail.dropped.saturating_sub(self.dropped);
         self.dropped = tail.dropped;
         self.reader.set_lines(Lines::Logs(Arc::clone(&tail.lines)), usize::try_from(gone).unwrap_or(usize::MAX));
@@ -181,7 +183,7 @@ impl LogView {
     }
 
     pub fn draw(&self, area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
-        let tail = scene.snapshot.tails.get(&self.id).map(Arc::as_ref);
+        let tail = scene.snapshot.logs.get(&self.id).map(Arc::as_ref);
         let title = Title { view: "logs", object: &self.source.pod, notes: self.notes(tail) };
         let body = begin(area, buffer, &title, scene);
         if self.reader.lines().is_empty() {

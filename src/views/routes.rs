@@ -22,6 +22,7 @@ use crate::model::cluster::{Access, ClusterName};
 use crate::model::proxy::{Routes, TrafficState, UpstreamFacts};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
+use crate::protocol::ProxyRequest;
 use crate::protocol::{ProxyLink, Request, RequestId, Snapshot};
 use crate::views::msg::Effect;
 use crate::views::panel::clear;
@@ -81,17 +82,17 @@ impl RoutesView {
         let watch = fresh(next);
         let view =
             Self { watch, section: Section::Rules, panes: Default::default(), held: None, follows: true, utc_offset_s };
-        (view, vec![Request::WatchRoutes(watch)])
+        (view, vec![Request::Proxy(ProxyRequest::Watch(watch))])
     }
 
     /// Says whether it was this that was asked in vain.
     pub fn misses(&self, request: &Request) -> bool {
-        matches!(request, Request::WatchRoutes(id) if *id == self.watch)
+        matches!(request, Request::Proxy(ProxyRequest::Watch(id)) if *id == self.watch)
     }
 
     /// What the engine must be told when it is gone.
     pub fn close(&self) -> Vec<Request> {
-        vec![Request::UnwatchRoutes(self.watch)]
+        vec![Request::Proxy(ProxyRequest::Unwatch(self.watch))]
     }
 
     /// Which section is shown.
@@ -110,7 +111,7 @@ impl RoutesView {
     /// What the shown section is made of: the paused tail, else the newest picture.
     fn source(&self, snapshot: &Snapshot) -> Option<Arc<Routes>> {
         let held = self.held.as_ref().filter(|_| self.section == Section::Tail);
-        held.or(snapshot.routes.as_ref()).map(Arc::clone)
+        held.or(snapshot.proxy.routes.as_ref()).map(Arc::clone)
     }
 
     /// The shown section, filtered and sorted.
@@ -142,26 +143,26 @@ impl RoutesView {
         }
         let sheet = self.sheet(snapshot, now)?;
         let name = sheet.line(self.at(&sheet))?.row.cluster.clone();
-        snapshot.routes.as_ref()?.clusters.iter().find(|cluster| cluster.name == name.as_str())
+        snapshot.proxy.routes.as_ref()?.clusters.iter().find(|cluster| cluster.name == name.as_str())
     }
 
     /// Says whether a key does something now; no other is offered.
     #[expect(clippy::wildcard_enum_match_arm, reason = "moves and the like work always")]
     pub fn offers(&self, action: Action, snapshot: &Snapshot, now: UnixSeconds) -> bool {
-        let attached = matches!(snapshot.proxy, ProxyLink::Attached(_));
-        let own = matches!(&snapshot.proxy, ProxyLink::Attached(at) if at.own);
+        let attached = matches!(snapshot.proxy.link, ProxyLink::Attached(_));
+        let own = matches!(&snapshot.proxy.link, ProxyLink::Attached(at) if at.own);
         let fence = || self.cluster(snapshot, now).filter(|_| attached).map(|cluster| cluster.fence);
         match action {
             Action::StartProxy => {
-                snapshot.starts_proxies && matches!(snapshot.proxy, ProxyLink::None | ProxyLink::Lost { .. })
+                snapshot.proxy.can_start && matches!(snapshot.proxy.link, ProxyLink::None | ProxyLink::Lost { .. })
             }
             Action::StopProxy | Action::KeepProxy => own,
             Action::TestRoute | Action::Reload => attached,
             Action::Drain | Action::Fence => fence().is_some(),
             Action::Unfence => fence().is_some_and(|fence| fence != TrafficState::Open),
-            Action::Freeze => self.section == Section::Tail && snapshot.routes.is_some(),
+            Action::Freeze => self.section == Section::Tail && snapshot.proxy.routes.is_some(),
             Action::NextSection | Action::PreviousSection | Action::Section(_) | Action::Filter => {
-                snapshot.routes.is_some()
+                snapshot.proxy.routes.is_some()
             }
             Action::Open => self.sheet(snapshot, now).is_some_and(|sheet| !sheet.is_empty()),
             _ => true,
@@ -182,15 +183,15 @@ impl RoutesView {
             Action::Section(nth) => self.show_section(usize::from(nth).saturating_sub(1)),
             Action::Freeze => self.pause(around.snapshot),
             Action::Open => self.open_line(around),
-            Action::StartProxy => send(Request::StartProxy),
-            Action::KeepProxy => match &around.snapshot.proxy {
-                ProxyLink::Attached(at) => send(Request::KeepProxy(!at.kept)),
+            Action::StartProxy => send(Request::Proxy(ProxyRequest::Start)),
+            Action::KeepProxy => match &around.snapshot.proxy.link {
+                ProxyLink::Attached(at) => send(Request::Proxy(ProxyRequest::Keep(!at.kept))),
                 _ => Reply::stay(),
             },
             Action::StopProxy => {
-                Reply::over(Overlay::Confirm(Box::new(Confirm::stop(around.snapshot.routes.as_deref()))))
+                Reply::over(Overlay::Confirm(Box::new(Confirm::stop(around.snapshot.proxy.routes.as_deref()))))
             }
-            Action::Reload => send(Request::ReloadRoutes(fresh(next))),
+            Action::Reload => send(Request::Proxy(ProxyRequest::Reload(fresh(next)))),
             Action::TestRoute => Reply::over(Overlay::Tester(Box::new(Tester::new(fresh(next))))),
             Action::Drain => self.fence(TrafficState::Draining, around, next),
             Action::Fence => self.fence(TrafficState::Fenced, around, next),
@@ -215,7 +216,7 @@ impl RoutesView {
     fn pause(&mut self, snapshot: &Snapshot) -> Reply {
         self.held = match self.held.take() {
             Some(_) => None,
-            None => snapshot.routes.clone(),
+            None => snapshot.proxy.routes.clone(),
         };
         Reply::stay()
     }
@@ -226,7 +227,11 @@ impl RoutesView {
         let Some(cluster) = self.cluster(around.snapshot, around.now) else { return Reply::stay() };
         let name = cluster.name.clone();
         if wanted == TrafficState::Open || wanted == cluster.fence {
-            return send(Request::FenceCluster { id: fresh(next), cluster: name, fence: TrafficState::Open });
+            return send(Request::Proxy(ProxyRequest::SetTraffic {
+                id: fresh(next),
+                cluster: name,
+                state: TrafficState::Open,
+            }));
         }
         let entry = around.snapshot.clusters.get(&ClusterName::new(&name)).map(|known| &known.entry);
         let is_protected = entry.is_some_and(|entry| entry.access == Access::Protected);

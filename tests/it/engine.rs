@@ -15,6 +15,8 @@ use quarterdeck::model::cluster::{Cluster, ClusterName, ClusterState};
 use quarterdeck::model::document::{Aspect, Body};
 use quarterdeck::model::kind::KindId;
 use quarterdeck::model::text::Text;
+use quarterdeck::protocol::ClusterRequest;
+use quarterdeck::protocol::DocumentRequest;
 use quarterdeck::protocol::{Interest, Request, RequestId, Resolution, Shard, ShardKey, ShardState, Snapshot, ViewId};
 use serde_json::json;
 use std::sync::Arc;
@@ -72,7 +74,7 @@ impl Rig {
             selector: Text::default(),
             namespaces: Arc::default(),
         };
-        self.ask(Request::Subscribe { view: ViewId(1), interests: vec![interest] });
+        self.ask(Request::Cluster(ClusterRequest::Subscribe { view: ViewId(1), interests: vec![interest] }));
     }
 
     async fn until(&mut self, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
@@ -191,7 +193,7 @@ async fn an_expired_credential_is_named_and_retried_when_asked() {
     let snapshot = rig.until("auth needed", |s| matches!(state(s, "a"), Some(ClusterState::AuthNeeded { .. }))).await;
     assert!(pods(&snapshot, "a") >= 10, "rows stay");
     rig.fleet.fault("a", Fault::None);
-    rig.ask(Request::Retry(vec![ClusterName::new("a")]));
+    rig.ask(Request::Cluster(ClusterRequest::Retry(vec![ClusterName::new("a")])));
     rig.until("live", |s| state(s, "a") == Some(&ClusterState::Live) && is_shard(s, "a", |s| *s == ShardState::Live))
         .await;
 }
@@ -265,7 +267,7 @@ async fn an_open_document_follows_its_object() {
     let row =
         shard(&snapshot, "a", &maps).and_then(|s| s.rows.iter().find(|row| row.name == "open")).expect("it is there");
     let id = RequestId(7);
-    rig.ask(Request::Open { id, object: row.key(&maps), aspect: Aspect::Yaml });
+    rig.ask(Request::Document(DocumentRequest::Open { id, object: row.key(&maps), aspect: Aspect::Yaml }));
     let holds = |s: &Snapshot, text: &str| match s.documents.get(&id).map(|document| &document.body) {
         Some(Body::Ready(lines)) => lines.iter().any(|line| line.contains(text)),
         _ => false,
@@ -277,6 +279,6 @@ async fn an_open_document_follows_its_object() {
     rig.until("the change", |s| holds(s, "later: here")).await;
     rig.fleet.delete("a", ("", "configmaps"), "default", "open");
     rig.until("gone", |s| matches!(s.documents.get(&id).map(|d| &d.body), Some(Body::Gone(_)))).await;
-    rig.ask(Request::Close(id));
+    rig.ask(Request::Document(DocumentRequest::Close(id)));
     rig.until("closed", |s| s.documents.is_empty()).await;
 }

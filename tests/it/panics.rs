@@ -4,6 +4,7 @@
 use crate::sim::world::World;
 use crate::terminal::{Terminal, command};
 use quarterdeck::model::cluster::ClusterName;
+use quarterdeck::protocol::ClusterRequest;
 use quarterdeck::protocol::{Request, Snapshot};
 use quarterdeck::tui;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ fn queues() -> (watch::Sender<Arc<Snapshot>>, mpsc::Receiver<Request>, impl Futu
 
 async fn asked_to_refresh(requests: &mut mpsc::Receiver<Request>) {
     while let Some(request) = requests.recv().await {
-        if matches!(request, Request::RefreshInventory) {
+        if matches!(request, Request::Cluster(ClusterRequest::RefreshInventory)) {
             return;
         }
     }
@@ -101,7 +102,7 @@ fn a_panic_in_a_task_of_the_engine_leaves_the_screen_alone() {
                 asked_to_refresh(&mut requests).await;
                 // From now on, while the console is up, every call to the cluster panics.
                 world.change("east", |sim| sim.panics = true);
-                drop(to_engine.send(Request::Retry(vec![ClusterName::new("east")])).await);
+                drop(to_engine.send(Request::Cluster(ClusterRequest::Retry(vec![ClusterName::new("east")]))).await);
             });
             let ended = tui::run(engine.snapshots.clone(), ask, options()).await;
             assert_eq!(ended.expect("a terminal"), tui::ExitReason::Quit);

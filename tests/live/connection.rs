@@ -14,9 +14,9 @@ use quarterdeck::engine::process::detach::Launcher;
 use quarterdeck::model::cluster::ClusterName;
 use quarterdeck::model::document::Aspect;
 use quarterdeck::model::kind::{Catalog, Kind};
+use quarterdeck::model::logs::LogSource;
 use quarterdeck::model::object::ObjectKey;
 use quarterdeck::model::text::Text;
-use quarterdeck::protocol::LogSource;
 
 use crate::Test;
 use crate::rig::{ControlPlane, Options, Outcome, User, shared, until};

@@ -2,7 +2,7 @@
 
 use crate::cli::values::{parse_label, parse_seconds, parse_time};
 use crate::cli::{log, serve};
-use crate::engine::proxy::address::Address;
+use crate::engine::address::Address;
 use crate::model::time::UnixSeconds;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};

@@ -2,7 +2,7 @@
 
 use super::AdminApi;
 use crate::engine::k8s::endpoint::Secret;
-use crate::engine::proxy::address::is_loopback;
+use crate::engine::address::is_loopback;
 use crate::engine::proxy::metrics;
 use crate::model::proxy::TrafficState;
 use http_body_util::{BodyExt as _, Full, Limited};

@@ -2,7 +2,7 @@
 
 use super::answer::FenceOrder;
 use crate::engine::k8s::endpoint::Secret;
-use crate::engine::proxy::address::is_loopback;
+use crate::engine::address::is_loopback;
 use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::clean;
 use http_body_util::{BodyExt as _, Full, Limited};

@@ -2,6 +2,7 @@
 
 use super::tasks::{Reports, crashed};
 use super::{EffectRunner, Report};
+use crate::engine::observation::ProxyObservation;
 use crate::engine::observation::{AttemptId, Observation, ProxyAsk};
 use crate::engine::proxy_link::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
 use crate::protocol::ProxyAt;
@@ -50,7 +51,7 @@ impl EffectRunner {
         self.proxy.release();
         let token = self.token.child_token();
         self.proxy = Held { attempt: Some(attempt), token: token.clone(), proxy: None };
-        self.spawn(token, link(self.reports.clone(), Arc::clone(&self.router), attempt, source));
+        self.spawn(token, link(self.reports.clone(), Arc::clone(&self.proxies), attempt, source));
     }
 
     pub(super) fn ask_proxy(&mut self, attempt: AttemptId, ask: ProxyAsk) {
@@ -74,7 +75,7 @@ async fn link(reports: Reports, router: Arc<dyn ProxyLauncher>, attempt: Attempt
         Ok(proxy) => (Some(Arc::clone(&proxy)), Ok(proxy.at())),
         Err(why) => (None, Err(why)),
     };
-    let observation = Observation::ProxyLinked { attempt, outcome };
+    let observation = Observation::Proxy(ProxyObservation::Linked { attempt, outcome });
     if let Err(unsent) = reports.0.send(Report { observation, client: None, proxy }).await
         && let Some(proxy) = unsent.0.proxy
     {
@@ -84,29 +85,29 @@ async fn link(reports: Reports, router: Arc<dyn ProxyLauncher>, attempt: Attempt
 
 async fn answer(reports: Reports, proxy: Arc<dyn ProxyHandle>, attempt: AttemptId, ask: ProxyAsk) {
     let observation = match ask {
-        ProxyAsk::Picture => {
+        ProxyAsk::Routes => {
             let outcome = call(ASK, "the proxy's picture", async { proxy.picture().await }).await;
-            Observation::ProxySeen { attempt, outcome: outcome.map(Box::new) }
+            Observation::Proxy(ProxyObservation::Seen { attempt, outcome: outcome.map(Box::new) })
         }
-        ProxyAsk::Fence { id, cluster, fence } => {
-            let outcome = call(ASK, "the proxy", async { proxy.fence(cluster, fence).await }).await;
-            Observation::ProxyDid { id, outcome }
+        ProxyAsk::SetTraffic { id, cluster, state } => {
+            let outcome = call(ASK, "the proxy", async { proxy.fence(cluster, state).await }).await;
+            Observation::Proxy(ProxyObservation::Done { id, outcome })
         }
         ProxyAsk::Reload(id) => {
             let outcome = call(LINK, "the proxy's reload", async { proxy.reload().await }).await;
-            Observation::ProxyDid { id, outcome }
+            Observation::Proxy(ProxyObservation::Done { id, outcome })
         }
         ProxyAsk::Explain { id, text } => {
             let outcome = call(ASK, "the proxy's tester", async { proxy.explain(text).await }).await;
-            Observation::Explained { id, outcome: outcome.map(Box::new) }
+            Observation::Proxy(ProxyObservation::Explained { id, outcome: outcome.map(Box::new) })
         }
         ProxyAsk::Keep(kept) => {
             let outcome = call(ASK, "the proxy", async { proxy.keep(kept).await }).await;
-            Observation::ProxyKept { attempt, outcome }
+            Observation::Proxy(ProxyObservation::Kept { attempt, outcome })
         }
         ProxyAsk::Stop => {
             let outcome = call(STOP, "the proxy's end", async { proxy.stop().await }).await;
-            Observation::ProxyStopped { attempt, outcome }
+            Observation::Proxy(ProxyObservation::Stopped { attempt, outcome })
         }
     };
     reports.send(observation).await;

@@ -2,13 +2,17 @@
 
 use super::Report;
 use crate::engine::cluster::{Cluster, ClusterError, Connector, Inventory, WatchSpec};
+use crate::engine::observation::ClusterObservation;
+use crate::engine::observation::DocumentObservation;
+use crate::engine::observation::LogsObservation;
 use crate::engine::observation::{AttemptId, Observation, Session, WatchId};
 use crate::model::cluster::ClusterEntry;
 use crate::model::document::Aspect;
 use crate::model::kind::Kind;
+use crate::model::logs::LogSource;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::{LogSource, RequestId, Reveal};
+use crate::protocol::{RequestId, Reveal};
 use futures::future::FutureExt as _;
 use futures::stream::{BoxStream, Fuse, StreamExt as _};
 use std::panic::AssertUnwindSafe;
@@ -70,11 +74,11 @@ pub(super) async fn list(reports: Reports, inventory: Arc<dyn Inventory>, refres
     let read = async {
         let mut listings = inventory.entries(refresh);
         while let Some(listing) = listings.next().await {
-            reports.send(Observation::Listed(listing)).await;
+            reports.send(Observation::Cluster(ClusterObservation::Listed(listing))).await;
         }
     };
     if AssertUnwindSafe(read).catch_unwind().await.is_err() {
-        reports.send(Observation::ListingCrashed).await;
+        reports.send(Observation::Cluster(ClusterObservation::ListingCrashed)).await;
     }
 }
 
@@ -88,23 +92,23 @@ pub(super) async fn connect(
         Ok(client) => (Some(client), Ok(())),
         Err(error) => (None, Err(error)),
     };
-    let observation = Observation::Connected { session, outcome };
+    let observation = Observation::Cluster(ClusterObservation::Connected { session, outcome });
     drop(reports.0.send(Report { observation, client, proxy: None }).await);
 }
 
 pub(super) async fn probe(reports: Reports, cluster: Arc<dyn Cluster>, session: Session) {
     let outcome = call("probe", PROBE, async { cluster.probe().await }).await;
-    reports.send(Observation::Probed { session, outcome }).await;
+    reports.send(Observation::Cluster(ClusterObservation::Probed { session, outcome })).await;
 }
 
 pub(super) async fn identify(reports: Reports, cluster: Arc<dyn Cluster>, session: Session) {
     let outcome = call("identify", IDENTIFY, async { cluster.identify().await }).await;
-    reports.send(Observation::Identified { session, outcome }).await;
+    reports.send(Observation::Cluster(ClusterObservation::Identified { session, outcome })).await;
 }
 
 pub(super) async fn discover(reports: Reports, cluster: Arc<dyn Cluster>, session: Session) {
     let outcome = call("discover", DISCOVER, async { cluster.discover().await }).await;
-    reports.send(Observation::Discovered { session, outcome }).await;
+    reports.send(Observation::Cluster(ClusterObservation::Discovered { session, outcome })).await;
 }
 
 pub(super) async fn watch(
@@ -118,20 +122,22 @@ pub(super) async fn watch(
         let mut stream = cluster.watch(spec).fuse();
         while let Some((items, failed)) = batch(&mut stream).await {
             if !items.is_empty() {
-                reports.send(Observation::Watched { watch, items }).await;
+                reports.send(Observation::Cluster(ClusterObservation::Watched { watch, items })).await;
             }
             if let Some(error) = failed {
-                reports.send(Observation::Lost { watch, error }).await;
+                reports.send(Observation::Cluster(ClusterObservation::Lost { watch, error })).await;
                 // The fleet decides how long; a closed channel means that the watch is not wanted any more.
                 if resumed.recv().await.is_none() {
                     return;
                 }
             }
         }
-        reports.send(Observation::Ended { watch, why: Text::const_new("the watch ended") }).await;
+        reports
+            .send(Observation::Cluster(ClusterObservation::Ended { watch, why: Text::const_new("the watch ended") }))
+            .await;
     };
     if AssertUnwindSafe(follow).catch_unwind().await.is_err() {
-        reports.send(Observation::Ended { watch, why: crashed("the watch") }).await;
+        reports.send(Observation::Cluster(ClusterObservation::Ended { watch, why: crashed("the watch") })).await;
     }
 }
 
@@ -157,38 +163,49 @@ async fn batch<T>(
     }
 }
 
-pub(super) async fn open(
-    reports: Reports,
-    cluster: Arc<dyn Cluster>,
-    attempt: AttemptId,
-    (object, kind, aspect): (ObjectKey, Kind, Aspect),
-) {
-    let outcome = call("open", OPEN, async { cluster.open(object, kind, aspect).await }).await;
-    reports.send(Observation::Opened { attempt, outcome }).await;
+/// A document to fetch.
+pub(super) struct OpenRequest {
+    pub object: ObjectKey,
+    pub kind: Kind,
+    pub aspect: Aspect,
 }
 
-pub(super) async fn reveal(
-    reports: Reports,
-    cluster: Arc<dyn Cluster>,
-    id: RequestId,
-    (object, kind, reveal): (ObjectKey, Kind, Reveal),
-) {
+/// A Secret to hand over.
+pub(super) struct RevealRequest {
+    pub object: ObjectKey,
+    pub kind: Kind,
+    pub reveal: Reveal,
+}
+
+pub(super) async fn open(reports: Reports, cluster: Arc<dyn Cluster>, attempt: AttemptId, request: OpenRequest) {
+    let OpenRequest { object, kind, aspect } = request;
+    let outcome = call("open", OPEN, async { cluster.open(object, kind, aspect).await }).await;
+    reports.send(Observation::Document(DocumentObservation::Opened { attempt, outcome })).await;
+}
+
+pub(super) async fn reveal(reports: Reports, cluster: Arc<dyn Cluster>, id: RequestId, request: RevealRequest) {
+    let RevealRequest { object, kind, reveal } = request;
     let outcome = call("reveal", OPEN, async { cluster.reveal(object, kind).await }).await;
-    reports.send(Observation::Revealed { id, outcome: outcome.map(|text| reveal.fill(text)) }).await;
+    reports
+        .send(Observation::Document(DocumentObservation::Revealed {
+            id,
+            outcome: outcome.map(|text| reveal.fill(text)),
+        }))
+        .await;
 }
 
 pub(super) async fn containers(reports: Reports, cluster: Arc<dyn Cluster>, attempt: AttemptId, pod: ObjectKey) {
     let outcome = call("containers", OPEN, async { cluster.containers(pod).await }).await;
-    reports.send(Observation::Containers { attempt, outcome }).await;
+    reports.send(Observation::Logs(LogsObservation::Containers { attempt, outcome })).await;
 }
 
-pub(super) async fn tail(reports: Reports, cluster: Arc<dyn Cluster>, attempt: AttemptId, source: LogSource) {
+pub(super) async fn follow_log(reports: Reports, cluster: Arc<dyn Cluster>, attempt: AttemptId, source: LogSource) {
     let follow = forward_lines(&reports, attempt, cluster.tail(source));
     let outcome = match AssertUnwindSafe(follow).catch_unwind().await {
         Ok(outcome) => outcome,
         Err(_) => Err(ClusterError::Failed(crashed("the log"))),
     };
-    reports.send(Observation::TailEnded { attempt, outcome }).await;
+    reports.send(Observation::Logs(LogsObservation::Ended { attempt, outcome })).await;
 }
 
 async fn forward_lines(
@@ -199,7 +216,7 @@ async fn forward_lines(
     let mut stream = lines.fuse();
     while let Some((lines, failed)) = batch(&mut stream).await {
         if !lines.is_empty() {
-            reports.send(Observation::Tailed { attempt, lines }).await;
+            reports.send(Observation::Logs(LogsObservation::Lines { attempt, lines })).await;
         }
         if let Some(error) = failed {
             return Err(error);

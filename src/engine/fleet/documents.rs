@@ -1,17 +1,15 @@
 //! Opened documents: fetched, and fetched again when their object changes, until they are closed.
 
 use crate::engine::cluster::ClusterError;
-use crate::engine::fleet::baseline_watches;
-use crate::engine::fleet::member::Member;
-use crate::engine::observation::{AttemptId, Effect};
-use crate::engine::part::StepContext;
+use crate::engine::observation::{AttemptId, DocumentEffect, DocumentObservation, Effect};
+use crate::engine::part::{Clusters, KindLookup, Part, StepContext};
 use crate::model::cell::{Cell, Column};
 use crate::model::cluster::ClusterName;
 use crate::model::document::{Aspect, Body, Document};
-use crate::model::kind::{Kind, KindId};
+use crate::model::kind::KindId;
 use crate::model::object::{ObjectKey, Row};
 use crate::model::text::Text;
-use crate::protocol::RequestId;
+use crate::protocol::{DocumentRequest, RequestId, Reveal, Snapshot};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,81 +42,49 @@ impl Documents {
         self.open.is_empty()
     }
 
-    pub(super) fn is_dirty(&self) -> bool {
-        self.closed || self.open.values().any(|opened| opened.dirty)
+    /// Does what a screen asked for.
+    pub(super) fn on_request(&mut self, request: DocumentRequest, clusters: &dyn Clusters, cx: &mut StepContext) {
+        match request {
+            DocumentRequest::Open { id, object, aspect } => self.open(id, object, aspect, cx),
+            DocumentRequest::Close(id) => self.close(id, cx),
+            DocumentRequest::RevealSecret { id, object, reveal } => begin_reveal(id, object, reveal, clusters, cx),
+        }
     }
 
-    pub(super) fn open(&mut self, id: RequestId, object: ObjectKey, aspect: Aspect, turn: &mut StepContext) {
-        self.close(id, turn);
+    /// Folds in what was learnt of a document.
+    pub(super) fn on(&mut self, observation: DocumentObservation, cx: &mut StepContext) {
+        match observation {
+            DocumentObservation::Opened { attempt, outcome } => self.on_opened(attempt, outcome, cx),
+            DocumentObservation::Revealed { id, outcome } => cx.operations.end(id, outcome),
+        }
+    }
+
+    fn open(&mut self, id: RequestId, object: ObjectKey, aspect: Aspect, cx: &mut StepContext) {
+        self.close(id, cx);
         if self.open.len() >= DOCUMENTS_MAX
             && let Some(first) = self.open.keys().next().copied()
         {
-            self.close(first, turn);
+            self.close(first, cx);
         }
         let document = Document { object, aspect, body: Body::Fetching };
-        let due = Some(turn.now.elapsed);
+        let due = Some(cx.now.elapsed);
         self.open.insert(id, Opened { document, fetch: None, again: false, due, dirty: true });
     }
 
-    pub(super) fn close(&mut self, id: RequestId, turn: &mut StepContext) {
+    fn close(&mut self, id: RequestId, cx: &mut StepContext) {
         if let Some(opened) = self.open.remove(&id) {
             self.closed = true;
             if let Some(attempt) = opened.fetch {
-                turn.effects.push(Effect::Cancel(attempt));
+                cx.effects.push(Effect::Document(DocumentEffect::Cancel(attempt)));
             }
         }
     }
 
-    pub(super) fn next_due(&self) -> Option<Duration> {
-        self.open.values().filter_map(|opened| opened.due).min()
-    }
-
-    /// Fetches what is due.
-    pub(super) fn run_due(&mut self, members: &BTreeMap<ClusterName, Member>, turn: &mut StepContext) {
-        for opened in self.open.values_mut() {
-            if !turn.is_due(opened.due) {
-                continue;
-            }
-            opened.due = None;
-            let Some(member) = members.get(&opened.document.object.cluster) else {
-                opened.fail("the cluster is not in the inventory");
-                continue;
-            };
-            if !member.is_serving() {
-                let state = member.state();
-                opened.fail(&format!("{}: {}", state.word(), state.why()));
-                continue;
-            }
-            let Some(kind) = kind(member, &opened.document.object.kind) else {
-                // Its discovery is under way, or the kind is gone.
-                match &member.catalog {
-                    Some(_) => opened.fail("the cluster serves no such kind"),
-                    None => opened.due = Some(turn.after(DEBOUNCE)),
-                }
-                continue;
-            };
-            let attempt = turn.attempt_id();
-            opened.fetch = Some(attempt);
-            turn.effects.push(Effect::Open {
-                session: member.session(),
-                attempt,
-                object: opened.document.object.clone(),
-                kind: Box::new(kind),
-                aspect: opened.document.aspect,
-            });
-        }
-    }
-
-    pub(super) fn on_opened(
-        &mut self,
-        attempt: AttemptId,
-        outcome: Result<Vec<Text>, ClusterError>,
-        turn: &StepContext,
-    ) {
+    fn on_opened(&mut self, attempt: AttemptId, outcome: Result<Vec<Text>, ClusterError>, cx: &StepContext) {
         let Some(opened) = self.open.values_mut().find(|opened| opened.fetch == Some(attempt)) else { return };
         opened.fetch = None;
         if std::mem::take(&mut opened.again) {
-            opened.due = Some(turn.after(DEBOUNCE));
+            opened.due = Some(cx.after(DEBOUNCE));
         }
         match outcome {
             Ok(lines) => opened.show(Body::Ready(lines.into())),
@@ -131,7 +97,7 @@ impl Documents {
     }
 
     /// A row of a watched shard was applied, or deleted (`row` is `None`).
-    pub(super) fn on_change(&mut self, change: &Changed<'_>, turn: &StepContext) {
+    pub(super) fn on_change(&mut self, change: &Changed<'_>, cx: &StepContext) {
         for opened in self.open.values_mut().filter(|opened| opened.is_touched_by(change)) {
             if change.deleted
                 && let Some(lines) = opened.lines()
@@ -141,34 +107,80 @@ impl Documents {
             } else if opened.fetch.is_some() {
                 opened.again = true;
             } else if opened.due.is_none() {
-                opened.due = Some(turn.after(DEBOUNCE));
+                opened.due = Some(cx.after(DEBOUNCE));
             }
         }
     }
 
     /// The cluster answers again: what could not be fetched is fetched, what was may have changed.
-    pub(super) fn on_answer(&mut self, cluster: &ClusterName, turn: &StepContext) {
+    pub(super) fn on_answer(&mut self, cluster: &ClusterName, cx: &StepContext) {
         for opened in self.open.values_mut().filter(|opened| opened.document.object.cluster == *cluster) {
             opened.fetch = None;
-            opened.due = Some(turn.now.elapsed);
+            opened.due = Some(cx.now.elapsed);
+        }
+    }
+}
+
+impl Part for Documents {
+    fn next_due(&self) -> Option<Duration> {
+        self.open.values().filter_map(|opened| opened.due).min()
+    }
+
+    /// Fetches what is due.
+    fn run_due(&mut self, clusters: &dyn Clusters, cx: &mut StepContext) {
+        for opened in self.open.values_mut() {
+            if !cx.is_due(opened.due) {
+                continue;
+            }
+            opened.due = None;
+            let object = &opened.document.object;
+            let session = match clusters.session(&object.cluster) {
+                Ok(session) => session,
+                Err(why) => {
+                    opened.fail(&why);
+                    continue;
+                }
+            };
+            let kind = match clusters.kind(&object.cluster, &object.kind) {
+                KindLookup::Served(kind) => kind,
+                KindLookup::NotServed => {
+                    opened.fail("the cluster serves no such kind");
+                    continue;
+                }
+                KindLookup::NotKnownYet => {
+                    opened.due = Some(cx.after(DEBOUNCE));
+                    continue;
+                }
+            };
+            let attempt = cx.attempt_id();
+            opened.fetch = Some(attempt);
+            cx.effects.push(Effect::Document(DocumentEffect::Open {
+                session,
+                attempt,
+                object: opened.document.object.clone(),
+                kind,
+                aspect: opened.document.aspect,
+            }));
         }
     }
 
-    /// The documents, when they changed since they were last taken.
-    pub(super) fn take_changed(
-        &mut self,
-        before: &BTreeMap<RequestId, Arc<Document>>,
-    ) -> Option<BTreeMap<RequestId, Arc<Document>>> {
+    fn is_dirty(&self) -> bool {
+        self.closed || self.open.values().any(|opened| opened.dirty)
+    }
+
+    fn publish(&mut self, next: &mut Snapshot) -> bool {
         if !self.is_dirty() {
-            return None;
+            return false;
         }
         self.closed = false;
+        let before = &next.documents;
         let documents = self.open.iter_mut().map(|(id, opened)| {
             let clean = !std::mem::take(&mut opened.dirty);
-            let kept = before.get(id).filter(|_| clean).map(Arc::clone);
-            (*id, kept.unwrap_or_else(|| Arc::new(opened.document.clone())))
+            let same = before.get(id).filter(|_| clean).map(Arc::clone);
+            (*id, same.unwrap_or_else(|| Arc::new(opened.document.clone())))
         });
-        Some(documents.collect())
+        next.documents = Arc::new(documents.collect());
+        true
     }
 }
 
@@ -223,12 +235,14 @@ impl Opened {
     }
 }
 
-/// The kind as the cluster serves it.
-pub(super) fn kind(member: &Member, id: &KindId) -> Option<Kind> {
-    match &member.catalog {
-        Some(catalog) => catalog.get(id).cloned(),
-        None => baseline_watches::catalog().get(id).cloned(),
-    }
+fn begin_reveal(id: RequestId, object: ObjectKey, reveal: Reveal, clusters: &dyn Clusters, cx: &mut StepContext) {
+    cx.operations.begin(id, &format!("reveal secret {}", object.name), Some(&object.cluster));
+    let found = (clusters.session(&object.cluster), clusters.kind(&object.cluster, &object.kind));
+    let (Ok(session), KindLookup::Served(kind)) = found else {
+        let why = Text::const_new("the cluster is not connected, or serves no such kind");
+        return cx.operations.end(id, Err(ClusterError::Failed(why)));
+    };
+    cx.effects.push(Effect::Document(DocumentEffect::Reveal { session, id, object, kind, reveal }));
 }
 
 /// The object an event row is about.

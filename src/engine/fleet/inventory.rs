@@ -4,6 +4,7 @@ use super::Fleet;
 use crate::engine::cluster::Listing;
 use crate::engine::fleet::member::{Member, Wanted};
 use crate::engine::fleet::options::Connect;
+use crate::engine::observation::ClusterEffect;
 use crate::engine::observation::Effect;
 use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::protocol::Severity;
@@ -14,7 +15,7 @@ impl Fleet {
     /// The whole inventory as it is now: what is unchanged keeps its state.
     pub(super) fn on_listing(&mut self, listing: Listing) {
         for warning in listing.warnings.iter().filter(|warning| !self.warned.contains(*warning)) {
-            self.turn.notice(Severity::Warning, None, warning);
+            self.cx.notice(Severity::Warning, None, warning);
         }
         if *self.warned != *listing.warnings {
             self.warned = listing.warnings.into();
@@ -55,7 +56,7 @@ impl Fleet {
     }
 
     fn is_connected_unasked(&self, name: &ClusterName, count: usize) -> bool {
-        match &self.turn.options.connect {
+        match &self.options.connect {
             Connect::All => true,
             Connect::Names(names) => names.contains(name),
             Connect::AtMost(limit) => count <= *limit || self.current.as_ref() == Some(name),
@@ -71,6 +72,6 @@ impl Fleet {
             view.forget(name);
         }
         self.dropped = true;
-        self.turn.effects.push(Effect::Disconnect(name.clone()));
+        self.cx.effects.push(Effect::Cluster(ClusterEffect::Disconnect(name.clone())));
     }
 }

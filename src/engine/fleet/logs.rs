@@ -1,18 +1,17 @@
 //! Logs that are followed: a bounded ring of lines each, taken up again a bounded number of times.
 
 use crate::engine::cluster::ClusterError;
-use crate::engine::fleet::member::Member;
-use crate::engine::observation::{AttemptId, Effect};
-use crate::engine::part::StepContext;
-use crate::model::cluster::ClusterName;
+use crate::engine::observation::{AttemptId, Effect, LogsEffect, LogsObservation};
+use crate::engine::part::{Clusters, Part, StepContext};
+use crate::model::logs::LogSource;
 use crate::model::text::Text;
-use crate::protocol::{LogSource, LogStream, LogStreamState, RequestId, TAIL_LINES_MAX};
+use crate::protocol::{LOG_LINES_MAX, LogStream, LogStreamState, LogsRequest, RequestId, Snapshot};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Tails at once, over all screens; the one begun first is ended when there are more.
-pub(super) const TAILS_MAX: usize = 16;
+/// Streams at once, over all screens; the one begun first is ended when there are more.
+pub(super) const STREAMS_MAX: usize = 16;
 /// A followed log is taken up again this many times in a row, then it says why not.
 const RETRIES_MAX: u32 = 6;
 
@@ -40,18 +39,31 @@ pub(super) struct LogStreams {
 }
 
 impl LogStreams {
-    pub(super) fn is_dirty(&self) -> bool {
-        self.closed || self.open.values().any(|tail| tail.dirty)
+    /// Does what a screen asked for.
+    pub(super) fn on_request(&mut self, request: LogsRequest, cx: &mut StepContext) {
+        match request {
+            LogsRequest::Follow { id, source } => self.begin(id, source, cx),
+            LogsRequest::Stop(id) => self.end(id, cx),
+        }
     }
 
-    pub(super) fn begin(&mut self, id: RequestId, source: LogSource, turn: &mut StepContext) {
-        self.end(id, turn);
-        if self.open.len() >= TAILS_MAX
+    /// Folds in what was learnt of a log.
+    pub(super) fn on(&mut self, observation: LogsObservation, cx: &mut StepContext) {
+        match observation {
+            LogsObservation::Containers { attempt, outcome } => self.on_containers(attempt, outcome),
+            LogsObservation::Lines { attempt, lines } => self.on_lines(attempt, &lines, cx.now.elapsed),
+            LogsObservation::Ended { attempt, outcome } => self.on_ended(attempt, outcome, cx),
+        }
+    }
+
+    fn begin(&mut self, id: RequestId, source: LogSource, cx: &mut StepContext) {
+        self.end(id, cx);
+        if self.open.len() >= STREAMS_MAX
             && let Some(first) = self.open.keys().next().copied()
         {
-            self.end(first, turn);
+            self.end(first, cx);
         }
-        let tail = Followed {
+        let stream = Followed {
             source,
             state: LogStreamState::Opening,
             lines: VecDeque::new(),
@@ -60,103 +72,106 @@ impl LogStreams {
             attempt: None,
             overlap: false,
             failures: 0,
-            last_line: turn.now.elapsed,
-            due: Some(turn.now.elapsed),
+            last_line: cx.now.elapsed,
+            due: Some(cx.now.elapsed),
             dirty: true,
         };
-        self.open.insert(id, tail);
+        self.open.insert(id, stream);
     }
 
-    pub(super) fn end(&mut self, id: RequestId, turn: &mut StepContext) {
-        if let Some(tail) = self.open.remove(&id) {
+    fn end(&mut self, id: RequestId, cx: &mut StepContext) {
+        if let Some(stream) = self.open.remove(&id) {
             self.closed = true;
-            if let Some(attempt) = tail.attempt {
-                turn.effects.push(Effect::Cancel(attempt));
+            if let Some(attempt) = stream.attempt {
+                cx.effects.push(Effect::Logs(LogsEffect::Cancel(attempt)));
             }
-        }
-    }
-
-    pub(super) fn next_due(&self) -> Option<Duration> {
-        self.open.values().filter_map(|tail| tail.due).min()
-    }
-
-    /// Opens what is due.
-    pub(super) fn run_due(&mut self, members: &BTreeMap<ClusterName, Member>, turn: &mut StepContext) {
-        for tail in self.open.values_mut() {
-            if !turn.is_due(tail.due) {
-                continue;
-            }
-            tail.due = None;
-            let serving = members.get(&tail.source.pod.cluster).filter(|member| member.is_serving());
-            let Some(member) = serving else {
-                tail.fail(&ClusterError::Unreachable(Text::const_new("the cluster is not connected")), turn);
-                continue;
-            };
-            let attempt = turn.attempt_id();
-            tail.attempt = Some(attempt);
-            let source = tail.resumed(turn.now.elapsed);
-            turn.effects.push(Effect::Tail { session: member.session(), attempt, source });
         }
     }
 
     fn by_attempt(&mut self, attempt: AttemptId) -> Option<&mut Followed> {
-        self.open.values_mut().find(|tail| tail.attempt == Some(attempt))
+        self.open.values_mut().find(|stream| stream.attempt == Some(attempt))
     }
 
-    pub(super) fn on_containers(&mut self, attempt: AttemptId, outcome: Result<Vec<Text>, ClusterError>) {
+    fn on_containers(&mut self, attempt: AttemptId, outcome: Result<Vec<Text>, ClusterError>) {
         // Without the names there is no chooser, and the lines come all the same.
-        if let (Some(tail), Ok(names)) = (self.by_attempt(attempt), outcome)
-            && *tail.containers != *names
+        if let (Some(stream), Ok(names)) = (self.by_attempt(attempt), outcome)
+            && *stream.containers != *names
         {
-            tail.containers = names.into();
-            tail.dirty = true;
+            stream.containers = names.into();
+            stream.dirty = true;
         }
     }
 
-    pub(super) fn on_lines(&mut self, attempt: AttemptId, lines: &[Text], now: Duration) {
-        let Some(tail) = self.by_attempt(attempt) else { return };
+    fn on_lines(&mut self, attempt: AttemptId, lines: &[Text], now: Duration) {
+        let Some(stream) = self.by_attempt(attempt) else { return };
         let mut lines: Vec<Arc<str>> = lines.iter().map(|line| Arc::from(line.as_str())).collect();
-        if std::mem::take(&mut tail.overlap)
-            && let Some(last) = tail.lines.back()
+        if std::mem::take(&mut stream.overlap)
+            && let Some(last) = stream.lines.back()
             && let Some(at) = lines.iter().rposition(|line| line == last)
         {
             drop(lines.drain(..=at));
         }
-        tail.lines.extend(lines);
-        while tail.lines.len() > TAIL_LINES_MAX {
-            tail.lines.pop_front();
-            tail.dropped += 1;
+        stream.lines.extend(lines);
+        while stream.lines.len() > LOG_LINES_MAX {
+            stream.lines.pop_front();
+            stream.dropped += 1;
         }
-        tail.state = LogStreamState::Following;
-        tail.last_line = now;
-        tail.failures = 0;
-        tail.dirty = true;
+        stream.state = LogStreamState::Following;
+        stream.last_line = now;
+        stream.failures = 0;
+        stream.dirty = true;
     }
 
-    pub(super) fn on_ended(&mut self, attempt: AttemptId, outcome: Result<(), ClusterError>, turn: &mut StepContext) {
-        let Some(tail) = self.by_attempt(attempt) else { return };
-        tail.attempt = None;
+    fn on_ended(&mut self, attempt: AttemptId, outcome: Result<(), ClusterError>, cx: &mut StepContext) {
+        let Some(stream) = self.by_attempt(attempt) else { return };
+        stream.attempt = None;
         match outcome {
-            Ok(()) => tail.show(LogStreamState::Ended),
-            Err(error) => tail.fail(&error, turn),
+            Ok(()) => stream.show(LogStreamState::Ended),
+            Err(error) => stream.fail(&error, cx),
+        }
+    }
+}
+
+impl Part for LogStreams {
+    fn next_due(&self) -> Option<Duration> {
+        self.open.values().filter_map(|stream| stream.due).min()
+    }
+
+    /// Opens what is due.
+    fn run_due(&mut self, clusters: &dyn Clusters, cx: &mut StepContext) {
+        for stream in self.open.values_mut() {
+            if !cx.is_due(stream.due) {
+                continue;
+            }
+            stream.due = None;
+            let Ok(session) = clusters.session(&stream.source.pod.cluster) else {
+                stream.fail(&ClusterError::Unreachable(Text::const_new("the cluster is not connected")), cx);
+                continue;
+            };
+            let attempt = cx.attempt_id();
+            stream.attempt = Some(attempt);
+            let source = stream.resumed(cx.now.elapsed);
+            cx.effects.push(Effect::Logs(LogsEffect::Follow { session, attempt, source }));
         }
     }
 
-    /// The tails, when they changed since they were last taken.
-    pub(super) fn take_changed(
-        &mut self,
-        before: &BTreeMap<RequestId, Arc<LogStream>>,
-    ) -> Option<BTreeMap<RequestId, Arc<LogStream>>> {
+    fn is_dirty(&self) -> bool {
+        self.closed || self.open.values().any(|stream| stream.dirty)
+    }
+
+    fn publish(&mut self, next: &mut Snapshot) -> bool {
         if !self.is_dirty() {
-            return None;
+            return false;
         }
         self.closed = false;
-        let tails = self.open.iter_mut().map(|(id, tail)| {
-            let clean = !std::mem::take(&mut tail.dirty);
-            let kept = before.get(id).filter(|_| clean).map(Arc::clone);
-            (*id, kept.unwrap_or_else(|| Arc::new(tail.published())))
+        let before = &next.logs;
+        let streams = self.open.iter_mut().map(|(id, stream)| {
+            let clean = !std::mem::take(&mut stream.dirty);
+            let same = before.get(id).filter(|_| clean).map(Arc::clone);
+            (*id, same.unwrap_or_else(|| Arc::new(stream.published())))
         });
-        Some(tails.collect())
+        next.logs = Arc::new(streams.collect());
+        true
     }
 }
 
@@ -172,7 +187,7 @@ impl Followed {
     }
 
     /// A followed log is taken up again after what may pass; the rest says why it ended.
-    fn fail(&mut self, error: &ClusterError, turn: &mut StepContext) {
+    fn fail(&mut self, error: &ClusterError, cx: &mut StepContext) {
         let passes = matches!(
             error,
             ClusterError::Unreachable(_)
@@ -182,7 +197,7 @@ impl Followed {
         );
         self.failures += 1;
         if self.source.follow && passes && self.failures <= RETRIES_MAX {
-            self.due = Some(turn.retry(self.failures));
+            self.due = Some(cx.retry(self.failures));
             self.show(LogStreamState::Opening);
         } else {
             self.show(LogStreamState::Failed(Text::new(error.to_string())));

@@ -4,13 +4,15 @@ mod inquiry;
 
 use crate::engine::cluster::verdict::Known;
 use crate::engine::cluster::{ClusterError, Probe};
+use crate::engine::fleet::baseline_watches;
 use crate::engine::fleet::shard::{ShardWatch, WatchKey};
 use crate::engine::fleet::watch_state::WatchState;
+use crate::engine::observation::ClusterEffect;
 use crate::engine::observation::{Effect, Generation, Session};
 use crate::engine::part::StepContext;
 use crate::engine::resilience::backoff;
 use crate::model::cluster::{ClusterEntry, ClusterName, ClusterState, Costs, Facts, LATENCIES_MAX};
-use crate::model::kind::Catalog;
+use crate::model::kind::{Catalog, Kind, KindId};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use crate::protocol::Severity;
@@ -123,6 +125,14 @@ impl Member {
     }
 
     /// Says whether watches and fetches may run.
+    /// The kind as the cluster serves it; before its discovery, one of those that are always watched.
+    pub(super) fn kind(&self, id: &KindId) -> Option<Kind> {
+        match &self.catalog {
+            Some(catalog) => catalog.get(id).cloned(),
+            None => baseline_watches::catalog().get(id).cloned(),
+        }
+    }
+
     pub(super) fn is_serving(&self) -> bool {
         self.serving && self.wanted == Wanted::Yes
     }
@@ -190,17 +200,17 @@ impl Member {
     }
 
     /// Connects it, or connects it anew: a new client, new watches, rows kept.
-    pub(super) fn connect(&mut self, turn: &mut StepContext) {
-        self.disconnect(turn);
+    pub(super) fn connect(&mut self, cx: &mut StepContext) {
+        self.disconnect(cx);
         self.wanted = Wanted::Yes;
         if let Some(defect) = &self.entry.defect {
-            self.link = Link::Down { error: ClusterError::Failed(defect.clone()), since: turn.now.wall };
+            self.link = Link::Down { error: ClusterError::Failed(defect.clone()), since: cx.now.wall };
             return;
         }
         for watched in self.watched.values_mut() {
-            watched.widen(turn);
+            watched.widen(cx);
         }
-        self.generation = turn.generation();
+        self.generation = cx.generation();
         self.attempt = Attempt::Queued;
         if !matches!(self.link, Link::Down { .. }) {
             self.link = Link::Opening;
@@ -208,9 +218,9 @@ impl Member {
     }
 
     /// Ends all that runs; rows and facts stay.
-    pub(super) fn disconnect(&mut self, turn: &mut StepContext) {
+    pub(super) fn disconnect(&mut self, cx: &mut StepContext) {
         if self.connected || self.attempt == Attempt::Connecting {
-            turn.effects.push(Effect::Disconnect(self.entry.name.clone()));
+            cx.effects.push(Effect::Cluster(ClusterEffect::Disconnect(self.entry.name.clone())));
         }
         for watched in self.watched.values_mut() {
             watched.cut();
@@ -224,8 +234,8 @@ impl Member {
         self.dirty = true;
     }
 
-    pub(super) fn pause(&mut self, turn: &mut StepContext) {
-        self.disconnect(turn);
+    pub(super) fn pause(&mut self, cx: &mut StepContext) {
+        self.disconnect(cx);
         self.link = Link::Idle;
         self.doubt = None;
         self.costs.attempts = 0;
@@ -235,45 +245,46 @@ impl Member {
     }
 
     /// A connect slot is free.
-    pub(super) fn begin(&mut self, turn: &mut StepContext) {
+    pub(super) fn begin(&mut self, cx: &mut StepContext) {
         self.attempt = Attempt::Connecting;
-        turn.effects.push(Effect::Connect { session: self.session(), entry: Arc::clone(&self.entry) });
+        cx.effects
+            .push(Effect::Cluster(ClusterEffect::Connect { session: self.session(), entry: Arc::clone(&self.entry) }));
     }
 
-    pub(super) fn on_connected(&mut self, outcome: Result<(), ClusterError>, turn: &mut StepContext) {
+    pub(super) fn on_connected(&mut self, outcome: Result<(), ClusterError>, cx: &mut StepContext) {
         match outcome {
             Ok(()) => {
                 self.connected = true;
                 self.attempt = Attempt::None;
-                self.probe(turn);
+                self.probe(cx);
             }
-            Err(error) => self.fail(error, turn),
+            Err(error) => self.fail(error, cx),
         }
     }
 
     /// Asks whether it is there, unless that is being asked already.
-    pub(super) fn probe(&mut self, turn: &mut StepContext) {
+    pub(super) fn probe(&mut self, cx: &mut StepContext) {
         if self.connected && self.attempt == Attempt::None {
             self.attempt = Attempt::Probing;
             self.due = None;
-            turn.effects.push(Effect::Probe(self.session()));
+            cx.effects.push(Effect::Cluster(ClusterEffect::Probe(self.session())));
         }
     }
 
     /// `true` when it answers for the first time in this generation: its watches may start.
-    pub(super) fn on_probed(&mut self, outcome: Result<Probe, ClusterError>, turn: &mut StepContext) -> bool {
+    pub(super) fn on_probed(&mut self, outcome: Result<Probe, ClusterError>, cx: &mut StepContext) -> bool {
         self.attempt = Attempt::None;
         match outcome {
             Ok(probe) => self.learn(probe),
             // It answers; whether it lets us do anything, its watches will tell.
             Err(ClusterError::Denied(_)) => {}
             Err(error) => {
-                self.fail(error, turn);
+                self.fail(error, cx);
                 return false;
             }
         }
-        self.contact = Some(turn.now.wall);
-        self.due = Some(turn.around(turn.options.probe_period));
+        self.contact = Some(cx.now.wall);
+        self.due = Some(cx.around(cx.probe_period));
         self.costs.attempts = 0;
         self.costs.retry_at = None;
         self.dirty = true;
@@ -283,21 +294,21 @@ impl Member {
             self.touch_shards();
         }
         if back && self.doubt.is_none() {
-            turn.notice(Severity::Note, Some(&self.entry.name), "answers again");
+            cx.notice(Severity::Note, Some(&self.entry.name), "answers again");
         }
         if self.serving {
             for stream in self.streams() {
-                stream.release(turn);
+                stream.release(cx);
             }
         }
         if back || !self.serving {
             self.discovery = match self.discovery {
                 Lookup::Running => Lookup::Running,
-                Lookup::Idle | Lookup::Due(_) => Lookup::Due(turn.now.elapsed),
+                Lookup::Idle | Lookup::Due(_) => Lookup::Due(cx.now.elapsed),
             };
         }
         if !self.serving {
-            self.identity = Lookup::Due(turn.now.elapsed);
+            self.identity = Lookup::Due(cx.now.elapsed);
         }
         !std::mem::replace(&mut self.serving, true)
     }
@@ -314,13 +325,13 @@ impl Member {
     }
 
     /// It did not answer, or not as it should: says so, keeps its rows, and remembers when to ask again.
-    pub(super) fn fail(&mut self, error: ClusterError, turn: &mut StepContext) {
+    pub(super) fn fail(&mut self, error: ClusterError, cx: &mut StepContext) {
         self.attempt = Attempt::None;
         self.costs.errors += 1;
         self.costs.attempts = self.costs.attempts.saturating_add(1);
-        let backoff = backoff::wait(self.costs.attempts, &mut turn.rng);
+        let backoff = backoff::wait(self.costs.attempts, &mut cx.rng);
         let wait = match &error {
-            ClusterError::AuthNeeded(_) | ClusterError::Denied(_) => backoff::jittered(REFUSED, &mut turn.rng),
+            ClusterError::AuthNeeded(_) | ClusterError::Denied(_) => backoff::jittered(REFUSED, &mut cx.rng),
             ClusterError::Throttled { retry_after: Some(wish), .. } => (*wish).min(backoff::LONGEST).max(backoff),
             ClusterError::Unreachable(_)
             | ClusterError::NotFound(_)
@@ -328,17 +339,17 @@ impl Member {
             | ClusterError::Throttled { .. }
             | ClusterError::Failed(_) => backoff,
         };
-        self.due = Some(turn.after(wait));
+        self.due = Some(cx.after(wait));
         let seconds = i64::try_from(wait.as_secs()).unwrap_or(0);
-        self.costs.retry_at = Some(UnixSeconds(turn.now.wall.0.saturating_add(seconds)));
+        self.costs.retry_at = Some(UnixSeconds(cx.now.wall.0.saturating_add(seconds)));
         if let ClusterError::AuthNeeded(hint) = &error {
             self.doubt = Some(hint.clone());
         }
         let since = match &self.link {
             Link::Down { since, .. } => *since,
             Link::Idle | Link::Opening | Link::Up => {
-                turn.notice(Severity::Warning, Some(&self.entry.name), &error.to_string());
-                turn.now.wall
+                cx.notice(Severity::Warning, Some(&self.entry.name), &error.to_string());
+                cx.now.wall
             }
         };
         self.link = Link::Down { error, since };
@@ -360,28 +371,28 @@ impl Member {
     }
 
     /// The user asks to try again now.
-    pub(super) fn retry(&mut self, turn: &mut StepContext) {
+    pub(super) fn retry(&mut self, cx: &mut StepContext) {
         if self.wanted != Wanted::Yes || self.attempt != Attempt::None {
             return;
         }
         self.costs.attempts = 0;
-        self.reach(turn);
+        self.reach(cx);
         for stream in self.streams() {
-            stream.hurry(turn);
+            stream.hurry(cx);
         }
         if self.serving && self.discovery != Lookup::Running {
-            self.discovery = Lookup::Due(turn.now.elapsed);
+            self.discovery = Lookup::Due(cx.now.elapsed);
         }
     }
 
     /// The next attempt: a probe where there is a client that may do, a new connection else.
-    fn reach(&mut self, turn: &mut StepContext) {
+    fn reach(&mut self, cx: &mut StepContext) {
         let refused =
             matches!(self.link, Link::Down { error: ClusterError::AuthNeeded(_) | ClusterError::Denied(_), .. });
         if self.connected && !refused {
-            self.probe(turn);
+            self.probe(cx);
         } else {
-            self.connect(turn);
+            self.connect(cx);
         }
     }
 
@@ -404,25 +415,25 @@ impl Member {
     }
 
     /// Probes, discovers and identifies when that is due, and lets lost watches go on.
-    pub(super) fn run_due(&mut self, turn: &mut StepContext) {
-        if self.wanted == Wanted::Yes && turn.is_due(self.due) {
+    pub(super) fn run_due(&mut self, cx: &mut StepContext) {
+        if self.wanted == Wanted::Yes && cx.is_due(self.due) {
             self.due = None;
-            self.reach(turn);
+            self.reach(cx);
         }
-        if turn.is_due(self.warnings_due) {
+        if cx.is_due(self.warnings_due) {
             self.warnings_due = None;
             self.dirty = true;
         }
         if self.link == Link::Up && self.serving {
-            let now = turn.now.elapsed;
+            let now = cx.now.elapsed;
             let is_due = |inquiry| matches!(inquiry, Lookup::Due(due) if due <= now);
             if is_due(self.discovery) {
                 self.discovery = Lookup::Running;
-                turn.effects.push(Effect::Discover(self.session()));
+                cx.effects.push(Effect::Cluster(ClusterEffect::Discover(self.session())));
             }
             if is_due(self.identity) {
                 self.identity = Lookup::Running;
-                turn.effects.push(Effect::Identify(self.session()));
+                cx.effects.push(Effect::Cluster(ClusterEffect::Identify(self.session())));
             }
         }
     }

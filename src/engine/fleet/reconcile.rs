@@ -5,6 +5,7 @@ use crate::engine::fleet::baseline_watches;
 use crate::engine::fleet::member::Member;
 use crate::engine::fleet::shard::{NamespaceScope, ShardWatch, WatchKey};
 use crate::engine::fleet::views::View;
+use crate::engine::observation::ClusterEffect;
 use crate::engine::observation::{Effect, WatchId};
 use crate::model::cluster::ClusterName;
 use crate::model::kind::Kind;
@@ -46,7 +47,7 @@ impl Fleet {
         }
         for (key, watched) in &mut member.watched {
             let keep = watched.pinned || wanted.contains_key(key);
-            watched.left = if keep { None } else { watched.left.or(Some(self.turn.now.elapsed)) };
+            watched.left = if keep { None } else { watched.left.or(Some(self.cx.now.elapsed)) };
         }
         self.widen(name);
         self.start_idle(name);
@@ -73,7 +74,7 @@ impl Fleet {
     fn refuse(&mut self, name: &ClusterName, key: &WatchKey, why: Text) {
         let watched = self.members.get_mut(name).and_then(|member| member.watched.get_mut(key));
         let Some(watched) = watched.filter(|watched| watched.over_bound.as_ref() != Some(&why)) else { return };
-        self.turn.notice(Severity::Warning, Some(name), &format!("{}: {why}", key.kind));
+        self.cx.notice(Severity::Warning, Some(name), &format!("{}: {why}", key.kind));
         watched.over_bound = Some(why);
         watched.dirty = true;
     }
@@ -86,7 +87,7 @@ impl Fleet {
         if let Some(old) = watched.streams.get(of).and_then(|stream| stream.id) {
             self.running.remove(&old);
         }
-        if let Some(id) = watched.start(key, of, &session, &mut self.turn) {
+        if let Some(id) = watched.start(key, of, &session, &mut self.cx) {
             member.dirty = true;
             self.running.insert(id, Place { cluster: name.clone(), key: key.clone(), of: of.clone() });
         }
@@ -94,7 +95,7 @@ impl Fleet {
 
     /// Ends the watches that nobody came back to, and drops their rows.
     pub(super) fn drop_cold(&mut self, name: &ClusterName) {
-        let (warm, now) = (self.turn.options.warm, self.turn.now.elapsed);
+        let (warm, now) = (self.options.warm, self.cx.now.elapsed);
         let Some(member) = self.members.get_mut(name) else { return };
         let is_cold = |watched: &ShardWatch| watched.left.is_some_and(|left| left.saturating_add(warm) <= now);
         let cold: Vec<WatchKey> =
@@ -112,7 +113,7 @@ impl Fleet {
         member.dirty = true;
         for id in member.watched.remove(key).iter().flat_map(ShardWatch::ids) {
             self.running.remove(&id);
-            self.turn.effects.push(Effect::Unwatch(id));
+            self.cx.effects.push(Effect::Cluster(ClusterEffect::Unwatch(id)));
         }
         self.dropped = true;
     }
@@ -123,7 +124,7 @@ impl Fleet {
         let namespaces = namespaces(member, &self.views);
         let Some(watched) = member.watched.get_mut(key) else { return };
         let before: Vec<WatchId> = watched.ids().collect();
-        watched.narrow(&namespaces, &mut self.turn);
+        watched.narrow(&namespaces, &mut self.cx);
         let after: Vec<WatchId> = watched.ids().collect();
         for gone in before.iter().filter(|id| !after.contains(id)) {
             self.running.remove(gone);
@@ -139,7 +140,7 @@ impl Fleet {
             for id in watched.ids() {
                 self.running.remove(&id);
             }
-            watched.widen(&mut self.turn);
+            watched.widen(&mut self.cx);
         }
         self.start_idle(name);
     }
@@ -162,7 +163,7 @@ impl Fleet {
         let pinned = member.watched.get(key).is_some_and(|watched| watched.pinned);
         let of_views = member.watched.values().filter(|w| w.is_running() && !w.pinned).count();
         let runs = member.watched.get(key).is_some_and(ShardWatch::is_running);
-        let (each, all) = (self.turn.options.watches_per_cluster, self.turn.options.watches);
+        let (each, all) = (self.options.watches_per_cluster, self.options.watches);
         let why = if self.running.len() >= all {
             format_compact!("{all} watches run already: close a view or narrow its scope")
         } else if !pinned && !runs && of_views >= each {

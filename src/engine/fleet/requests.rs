@@ -1,47 +1,38 @@
 //! What the screens ask for.
 
 use super::Fleet;
-use crate::engine::cluster::ClusterError;
-use crate::engine::fleet::documents;
 use crate::engine::fleet::member::Wanted;
 use crate::engine::fleet::views::{VIEWS_MAX, View};
-use crate::engine::observation::Effect;
+use crate::engine::observation::{ClusterEffect, Effect};
 use crate::model::cluster::ClusterName;
-use crate::model::object::ObjectKey;
-use crate::model::text::Text;
-use crate::protocol::{Interest, Request, RequestId, Reveal, ViewId};
+use crate::protocol::{ClusterRequest, Interest, Request, ViewId};
 
 impl Fleet {
     pub(super) fn on_request(&mut self, request: Request) {
         match request {
-            Request::Subscribe { view, interests } => self.subscribe(view, interests),
-            Request::Connect(names) => {
+            Request::Cluster(request) => self.on_cluster_request(request),
+            Request::Document(request) => self.parts.documents.on_request(request, &self.members, &mut self.cx),
+            Request::Logs(request) => self.parts.logs.on_request(request, &mut self.cx),
+            Request::Proxy(request) => self.parts.proxy.on_request(request, &mut self.cx),
+        }
+    }
+
+    fn on_cluster_request(&mut self, request: ClusterRequest) {
+        match request {
+            ClusterRequest::Subscribe { view, interests } => self.subscribe(view, interests),
+            ClusterRequest::Connect(names) => {
                 for name in names {
                     if self.members.get(&name).is_some_and(|member| member.wanted != Wanted::Yes) {
                         self.connect(&name);
                     }
                 }
             }
-            Request::Pause(names) => names.iter().for_each(|name| self.pause(name)),
-            Request::Retry(names) => names.iter().for_each(|name| self.retry(name)),
-            Request::RefreshInventory => {
+            ClusterRequest::Pause(names) => names.iter().for_each(|name| self.pause(name)),
+            ClusterRequest::Retry(names) => names.iter().for_each(|name| self.retry(name)),
+            ClusterRequest::RefreshInventory => {
                 self.inventory_due = None;
-                self.turn.effects.push(Effect::List { refresh: true });
+                self.cx.effects.push(Effect::Cluster(ClusterEffect::List { refresh: true }));
             }
-            Request::Open { id, object, aspect } => self.documents.open(id, object, aspect, &mut self.turn),
-            Request::Close(id) => self.documents.close(id, &mut self.turn),
-            Request::RevealSecret { id, object, reveal } => self.reveal(id, object, reveal),
-            Request::Tail { id, source } => self.tails.begin(id, source, &mut self.turn),
-            Request::EndTail(id) => self.tails.end(id, &mut self.turn),
-            Request::WatchRoutes(_)
-            | Request::UnwatchRoutes(_)
-            | Request::StartProxy
-            | Request::StopProxy
-            | Request::KeepProxy(_)
-            | Request::AttachProxy { .. }
-            | Request::FenceCluster { .. }
-            | Request::ReloadRoutes(_)
-            | Request::TestRoute { .. } => self.on_routes_request(request),
         }
     }
 
@@ -77,24 +68,13 @@ impl Fleet {
     fn retry(&mut self, name: &ClusterName) {
         let Some(member) = self.members.get_mut(name) else { return };
         let before = member.session();
-        member.retry(&mut self.turn);
+        member.retry(&mut self.cx);
         if member.session() != before {
             self.running.retain(|_, place| place.cluster != *name);
         } else if member.is_serving() {
             self.widen_all(name);
         }
         self.settle(name);
-    }
-
-    fn reveal(&mut self, id: RequestId, object: ObjectKey, reveal: Reveal) {
-        self.operations.begin(id, &format!("reveal secret {}", object.name), Some(&object.cluster));
-        let serving = self.members.get(&object.cluster).filter(|member| member.is_serving());
-        let found = serving.and_then(|member| Some((member.session(), documents::kind(member, &object.kind)?)));
-        let Some((session, kind)) = found else {
-            let why = Text::const_new("the cluster is not connected, or serves no such kind");
-            return self.operations.end(id, Err(ClusterError::Failed(why)));
-        };
-        self.turn.effects.push(Effect::Reveal { session, id, object, kind: Box::new(kind), reveal });
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::engine::cluster::{WatchItem, WatchSpec};
 use crate::engine::fleet::watch_state::WatchState;
 use crate::engine::index::Rows;
+use crate::engine::observation::ClusterEffect;
 use crate::engine::observation::{Effect, Session, WatchId};
 use crate::engine::part::StepContext;
 use crate::model::cell::Column;
@@ -92,9 +93,9 @@ impl ShardWatch {
         key: &WatchKey,
         of: &NamespaceScope,
         session: &Session,
-        turn: &mut StepContext,
+        cx: &mut StepContext,
     ) -> Option<WatchId> {
-        let watch = self.streams.get_mut(of)?.start(turn);
+        let watch = self.streams.get_mut(of)?.start(cx);
         self.over_bound = None;
         self.dirty = true;
         let spec = WatchSpec {
@@ -103,17 +104,21 @@ impl ShardWatch {
             fields: key.fields.clone(),
             namespaces: of.as_ref().map(|namespace| Arc::from([namespace.clone()])),
         };
-        turn.effects.push(Effect::Watch { session: session.clone(), watch, spec: Box::new(spec) });
+        cx.effects.push(Effect::Cluster(ClusterEffect::Watch {
+            session: session.clone(),
+            watch,
+            spec: Box::new(spec),
+        }));
         Some(watch)
     }
 
     /// Lists these namespaces, each on its own, instead of all at once; those it has stay.
-    pub(super) fn narrow(&mut self, namespaces: &[Text], turn: &mut StepContext) {
+    pub(super) fn narrow(&mut self, namespaces: &[Text], cx: &mut StepContext) {
         let ended: Vec<NamespaceScope> =
             self.streams.keys().filter(|of| of.as_ref().is_none_or(|of| !namespaces.contains(of))).cloned().collect();
         for of in ended {
             if let Some(id) = self.streams.remove(&of).and_then(|stream| stream.id) {
-                turn.effects.push(Effect::Unwatch(id));
+                cx.effects.push(Effect::Cluster(ClusterEffect::Unwatch(id)));
             }
         }
         for namespace in namespaces {
@@ -124,11 +129,11 @@ impl ShardWatch {
     }
 
     /// Lists all namespaces at once again: it may be allowed by now.
-    pub(super) fn widen(&mut self, turn: &mut StepContext) {
+    pub(super) fn widen(&mut self, cx: &mut StepContext) {
         if self.streams.contains_key(&None) {
             return;
         }
-        turn.effects.extend(self.ids().map(Effect::Unwatch));
+        cx.effects.extend(self.ids().map(|watch| Effect::Cluster(ClusterEffect::Unwatch(watch))));
         self.streams = BTreeMap::from([(None, WatchState::default())]);
         self.dirty = true;
     }
@@ -184,10 +189,10 @@ impl ShardWatch {
     }
 
     /// Lets lost watches go on; gives those whose stream must be started anew.
-    pub(super) fn run_due(&mut self, turn: &mut StepContext) -> Vec<NamespaceScope> {
+    pub(super) fn run_due(&mut self, cx: &mut StepContext) -> Vec<NamespaceScope> {
         let mut anew = Vec::new();
         for (of, stream) in &mut self.streams {
-            let ran = stream.run_due(self.rows.is_complete(of.as_ref()), turn);
+            let ran = stream.run_due(self.rows.is_complete(of.as_ref()), cx);
             self.dirty |= ran.visible;
             if ran.anew {
                 anew.push(of.clone());

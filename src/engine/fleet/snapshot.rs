@@ -4,6 +4,7 @@ use super::Fleet;
 use crate::engine::fleet::member::Member;
 use crate::engine::fleet::summary;
 use crate::engine::fleet::views::{published, shard_key};
+use crate::engine::part::Part;
 use crate::model::cluster::Cluster;
 use crate::protocol::{Revision, Shard, ShardKey, Snapshot};
 use std::collections::BTreeMap;
@@ -19,11 +20,9 @@ impl Fleet {
     pub fn is_dirty(&self) -> bool {
         self.dropped
             || self.warned != self.published.inventory
-            || self.turn.notices.is_dirty()
-            || self.documents.is_dirty()
-            || self.tails.is_dirty()
-            || self.operations.is_dirty()
-            || self.routing.is_dirty()
+            || self.cx.notices.is_dirty()
+            || self.cx.operations.is_dirty()
+            || self.parts.all().into_iter().any(Part::is_dirty)
             || self.views.values().any(|view| view.dirty)
             || self.members.values().any(|member| member.dirty || member.watched.values().any(|w| w.dirty))
     }
@@ -38,20 +37,14 @@ impl Fleet {
         changed |= self.publish_clusters(&mut next);
         changed |= self.publish_views(&mut next);
         self.dropped = false;
-        if let Some(documents) = self.documents.take_changed(&next.documents) {
-            next.documents = Arc::new(documents);
-            changed = true;
+        for part in self.parts.all_mut() {
+            changed |= part.publish(&mut next);
         }
-        if let Some(tails) = self.tails.take_changed(&next.tails) {
-            next.tails = Arc::new(tails);
-            changed = true;
-        }
-        if let Some(operations) = self.operations.take_changed() {
+        if let Some(operations) = self.cx.operations.take_changed() {
             next.operations = Arc::new(operations);
             changed = true;
         }
-        changed |= self.routing.publish(&mut next);
-        if let Some(notices) = self.turn.notices.take_changed() {
+        if let Some(notices) = self.cx.notices.take_changed() {
             next.notices = notices;
             changed = true;
         }
@@ -59,7 +52,7 @@ impl Fleet {
             return None;
         }
         next.revision = revision;
-        next.at = self.turn.now.wall;
+        next.at = self.cx.now.wall;
         self.published = next.clone();
         Some(Arc::new(next))
     }
@@ -99,7 +92,7 @@ impl Fleet {
             changed |= clusters.len() != next.clusters.len();
             next.clusters = Arc::new(clusters);
         }
-        let now = self.turn.now;
+        let now = self.cx.now;
         let mut counted = Vec::new();
         for member in self.members.values_mut().filter(|member| member.dirty) {
             member.dirty = false;

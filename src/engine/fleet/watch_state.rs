@@ -1,6 +1,7 @@
 //! One list and watch: whether it runs, how it fails, and when it goes on.
 
 use crate::engine::cluster::ClusterError;
+use crate::engine::observation::ClusterEffect;
 use crate::engine::observation::{Effect, WatchId};
 use crate::engine::part::StepContext;
 use crate::engine::resilience::backoff;
@@ -79,15 +80,15 @@ pub(super) struct WatchState {
 
 impl WatchState {
     /// It starts, or starts anew: gives its new name.
-    pub(super) fn start(&mut self, turn: &mut StepContext) -> WatchId {
-        let watch = turn.watch_id();
+    pub(super) fn start(&mut self, cx: &mut StepContext) -> WatchId {
+        let watch = cx.watch_id();
         if let Some(old) = self.id.replace(watch) {
-            turn.effects.push(Effect::Unwatch(old));
+            cx.effects.push(Effect::Cluster(ClusterEffect::Unwatch(old)));
         }
         self.listing = None;
         self.unwatched = None;
         if let Some(trouble) = &mut self.trouble {
-            trouble.step = Step::Resumed { settles: turn.now.elapsed.saturating_add(SETTLED) };
+            trouble.step = Step::Resumed { settles: cx.now.elapsed.saturating_add(SETTLED) };
         }
         watch
     }
@@ -112,32 +113,32 @@ impl WatchState {
 
     /// It failed: remembers when it goes on, and says what else is to be done. `complete` when its
     /// rows are a whole list.
-    pub(super) fn lost(&mut self, error: ClusterError, anew: bool, complete: bool, turn: &mut StepContext) -> Next {
-        let now = turn.now.elapsed;
+    pub(super) fn lost(&mut self, error: ClusterError, anew: bool, complete: bool, cx: &mut StepContext) -> Next {
+        let now = cx.now.elapsed;
         if self.calm_since.take().is_some_and(|calm| now.saturating_sub(calm) >= CALM) {
             self.failures = 0;
         }
         self.failures = self.failures.saturating_add(1);
-        let (wait, next) = self.judge(&error, turn);
+        let (wait, next) = self.judge(&error, cx);
         let step = wait.map_or(Step::Held { anew }, |wait| Step::Due { at: now.saturating_add(wait), anew });
         // A refusal is an answer, and is shown at once; so is a failure before there was a whole list.
         let at_once = next == Next::Refused || !complete;
         let (since, shown_at, shown) = match &self.trouble {
             Some(old) => (old.since, old.shown_at, old.shown),
-            None => (turn.now.wall, now.saturating_add(GRACE), false),
+            None => (cx.now.wall, now.saturating_add(GRACE), false),
         };
         self.trouble = Some(Trouble { error, since, shown_at, shown: shown || at_once, step });
         next
     }
 
     /// How long to wait (`None`: until the cluster answers), and what else to do.
-    fn judge(&self, error: &ClusterError, turn: &mut StepContext) -> (Option<Duration>, Next) {
-        let backoff = backoff::wait(self.failures, &mut turn.rng);
+    fn judge(&self, error: &ClusterError, cx: &mut StepContext) -> (Option<Duration>, Next) {
+        let backoff = backoff::wait(self.failures, &mut cx.rng);
         match error {
             ClusterError::AuthNeeded(_) => (None, Next::LogIn),
             ClusterError::Unreachable(_) => (None, Next::Probe),
             ClusterError::Denied(_) | ClusterError::NotFound(_) => {
-                (Some(backoff::jittered(REFUSED, &mut turn.rng)), Next::Refused)
+                (Some(backoff::jittered(REFUSED, &mut cx.rng)), Next::Refused)
             }
             ClusterError::Expired if self.failures == 1 => (Some(Duration::ZERO), Next::Wait),
             ClusterError::Throttled { retry_after: Some(wish), .. } => {
@@ -150,9 +151,9 @@ impl WatchState {
     }
 
     /// The cluster answers: what was held for it goes on soon.
-    pub(super) fn release(&mut self, turn: &mut StepContext) {
-        let wait = backoff::wait(self.failures, &mut turn.rng);
-        let at = turn.after(wait);
+    pub(super) fn release(&mut self, cx: &mut StepContext) {
+        let wait = backoff::wait(self.failures, &mut cx.rng);
+        let at = cx.after(wait);
         if let Some(trouble) = &mut self.trouble
             && let Step::Held { anew } = trouble.step
         {
@@ -161,8 +162,8 @@ impl WatchState {
     }
 
     /// Goes on now, whatever it waits for.
-    pub(super) fn hurry(&mut self, turn: &StepContext) {
-        let at = turn.now.elapsed;
+    pub(super) fn hurry(&mut self, cx: &StepContext) {
+        let at = cx.now.elapsed;
         if let Some(trouble) = &mut self.trouble
             && let Step::Held { anew } | Step::Due { anew, .. } = trouble.step
         {
@@ -182,8 +183,8 @@ impl WatchState {
     }
 
     /// Does what is due.
-    pub(super) fn run_due(&mut self, complete: bool, turn: &mut StepContext) -> Ran {
-        let now = turn.now.elapsed;
+    pub(super) fn run_due(&mut self, complete: bool, cx: &mut StepContext) -> Ran {
+        let now = cx.now.elapsed;
         let mut ran = Ran::default();
         let Some(trouble) = &mut self.trouble else { return ran };
         if !trouble.shown && trouble.shown_at <= now {
@@ -194,7 +195,7 @@ impl WatchState {
             Step::Due { at, anew } if at <= now => {
                 trouble.step = Step::Resumed { settles: now.saturating_add(SETTLED) };
                 match self.id {
-                    Some(id) if !anew => turn.effects.push(Effect::Resume(id)),
+                    Some(id) if !anew => cx.effects.push(Effect::Cluster(ClusterEffect::Resume(id))),
                     _ => ran.anew = true,
                 }
             }

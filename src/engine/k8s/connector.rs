@@ -9,10 +9,10 @@ use crate::engine::cluster::{Answer, Cluster, ClusterError, Connector, Identity,
 use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::model::document::Aspect;
 use crate::model::kind::{Catalog, Kind};
+use crate::model::logs::LogSource;
 use crate::model::name::Name;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::LogSource;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;

@@ -9,20 +9,20 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 /// Operations kept; the oldest finished one goes first, then the oldest.
-pub(super) const OPERATIONS_MAX: usize = 256;
+pub(crate) const OPERATIONS_MAX: usize = 256;
 
 #[derive(Debug, Default)]
-pub(super) struct Operations {
+pub(crate) struct Operations {
     kept: BTreeMap<RequestId, Arc<Operation>>,
     dirty: bool,
 }
 
 impl Operations {
-    pub(super) fn is_dirty(&self) -> bool {
+    pub(crate) fn is_dirty(&self) -> bool {
         self.dirty
     }
 
-    pub(super) fn begin(&mut self, id: RequestId, what: &str, cluster: Option<&ClusterName>) {
+    pub(crate) fn begin(&mut self, id: RequestId, what: &str, cluster: Option<&ClusterName>) {
         if self.kept.len() >= OPERATIONS_MAX && !self.kept.contains_key(&id) {
             let ended = |operation: &Operation| matches!(operation.progress, Progress::Done | Progress::Failed(_));
             let oldest = self.kept.iter().find(|(_, operation)| ended(operation)).or_else(|| self.kept.iter().next());
@@ -36,7 +36,7 @@ impl Operations {
         self.dirty = true;
     }
 
-    pub(super) fn end(&mut self, id: RequestId, outcome: Result<(), impl Display>) {
+    pub(crate) fn end(&mut self, id: RequestId, outcome: Result<(), impl Display>) {
         let Some(operation) = self.kept.get_mut(&id) else { return };
         let progress = match outcome {
             Ok(()) => Progress::Done,
@@ -54,12 +54,12 @@ impl Operations {
     }
 
     /// What the operation does.
-    pub(super) fn what(&self, id: RequestId) -> Option<Text> {
+    pub(crate) fn what(&self, id: RequestId) -> Option<Text> {
         self.kept.get(&id).map(|operation| operation.what.clone())
     }
 
     /// The operations, when they changed since they were last taken.
-    pub(super) fn take_changed(&mut self) -> Option<BTreeMap<RequestId, Arc<Operation>>> {
+    pub(crate) fn take_changed(&mut self) -> Option<BTreeMap<RequestId, Arc<Operation>>> {
         std::mem::take(&mut self.dirty).then(|| self.kept.clone())
     }
 }

@@ -22,7 +22,7 @@ use super::metrics::TlsTrouble;
 use super::options::ServeOptions;
 use super::target::Held;
 use crate::engine::clock::Running;
-use crate::engine::proxy::address::Address;
+use crate::engine::address::Address;
 use crate::error::{ErrorKind, UserError};
 use arc_swap::ArcSwap;
 use connection::Protocols;

@@ -1,6 +1,6 @@
 //! How a proxy is started: the flags of `qd --serve`, and what the console says instead.
 
-use super::address::Address;
+use crate::engine::address::Address;
 use super::source::Source;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! A whole proxy: read, bound, published, served, reloaded, drained.
 
-use super::address::Address;
+use crate::engine::address::Address;
 use super::config::ProxyConfig;
 use super::config::read::{ConfigErrors, ParsedConfig};
 use super::config_builder::{ActiveConfigBuilder, Assembled};

@@ -1,14 +1,12 @@
-//! The link to a routing proxy: found, started, watched while somebody looks, and taken up again when lost.
+//! The link to a routing proxy: found, started, watched while somebody looks, and taken up again when lost. Pure.
 
-use crate::engine::fleet::Fleet;
-use crate::engine::observation::{AttemptId, Effect, Observation, ProxyAsk};
-use crate::engine::part::StepContext;
-use crate::engine::part::operations::Operations;
-use crate::engine::proxy_link::{ProxyError, ProxySource};
+use super::{ProxyError, ProxySource};
+use crate::engine::observation::{AttemptId, Effect, ProxyAsk, ProxyEffect, ProxyObservation};
+use crate::engine::part::{Clusters, Part, StepContext};
 use crate::model::cluster::ClusterName;
 use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::{Text, clean};
-use crate::protocol::{EXPLANATIONS_MAX, Explained, ProxyAt, ProxyLink, Request, RequestId, Severity, Snapshot};
+use crate::protocol::{EXPLANATIONS_MAX, Explained, ProxyAt, ProxyLink, ProxyRequest, RequestId, Severity, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +20,7 @@ const WATCHERS_MAX: usize = 16;
 
 /// The proxy as the fleet knows it.
 #[derive(Debug, Default)]
-pub(super) struct Routing {
+pub(crate) struct Routing {
     link: ProxyLink,
     /// The present attempt at a proxy; what an older one reports is ignored.
     attempt: Option<AttemptId>,
@@ -36,62 +34,84 @@ pub(super) struct Routing {
     dirty: bool,
 }
 
-impl Fleet {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the fleet sends only these here")]
-    pub(super) fn on_routes_request(&mut self, request: Request) {
-        let (routing, operations, turn) = (&mut self.routing, &mut self.operations, &mut self.turn);
+impl Routing {
+    /// Does what a screen asked for.
+    pub(crate) fn on_request(&mut self, request: ProxyRequest, cx: &mut StepContext) {
         match request {
-            Request::WatchRoutes(id) => routing.watch(id, turn),
-            Request::UnwatchRoutes(id) => routing.unwatch(id),
-            Request::StartProxy => routing.begin(ProxySource::Own, turn),
-            Request::StopProxy => routing.stop(turn),
-            Request::KeepProxy(kept) => routing.keep(kept, turn),
-            Request::AttachProxy { address, token_file } => {
-                routing.begin(ProxySource::At { address, token_file }, turn);
-            }
-            Request::FenceCluster { id, cluster, fence } => routing.fence((id, cluster, fence), operations, turn),
-            Request::ReloadRoutes(id) => routing.reload(id, operations, turn),
-            Request::TestRoute { id, text } => routing.test(id, text, turn),
-            _ => {}
+            ProxyRequest::Watch(id) => self.watch(id, cx),
+            ProxyRequest::Unwatch(id) => self.unwatch(id),
+            ProxyRequest::Start => self.begin(ProxySource::Own, cx),
+            ProxyRequest::Stop => self.stop(cx),
+            ProxyRequest::Keep(kept) => self.keep(kept, cx),
+            ProxyRequest::Attach { address, token_file } => self.begin(ProxySource::At { address, token_file }, cx),
+            ProxyRequest::SetTraffic { id, cluster, state } => self.set_traffic(id, cluster, state, cx),
+            ProxyRequest::Reload(id) => self.reload(id, cx),
+            ProxyRequest::Explain { id, text } => self.explain(id, text, cx),
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the fleet sends only these here")]
-    pub(super) fn on_proxy(&mut self, observation: Observation) {
-        let (routing, operations, turn) = (&mut self.routing, &mut self.operations, &mut self.turn);
+    /// Folds in what was learnt of the proxy.
+    pub(crate) fn on(&mut self, observation: ProxyObservation, cx: &mut StepContext) {
         match observation {
-            Observation::ProxyLinked { attempt, outcome } => routing.on_linked(attempt, outcome, turn),
-            Observation::ProxySeen { attempt, outcome } => routing.on_seen(attempt, outcome, turn),
-            Observation::ProxyDid { id, outcome } => on_done(id, outcome.as_ref().copied(), operations, turn),
-            Observation::ProxyKept { attempt, outcome } => routing.on_kept(attempt, outcome, turn),
-            Observation::ProxyStopped { attempt, outcome } => routing.on_stopped(attempt, outcome, turn),
-            Observation::Explained { id, outcome } => routing.on_explained(id, outcome),
-            _ => {}
+            ProxyObservation::Linked { attempt, outcome } => self.on_linked(attempt, outcome, cx),
+            ProxyObservation::Seen { attempt, outcome } => self.on_seen(attempt, outcome, cx),
+            ProxyObservation::Done { id, outcome } => on_done(id, outcome.as_ref().copied(), cx),
+            ProxyObservation::Kept { attempt, outcome } => self.on_kept(attempt, outcome, cx),
+            ProxyObservation::Stopped { attempt, outcome } => self.on_stopped(attempt, outcome, cx),
+            ProxyObservation::Explained { id, outcome } => self.on_explained(id, outcome),
         }
     }
 }
 
-impl Routing {
-    pub(super) fn is_dirty(&self) -> bool {
-        self.dirty
-    }
-
-    pub(super) fn next_due(&self) -> Option<Duration> {
+impl Part for Routing {
+    fn next_due(&self) -> Option<Duration> {
         self.due
     }
 
-    pub(super) fn watch(&mut self, id: RequestId, turn: &StepContext) {
+    /// Looks for a proxy, or at it.
+    fn run_due(&mut self, _: &dyn Clusters, cx: &mut StepContext) {
+        if !cx.is_due(self.due) {
+            return;
+        }
+        self.due = None;
+        match &self.link {
+            ProxyLink::None | ProxyLink::Attached(_) | ProxyLink::Lost { .. } => {
+                if self.ask(ProxyAsk::Routes, cx).is_none() {
+                    self.try_link(ProxySource::Found, cx);
+                }
+            }
+            ProxyLink::Starting | ProxyLink::Stopping => {}
+        }
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    fn publish(&mut self, next: &mut Snapshot) -> bool {
+        if !std::mem::take(&mut self.dirty) {
+            return false;
+        }
+        next.proxy.link = self.link.clone();
+        next.proxy.routes.clone_from(&self.routes);
+        next.proxy.explanations = Arc::new(self.explained.clone());
+        true
+    }
+}
+
+impl Routing {
+    fn watch(&mut self, id: RequestId, cx: &StepContext) {
         if self.watchers.len() >= WATCHERS_MAX && !self.watchers.contains(&id) {
             self.watchers.pop_first();
         }
         self.watchers.insert(id);
         let waits = matches!(self.link, ProxyLink::None | ProxyLink::Attached(_) | ProxyLink::Lost { .. });
         if waits && self.due.is_none() {
-            self.due = Some(turn.now.elapsed);
+            self.due = Some(cx.now.elapsed);
         }
     }
 
-    pub(super) fn unwatch(&mut self, id: RequestId) {
+    fn unwatch(&mut self, id: RequestId) {
         self.watchers.remove(&id);
         self.explained.remove(&id);
         if self.watchers.is_empty() {
@@ -100,98 +120,88 @@ impl Routing {
     }
 
     /// Starts or attaches, when there is no proxy yet.
-    pub(super) fn begin(&mut self, source: ProxySource, turn: &mut StepContext) {
+    fn begin(&mut self, source: ProxySource, cx: &mut StepContext) {
         match &self.link {
             ProxyLink::None | ProxyLink::Lost { .. } => {
                 self.show(ProxyLink::Starting);
-                self.try_link(source, turn);
+                self.try_link(source, cx);
             }
-            ProxyLink::Starting => turn.notice(Severity::Warning, None, "a proxy is being started already"),
-            ProxyLink::Stopping => turn.notice(Severity::Warning, None, "the proxy is still ending; try again then"),
+            ProxyLink::Starting => cx.notice(Severity::Warning, None, "a proxy is being started already"),
+            ProxyLink::Stopping => cx.notice(Severity::Warning, None, "the proxy is still ending; try again then"),
             ProxyLink::Attached(at) => {
                 let text = format!("there is a proxy at {} already", at.address);
-                turn.notice(Severity::Warning, None, &text);
+                cx.notice(Severity::Warning, None, &text);
             }
         }
     }
 
-    fn try_link(&mut self, source: ProxySource, turn: &mut StepContext) {
-        let attempt = turn.attempt_id();
+    fn try_link(&mut self, source: ProxySource, cx: &mut StepContext) {
+        let attempt = cx.attempt_id();
         self.attempt = Some(attempt);
         self.due = None;
-        turn.effects.push(Effect::LinkProxy { attempt, source });
+        cx.effects.push(Effect::Proxy(ProxyEffect::Link { attempt, source }));
     }
 
-    pub(super) fn stop(&mut self, turn: &mut StepContext) {
+    fn stop(&mut self, cx: &mut StepContext) {
         match &self.link {
             ProxyLink::Attached(at) if at.own => {
                 self.show(ProxyLink::Stopping);
                 self.due = None;
-                self.ask(ProxyAsk::Stop, turn);
+                self.ask(ProxyAsk::Stop, cx);
             }
             ProxyLink::Attached(_) => {
-                turn.notice(Severity::Warning, None, "this proxy was started elsewhere: end it there");
+                cx.notice(Severity::Warning, None, "this proxy was started elsewhere: end it there");
             }
             ProxyLink::None | ProxyLink::Starting | ProxyLink::Stopping | ProxyLink::Lost { .. } => {
-                turn.notice(Severity::Warning, None, "there is no proxy to stop");
+                cx.notice(Severity::Warning, None, "there is no proxy to stop");
             }
         }
     }
 
-    pub(super) fn keep(&mut self, kept: bool, turn: &mut StepContext) {
-        if self.ask(ProxyAsk::Keep(kept), turn).is_none() {
-            turn.notice(Severity::Warning, None, "there is no proxy to keep");
+    fn keep(&mut self, kept: bool, cx: &mut StepContext) {
+        if self.ask(ProxyAsk::Keep(kept), cx).is_none() {
+            cx.notice(Severity::Warning, None, "there is no proxy to keep");
         }
     }
 
     /// Asks the proxy, if there is one.
-    fn ask(&self, ask: ProxyAsk, turn: &mut StepContext) -> Option<()> {
+    fn ask(&self, ask: ProxyAsk, cx: &mut StepContext) -> Option<()> {
         let there = match &self.link {
             ProxyLink::Attached(_) | ProxyLink::Stopping => true,
             ProxyLink::Lost { .. } => self.own.is_some(),
             ProxyLink::None | ProxyLink::Starting => false,
         };
         let attempt = self.attempt.filter(|_| there)?;
-        turn.effects.push(Effect::AskProxy { attempt, ask });
+        cx.effects.push(Effect::Proxy(ProxyEffect::Ask { attempt, ask }));
         Some(())
     }
 
-    pub(super) fn fence(
-        &self,
-        (id, cluster, fence): (RequestId, Text, TrafficState),
-        operations: &mut Operations,
-        turn: &mut StepContext,
-    ) {
+    fn set_traffic(&self, id: RequestId, cluster: Text, state: TrafficState, cx: &mut StepContext) {
         let name = ClusterName::new(&cluster);
-        operations.begin(id, &format!("{} {cluster} in the proxy", verb(fence)), Some(&name));
-        if self.ask(ProxyAsk::Fence { id, cluster, fence }, turn).is_none() {
-            on_done(id, Err(&ProxyError::NoProxy), operations, turn);
+        cx.operations.begin(id, &format!("{} {cluster} in the proxy", verb(state)), Some(&name));
+        if self.ask(ProxyAsk::SetTraffic { id, cluster, state }, cx).is_none() {
+            on_done(id, Err(&ProxyError::NoProxy), cx);
         }
     }
 
-    pub(super) fn reload(&self, id: RequestId, operations: &mut Operations, turn: &mut StepContext) {
-        operations.begin(id, "reload the proxy's configuration", None);
-        if self.ask(ProxyAsk::Reload(id), turn).is_none() {
-            on_done(id, Err(&ProxyError::NoProxy), operations, turn);
+    fn reload(&self, id: RequestId, cx: &mut StepContext) {
+        cx.operations.begin(id, "reload the proxy's configuration", None);
+        if self.ask(ProxyAsk::Reload(id), cx).is_none() {
+            on_done(id, Err(&ProxyError::NoProxy), cx);
         }
     }
 
-    pub(super) fn test(&mut self, id: RequestId, text: Text, turn: &mut StepContext) {
+    fn explain(&mut self, id: RequestId, text: Text, cx: &mut StepContext) {
         while self.explained.len() >= EXPLANATIONS_MAX && !self.explained.contains_key(&id) {
             self.explained.pop_first();
         }
-        let asked = self.ask(ProxyAsk::Explain { id, text }, turn);
+        let asked = self.ask(ProxyAsk::Explain { id, text }, cx);
         let no_proxy = || Explained::Refused(Text::const_new("there is no proxy to ask; `qd route test` needs none"));
         self.explained.insert(id, Arc::new(asked.map_or_else(no_proxy, |()| Explained::Waiting)));
         self.dirty = true;
     }
 
-    pub(super) fn on_linked(
-        &mut self,
-        attempt: AttemptId,
-        outcome: Result<ProxyAt, ProxyError>,
-        turn: &mut StepContext,
-    ) {
+    fn on_linked(&mut self, attempt: AttemptId, outcome: Result<ProxyAt, ProxyError>, cx: &mut StepContext) {
         if self.attempt != Some(attempt) {
             return;
         }
@@ -199,20 +209,20 @@ impl Routing {
             Ok(at) => {
                 self.own = at.own.then(|| at.clone());
                 self.show(ProxyLink::Attached(at));
-                self.look_in(Duration::ZERO, turn);
+                self.look_in(Duration::ZERO, cx);
             }
-            Err(why) => self.lose(&why, turn),
+            Err(why) => self.lose(&why, cx),
         }
     }
 
     /// There is no proxy, or no longer. That none was found is no news.
-    fn lose(&mut self, why: &ProxyError, turn: &mut StepContext) {
+    fn lose(&mut self, why: &ProxyError, cx: &mut StepContext) {
         if self.own.is_none() || !matches!(why, ProxyError::Unreachable(_)) {
             (self.attempt, self.own) = (None, None);
         }
         let looked = matches!(self.link, ProxyLink::None | ProxyLink::Lost { .. });
         if !looked {
-            turn.notice(Severity::Error, None, &format!("proxy: {why}"));
+            cx.notice(Severity::Error, None, &format!("proxy: {why}"));
         }
         if !looked || !matches!(why, ProxyError::NoProxy) {
             let why = Text::new(clean(&why.to_string()));
@@ -222,23 +232,18 @@ impl Routing {
                 | ProxyLink::Starting
                 | ProxyLink::Attached(_)
                 | ProxyLink::Stopping
-                | ProxyLink::Lost { .. } => turn.now.wall,
+                | ProxyLink::Lost { .. } => cx.now.wall,
             };
             self.show(ProxyLink::Lost { why, since });
         }
-        self.look_in(FIND_EVERY, turn);
+        self.look_in(FIND_EVERY, cx);
     }
 
-    fn look_in(&mut self, wait: Duration, turn: &StepContext) {
-        self.due = (!self.watchers.is_empty()).then(|| turn.after(wait));
+    fn look_in(&mut self, wait: Duration, cx: &StepContext) {
+        self.due = (!self.watchers.is_empty()).then(|| cx.after(wait));
     }
 
-    pub(super) fn on_seen(
-        &mut self,
-        attempt: AttemptId,
-        outcome: Result<Box<Routes>, ProxyError>,
-        turn: &mut StepContext,
-    ) {
+    fn on_seen(&mut self, attempt: AttemptId, outcome: Result<Box<Routes>, ProxyError>, cx: &mut StepContext) {
         if self.attempt != Some(attempt) || self.link == ProxyLink::Stopping {
             return;
         }
@@ -251,13 +256,13 @@ impl Routing {
                     self.routes = Some(Arc::from(routes));
                     self.dirty = true;
                 }
-                self.look_in(PICTURE_EVERY, turn);
+                self.look_in(PICTURE_EVERY, cx);
             }
-            Err(why) => self.lose(&why, turn),
+            Err(why) => self.lose(&why, cx),
         }
     }
 
-    pub(super) fn on_kept(&mut self, attempt: AttemptId, outcome: Result<bool, ProxyError>, turn: &mut StepContext) {
+    fn on_kept(&mut self, attempt: AttemptId, outcome: Result<bool, ProxyError>, cx: &mut StepContext) {
         match (outcome, &self.link) {
             (Ok(kept), ProxyLink::Attached(at)) if self.attempt == Some(attempt) => {
                 let at = ProxyAt { kept, ..at.clone() };
@@ -265,11 +270,11 @@ impl Routing {
                 self.show(ProxyLink::Attached(at));
             }
             (Ok(_), _) => {}
-            (Err(why), _) => turn.notice(Severity::Error, None, &format!("proxy: {why}")),
+            (Err(why), _) => cx.notice(Severity::Error, None, &format!("proxy: {why}")),
         }
     }
 
-    pub(super) fn on_stopped(&mut self, attempt: AttemptId, outcome: Result<(), ProxyError>, turn: &mut StepContext) {
+    fn on_stopped(&mut self, attempt: AttemptId, outcome: Result<(), ProxyError>, cx: &mut StepContext) {
         if self.attempt != Some(attempt) {
             return;
         }
@@ -278,13 +283,13 @@ impl Routing {
                 (self.attempt, self.own) = (None, None);
                 self.routes = None;
                 self.show(ProxyLink::None);
-                self.look_in(FIND_EVERY, turn);
+                self.look_in(FIND_EVERY, cx);
             }
-            Err(why) => self.lose(&why, turn),
+            Err(why) => self.lose(&why, cx),
         }
     }
 
-    pub(super) fn on_explained(&mut self, id: RequestId, outcome: Result<Box<Explanation>, ProxyError>) {
+    fn on_explained(&mut self, id: RequestId, outcome: Result<Box<Explanation>, ProxyError>) {
         // Closed meanwhile: nobody waits for it.
         let Some(place) = self.explained.get_mut(&id) else { return };
         *place = Arc::new(match outcome {
@@ -294,50 +299,23 @@ impl Routing {
         self.dirty = true;
     }
 
-    /// Looks for a proxy, or at it.
-    pub(super) fn run_due(&mut self, turn: &mut StepContext) {
-        if !turn.is_due(self.due) {
-            return;
-        }
-        self.due = None;
-        match &self.link {
-            ProxyLink::None | ProxyLink::Attached(_) | ProxyLink::Lost { .. } => {
-                if self.ask(ProxyAsk::Picture, turn).is_none() {
-                    self.try_link(ProxySource::Found, turn);
-                }
-            }
-            ProxyLink::Starting | ProxyLink::Stopping => {}
-        }
-    }
-
     fn show(&mut self, link: ProxyLink) {
         self.dirty |= self.link != link;
         self.link = link;
     }
-
-    /// Puts what changed into the next snapshot; says whether anything did.
-    pub(super) fn publish(&mut self, next: &mut Snapshot) -> bool {
-        if !std::mem::take(&mut self.dirty) {
-            return false;
-        }
-        next.proxy = self.link.clone();
-        next.routes.clone_from(&self.routes);
-        next.explanations = Arc::new(self.explained.clone());
-        true
-    }
 }
 
-/// A fence or a reload came to its end; what was refused is said at once.
-fn on_done(id: RequestId, outcome: Result<(), &ProxyError>, operations: &mut Operations, turn: &mut StepContext) {
+/// A change of traffic or a reload came to its end; a refusal is told at once.
+fn on_done(id: RequestId, outcome: Result<(), &ProxyError>, cx: &mut StepContext) {
     if let Err(why) = outcome {
-        let what = operations.what(id).unwrap_or_else(|| Text::const_new("proxy"));
-        turn.notice(Severity::Error, None, &format!("{what}: {why}"));
+        let what = cx.operations.what(id).unwrap_or_else(|| Text::const_new("proxy"));
+        cx.notice(Severity::Error, None, &format!("{what}: {why}"));
     }
-    operations.end(id, outcome);
+    cx.operations.end(id, outcome);
 }
 
-fn verb(fence: TrafficState) -> &'static str {
-    match fence {
+fn verb(state: TrafficState) -> &'static str {
+    match state {
         TrafficState::Open => "open",
         TrafficState::Draining => "drain",
         TrafficState::Fenced => "fence",

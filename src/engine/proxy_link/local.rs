@@ -9,7 +9,7 @@ pub use super::local::child::{KEEP, LEAVE, Starter};
 use super::local::child::Child;
 use crate::engine::admin::{Client, Found, Trouble};
 use crate::engine::k8s::endpoint::Secret;
-use crate::engine::proxy::address::tcp;
+use crate::engine::address::tcp;
 use crate::engine::proxy_link::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
 use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::{Text, clean};

@@ -5,6 +5,7 @@ use crate::error::UserError;
 use crate::model::cluster::ClusterName;
 use crate::model::document::Aspect;
 use crate::model::text::Text;
+use crate::protocol::ClusterRequest;
 use crate::protocol::{Request, Severity};
 use crate::views::history::History;
 use crate::views::keymap::{Action, SortBy};
@@ -55,8 +56,8 @@ impl App {
             Action::Missing => self.open_missing(),
             Action::Columns => self.open_columns(),
             Action::Retry => self.retry_marked(),
-            Action::Connect => self.ask(self.chosen_clusters(), Request::Connect, "connecting"),
-            Action::Pause => self.ask(self.chosen_clusters(), Request::Pause, "disconnected"),
+            Action::Connect => self.ask(self.chosen_clusters(), ClusterRequest::Connect, "connecting"),
+            Action::Pause => self.ask(self.chosen_clusters(), ClusterRequest::Pause, "disconnected"),
             Action::Freeze => self.toggle_frozen(),
             Action::Refresh => self.refresh(),
             Action::Command => self.open_prompt(PromptKind::Command),
@@ -313,7 +314,7 @@ impl App {
 
     fn retry_marked(&mut self) {
         let clusters = self.chosen_clusters();
-        self.ask(clusters, Request::Retry, "trying again:");
+        self.ask(clusters, ClusterRequest::Retry, "trying again:");
     }
 
     fn toggle_frozen(&mut self) {
@@ -325,11 +326,11 @@ impl App {
 
     /// Reads the inventory again and retries what is missing from the view.
     fn refresh(&mut self) {
-        self.send(Request::RefreshInventory);
+        self.send(Request::Cluster(ClusterRequest::RefreshInventory));
         let missing = self.tab().map(|tab| tab.listing.coverage.missing.iter().map(|m| m.cluster.clone()).collect());
         let missing: Vec<ClusterName> = missing.unwrap_or_default();
         if !missing.is_empty() {
-            self.send(Request::Retry(missing));
+            self.send(Request::Cluster(ClusterRequest::Retry(missing)));
         }
         self.say(Severity::Note, "reading the inventory again");
     }

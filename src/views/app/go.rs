@@ -5,6 +5,7 @@ use crate::model::cluster::{ClusterName, ClusterState};
 use crate::model::document::Aspect;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
+use crate::protocol::ClusterRequest;
 use crate::protocol::{Interest, Request, Severity};
 use crate::views::command::{self, Change, Command};
 use crate::views::drill::{Drill, drill};
@@ -55,11 +56,11 @@ impl App {
             Command::Label(key) => self.toggle_label(key),
             Command::Connect(names) => {
                 let clusters = self.named_clusters(&names);
-                self.ask(clusters, Request::Connect, "connecting");
+                self.ask(clusters, ClusterRequest::Connect, "connecting");
             }
             Command::Pause(names) => {
                 let clusters = self.named_clusters(&names);
-                self.ask(clusters, Request::Pause, "disconnected");
+                self.ask(clusters, ClusterRequest::Pause, "disconnected");
             }
         }
     }
@@ -164,7 +165,7 @@ impl App {
         };
         let listed: Vec<ClusterName> = named.into_iter().filter(listed).collect();
         if !listed.is_empty() {
-            self.send(Request::Connect(listed));
+            self.send(Request::Cluster(ClusterRequest::Connect(listed)));
         }
     }
 
@@ -201,7 +202,7 @@ impl App {
                     namespaces: wanted.namespaces.clone().into(),
                 }]
             };
-            self.effects.push(Effect::Send(Request::Subscribe { view: tab.view, interests }));
+            self.effects.push(Effect::Send(Request::Cluster(ClusterRequest::Subscribe { view: tab.view, interests })));
             tab.subscribed = Some(wanted);
         }
     }
@@ -362,7 +363,7 @@ impl App {
             return;
         }
         let closed: Tab = self.tabs.remove(self.active);
-        self.send(Request::Subscribe { view: closed.view, interests: Vec::new() });
+        self.send(Request::Cluster(ClusterRequest::Subscribe { view: closed.view, interests: Vec::new() }));
         self.active = self.active.min(self.tabs.len() - 1);
     }
 
@@ -376,14 +377,19 @@ impl App {
     }
 
     /// Asks something of clusters, and says so.
-    pub(super) fn ask(&mut self, clusters: Vec<ClusterName>, request: fn(Vec<ClusterName>) -> Request, doing: &str) {
+    pub(super) fn ask(
+        &mut self,
+        clusters: Vec<ClusterName>,
+        request: fn(Vec<ClusterName>) -> ClusterRequest,
+        doing: &str,
+    ) {
         let text = match clusters.as_slice() {
             [] => "no such cluster; :clusters shows them all".to_owned(),
             [one] => format!("{doing} {one}"),
             many => format!("{doing} {} clusters", many.len()),
         };
         if !clusters.is_empty() {
-            self.send(request(clusters));
+            self.send(Request::Cluster(request(clusters)));
         }
         self.say(Severity::Note, &text);
     }

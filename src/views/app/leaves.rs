@@ -4,6 +4,7 @@ use super::App;
 use crate::model::document::Aspect;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
+use crate::protocol::ProxyRequest;
 use crate::protocol::{Request, Severity};
 use crate::views::command::COMMANDS;
 use crate::views::containers::Containers;
@@ -87,7 +88,7 @@ impl App {
     pub(super) fn open_routes(&mut self, attach: Option<(Text, Text)>) {
         self.uncover();
         if let Some((address, token_file)) = attach {
-            self.send(Request::AttachProxy { address, token_file });
+            self.send(Request::Proxy(ProxyRequest::Attach { address, token_file }));
         }
         let (routes, requests) = RoutesView::open(self.utc_offset_s, &mut self.next_request);
         self.cover(Overlay::Routes(Box::new(routes)), requests);

@@ -1,12 +1,13 @@
 //! Requests there was no room for: nothing on the screen waits for an answer that cannot come.
 
 use super::App;
+use crate::protocol::ClusterRequest;
 use crate::protocol::{Request, Severity};
 
 impl App {
     /// Takes back what was asked in vain, and says what to do.
     pub(super) fn refused(&mut self, request: &Request) -> bool {
-        if let Request::Subscribe { view, .. } = request {
+        if let Request::Cluster(ClusterRequest::Subscribe { view, .. }) = request {
             // The next snapshot asks again.
             for tab in self.tabs.iter_mut().filter(|tab| tab.view == *view) {
                 tab.subscribed = None;

@@ -14,6 +14,7 @@ use super::{App, Setup};
 use crate::model::cluster::{ClusterName, ClusterState};
 use crate::model::kind::KindId;
 use crate::model::time::UnixSeconds;
+use crate::protocol::ClusterRequest;
 use crate::protocol::{Interest, Request, ViewId};
 use crate::views::fixture::{Fleet, NOW, deployment_shard, pod_shard, pods};
 use crate::views::keymap::{Context, Key, Keymap, parse_sequence};
@@ -99,7 +100,7 @@ fn message(app: &App) -> &str {
 
 fn interests(effects: &[Effect]) -> Vec<&Interest> {
     let subscriptions = effects.iter().filter_map(|e| {
-        let Effect::Send(Request::Subscribe { interests, .. }) = e else { return None };
+        let Effect::Send(Request::Cluster(ClusterRequest::Subscribe { interests, .. })) = e else { return None };
         Some(interests)
     });
     subscriptions.flatten().collect()
@@ -261,9 +262,15 @@ fn a_cluster_opens_its_pods_and_a_marked_few_open_together() {
 fn connecting_disconnecting_and_retrying_name_the_clusters() {
     let mut app = App::new(setup((120, 20), None));
     app.update(Msg::Snapshot(fleet().snapshot()));
-    assert!(matches!(press(&mut app, "o").as_slice(), [Effect::Send(Request::Connect(c))] if c.len() == 1));
-    assert!(matches!(press(&mut app, "p").as_slice(), [Effect::Send(Request::Pause(c))] if c.len() == 1));
-    assert!(matches!(press(&mut app, "space space r").as_slice(), [Effect::Send(Request::Retry(c))] if c.len() == 2));
+    assert!(
+        matches!(press(&mut app, "o").as_slice(), [Effect::Send(Request::Cluster(ClusterRequest::Connect(c)))] if c.len() == 1)
+    );
+    assert!(
+        matches!(press(&mut app, "p").as_slice(), [Effect::Send(Request::Cluster(ClusterRequest::Pause(c)))] if c.len() == 1)
+    );
+    assert!(
+        matches!(press(&mut app, "space space r").as_slice(), [Effect::Send(Request::Cluster(ClusterRequest::Retry(c)))] if c.len() == 2)
+    );
     assert_eq!(message(&app), "trying again: 2 clusters");
 }
 
@@ -279,7 +286,9 @@ fn tabs_have_their_own_place_and_their_own_watches() {
     press(&mut app, "shift-tab");
     assert_eq!(app.tab().unwrap().listing.place.source.name(), "nodes");
     let effects = press(&mut app, "ctrl-q");
-    assert!(matches!(effects.as_slice(), [Effect::Send(Request::Subscribe { interests, .. })] if interests.is_empty()));
+    assert!(
+        matches!(effects.as_slice(), [Effect::Send(Request::Cluster(ClusterRequest::Subscribe { interests, .. }))] if interests.is_empty())
+    );
     assert_eq!(app.tab().unwrap().listing.place.source.name(), "pods");
 }
 
@@ -403,7 +412,7 @@ const POOL: &[&str] = &[
 /// The fleet with a proxy that is attached.
 fn with_proxy() -> std::sync::Arc<crate::protocol::Snapshot> {
     use crate::model::proxy::{Exchange, Routes, UpstreamFacts};
-    use crate::protocol::{ProxyAt, ProxyLink, Snapshot};
+    use crate::protocol::{ProxyAt, ProxyLink, ProxySnapshot, Snapshot};
     let upstream = |name: &str| UpstreamFacts { name: name.into(), ..UpstreamFacts::default() };
     let exchange = |number, uri: &str| Exchange { number, uri: uri.into(), code: 200, ..Exchange::default() };
     let routes = Routes {
@@ -414,9 +423,12 @@ fn with_proxy() -> std::sync::Arc<crate::protocol::Snapshot> {
     let at = ProxyAt { address: "127.0.0.1:9443".into(), ..ProxyAt::default() };
     let snapshot = Snapshot::clone(&fleet().snapshot());
     std::sync::Arc::new(Snapshot {
-        proxy: ProxyLink::Attached(at),
-        routes: Some(std::sync::Arc::new(routes)),
-        starts_proxies: true,
+        proxy: ProxySnapshot {
+            link: ProxyLink::Attached(at),
+            routes: Some(std::sync::Arc::new(routes)),
+            can_start: true,
+            ..ProxySnapshot::default()
+        },
         ..snapshot
     })
 }

@@ -43,7 +43,7 @@ fn ready(text: &str) -> Body {
 
 fn opened(object: &ObjectKey, snapshot: &Snapshot) -> Detail {
     let (mut detail, requests) = Detail::open(object.clone(), Aspect::Yaml, &mut 1);
-    assert!(matches!(requests.as_slice(), [Request::Open { id: RequestId(1), .. }]));
+    assert!(matches!(requests.as_slice(), [Request::Document(DocumentRequest::Open { id: RequestId(1), .. })]));
     detail.feed(snapshot);
     detail
 }
@@ -94,7 +94,9 @@ fn a_secret_is_decoded_once_and_forgotten_when_hidden() {
     let mut next = 2;
     assert!(text(&drawn(&detail, &fleet, (80, 10), "mono")).contains("values masked"));
     let outcome = detail.on(Action::Reveal, AREA, &fleet, &mut next);
-    let [Request::RevealSecret { reveal, .. }] = outcome.requests.as_slice() else { panic!("{outcome:?}") };
+    let [Request::Document(DocumentRequest::RevealSecret { reveal, .. })] = outcome.requests.as_slice() else {
+        panic!("{outcome:?}")
+    };
     reveal.fill("kind: Secret\nstringData:\n  password: hunter2\n".to_owned());
     detail.feed(&fleet);
     let shown = text(&drawn(&detail, &fleet, (80, 10), "mono"));
@@ -126,7 +128,10 @@ fn the_other_aspect_closes_the_first() {
     let outcome = detail.on(Action::Describe, AREA, &fleet, &mut 5);
     assert!(matches!(
         outcome.requests.as_slice(),
-        [Request::Close(RequestId(1)), Request::Open { id: RequestId(5), .. }]
+        [
+            Request::Document(DocumentRequest::Close(RequestId(1))),
+            Request::Document(DocumentRequest::Open { id: RequestId(5), .. })
+        ]
     ));
     assert_eq!(detail.aspect(), Aspect::Describe);
     assert!(detail.on(Action::Describe, AREA, &fleet, &mut 6).requests.is_empty());

@@ -32,7 +32,7 @@ fn fleet(view: &LogView, state: LogStreamState, lines: &[&str], dropped: u64) ->
         containers: Arc::from(["api", "sidecar"].map(Text::const_new)),
     };
     let base = Fleet::default().cluster("eu-west", ClusterState::Live).snapshot();
-    Snapshot { tails: Arc::new(BTreeMap::from([(view.id, Arc::new(tail))])), ..Snapshot::clone(&base) }
+    Snapshot { logs: Arc::new(BTreeMap::from([(view.id, Arc::new(tail))])), ..Snapshot::clone(&base) }
 }
 
 fn drawn(view: &LogView, snapshot: &Snapshot, (columns, rows): (u16, u16), theme: &str) -> Buffer {
@@ -95,16 +95,23 @@ fn a_choice_ends_the_tail_and_starts_another() {
     let mut view = opened();
     let mut next = 2;
     let outcome = view.on(Action::Since(3), AREA, &mut next);
-    let [Request::EndTail(RequestId(1)), Request::Tail { id: RequestId(2), source }] = outcome.requests.as_slice()
+    let [
+        Request::Logs(LogsRequest::Stop(RequestId(1))),
+        Request::Logs(LogsRequest::Follow { id: RequestId(2), source }),
+    ] = outcome.requests.as_slice()
     else {
         panic!("{outcome:?}")
     };
     assert_eq!((source.since_s, source.tail_lines), (Some(300), None));
     let outcome = view.on(Action::PreviousLogs, AREA, &mut next);
-    let [_, Request::Tail { source, .. }] = outcome.requests.as_slice() else { panic!("{outcome:?}") };
+    let [_, Request::Logs(LogsRequest::Follow { source, .. })] = outcome.requests.as_slice() else {
+        panic!("{outcome:?}")
+    };
     assert!(source.previous && !source.follow, "an ended container writes no more");
     let outcome = view.choose_container("sidecar", &mut next);
-    let [_, Request::Tail { source, .. }] = outcome.requests.as_slice() else { panic!("{outcome:?}") };
+    let [_, Request::Logs(LogsRequest::Follow { source, .. })] = outcome.requests.as_slice() else {
+        panic!("{outcome:?}")
+    };
     assert_eq!(source.container, "sidecar");
     assert!(!view.on(Action::Since(9), AREA, &mut next).taken);
 }

@@ -3,6 +3,7 @@
 use super::{Reply, Surroundings};
 use crate::model::cluster::ClusterName;
 use crate::model::text::{fit, fit_end, width};
+use crate::protocol::ClusterRequest;
 use crate::protocol::Request;
 use crate::views::cursor::{Clicked, moved};
 use crate::views::keymap::Action;
@@ -81,8 +82,11 @@ impl MissingList {
     fn accept(&self) -> Reply {
         let Some(entry) = self.entries.get(self.at) else { return Reply::close() };
         let clusters = entry.clusters.clone();
-        let request =
-            if entry.gap == Gap::NotConnected { Request::Connect(clusters) } else { Request::Retry(clusters) };
+        let request = if entry.gap == Gap::NotConnected {
+            Request::Cluster(ClusterRequest::Connect(clusters))
+        } else {
+            Request::Cluster(ClusterRequest::Retry(clusters))
+        };
         Reply { effects: vec![Effect::Send(request)], ..Reply::close() }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::model::proxy::{Routes, TrafficState, UpstreamFacts};
 use crate::model::text::{Text, width};
+use crate::protocol::ProxyRequest;
 use crate::protocol::{Request, RequestId};
 use crate::views::keymap::{Action, Key};
 use crate::views::leaf::words;
@@ -55,7 +56,7 @@ impl Confirm {
         Self {
             title: format!("{title} {}?", cluster.name),
             lines,
-            request: Request::FenceCluster { id, cluster: cluster.name.clone(), fence },
+            request: Request::Proxy(ProxyRequest::SetTraffic { id, cluster: cluster.name.clone(), state: fence }),
             typed: is_protected.then(|| (cluster.name.clone(), Prompt::new(PromptKind::Command, ""))),
         }
     }
@@ -69,7 +70,7 @@ impl Confirm {
             lines.push(String::new());
         }
         lines.push("It takes no new connection, lets short requests end, and ends the rest.".to_owned());
-        Self { title: "Stop the proxy?".to_owned(), lines, request: Request::StopProxy, typed: None }
+        Self { title: "Stop the proxy?".to_owned(), lines, request: Request::Proxy(ProxyRequest::Stop), typed: None }
     }
 
     /// Types or erases a letter; `false` if the key does neither.

@@ -27,7 +27,7 @@ const TABLE_MIN: u16 = 4;
 
 /// Splits the area.
 pub(super) fn places(area: Rect, snapshot: &Snapshot) -> Places {
-    let has_picture = snapshot.routes.is_some();
+    let has_picture = snapshot.proxy.routes.is_some();
     let mut y = area.y;
     let mut left = area.height;
     let mut take = |wanted: bool, keep: u16| {
@@ -51,12 +51,12 @@ fn piece(text: impl Into<String>, role: Role) -> Piece {
 /// What is wrong with the proxy as a whole: one line, the worst first; empty when nothing is.
 fn troubles(snapshot: &Snapshot, now: UnixSeconds) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    if let ProxyLink::Lost { why, since } = &snapshot.proxy {
+    if let ProxyLink::Lost { why, since } = &snapshot.proxy.link {
         let age = human(now.since(*since));
         pieces.push(piece(format!(" ✗ lost {age} ago, shown as it last was: {why}"), Role::Failed));
         return pieces;
     }
-    let Some(routes) = &snapshot.routes else { return pieces };
+    let Some(routes) = &snapshot.proxy.routes else { return pieces };
     if let Some(why) = &routes.reload.refused {
         pieces.push(piece(format!(" ✗ reload refused, the one before stays: {why}"), Role::Failed));
     }
@@ -69,7 +69,7 @@ fn troubles(snapshot: &Snapshot, now: UnixSeconds) -> Vec<Piece> {
 /// `routes  https://127.0.0.1:6443  home eu-west`, and at the right how it is linked.
 fn title(snapshot: &Snapshot) -> (Vec<Vec<Piece>>, Vec<Vec<Piece>>) {
     let name = piece(" routes", Role::Title);
-    let link = match &snapshot.proxy {
+    let link = match &snapshot.proxy.link {
         ProxyLink::None => piece("no proxy", Role::Dim),
         ProxyLink::Starting => piece("◌ starting", Role::Progressing),
         ProxyLink::Stopping => piece("◌ stopping", Role::Progressing),
@@ -78,7 +78,7 @@ fn title(snapshot: &Snapshot) -> (Vec<Vec<Piece>>, Vec<Vec<Piece>>) {
         ProxyLink::Attached(_) => piece("● attached", Role::Dim),
         ProxyLink::Lost { .. } => piece("✗ lost", Role::Failed),
     };
-    let Some(routes) = &snapshot.routes else { return (vec![vec![name]], vec![vec![link]]) };
+    let Some(routes) = &snapshot.proxy.routes else { return (vec![vec![name]], vec![vec![link]]) };
     let first = routes.listeners.first().map_or("no listener", |listener| listener);
     let more = match routes.listeners.len() {
         0 | 1 => String::new(),
@@ -132,7 +132,7 @@ fn grouped_u64(count: u64) -> String {
 
 /// The titles of the sections, each with how much there is and what of it is trouble.
 fn section_titles(snapshot: &Snapshot) -> Vec<(Section, String, Option<Piece>)> {
-    let Some(routes) = &snapshot.routes else { return Vec::new() };
+    let Some(routes) = &snapshot.proxy.routes else { return Vec::new() };
     let trouble = |count: usize, glyph: &str, role| (count > 0).then(|| piece(format!("{glyph}{count} "), role));
     let of = |section| match section {
         Section::Rules => (routes.rules.len(), None),
@@ -186,7 +186,7 @@ impl RoutesView {
         if places.title.height > 0 {
             header::draw(places.title, buffer, scene.theme, &left, &right);
         }
-        if let Some(routes) = scene.snapshot.routes.as_ref().filter(|_| places.counts.height > 0) {
+        if let Some(routes) = scene.snapshot.proxy.routes.as_ref().filter(|_| places.counts.height > 0) {
             let mut room = usize::from(places.counts.width);
             // What does not fit is left out whole, from the end.
             let fits = |(text, _): &Piece| room.checked_sub(width(text)).map(|rest| room = rest).is_some();
@@ -217,7 +217,7 @@ impl RoutesView {
         }
         if let Some(held) = self.held.as_ref().filter(|_| self.section == Section::Tail) {
             let last = |routes: &Routes| routes.tail.last().map_or(0, |exchange| exchange.number);
-            let newer = scene.snapshot.routes.as_ref().map_or(0, |now| last(now).saturating_sub(last(held)));
+            let newer = scene.snapshot.proxy.routes.as_ref().map_or(0, |now| last(now).saturating_sub(last(held)));
             pieces.push(piece(format!("  paused, {newer} newer"), Role::Warning));
         }
         if let Some(pane) = self.pane() {
@@ -233,7 +233,7 @@ impl RoutesView {
 
     /// Why a section has no line.
     pub(super) fn draw_empty(&self, table: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
-        let has_home = scene.snapshot.routes.as_ref().is_some_and(|routes| routes.home.is_some());
+        let has_home = scene.snapshot.proxy.routes.as_ref().is_some_and(|routes| routes.home.is_some());
         let text = match self.section {
             _ if !self.filter().is_empty() => "Nothing passes the filter; esc clears it.",
             Section::Rules if !has_home => "No rules and no home: every request is refused.",
@@ -252,7 +252,7 @@ pub(super) fn draw_without(area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
     let dim = |text: &str| (text.to_owned(), Role::Dim);
     let blank = || (String::new(), Role::Text);
     let how = |lines: &mut Vec<(String, Role)>| {
-        if scene.snapshot.starts_proxies {
+        if scene.snapshot.proxy.can_start {
             lines.push(dim("The keys below start one; it ends with qd unless it is told to stay."));
         }
         lines.extend([
@@ -261,7 +261,7 @@ pub(super) fn draw_without(area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
         ]);
     };
     let mut lines = vec![blank()];
-    match &scene.snapshot.proxy {
+    match &scene.snapshot.proxy.link {
         ProxyLink::None => {
             lines.push(("No routing proxy runs here.".to_owned(), Role::Text));
             how(&mut lines);

@@ -2,6 +2,7 @@
 
 use crate::model::proxy::{Candidate, Explanation};
 use crate::model::text::width;
+use crate::protocol::ProxyRequest;
 use crate::protocol::{Explained, Request, RequestId, Snapshot};
 use crate::views::keymap::{Action, Key};
 use crate::views::msg::Effect;
@@ -37,7 +38,7 @@ impl Tester {
 
     /// What the engine must be told when it is gone.
     pub fn close(&self) -> Vec<Request> {
-        vec![Request::UnwatchRoutes(self.id)]
+        vec![Request::Proxy(ProxyRequest::Unwatch(self.id))]
     }
 
     /// Types or erases a letter; `false` if the key does neither.
@@ -78,20 +79,20 @@ impl Tester {
         self.earlier.push(text.clone());
         self.asked = Some(text.clone());
         self.answer = None;
-        let request = Request::TestRoute { id: self.id, text: text.into() };
+        let request = Request::Proxy(ProxyRequest::Explain { id: self.id, text: text.into() });
         Reply { effects: vec![Effect::Send(request)], ..Reply::stay() }
     }
 
     /// Takes the answer.
     pub fn feed(&mut self, snapshot: &Snapshot) {
-        if let Some(answer) = snapshot.explanations.get(&self.id) {
+        if let Some(answer) = snapshot.proxy.explanations.get(&self.id) {
             self.answer = Some(Arc::clone(answer));
         }
     }
 
     /// Says so where it was this question that was asked in vain.
     pub fn miss(&mut self, request: &Request) {
-        if matches!(request, Request::TestRoute { id, .. } if *id == self.id) {
+        if matches!(request, Request::Proxy(ProxyRequest::Explain { id, .. }) if *id == self.id) {
             self.answer = Some(Arc::new(Explained::Refused("the engine is busy; ask again in a moment".into())));
         }
     }

@@ -7,6 +7,7 @@ mod tester;
 use super::lines::{bars, millis, standing};
 use super::*;
 use crate::model::proxy::{BreakerState, EndpointFacts, EndpointHealth};
+use crate::protocol::ProxySnapshot;
 use crate::views::export::{style_runs, text};
 use crate::views::fixture::NOW;
 use crate::views::theme::BUILT_IN;
@@ -17,7 +18,7 @@ use fixture::{SIZES, attached, drawn, endpoint, exchange, normal, own, press, sh
 fn every_section_fits_every_screen() {
     for (state, snap) in states() {
         for (section, title) in SECTIONS {
-            if snap.routes.is_none() && *section != Section::Rules {
+            if snap.proxy.routes.is_none() && *section != Section::Rules {
                 continue;
             }
             let pictures: Vec<String> = SIZES
@@ -200,7 +201,7 @@ fn keys_that_do_nothing_are_not_offered() {
     let lost = with(ProxyLink::Lost { why: "gone".into(), since: NOW }, Some(normal()));
     assert!(!offers(&clusters, &lost, Action::Fence), "nobody is there to do it");
     assert!(offers(&rules, &lost, Action::StartProxy), "another can be started");
-    let cannot = Snapshot { starts_proxies: false, ..none };
+    let cannot = Snapshot { proxy: ProxySnapshot { can_start: false, ..none.proxy.clone() }, ..none };
     assert!(!offers(&rules, &cannot, Action::StartProxy), "this qd starts none");
 }
 

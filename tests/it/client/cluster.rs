@@ -10,8 +10,8 @@ use quarterdeck::engine::k8s::endpoint::Endpoints;
 use quarterdeck::model::cluster::{Access, ClusterEntry, ClusterName};
 use quarterdeck::model::document::Aspect;
 use quarterdeck::model::kind::{Kind, KindId};
+use quarterdeck::model::logs::LogSource;
 use quarterdeck::model::object::ObjectKey;
-use quarterdeck::protocol::LogSource;
 use serde_json::{Value, json as value};
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
 use quarterdeck::engine::clock::Clock;
-use quarterdeck::engine::proxy::address::Address;
+use quarterdeck::engine::address::Address;
 use quarterdeck::engine::proxy::audit::Ids;
 use quarterdeck::engine::proxy::caller::{CHALLENGE, Callers, Shown};
 use quarterdeck::engine::proxy::config::{CallerSettings, Limits, Mode};

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response, StatusCode};
 use quarterdeck::engine::clock::Clock;
-use quarterdeck::engine::proxy::address::Address;
+use quarterdeck::engine::address::Address;
 use quarterdeck::engine::proxy::listen::identity::Identity;
 use quarterdeck::engine::proxy::listen::sockets::Inherited;
 use quarterdeck::engine::proxy::listen::{Drained, Ending, Gate, Listeners, Listening, Peer, Serve, Trust};

@@ -29,7 +29,7 @@ use quarterdeck::engine::k8s::connector::K8sConnector;
 use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use quarterdeck::engine::k8s::endpoint::Endpoints;
 use quarterdeck::engine::process::detach::Launcher;
-use quarterdeck::engine::proxy::address::Address;
+use quarterdeck::engine::address::Address;
 use quarterdeck::engine::proxy::listen::sockets::Inherited;
 use quarterdeck::engine::proxy::listen::{Drained, Ending};
 use quarterdeck::engine::proxy::options::ServeOptions;

@@ -1,7 +1,7 @@
 //! What must hold in every snapshot, and between one and the next.
 
 use quarterdeck::model::cluster::{ClusterState, LATENCIES_MAX};
-use quarterdeck::protocol::{NOTICES_MAX, Progress, Resolution, ShardKey, Snapshot, TAIL_LINES_MAX};
+use quarterdeck::protocol::{LOG_LINES_MAX, NOTICES_MAX, Progress, Resolution, ShardKey, Snapshot};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,8 +42,8 @@ pub(crate) fn check(before: &Snapshot, now: &Snapshot) {
 fn bounds(now: &Snapshot) {
     assert!(now.notices.len() <= NOTICES_MAX);
     assert!(now.notices.is_sorted_by(|a, b| a.number < b.number));
-    assert!(now.documents.len() <= 32 && now.tails.len() <= 16 && now.operations.len() <= 256);
-    assert!(now.tails.values().all(|tail| tail.lines.len() <= TAIL_LINES_MAX));
+    assert!(now.documents.len() <= 32 && now.logs.len() <= 16 && now.operations.len() <= 256);
+    assert!(now.logs.values().all(|tail| tail.lines.len() <= LOG_LINES_MAX));
     for operation in now.operations.values() {
         if let Progress::Failed(error) = &operation.progress {
             assert!(!error.message.is_empty() && error.cluster.is_some(), "{operation:?}");

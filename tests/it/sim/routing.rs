@@ -8,6 +8,7 @@ use quarterdeck::engine::record::{Recorder, from_lines, replay, to_lines};
 use quarterdeck::engine::{EngineHandle, EngineOptions};
 use quarterdeck::model::proxy::{Explanation, Routes, TrafficState, UpstreamFacts};
 use quarterdeck::model::text::Text;
+use quarterdeck::protocol::ProxyRequest;
 use quarterdeck::protocol::{Explained, Progress, ProxyAt, ProxyLink, Request, RequestId, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,7 +105,7 @@ impl ProxyHandle for Scripted {
 }
 
 fn start(script: &Scripted) -> EngineHandle {
-    World::new(&["a"]).start_with(EngineOptions { router: Arc::new(script.clone()), ..options(1) })
+    World::new(&["a"]).start_with(EngineOptions { proxies: Arc::new(script.clone()), ..options(1) })
 }
 
 fn ask(engine: &EngineHandle, request: Request) {
@@ -112,7 +113,7 @@ fn ask(engine: &EngineHandle, request: Request) {
 }
 
 fn is_attached(snapshot: &Snapshot) -> bool {
-    matches!(snapshot.proxy, ProxyLink::Attached(_))
+    matches!(snapshot.proxy.link, ProxyLink::Attached(_))
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,15 +122,15 @@ async fn a_proxy_that_runs_is_found_when_somebody_looks() {
     let mut engine = start(&script);
     until(&mut engine, "the fleet", |s| !s.clusters.is_empty()).await;
     assert!(script.0.lock().links.is_empty(), "nobody looked");
-    ask(&engine, Request::WatchRoutes(WATCH));
+    ask(&engine, Request::Proxy(ProxyRequest::Watch(WATCH)));
     tokio::time::sleep(Duration::from_secs(7)).await;
-    assert_eq!(engine.snapshots.borrow().proxy, ProxyLink::None, "none runs, and that is no trouble");
+    assert_eq!(engine.snapshots.borrow().proxy.link, ProxyLink::None, "none runs, and that is no trouble");
     assert!(engine.snapshots.borrow().notices.is_empty());
     script.0.lock().runs = true;
-    let seen = until(&mut engine, "attached", |s| is_attached(s) && s.routes.is_some()).await;
-    assert!(matches!(&seen.proxy, ProxyLink::Attached(at) if !at.own));
+    let seen = until(&mut engine, "attached", |s| is_attached(s) && s.proxy.routes.is_some()).await;
+    assert!(matches!(&seen.proxy.link, ProxyLink::Attached(at) if !at.own));
     // Stopping what others started is refused.
-    ask(&engine, Request::StopProxy);
+    ask(&engine, Request::Proxy(ProxyRequest::Stop));
     until(&mut engine, "the refusal", |s| s.notices.iter().any(|n| n.text.contains("started elsewhere"))).await;
     assert!(script.0.lock().runs);
 }
@@ -139,12 +140,12 @@ async fn it_is_asked_once_a_second_and_only_while_somebody_looks() {
     let script = Scripted::default();
     script.0.lock().runs = true;
     let mut engine = start(&script);
-    ask(&engine, Request::WatchRoutes(WATCH));
-    until(&mut engine, "a picture", |s| s.routes.is_some()).await;
+    ask(&engine, Request::Proxy(ProxyRequest::Watch(WATCH)));
+    until(&mut engine, "a picture", |s| s.proxy.routes.is_some()).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     let pictures = script.0.lock().pictures;
     assert!((9..=12).contains(&pictures), "{pictures}");
-    ask(&engine, Request::UnwatchRoutes(WATCH));
+    ask(&engine, Request::Proxy(ProxyRequest::Unwatch(WATCH)));
     tokio::time::sleep(Duration::from_secs(1)).await;
     let before = script.0.lock().pictures;
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -156,15 +157,15 @@ async fn a_lost_proxy_is_said_and_attached_again() {
     let script = Scripted::default();
     script.0.lock().runs = true;
     let mut engine = start(&script);
-    ask(&engine, Request::WatchRoutes(WATCH));
-    until(&mut engine, "attached", |s| is_attached(s) && s.routes.is_some()).await;
+    ask(&engine, Request::Proxy(ProxyRequest::Watch(WATCH)));
+    until(&mut engine, "attached", |s| is_attached(s) && s.proxy.routes.is_some()).await;
     {
         let mut script = script.0.lock();
         script.fault = Some(ProxyError::Unreachable("127.0.0.1:9443: connection refused".into()));
         script.runs = false;
     }
-    let lost = until(&mut engine, "lost", |s| matches!(s.proxy, ProxyLink::Lost { .. })).await;
-    assert!(lost.routes.is_some(), "what was seen stays");
+    let lost = until(&mut engine, "lost", |s| matches!(s.proxy.link, ProxyLink::Lost { .. })).await;
+    assert!(lost.proxy.routes.is_some(), "what was seen stays");
     assert!(lost.notices.iter().any(|n| n.text.contains("connection refused")));
     let told = lost.notices.len();
     tokio::time::sleep(Duration::from_secs(20)).await;
@@ -180,27 +181,27 @@ async fn a_lost_proxy_is_said_and_attached_again() {
 async fn an_own_proxy_that_is_slow_is_not_ended_for_it() {
     let script = Scripted::default();
     let mut engine = start(&script);
-    ask(&engine, Request::WatchRoutes(WATCH));
-    ask(&engine, Request::StartProxy);
-    until(&mut engine, "started", |s| matches!(&s.proxy, ProxyLink::Attached(at) if at.own)).await;
+    ask(&engine, Request::Proxy(ProxyRequest::Watch(WATCH)));
+    ask(&engine, Request::Proxy(ProxyRequest::Start));
+    until(&mut engine, "started", |s| matches!(&s.proxy.link, ProxyLink::Attached(at) if at.own)).await;
     script.0.lock().fault = Some(ProxyError::Unreachable("no answer within 10s".into()));
-    until(&mut engine, "lost", |s| matches!(s.proxy, ProxyLink::Lost { .. })).await;
+    until(&mut engine, "lost", |s| matches!(s.proxy.link, ProxyLink::Lost { .. })).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     script.0.lock().fault = None;
-    until(&mut engine, "there again", |s| matches!(&s.proxy, ProxyLink::Attached(at) if at.own)).await;
+    until(&mut engine, "there again", |s| matches!(&s.proxy.link, ProxyLink::Attached(at) if at.own)).await;
     assert_eq!(script.0.lock().left, 0);
     assert_eq!(script.0.lock().links.iter().filter(|s| **s == ProxySource::Own).count(), 1);
-    ask(&engine, Request::KeepProxy(true));
-    until(&mut engine, "kept", |s| matches!(&s.proxy, ProxyLink::Attached(at) if at.kept)).await;
-    ask(&engine, Request::StopProxy);
-    until(&mut engine, "stopped", |s| s.proxy == ProxyLink::None && s.routes.is_none()).await;
+    ask(&engine, Request::Proxy(ProxyRequest::Keep(true)));
+    until(&mut engine, "kept", |s| matches!(&s.proxy.link, ProxyLink::Attached(at) if at.kept)).await;
+    ask(&engine, Request::Proxy(ProxyRequest::Stop));
+    until(&mut engine, "stopped", |s| s.proxy.link == ProxyLink::None && s.proxy.routes.is_none()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_proxy_of_its_own_ends_with_the_engine() {
     let script = Scripted::default();
     let mut engine = start(&script);
-    ask(&engine, Request::StartProxy);
+    ask(&engine, Request::Proxy(ProxyRequest::Start));
     until(&mut engine, "started", is_attached).await;
     assert!(engine.shutdown(Duration::from_secs(5)).await);
     assert_eq!(script.0.lock().left, 1);
@@ -212,12 +213,15 @@ async fn what_is_refused_is_said() {
     script.0.lock().runs = true;
     let mut engine = start(&script);
     // No proxy is known yet.
-    ask(&engine, Request::TestRoute { id: RequestId(9), text: "GET /api".into() });
-    let refused = |s: &Snapshot| matches!(s.explanations.get(&RequestId(9)).map(|e| &**e), Some(Explained::Refused(_)));
+    ask(&engine, Request::Proxy(ProxyRequest::Explain { id: RequestId(9), text: "GET /api".into() }));
+    let refused =
+        |s: &Snapshot| matches!(s.proxy.explanations.get(&RequestId(9)).map(|e| &**e), Some(Explained::Refused(_)));
     until(&mut engine, "no proxy to ask", refused).await;
-    ask(&engine, Request::WatchRoutes(WATCH));
+    ask(&engine, Request::Proxy(ProxyRequest::Watch(WATCH)));
     until(&mut engine, "attached", is_attached).await;
-    let fence = |id, cluster: &str, fence| Request::FenceCluster { id: RequestId(id), cluster: cluster.into(), fence };
+    let fence = |id, cluster: &str, fence| {
+        Request::Proxy(ProxyRequest::SetTraffic { id: RequestId(id), cluster: cluster.into(), state: fence })
+    };
     ask(&engine, fence(10, "nowhere", TrafficState::Fenced));
     let said = |s: &Snapshot, text: &str| s.notices.iter().any(|n| n.text.contains(text));
     let seen = until(&mut engine, "refused", |s| said(s, "no such cluster")).await;
@@ -226,11 +230,11 @@ async fn what_is_refused_is_said() {
     until(&mut engine, "drained", |s| s.operations.get(&RequestId(11)).is_some_and(|o| o.progress == Progress::Done))
         .await;
     assert_eq!(script.0.lock().fences, [(Text::new("prod"), TrafficState::Draining)]);
-    ask(&engine, Request::ReloadRoutes(RequestId(12)));
+    ask(&engine, Request::Proxy(ProxyRequest::Reload(RequestId(12))));
     until(&mut engine, "the bad reload", |s| said(s, "rules.yaml:3")).await;
-    ask(&engine, Request::TestRoute { id: RequestId(13), text: "GET /api".into() });
+    ask(&engine, Request::Proxy(ProxyRequest::Explain { id: RequestId(13), text: "GET /api".into() }));
     let answered =
-        |s: &Snapshot| matches!(s.explanations.get(&RequestId(13)).map(|e| &**e), Some(Explained::Answer(_)));
+        |s: &Snapshot| matches!(s.proxy.explanations.get(&RequestId(13)).map(|e| &**e), Some(Explained::Answer(_)));
     until(&mut engine, "explained", answered).await;
 }
 
@@ -238,8 +242,8 @@ async fn what_is_refused_is_said() {
 async fn a_wrong_token_is_said_where_it_was_asked() {
     let script = Scripted::default();
     let mut engine = start(&script);
-    ask(&engine, Request::AttachProxy { address: "127.0.0.1:9".into(), token_file: "/nowhere".into() });
-    let lost = until(&mut engine, "refused", |s| matches!(s.proxy, ProxyLink::Lost { .. })).await;
+    ask(&engine, Request::Proxy(ProxyRequest::Attach { address: "127.0.0.1:9".into(), token_file: "/nowhere".into() }));
+    let lost = until(&mut engine, "refused", |s| matches!(s.proxy.link, ProxyLink::Lost { .. })).await;
     assert!(lost.notices.iter().any(|n| n.text.contains("not this proxy's")));
 }
 
@@ -250,13 +254,13 @@ async fn a_recording_with_a_proxy_replays() {
     let recorder = Recorder::new(10_000);
     let base = options(3);
     let fleet = base.fleet.clone();
-    let with = EngineOptions { router: Arc::new(script.clone()), recorder: Some(recorder.clone()), ..base };
+    let with = EngineOptions { proxies: Arc::new(script.clone()), recorder: Some(recorder.clone()), ..base };
     let mut engine = World::new(&["a"]).start_with(with);
-    ask(&engine, Request::WatchRoutes(WATCH));
-    ask(&engine, Request::TestRoute { id: RequestId(4), text: "GET /version".into() });
-    until(&mut engine, "pictures", |s| s.routes.as_ref().is_some_and(|r| r.in_flight > 2)).await;
+    ask(&engine, Request::Proxy(ProxyRequest::Watch(WATCH)));
+    ask(&engine, Request::Proxy(ProxyRequest::Explain { id: RequestId(4), text: "GET /version".into() }));
+    until(&mut engine, "pictures", |s| s.proxy.routes.as_ref().is_some_and(|r| r.in_flight > 2)).await;
     let lines = to_lines(&fleet, &recorder.records().0).expect("it can be written");
     let (fleet, records) = from_lines(&lines).expect("it can be read");
     let again = replay(fleet, records);
-    assert!(is_attached(&again) && again.routes.is_some());
+    assert!(is_attached(&again) && again.proxy.routes.is_some());
 }

@@ -4,6 +4,7 @@ use super::cluster::{WIDGETS, Way, crd, pod};
 use super::world::{World, subscribe, until, until_within};
 use quarterdeck::model::cluster::{ClusterName, ClusterState};
 use quarterdeck::model::kind::KindId;
+use quarterdeck::protocol::ClusterRequest;
 use quarterdeck::protocol::{Request, Resolution, ShardKey, ShardState, Snapshot, ViewId};
 use std::time::Duration;
 
@@ -108,7 +109,7 @@ async fn an_expired_credential_waits_for_the_user() {
     tokio::time::sleep(Duration::from_secs(50)).await;
     assert_eq!(world.cluster("a").look(|sim| sim.connects), 1, "a plugin must not run again and again");
     world.change("a", |sim| sim.unauthorized = false);
-    engine.requests.try_send(Request::Retry(vec![ClusterName::new("a")])).expect("room");
+    engine.requests.try_send(Request::Cluster(ClusterRequest::Retry(vec![ClusterName::new("a")]))).expect("room");
     until_within(&mut engine, Duration::from_secs(2), "live", |s| is_live(s, "a")).await;
 }
 
@@ -144,7 +145,7 @@ async fn a_denied_wide_list_falls_back_to_the_namespaces() {
     assert_eq!(missing.as_slice(), ["pods: listing all namespaces is denied; showing ns-0"]);
     // A namespace that the user types is listed as well.
     let mut request = subscribe(1, &["pods"], &["a"]);
-    if let Request::Subscribe { interests, .. } = &mut request {
+    if let Request::Cluster(ClusterRequest::Subscribe { interests, .. }) = &mut request {
         interests[0].namespaces = ["ns-1".into()].into();
     }
     engine.requests.try_send(request).expect("room");
@@ -154,7 +155,7 @@ async fn a_denied_wide_list_falls_back_to_the_namespaces() {
         sim.heal();
         sim.put(&pod(), "ns-9", "elsewhere", 1);
     });
-    engine.requests.try_send(Request::Retry(vec![ClusterName::new("a")])).expect("room");
+    engine.requests.try_send(Request::Cluster(ClusterRequest::Retry(vec![ClusterName::new("a")]))).expect("room");
     let snapshot = until(&mut engine, "all namespaces", |s| rows(s, "a", &pod()) == 4).await;
     assert_eq!(snapshot.shards[&shard("a", &pod())].only, None);
 }
@@ -186,7 +187,7 @@ async fn what_may_not_be_watched_is_listed_again() {
     until_within(&mut engine, Duration::from_secs(31), "old rows", old).await;
 
     world.change("a", |sim| is(sim, true, false));
-    engine.requests.try_send(Request::Retry(vec![ClusterName::new("a")])).expect("room");
+    engine.requests.try_send(Request::Cluster(ClusterRequest::Retry(vec![ClusterName::new("a")]))).expect("room");
     until(&mut engine, "the list again", |s| of(s) == Some((4, unwatched()))).await;
 
     world.change("a", |sim| is(sim, true, true));

@@ -8,9 +8,13 @@ use quarterdeck::engine::record::{Recorder, replay};
 use quarterdeck::model::cluster::{ClusterName, ClusterState};
 use quarterdeck::model::document::{Aspect, Body};
 use quarterdeck::model::kind::KindId;
+use quarterdeck::model::logs::LogSource;
 use quarterdeck::model::object::ObjectKey;
 use quarterdeck::model::text::Text;
-use quarterdeck::protocol::{LogSource, Request, RequestId, Reveal, ShardState, Snapshot};
+use quarterdeck::protocol::ClusterRequest;
+use quarterdeck::protocol::DocumentRequest;
+use quarterdeck::protocol::LogsRequest;
+use quarterdeck::protocol::{Request, RequestId, Reveal, ShardState, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,7 +84,7 @@ async fn run(seed: u64) {
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
     let names: Vec<ClusterName> = NAMES.iter().map(|name| ClusterName::new(name)).collect();
-    engine.requests.try_send(Request::Connect(names)).expect("room");
+    engine.requests.try_send(Request::Cluster(ClusterRequest::Connect(names))).expect("room");
     engine.requests.try_send(subscribe(9, &["pods", "configmaps"], &NAMES)).expect("room");
     tokio::time::sleep(RECOVERY).await;
     observe(&engine, &mut seen);
@@ -191,18 +195,18 @@ fn ask(name: &str, rng: &mut fastrand::Rng, number: u32) -> Request {
         uid: Text::default(),
     };
     match rng.u32(0..10) {
-        0 => Request::Pause(vec![cluster]),
-        1 | 2 => Request::Connect(vec![cluster]),
-        3 => Request::Retry(vec![cluster]),
-        4 => Request::RefreshInventory,
-        5 => Request::Open { id, object, aspect: Aspect::Yaml },
-        6 => Request::Close(RequestId(u64::from(rng.u32(0..=number)))),
-        7 => Request::RevealSecret {
+        0 => Request::Cluster(ClusterRequest::Pause(vec![cluster])),
+        1 | 2 => Request::Cluster(ClusterRequest::Connect(vec![cluster])),
+        3 => Request::Cluster(ClusterRequest::Retry(vec![cluster])),
+        4 => Request::Cluster(ClusterRequest::RefreshInventory),
+        5 => Request::Document(DocumentRequest::Open { id, object, aspect: Aspect::Yaml }),
+        6 => Request::Document(DocumentRequest::Close(RequestId(u64::from(rng.u32(0..=number))))),
+        7 => Request::Document(DocumentRequest::RevealSecret {
             id,
             object: ObjectKey { kind: KindId::new("", "Secret"), ..object },
             reveal: Reveal::default(),
-        },
-        8 => Request::Tail {
+        }),
+        8 => Request::Logs(LogsRequest::Follow {
             id,
             source: LogSource {
                 pod: object,
@@ -213,7 +217,7 @@ fn ask(name: &str, rng: &mut fastrand::Rng, number: u32) -> Request {
                 since_s: None,
                 tail_lines: None,
             },
-        },
+        }),
         _ => {
             let resources = ["pods", "configmaps", "deployments", "widgets", "nothing"];
             let resource = *rng.choice(resources.iter()).expect("there are some");

@@ -8,10 +8,14 @@ use quarterdeck::engine::record::{Recorder, from_lines, replay, to_lines};
 use quarterdeck::model::cluster::{ClusterName, ClusterState};
 use quarterdeck::model::document::{Aspect, Body};
 use quarterdeck::model::kind::KindId;
+use quarterdeck::model::logs::LogSource;
 use quarterdeck::model::object::ObjectKey;
 use quarterdeck::model::text::Text;
+use quarterdeck::protocol::ClusterRequest;
+use quarterdeck::protocol::DocumentRequest;
+use quarterdeck::protocol::LogsRequest;
 use quarterdeck::protocol::{
-    LogSource, LogStreamState, Progress, Request, RequestId, Reveal, ShardState, Snapshot, TAIL_LINES_MAX,
+    LOG_LINES_MAX, LogStreamState, Progress, Request, RequestId, Reveal, ShardState, Snapshot,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,20 +48,34 @@ fn reads(snapshot: &Snapshot, text: &str) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_document_follows_its_object_until_it_is_gone() {
     let (world, mut engine) = live(1).await;
-    ask(&engine, Request::Open { id: RequestId(1), object: object(pod(), "pod-0"), aspect: Aspect::Describe });
+    ask(
+        &engine,
+        Request::Document(DocumentRequest::Open {
+            id: RequestId(1),
+            object: object(pod(), "pod-0"),
+            aspect: Aspect::Describe,
+        }),
+    );
     until(&mut engine, "read", |s| reads(s, "value: 0")).await;
     world.change("a", |sim| sim.put(&pod(), "ns-0", "pod-0", 5));
     until(&mut engine, "read again", |s| reads(s, "value: 5")).await;
     world.change("a", |sim| sim.delete(&pod(), "ns-0", "pod-0"));
     until(&mut engine, "gone", |s| matches!(body(s), Some(Body::Gone(lines)) if lines[0] == "value: 5")).await;
-    ask(&engine, Request::Close(RequestId(1)));
+    ask(&engine, Request::Document(DocumentRequest::Close(RequestId(1))));
     until(&mut engine, "closed", |s| s.documents.is_empty()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_object_that_changes_all_the_time_is_not_fetched_all_the_time() {
     let (world, mut engine) = live(2).await;
-    ask(&engine, Request::Open { id: RequestId(1), object: object(pod(), "pod-0"), aspect: Aspect::Yaml });
+    ask(
+        &engine,
+        Request::Document(DocumentRequest::Open {
+            id: RequestId(1),
+            object: object(pod(), "pod-0"),
+            aspect: Aspect::Yaml,
+        }),
+    );
     until(&mut engine, "read", |s| reads(s, "value: 0")).await;
     let before = world.cluster("a").look(|sim| sim.calls);
     for n in 1..=200 {
@@ -74,7 +92,14 @@ async fn a_document_of_a_dead_cluster_says_so_and_is_read_when_it_is_back() {
     let (world, mut engine) = live(3).await;
     world.change("a", |sim| sim.way = Way::Refused);
     until(&mut engine, "stale", |s| matches!(state(s, "a"), ClusterState::Stale { .. })).await;
-    ask(&engine, Request::Open { id: RequestId(1), object: object(pod(), "pod-0"), aspect: Aspect::Yaml });
+    ask(
+        &engine,
+        Request::Document(DocumentRequest::Open {
+            id: RequestId(1),
+            object: object(pod(), "pod-0"),
+            aspect: Aspect::Yaml,
+        }),
+    );
     until(&mut engine, "why", |s| matches!(body(s), Some(Body::Failed(why)) if why.contains("refused"))).await;
     world.change("a", |sim| sim.way = Way::Open);
     until(&mut engine, "read", |s| reads(s, "value: 0")).await;
@@ -90,20 +115,20 @@ fn tail(follow: bool) -> Request {
         since_s: None,
         tail_lines: None,
     };
-    Request::Tail { id: RequestId(1), source }
+    Request::Logs(LogsRequest::Follow { id: RequestId(1), source })
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tail_keeps_the_newest_lines_and_counts_the_rest() {
     let (world, mut engine) = live(4).await;
-    let lines = TAIL_LINES_MAX + 500;
+    let lines = LOG_LINES_MAX + 500;
     world.change("a", |sim| sim.logs = (0..lines).map(|n| compact_str::format_compact!("line {n}")).collect());
     ask(&engine, tail(true));
     let last = format!("line {}", lines - 1);
-    let newest = |s: &Snapshot| s.tails.get(&RequestId(1)).and_then(|t| t.lines.last().cloned());
+    let newest = |s: &Snapshot| s.logs.get(&RequestId(1)).and_then(|t| t.lines.last().cloned());
     let snapshot = until(&mut engine, "the newest", |s| newest(s).is_some_and(|line| *line == *last)).await;
-    let tail = &snapshot.tails[&RequestId(1)];
-    assert_eq!((tail.lines.len(), tail.dropped, &tail.state), (TAIL_LINES_MAX, 500, &LogStreamState::Following));
+    let tail = &snapshot.logs[&RequestId(1)];
+    assert_eq!((tail.lines.len(), tail.dropped, &tail.state), (LOG_LINES_MAX, 500, &LogStreamState::Following));
     assert_eq!(tail.containers.as_ref(), ["main"]);
     // The connection breaks; what comes next is appended once.
     world.change("a", |sim| sim.way = Way::Refused);
@@ -113,21 +138,21 @@ async fn a_tail_keeps_the_newest_lines_and_counts_the_rest() {
         sim.logs.push(Text::const_new("after"));
     });
     let snapshot = until(&mut engine, "after", |s| newest(s).is_some_and(|line| &*line == "after")).await;
-    let lines = &snapshot.tails[&RequestId(1)].lines;
+    let lines = &snapshot.logs[&RequestId(1)].lines;
     assert_eq!(lines.iter().filter(|line| ***line == *last).count(), 1, "no line twice");
-    ask(&engine, Request::EndTail(RequestId(1)));
-    until(&mut engine, "ended", |s| s.tails.is_empty()).await;
+    ask(&engine, Request::Logs(LogsRequest::Stop(RequestId(1))));
+    until(&mut engine, "ended", |s| s.logs.is_empty()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tail_that_cannot_be_taken_up_again_says_why() {
     let (world, mut engine) = live(5).await;
     ask(&engine, tail(false));
-    until(&mut engine, "ended", |s| s.tails.values().any(|tail| tail.state == LogStreamState::Ended)).await;
+    until(&mut engine, "ended", |s| s.logs.values().any(|tail| tail.state == LogStreamState::Ended)).await;
     world.change("a", |sim| sim.broken = true);
     ask(&engine, tail(true));
     let failed =
-        |s: &Snapshot| s.tails.values().any(|t| matches!(&t.state, LogStreamState::Failed(why) if why.contains("500")));
+        |s: &Snapshot| s.logs.values().any(|t| matches!(&t.state, LogStreamState::Failed(why) if why.contains("500")));
     until(&mut engine, "why", failed).await;
 }
 
@@ -136,7 +161,10 @@ async fn a_secret_is_handed_over_once_and_is_in_no_snapshot() {
     let (_world, mut engine) = live(6).await;
     let reveal = Reveal::default();
     let secret = object(KindId::new("", "Secret"), "token");
-    ask(&engine, Request::RevealSecret { id: RequestId(1), object: secret, reveal: reveal.clone() });
+    ask(
+        &engine,
+        Request::Document(DocumentRequest::RevealSecret { id: RequestId(1), object: secret, reveal: reveal.clone() }),
+    );
     let done = |s: &Snapshot| s.operations.get(&RequestId(1)).is_some_and(|o| o.progress == Progress::Done);
     let snapshot = until(&mut engine, "done", done).await;
     assert_eq!(reveal.text(), Some("secret of token"));
@@ -146,7 +174,7 @@ async fn a_secret_is_handed_over_once_and_is_in_no_snapshot() {
 #[tokio::test(start_paused = true)]
 async fn a_paused_cluster_keeps_its_rows_and_is_left_alone() {
     let (world, mut engine) = live(7).await;
-    ask(&engine, Request::Pause(vec![ClusterName::new("a")]));
+    ask(&engine, Request::Cluster(ClusterRequest::Pause(vec![ClusterName::new("a")])));
     let snapshot = until(&mut engine, "paused", |s| *state(s, "a") == ClusterState::Paused).await;
     assert_eq!(snapshot.shards[&shard("a", &pod())].rows.len(), 3);
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -154,7 +182,7 @@ async fn a_paused_cluster_keeps_its_rows_and_is_left_alone() {
     let calls = world.cluster("a").look(|sim| sim.calls);
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(world.cluster("a").look(|sim| sim.calls), calls);
-    ask(&engine, Request::Connect(vec![ClusterName::new("a")]));
+    ask(&engine, Request::Cluster(ClusterRequest::Connect(vec![ClusterName::new("a")])));
     until(&mut engine, "live", |s| *state(s, "a") == ClusterState::Live).await;
 }
 

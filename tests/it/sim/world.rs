@@ -10,6 +10,7 @@ use quarterdeck::engine::{Engine, EngineHandle, EngineOptions};
 use quarterdeck::model::cluster::{Access, ClusterEntry, ClusterName, Source};
 use quarterdeck::model::text::Text;
 use quarterdeck::model::time::UnixSeconds;
+use quarterdeck::protocol::ClusterRequest;
 use quarterdeck::protocol::{Interest, Request, Snapshot, ViewId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -132,7 +133,7 @@ pub(crate) fn subscribe(view: u32, resources: &[&str], clusters: &[&str]) -> Req
         selector: Text::default(),
         namespaces: Arc::default(),
     });
-    Request::Subscribe { view: ViewId(view), interests: interests.collect() }
+    Request::Cluster(ClusterRequest::Subscribe { view: ViewId(view), interests: interests.collect() })
 }
 
 /// Waits until the snapshot is as wanted; says what it was when it never is.

@@ -26,10 +26,10 @@ impl Member {
     pub(in crate::engine::fleet) fn on_identified(
         &mut self,
         outcome: Result<Identity, ClusterError>,
-        turn: &mut StepContext,
+        cx: &mut StepContext,
     ) {
         let Ok(identity) = outcome else {
-            self.identity = Lookup::Due(turn.around(DISCOVERY));
+            self.identity = Lookup::Due(cx.around(DISCOVERY));
             return;
         };
         self.identity = Lookup::Idle;
@@ -42,7 +42,7 @@ impl Member {
     pub(in crate::engine::fleet) fn on_discovered(
         &mut self,
         outcome: Result<Catalog, ClusterError>,
-        turn: &mut StepContext,
+        cx: &mut StepContext,
     ) -> bool {
         match outcome {
             Ok(catalog) => {
@@ -50,13 +50,13 @@ impl Member {
                 let step = DISCOVERY_STEPS.get(self.discovery_steps).copied();
                 self.discovery_steps = self.discovery_steps.saturating_add(1);
                 let due = match step {
-                    Some(step) => turn.after(step),
-                    None => turn.around(DISCOVERY),
+                    Some(step) => cx.after(step),
+                    None => cx.around(DISCOVERY),
                 };
                 self.discovery = Lookup::Due(due);
                 self.catalog_error = None;
                 for stream in self.streams().filter(|stream| stream.is_not_served()) {
-                    stream.hurry(turn);
+                    stream.hurry(cx);
                 }
                 let changed = self.catalog.as_ref() != Some(&catalog);
                 self.dirty |= changed;
@@ -66,7 +66,7 @@ impl Member {
             Err(error) => {
                 self.discovery_failures = self.discovery_failures.saturating_add(1);
                 self.costs.errors += 1;
-                self.discovery = Lookup::Due(turn.retry(self.discovery_failures));
+                self.discovery = Lookup::Due(cx.retry(self.discovery_failures));
                 let why = Text::new(error.to_string());
                 let first = self.catalog.is_none() && self.catalog_error.as_ref() != Some(&why);
                 self.catalog_error = Some(why);
@@ -76,8 +76,8 @@ impl Member {
     }
 
     /// A custom kind came, changed or went.
-    pub(in crate::engine::fleet) fn on_custom_kinds(&mut self, turn: &StepContext) {
-        let soon = turn.after(DISCOVERY_STEPS.first().copied().unwrap_or_default());
+    pub(in crate::engine::fleet) fn on_custom_kinds(&mut self, cx: &StepContext) {
+        let soon = cx.after(DISCOVERY_STEPS.first().copied().unwrap_or_default());
         self.discovery_steps = 1;
         match self.discovery {
             Lookup::Due(due) if due <= soon => {}

@@ -3,7 +3,7 @@
 use super::port_assignments::{Given, Kept};
 use super::sockets::Socket;
 use super::{Ending, Listening};
-use crate::engine::proxy::address::Address;
+use crate::engine::address::Address;
 use crate::error::{ErrorKind, UserError};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashSet};

@@ -4,7 +4,7 @@
 use super::Listening;
 use super::identity::Identity;
 use crate::engine::files::private;
-use crate::engine::proxy::address::Address;
+use crate::engine::address::Address;
 use crate::engine::proxy::options::ServeOptions;
 use crate::error::{ErrorKind, UserError};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};

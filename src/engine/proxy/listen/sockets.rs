@@ -1,6 +1,6 @@
 //! Sockets: TCP and Unix, our own and those that systemd passes.
 
-use crate::engine::proxy::address::Address;
+use crate::engine::address::Address;
 use crate::error::{ErrorKind, UserError};
 use listenfd::ListenFd;
 use socket2::{SockRef, TcpKeepalive};

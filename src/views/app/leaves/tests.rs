@@ -4,6 +4,8 @@ use super::super::App;
 use super::super::tests::{fleet, press, setup};
 use crate::model::document::{Aspect, Body, Document};
 use crate::model::text::Text;
+use crate::protocol::DocumentRequest;
+use crate::protocol::LogsRequest;
 use crate::protocol::{LogStream, LogStreamState, Request, RequestId, Snapshot};
 use crate::views::export;
 use crate::views::keymap::Key;
@@ -45,11 +47,11 @@ fn answer(app: &mut App, requests: &[Request], text: &str) {
     let mut documents = BTreeMap::new();
     let mut tails = BTreeMap::new();
     for request in requests {
-        if let Request::Open { id, object, aspect } = request {
+        if let Request::Document(DocumentRequest::Open { id, object, aspect }) = request {
             let body = Body::Ready(text.lines().map(Text::new).collect());
             documents.insert(*id, Arc::new(Document { object: object.clone(), aspect: *aspect, body }));
         }
-        if let Request::Tail { id, source } = request {
+        if let Request::Logs(LogsRequest::Follow { id, source }) = request {
             let lines = text.lines().map(Arc::from).collect();
             let containers = Arc::from(["api", "proxy"].map(Text::const_new));
             let tail =
@@ -57,7 +59,7 @@ fn answer(app: &mut App, requests: &[Request], text: &str) {
             tails.insert(*id, Arc::new(tail));
         }
     }
-    (answered.documents, answered.tails) = (Arc::new(documents), Arc::new(tails));
+    (answered.documents, answered.logs) = (Arc::new(documents), Arc::new(tails));
     app.update(Msg::Snapshot(Arc::new(answered)));
 }
 
@@ -65,7 +67,9 @@ fn answer(app: &mut App, requests: &[Request], text: &str) {
 fn yaml_opens_over_the_table_and_is_closed_at_the_engine_too() {
     let mut app = pods();
     let sent = requests(press(&mut app, "y"));
-    let [Request::Open { id, aspect: Aspect::Yaml, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    let [Request::Document(DocumentRequest::Open { id, aspect: Aspect::Yaml, .. })] = sent.as_slice() else {
+        panic!("{sent:?}")
+    };
     let id = *id;
     snapshot("app_yaml_fetching", &screen(&app, SIZE));
     answer(&mut app, &sent, "apiVersion: v1\nkind: Pod\nspec:\n  nodeName: n-14\n");
@@ -75,7 +79,10 @@ fn yaml_opens_over_the_table_and_is_closed_at_the_engine_too() {
     snapshot("app_yaml", &screen(&app, SIZE));
     press(&mut app, "esc");
     let sent = requests(press(&mut app, "esc"));
-    assert!(matches!(sent.as_slice(), [Request::Close(closed)] if *closed == id), "{sent:?}");
+    assert!(
+        matches!(sent.as_slice(), [Request::Document(DocumentRequest::Close(closed))] if *closed == id),
+        "{sent:?}"
+    );
     assert!(screen(&app, SIZE).contains("NAMESPACE"));
 }
 
@@ -84,13 +91,22 @@ fn from_describe_to_logs_and_to_another_container() {
     let mut app = pods();
     press(&mut app, "d");
     let sent = requests(press(&mut app, "l"));
-    assert!(matches!(sent.as_slice(), [Request::Tail { .. }, Request::Close(_)]), "{sent:?}");
+    assert!(
+        matches!(
+            sent.as_slice(),
+            [Request::Logs(LogsRequest::Follow { .. }), Request::Document(DocumentRequest::Close(_))]
+        ),
+        "{sent:?}"
+    );
     answer(&mut app, &sent, "INFO one\nERROR two\n");
     snapshot("app_logs", &screen(&app, SIZE));
     press(&mut app, "tab");
     snapshot("app_logs_containers", &screen(&app, SIZE));
     let sent = requests(press(&mut app, "j enter"));
-    let [Request::EndTail(_), Request::Tail { source, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    let [Request::Logs(LogsRequest::Stop(_)), Request::Logs(LogsRequest::Follow { source, .. })] = sent.as_slice()
+    else {
+        panic!("{sent:?}")
+    };
     assert_eq!(source.container, "proxy");
     assert!(matches!(press(&mut app, "ctrl-s").as_slice(), [Effect::Save { name, .. }] if name.contains("_proxy.log")));
 }
@@ -103,7 +119,7 @@ fn enter_on_a_pod_lists_its_containers() {
     snapshot("app_containers", &screen(&app, SIZE));
     let sent = requests(press(&mut app, "enter"));
     assert!(
-        matches!(sent.as_slice(), [Request::Close(_), Request::Tail { source, .. }] if source.container == "api"),
+        matches!(sent.as_slice(), [Request::Document(DocumentRequest::Close(_)), Request::Logs(LogsRequest::Follow { source, .. })] if source.container == "api"),
         "{sent:?}"
     );
 }
@@ -161,7 +177,7 @@ fn opened_texts_stay_live_while_the_table_is_frozen() {
     let sent = requests(press(&mut app, "y"));
     answer(&mut app, &sent, "kind: Pod\n");
     assert!(screen(&app, SIZE).contains("kind: Pod"));
-    assert!(!sent.iter().any(|r| matches!(r, Request::Close(RequestId(0)))));
+    assert!(!sent.iter().any(|r| matches!(r, Request::Document(DocumentRequest::Close(RequestId(0))))));
 }
 
 #[test]
@@ -170,5 +186,5 @@ fn going_elsewhere_closes_what_is_open() {
     press(&mut app, "y :");
     type_line(&mut app, "clusters");
     let sent = requests(press(&mut app, "enter"));
-    assert!(sent.iter().any(|r| matches!(r, Request::Close(_))), "{sent:?}");
+    assert!(sent.iter().any(|r| matches!(r, Request::Document(DocumentRequest::Close(_)))), "{sent:?}");
 }

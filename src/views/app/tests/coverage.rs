@@ -3,6 +3,7 @@
 use super::{App, Effect, Msg, Request, VIEW, fleet, interests, names, press, setup, type_line};
 use crate::model::cluster::ClusterState;
 use crate::model::time::UnixSeconds;
+use crate::protocol::ClusterRequest;
 use crate::protocol::{Shard, ShardState};
 use crate::views::fixture::{Fleet, NOW, pod_shard, pods};
 
@@ -65,7 +66,9 @@ fn many_that_nobody_connected_are_one_entry() {
     assert!(entry[0].contains("not connected · :connect * · demo-001, demo-002"), "{}", entry[0]);
     assert!(screen.iter().any(|line| line.contains("demo-024 and 35 more")), "{screen:#?}");
     let effects = press(&mut app, "enter");
-    assert!(matches!(effects.as_slice(), [Effect::Send(Request::Connect(all))] if all.len() == 59));
+    assert!(
+        matches!(effects.as_slice(), [Effect::Send(Request::Cluster(ClusterRequest::Connect(all)))] if all.len() == 59)
+    );
 }
 
 /// B1: a disconnected cluster keeps its rows in a view of all, is not counted as complete, and is named.

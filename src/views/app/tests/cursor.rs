@@ -8,6 +8,7 @@ use crate::model::cluster::ClusterState;
 use crate::model::kind::KindId;
 use crate::model::object::Row;
 use crate::model::time::UnixSeconds;
+use crate::protocol::DocumentRequest;
 use crate::protocol::{Shard, ShardState};
 use crate::views::fixture::{NOW, deployment_shard, pod, pod_shard, pods, shard};
 use std::sync::Arc;
@@ -38,7 +39,7 @@ fn take(app: &mut App, fleet: &Fleet) {
 
 fn opened(effects: &[Effect]) -> Option<String> {
     effects.iter().find_map(|effect| {
-        let Effect::Send(Request::Open { object, .. }) = effect else { return None };
+        let Effect::Send(Request::Document(DocumentRequest::Open { object, .. })) = effect else { return None };
         Some(object.name.to_string())
     })
 }

@@ -4,6 +4,8 @@ use super::{App, Context, Effect, Mouse, MouseAction, Msg, Request, at_pods, fle
 use super::{type_line, with_proxy};
 use crate::model::document::{Aspect, Body, Document};
 use crate::model::text::Text;
+use crate::protocol::ClusterRequest;
+use crate::protocol::DocumentRequest;
 use crate::protocol::Snapshot;
 use crate::views::msg::Flow;
 use crate::views::sort::SortKey;
@@ -54,7 +56,9 @@ fn a_missing_cluster_is_selected_and_retried() {
     let at = find(&app, "sa-1  ");
     assert!(click(&mut app, at).effects.is_empty(), "selected only");
     let sent = click(&mut app, at).effects;
-    let Some(Effect::Send(Request::Retry(clusters))) = sent.first() else { panic!("{sent:?}") };
+    let Some(Effect::Send(Request::Cluster(ClusterRequest::Retry(clusters)))) = sent.first() else {
+        panic!("{sent:?}")
+    };
     assert_eq!(clusters.iter().map(ToString::to_string).collect::<Vec<_>>(), ["sa-1"]);
     assert_eq!(app.context(), Context::Table);
 }
@@ -113,7 +117,9 @@ fn a_second_click_copies() {
 fn a_line_of_a_document_is_selected_and_folds() {
     let mut app = at_pods();
     let opened = press(&mut app, "y");
-    let [Effect::Send(Request::Open { id, object, .. })] = opened.as_slice() else { panic!("{opened:?}") };
+    let [Effect::Send(Request::Document(DocumentRequest::Open { id, object, .. }))] = opened.as_slice() else {
+        panic!("{opened:?}")
+    };
     let lines = ["kind: Pod", "spec:", "  nodeName: n-1", "  containers: []", "status: {}"].map(Text::new);
     let body = Body::Ready(Arc::from(lines));
     let document = Document { object: object.clone(), aspect: Aspect::Yaml, body };

@@ -1,6 +1,10 @@
 //! What there was no room for: each view that asked says so, and none waits for ever.
 
 use super::{App, Effect, Msg, Request, at_pods, fleet, interests, message, press, screen, type_line, with_proxy};
+use crate::protocol::ClusterRequest;
+use crate::protocol::DocumentRequest;
+use crate::protocol::LogsRequest;
+use crate::protocol::ProxyRequest;
 
 /// The request among the effects that the engine has no room for.
 fn refuse(app: &mut App, effects: &[Effect], is_it: impl Fn(&Request) -> bool) {
@@ -16,7 +20,7 @@ fn refuse(app: &mut App, effects: &[Effect], is_it: impl Fn(&Request) -> bool) {
 fn a_view_asks_again_at_the_next_snapshot() {
     let mut app = at_pods();
     let effects = type_line(&mut app, ":deployments");
-    refuse(&mut app, &effects, |request| matches!(request, Request::Subscribe { .. }));
+    refuse(&mut app, &effects, |request| matches!(request, Request::Cluster(ClusterRequest::Subscribe { .. })));
     assert_eq!(message(&app), "the engine is busy; try again in a moment");
     let again = app.update(Msg::Snapshot(fleet().snapshot()));
     assert_eq!(interests(&again.effects).len(), 1);
@@ -28,7 +32,12 @@ fn what_could_not_be_opened_closes_and_says_so() {
         let mut app = at_pods();
         let effects = press(&mut app, key);
         assert_eq!(app.overlays.len(), 1, "{key}");
-        refuse(&mut app, &effects, |request| matches!(request, Request::Open { .. } | Request::Tail { .. }));
+        refuse(&mut app, &effects, |request| {
+            matches!(
+                request,
+                Request::Document(DocumentRequest::Open { .. }) | Request::Logs(LogsRequest::Follow { .. })
+            )
+        });
         assert!(app.overlays.is_empty(), "{key}");
         assert_eq!(message(&app), "the engine is busy; open it again in a moment");
     }
@@ -38,7 +47,7 @@ fn what_could_not_be_opened_closes_and_says_so() {
 fn what_is_open_already_stays_when_another_thing_is_refused() {
     let mut app = at_pods();
     press(&mut app, "y");
-    app.update(Msg::Refused(Box::new(Request::RefreshInventory)));
+    app.update(Msg::Refused(Box::new(Request::Cluster(ClusterRequest::RefreshInventory))));
     assert_eq!((app.overlays.len(), message(&app)), (1, "the engine is busy; try again in a moment"));
 }
 
@@ -49,7 +58,7 @@ fn a_question_to_the_proxy_is_answered_that_it_was_not_asked() {
     app.update(Msg::Snapshot(with_proxy()));
     press(&mut app, "t");
     let effects = type_line(&mut app, "GET /api/v1/pods");
-    refuse(&mut app, &effects, |request| matches!(request, Request::TestRoute { .. }));
+    refuse(&mut app, &effects, |request| matches!(request, Request::Proxy(ProxyRequest::Explain { .. })));
     let shown = screen(&app);
     assert!(shown.contains("✗ the engine is busy; ask again in a moment"), "{shown}");
 }

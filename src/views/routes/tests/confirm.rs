@@ -21,15 +21,19 @@ fn a_fence_is_confirmed_and_the_same_key_takes_it_away() {
     confirm.draw(buffer.area, &mut buffer, &theme);
     snapshot("routes_confirm_fence", &text(&buffer));
     let sent = confirm.on(Action::Accept);
-    let Some(Effect::Send(Request::FenceCluster { id, cluster, fence })) = sent.effects.first() else { panic!() };
-    assert_eq!((id.0, cluster.as_str(), *fence, sent.close), (7, "dev-1", TrafficState::Fenced, true));
+    let Some(Effect::Send(Request::Proxy(ProxyRequest::SetTraffic { id, cluster, state }))) = sent.effects.first()
+    else {
+        panic!()
+    };
+    assert_eq!((id.0, cluster.as_str(), *state, sent.close), (7, "dev-1", TrafficState::Fenced, true));
     // `staging` is draining: the same key, or `u`, opens it at once.
     let mut at_staging = vec![Action::Top, Action::Down, Action::Down, Action::Down, Action::Down];
     for key in [Action::Drain, Action::Unfence] {
         at_staging.push(key);
         let sent = press(&mut view, &snap, &at_staging);
         at_staging.pop();
-        let [Request::FenceCluster { cluster, fence: TrafficState::Open, .. }] = sent.as_slice() else {
+        let [Request::Proxy(ProxyRequest::SetTraffic { cluster, state: TrafficState::Open, .. })] = sent.as_slice()
+        else {
             panic!("{sent:?}")
         };
         assert_eq!(cluster, "staging");

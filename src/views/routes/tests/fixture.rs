@@ -6,6 +6,7 @@ use crate::model::proxy::{
     BreakerState, EndpointFacts, EndpointHealth, Exchange, Finding, FindingSeverity, Reload, RuleFacts,
 };
 use crate::protocol::ProxyAt;
+use crate::protocol::ProxySnapshot;
 use crate::views::export::text;
 use crate::views::fixture::{Fleet, NOW};
 use crate::views::theme_named;
@@ -180,9 +181,10 @@ pub(super) fn own() -> ProxyLink {
     ProxyLink::Attached(ProxyAt { address: "127.0.0.1:9443".into(), pid: Some(7), own: true, kept: false })
 }
 
-pub(super) fn with(proxy: ProxyLink, routes: Option<Routes>) -> Snapshot {
+pub(super) fn with(link: ProxyLink, routes: Option<Routes>) -> Snapshot {
     let fleet = Fleet::default().cluster("prod", ClusterState::Live).cluster("dev-1", ClusterState::Live);
-    Snapshot { proxy, routes: routes.map(Arc::new), starts_proxies: true, ..Snapshot::clone(&fleet.snapshot()) }
+    let proxy = ProxySnapshot { link, routes: routes.map(Arc::new), can_start: true, ..ProxySnapshot::default() };
+    Snapshot { proxy, ..Snapshot::clone(&fleet.snapshot()) }
 }
 
 /// Every state of the view, by name.

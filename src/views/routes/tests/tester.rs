@@ -21,7 +21,7 @@ fn the_tester_says_which_way_and_why() {
     assert!(tester.on(Action::Accept).effects.is_empty(), "nothing is typed");
     tester.paste("kubectl get pods -n production");
     let sent = tester.on(Action::Accept);
-    let Some(Effect::Send(Request::TestRoute { id, text })) = sent.effects.first() else { panic!() };
+    let Some(Effect::Send(Request::Proxy(ProxyRequest::Explain { id, text }))) = sent.effects.first() else { panic!() };
     assert_eq!((id.0, text.as_str()), (9, "kubectl get pods -n production"));
     assert!(picture(&tester, (80, 24)).contains("asking the proxy"));
     let next = |rule: &str, cluster: Option<&str>, why: &str| Candidate {
@@ -44,7 +44,7 @@ fn the_tester_says_which_way_and_why() {
         ..Explanation::default()
     };
     let mut snap = with(attached(), Some(normal()));
-    snap.explanations = Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Answer(Box::new(answer))))]));
+    snap.proxy.explanations = Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Answer(Box::new(answer))))]));
     tester.feed(&snap);
     for size in SIZES {
         snapshot(&format!("routes_tester_{}x{}", size.0, size.1), &picture(&tester, size));
@@ -52,7 +52,7 @@ fn the_tester_says_which_way_and_why() {
     tester.key(Key::ctrl('u'));
     tester.on(Action::Up);
     assert!(picture(&tester, (80, 24)).contains("› kubectl get pods"), "what was asked comes back");
-    snap.explanations =
+    snap.proxy.explanations =
         Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Refused("no verb is called GTE".into())))]));
     tester.feed(&snap);
     assert!(picture(&tester, (80, 24)).contains("✗ no verb is called GTE"));
@@ -79,7 +79,7 @@ fn the_tester_says_what_was_passed_and_what_else_is_sent() {
     tester.paste("kubectl apply");
     tester.on(Action::Accept);
     let mut snap = with(attached(), Some(normal()));
-    snap.explanations = Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Answer(Box::new(answer))))]));
+    snap.proxy.explanations = Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Answer(Box::new(answer))))]));
     tester.feed(&snap);
     let lines: Vec<String> = tester.lines().into_iter().map(|(line, _)| line).collect();
     assert_eq!(

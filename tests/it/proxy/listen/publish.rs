@@ -2,7 +2,7 @@
 
 use super::{Rig, get};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use quarterdeck::engine::proxy::address::Address;
+use quarterdeck::engine::address::Address;
 use quarterdeck::engine::proxy::listen::identity::Identity;
 use quarterdeck::engine::proxy::listen::publish::Publication;
 use quarterdeck::engine::proxy::options::ServeOptions;

@@ -1,0 +1,16 @@
+//! The ports an engine is started with: how it reaches the world.
+
+use super::cluster::{Connector, Inventory};
+use super::proxy_link::ProxyLauncher;
+use std::sync::Arc;
+
+/// The adapters of one engine.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// Lists the clusters.
+    pub inventory: Arc<dyn Inventory>,
+    /// Connects them.
+    pub connector: Arc<dyn Connector>,
+    /// Finds and starts routing proxies.
+    pub proxies: Arc<dyn ProxyLauncher>,
+}
