@@ -3,21 +3,20 @@
 
 mod answer;
 mod client;
+mod pages;
 mod place;
 
 pub use client::{Client, Trouble};
+pub use pages::{AdminApi, Answer, Page};
 pub use place::{Announced, Found};
 
 use crate::engine::k8s::endpoint::Secret;
 use crate::error::{ErrorKind, UserError};
-use crate::model::proxy::{Explanation, Routes, TrafficState};
 use answer::Guard;
-use futures::future::BoxFuture;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
-use std::fmt::Debug;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,29 +33,6 @@ const CONNECTIONS_MAX: usize = 64;
 const HEAD_WAIT: Duration = Duration::from_secs(10);
 /// The whole of a connection: a scraper's next request may come on a new one.
 const CONNECTION_LIFE: Duration = Duration::from_secs(300);
-
-/// What the listener shows and does; the proxy implements it.
-pub trait AdminApi: Send + Sync + Debug + 'static {
-    /// Appends all metrics as OpenMetrics text.
-    fn metrics(&self, out: &mut String);
-
-    /// Whether clients may be sent here. The reason is read without a token and names nothing.
-    fn ready(&self) -> Result<(), String>;
-
-    fn routes(&self) -> Routes;
-
-    /// The effective configuration as text, secrets masked.
-    fn config(&self) -> String;
-
-    /// Which way a request would go: `GET /api/v1/pods`, or a kubectl command line.
-    fn explain(&self, text: &str) -> Result<Explanation, String>;
-
-    /// Drains, fences or opens a cluster; an error where there is none of that name.
-    fn fence(&self, cluster: &str, fence: TrafficState) -> Result<(), String>;
-
-    /// Reads the configuration again; an error says why the new one was refused.
-    fn reload(&self) -> BoxFuture<'_, Result<(), String>>;
-}
 
 /// A bound listener.
 #[derive(Debug)]
@@ -84,7 +60,7 @@ impl Admin {
     }
 
     /// Serves until `ended`, and a moment longer for answers under way.
-    pub async fn run(self, pictures: Arc<dyn AdminApi>, ended: CancellationToken) {
+    pub async fn run(self, api: Arc<dyn AdminApi>, ended: CancellationToken) {
         let (guard, connections) = (Arc::new(self.guard), TaskTracker::new());
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
@@ -98,7 +74,7 @@ impl Admin {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let served = connection(stream, Arc::clone(&guard), Arc::clone(&pictures), ended.clone());
+                    let served = connection(stream, Arc::clone(&guard), Arc::clone(&api), ended.clone());
                     connections.spawn(async move {
                         served.await;
                         drop(place);
@@ -116,10 +92,10 @@ impl Admin {
     }
 }
 
-async fn connection(stream: TcpStream, guard: Arc<Guard>, pictures: Arc<dyn AdminApi>, ended: CancellationToken) {
+async fn connection(stream: TcpStream, guard: Arc<Guard>, api: Arc<dyn AdminApi>, ended: CancellationToken) {
     let service = service_fn(move |request| {
-        let (guard, pictures) = (Arc::clone(&guard), Arc::clone(&pictures));
-        async move { Ok::<_, Infallible>(answer::answer(request, &guard, &*pictures).await) }
+        let (guard, api) = (Arc::clone(&guard), Arc::clone(&api));
+        async move { Ok::<_, Infallible>(answer::answer(request, &guard, &*api).await) }
     });
     let mut serving = std::pin::pin!(
         http1::Builder::new()

@@ -4,6 +4,8 @@
 //! see), `rules` and `target` (which cluster?), `limit` (may it go now?), `upstream` or `tunnel` (carry it), and
 //! `audit` and `metrics` when its answer's body ends. `carry` joins them; nothing else does.
 
+pub mod admin_client;
+pub mod admin_pages;
 pub mod audit;
 pub mod body;
 pub mod cache;
@@ -19,6 +21,7 @@ pub mod listen;
 pub mod metrics;
 pub mod options;
 pub mod refusal;
+mod reload_status;
 pub mod request;
 pub mod request_log;
 pub mod rules;

@@ -1,5 +1,6 @@
 //! Who may import what: the table of `docs/architecture.md` as data, checked on every path in `src/`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use syn::visit::Visit;
@@ -44,25 +45,92 @@ struct Rule {
 }
 
 const RULES: &[Rule] = &[
-    Rule { module: "", ours: &["*"], crates: &["clap", "tokio"] },
+    Rule { module: "", ours: &["*"], crates: &[] },
     Rule { module: "model", ours: &[], crates: &[] },
     Rule { module: "allocator", ours: &[], crates: &[] },
     Rule { module: "error", ours: &["model"], crates: &[] },
-    Rule { module: "protocol", ours: &["model", "error"], crates: &[] },
-    Rule { module: "config", ours: &["model", "error"], crates: &["dirs"] },
-    Rule { module: "engine", ours: &["model", "protocol", "error", "engine"], crates: &["tokio", "tokio_util"] },
-    Rule { module: "engine::fleet", ours: CORE, crates: &[] },
-    Rule { module: "engine::index", ours: CORE, crates: &[] },
-    Rule { module: "engine::plan", ours: CORE, crates: &[] },
-    Rule { module: "engine::observation", ours: CORE, crates: &[] },
-    Rule { module: "engine::backoff", ours: &["model"], crates: &[] },
+    Rule { module: "protocol", ours: &["error", "model"], crates: &[] },
+    Rule { module: "config", ours: &["error", "model"], crates: &["dirs"] },
+    Rule { module: "engine", ours: &["protocol"], crates: &["tokio", "tokio_util"] },
+    Rule {
+        module: "engine::fleet",
+        ours: &[
+            "engine::cluster",
+            "engine::index",
+            "engine::observation",
+            "engine::part",
+            "engine::proxy_link::core",
+            "engine::resilience",
+            "model",
+            "protocol",
+        ],
+        crates: &[],
+    },
+    Rule { module: "engine::index", ours: &["model"], crates: &[] },
+    Rule {
+        module: "engine::observation",
+        ours: &["engine::cluster", "engine::proxy_link", "model", "protocol"],
+        crates: &[],
+    },
+    Rule {
+        module: "engine::part",
+        ours: &["engine::observation", "engine::resilience", "error", "model", "protocol"],
+        crates: &[],
+    },
+    Rule { module: "engine::ports", ours: &["engine::cluster", "engine::proxy_link"], crates: &[] },
+    Rule {
+        module: "engine::proxy_link",
+        ours: &[
+            "engine::address",
+            "engine::admin",
+            "engine::k8s::endpoint",
+            "engine::process",
+            "engine::proxy::admin_client",
+            "engine::proxy::admin_pages",
+            "model",
+            "protocol",
+        ],
+        crates: &["tokio", "tokio_util"],
+    },
+    Rule {
+        module: "engine::proxy_link::core",
+        ours: &["engine::observation", "engine::part", "engine::proxy_link", "model", "protocol"],
+        crates: &[],
+    },
+    Rule {
+        module: "engine::effects",
+        ours: &["engine::cluster", "engine::observation", "engine::ports", "engine::proxy_link", "model", "protocol"],
+        crates: &["tokio", "tokio_util"],
+    },
+    Rule { module: "engine::files", ours: &["error"], crates: &["notify", "tokio"] },
+    Rule { module: "engine::process", ours: &[], crates: &[] },
+    Rule { module: "engine::resilience", ours: &["model"], crates: &["tokio"] },
+    Rule { module: "engine::metrics", ours: &[], crates: &["prometheus_client"] },
+    Rule {
+        module: "engine::admin",
+        ours: &["engine::address", "engine::files", "engine::k8s::endpoint", "error", "model"],
+        crates: &["http_body_util", "hyper", "hyper_util", "rustls", "subtle", "tokio", "tokio_util"],
+    },
+    Rule { module: "engine::address", ours: &[], crates: &[] },
     Rule { module: "engine::clock", ours: &["model"], crates: &["tokio"] },
-    Rule { module: "engine::record", ours: CORE, crates: &["tokio"] },
-    Rule { module: "engine::cluster", ours: &["model", "protocol"], crates: &[] },
-    Rule { module: "engine::router", ours: &["model", "protocol"], crates: &[] },
+    Rule {
+        module: "engine::record",
+        ours: &["engine::fleet", "engine::observation", "model", "protocol"],
+        crates: &[],
+    },
+    Rule { module: "engine::publish", ours: &["protocol"], crates: &["tokio"] },
+    Rule { module: "engine::cluster", ours: &["model"], crates: &[] },
     Rule {
         module: "engine::k8s",
-        ours: &["model", "protocol", "error", "config", "engine::cluster", "engine::clock", "engine::backoff"],
+        ours: &[
+            "config",
+            "engine::clock",
+            "engine::cluster",
+            "engine::files",
+            "engine::process",
+            "engine::resilience",
+            "model",
+        ],
         crates: &[
             "http",
             "http_body_util",
@@ -70,7 +138,6 @@ const RULES: &[Rule] = &[
             "hyper_util",
             "k8s_openapi",
             "kube",
-            "notify",
             "rustls",
             "tokio",
             "tokio_rustls",
@@ -78,21 +145,27 @@ const RULES: &[Rule] = &[
             "x509_parser",
         ],
     },
-    Rule { module: "engine::k8s::projection", ours: &["model", "engine::cluster"], crates: &[] },
+    Rule { module: "engine::k8s::projection", ours: &["model"], crates: &[] },
+    Rule { module: "engine::k8s::render", ours: &["model"], crates: &[] },
     Rule {
         module: "engine::proxy",
         ours: &[
-            "model",
-            "protocol",
-            "error",
             "config",
-            "engine::backoff",
+            "engine::address",
+            "engine::admin",
             "engine::clock",
             "engine::cluster",
+            "engine::files",
             "engine::k8s::access",
             "engine::k8s::client",
             "engine::k8s::credentials",
             "engine::k8s::endpoint",
+            "engine::k8s::errors",
+            "engine::k8s::tls",
+            "engine::metrics",
+            "engine::resilience",
+            "error",
+            "model",
         ],
         crates: &[
             "arc_swap",
@@ -101,7 +174,6 @@ const RULES: &[Rule] = &[
             "http_body_util",
             "hyper",
             "hyper_util",
-            "notify",
             "prometheus_client",
             "rcgen",
             "rustls",
@@ -112,27 +184,62 @@ const RULES: &[Rule] = &[
             "x509_parser",
         ],
     },
-    // What decides names no network, no clock and no task.
-    Rule { module: "engine::proxy::request", ours: PROXY_CORE, crates: &[] },
-    Rule { module: "engine::proxy::rules", ours: PROXY_CORE, crates: &[] },
-    Rule { module: "engine::proxy::target", ours: PROXY_CORE, crates: &[] },
-    Rule { module: "engine::proxy::tester", ours: PROXY_CORE, crates: &[] },
-    Rule { module: "engine::proxy::edge", ours: PROXY_CORE, crates: &["http"] },
-    Rule { module: "engine::proxy::config", ours: PROXY_CORE, crates: &["http"] },
-    Rule { module: "report", ours: &["model", "protocol", "error", "engine::cluster"], crates: &[] },
+    Rule { module: "engine::proxy::request", ours: &["engine::proxy::refusal"], crates: &[] },
+    Rule {
+        module: "engine::proxy::rules",
+        ours: &["engine::proxy::caller", "engine::proxy::config", "engine::proxy::request"],
+        crates: &[],
+    },
+    Rule {
+        module: "engine::proxy::target",
+        ours: &[
+            "engine::k8s::endpoint",
+            "engine::proxy::config",
+            "engine::proxy::refusal",
+            "engine::proxy::request",
+            "model",
+        ],
+        crates: &[],
+    },
+    Rule {
+        module: "engine::proxy::tester",
+        ours: &[
+            "config",
+            "engine::k8s::access",
+            "engine::k8s::endpoint",
+            "engine::proxy::caller",
+            "engine::proxy::config",
+            "engine::proxy::request",
+            "engine::proxy::rules",
+            "engine::proxy::target",
+            "model",
+        ],
+        crates: &[],
+    },
+    Rule {
+        module: "engine::proxy::edge",
+        ours: &["engine::proxy::caller", "engine::proxy::config", "engine::proxy::refusal", "engine::proxy::request"],
+        crates: &["http"],
+    },
+    Rule {
+        module: "engine::proxy::config",
+        ours: &["config", "engine::k8s::access", "engine::k8s::endpoint", "engine::resilience", "model"],
+        crates: &["http"],
+    },
+    Rule { module: "report", ours: &["engine::cluster", "model"], crates: &[] },
     Rule {
         module: "views",
-        ours: &["model", "protocol", "error"],
+        ours: &["error", "model", "protocol"],
         crates: &["nucleo_matcher", "ratatui", "tui_input"],
     },
     Rule {
         module: "tui",
-        ours: &["views", "protocol", "model", "error", "engine::clock"],
-        crates: &["crossterm", "ratatui", "tokio", "tokio_util"],
+        ours: &["engine::clock", "model", "protocol", "views"],
+        crates: &["crossterm", "ratatui", "tokio"],
     },
     Rule {
         module: "demo",
-        ours: &["model", "error", "engine::clock", "engine::k8s::projection"],
+        ours: &[],
         crates: &[
             "http",
             "http_body_util",
@@ -150,35 +257,6 @@ const RULES: &[Rule] = &[
         ours: &["*"],
         crates: &["clap", "clap_complete", "tokio", "tokio_util", "tracing_appender", "tracing_subscriber"],
     },
-];
-
-/// What the pure core may name.
-const CORE: &[&str] = &[
-    "model",
-    "protocol",
-    "error",
-    "engine::cluster",
-    "engine::observation",
-    "engine::index",
-    "engine::plan",
-    "engine::backoff",
-    "engine::fleet",
-    "engine::router",
-];
-
-/// What the deciding parts of the proxy may name.
-const PROXY_CORE: &[&str] = &[
-    "model",
-    "error",
-    "config",
-    "engine::k8s::access",
-    "engine::k8s::endpoint",
-    "engine::proxy::caller",
-    "engine::proxy::config",
-    "engine::proxy::refusal",
-    "engine::proxy::request",
-    "engine::proxy::rules",
-    "engine::proxy::target",
 ];
 
 /// All paths a file names, each from its first segment, test modules left out.
@@ -259,15 +337,20 @@ fn within(path: &str, module: &str) -> bool {
     module == "*" || path == module || path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::"))
 }
 
+/// The rule of a module: the one that names the most of its path.
+fn rule_of(module: &str) -> &'static Rule {
+    RULES
+        .iter()
+        .filter(|rule| rule.module.is_empty() || within(module, rule.module))
+        .max_by_key(|rule| rule.module.len())
+        .expect("the empty module fits every file")
+}
+
 /// What is wrong with the paths of one file.
 fn complaints(file: &Path, source: &str) -> Vec<String> {
     let module = module_of(file);
     let name = module.join("::");
-    let rule = RULES
-        .iter()
-        .filter(|rule| rule.module.is_empty() || within(&name, rule.module))
-        .max_by_key(|rule| rule.module.len())
-        .expect("the empty module fits every file");
+    let rule = rule_of(&name);
     let mut paths = Paths::default();
     paths.visit_file(&syn::parse_file(source).expect("a file of ours parses"));
     let mut wrong = Vec::new();
@@ -310,6 +393,43 @@ fn every_module_names_only_what_the_table_allows() {
         .flat_map(|file| complaints(file, &fs::read_to_string(file).expect("a source can be read")))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the files of each rule name, `crate::` cut off.
+fn named_by_rule() -> BTreeMap<&'static str, BTreeSet<String>> {
+    let mut files = Vec::new();
+    sources(Path::new("src"), &mut files);
+    let mut named: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
+    for file in &files {
+        let module = module_of(file);
+        let mut paths = Paths::default();
+        let source = fs::read_to_string(file).expect("a source can be read");
+        paths.visit_file(&syn::parse_file(&source).expect("a file of ours parses"));
+        let all = named.entry(rule_of(&module.join("::")).module).or_default();
+        for path in &paths.0 {
+            let ours = absolute(path, &module).map(|path| path.join("::"));
+            all.extend(ours.or_else(|| path.first().cloned()));
+        }
+    }
+    named
+}
+
+#[test]
+fn no_permission_is_unused() {
+    let named = named_by_rule();
+    let nothing = BTreeSet::new();
+    let mut unused = Vec::new();
+    for rule in RULES {
+        let named = named.get(rule.module).unwrap_or(&nothing);
+        for allowed in rule.ours.iter().filter(|allowed| **allowed != "*") {
+            if !named.iter().any(|path| within(path, allowed)) {
+                unused.push(format!("`{}` may name `crate::{allowed}`, and does not", rule.module));
+            }
+        }
+        let idle = rule.crates.iter().filter(|name| !named.contains(**name));
+        unused.extend(idle.map(|name| format!("`{}` may name the crate `{name}`, and does not", rule.module)));
+    }
+    assert!(unused.is_empty(), "{}", unused.join("\n"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use parking_lot::{Mutex, MutexGuard};
 use quarterdeck::engine::admin;
+use quarterdeck::engine::proxy::admin_client::ProxyAdminClient;
 use quarterdeck::model::proxy::Routes;
 
 use crate::Test;
@@ -94,7 +95,7 @@ fn pair() -> Outcome<MutexGuard<'static, [ControlPlane; 2]>> {
 /// What a proxy shows of itself.
 fn routes(proxy: &Serving) -> Outcome<Routes> {
     let found = admin::Found::in_folder(&proxy.folder().join("state")).ok_or("no admin listener")?;
-    let client = admin::Client::new(found.address, found.token)?;
+    let client = admin::Client::new(found.address, found.token).map(ProxyAdminClient)?;
     wait(async { client.routes().await.map_err(|error| format!("{error:?}").into()) })
 }
 

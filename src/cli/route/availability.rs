@@ -2,6 +2,7 @@
 
 use crate::engine::admin::{Client, Found};
 use crate::engine::k8s::client::service::Server;
+use crate::engine::proxy::admin_client::ProxyAdminClient;
 use crate::engine::proxy::config::{ProxyConfig, UpstreamCluster};
 use crate::engine::proxy::target::Availability;
 use crate::engine::proxy::upstream::CAPACITY;
@@ -28,7 +29,7 @@ impl HealthSource {
     pub(super) async fn asked(config: &ProxyConfig, state: &Path) -> Self {
         let Some(found) = Found::in_folder(state) else { return Self::assumed(config, "no proxy runs here") };
         let (address, pid) = (found.address, found.pid);
-        let told = match Client::new(address, found.token) {
+        let told = match Client::new(address, found.token).map(ProxyAdminClient) {
             Ok(client) => client.routes().await,
             Err(why) => Err(why),
         };

@@ -1,9 +1,7 @@
-//! The other end of the admin listener: what a console asks a running proxy.
+//! The other end of the admin listener.
 
-use super::answer::FenceOrder;
-use crate::engine::k8s::endpoint::Secret;
 use crate::engine::address::is_loopback;
-use crate::model::proxy::{Explanation, Routes, TrafficState};
+use crate::engine::k8s::endpoint::Secret;
 use crate::model::text::clean;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -17,9 +15,6 @@ use tokio::net::TcpStream;
 
 /// The longest answer: a picture of some hundred clusters and a full tail.
 const ANSWER_MAX: usize = 16 * 1_024 * 1_024;
-const WAIT: Duration = Duration::from_secs(5);
-/// A reload may ask the home cluster, and log in there.
-const RELOAD_WAIT: Duration = Duration::from_secs(40);
 
 /// Why a proxy did not do as asked. One line each, without a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,36 +48,19 @@ impl Client {
         self.address
     }
 
-    pub async fn routes(&self) -> Result<Routes, Trouble> {
-        self.read(&self.ask((Method::GET, "/routes"), String::new(), WAIT).await?)
-    }
-
-    /// The effective configuration, secrets masked.
-    pub async fn config(&self) -> Result<String, Trouble> {
-        let body = self.ask((Method::GET, "/config"), String::new(), WAIT).await?;
-        Ok(String::from_utf8_lossy(&body).into_owned())
-    }
-
-    pub async fn explain(&self, text: &str) -> Result<Explanation, Trouble> {
-        self.read(&self.ask((Method::POST, "/explain"), text.to_owned(), WAIT).await?)
-    }
-
-    pub async fn fence(&self, cluster: &str, state: TrafficState) -> Result<(), Trouble> {
-        let order = FenceOrder { cluster: cluster.to_owned(), state };
-        let order = serde_json::to_string(&order).map_err(|why| Trouble::Refused(why.to_string()))?;
-        self.ask((Method::POST, "/fence"), order, WAIT).await.map(drop)
-    }
-
-    pub async fn reload(&self) -> Result<(), Trouble> {
-        self.ask((Method::POST, "/reload"), String::new(), RELOAD_WAIT).await.map(drop)
-    }
-
-    fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Trouble> {
+    /// Reads an answer as JSON; fails where another version of the program wrote it.
+    pub(crate) fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Trouble> {
         let told = |why| format!("the proxy at {} answers what this version cannot read: {why}", self.address);
         serde_json::from_slice(body).map_err(|why| Trouble::Refused(told(why)))
     }
 
-    async fn ask(&self, what: (Method, &'static str), body: String, wait: Duration) -> Result<Bytes, Trouble> {
+    /// Asks for one page and gives its body. Fails where nobody answers within `wait`, or the answer is not 200.
+    pub(crate) async fn ask(
+        &self,
+        what: (Method, &'static str),
+        body: String,
+        wait: Duration,
+    ) -> Result<Bytes, Trouble> {
         let path = what.1;
         let asked = tokio::time::timeout(wait, self.exchange(what, body)).await;
         let late = |_| format!("the proxy at {} did not answer {path} within {} s", self.address, wait.as_secs());

@@ -1,7 +1,7 @@
 //! Notices that a file or a folder is not what it was: by the system's notifications, and by looking now and then.
 //! The folder is watched, never the file: editors replace files, and the kubelet swaps a link beside them.
 
-use crate::engine::proxy::source::files;
+use super::folder;
 use notify::Watcher as _;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// What tells one state of a file from another: where it really is, when it was written, its length.
 type Signature = (PathBuf, Option<PathBuf>, Option<SystemTime>, u64);
 
-/// Watches one path, which need not exist yet.
+/// Watches files and folders, which need not exist yet.
 pub struct PathWatch {
-    path: PathBuf,
+    paths: Vec<PathBuf>,
     seen: Vec<Signature>,
     events: mpsc::Receiver<()>,
     // Notifies as long as it lives.
@@ -32,22 +32,23 @@ pub struct PathWatch {
 
 impl std::fmt::Debug for PathWatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PathWatch").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("PathWatch").field("paths", &self.paths).finish_non_exhaustive()
     }
 }
 
 impl PathWatch {
     /// Starts to watch. Changes from now on count.
-    pub fn new(path: PathBuf) -> Self {
+    pub fn new(paths: Vec<PathBuf>) -> Self {
         let (tx, events) = mpsc::channel(1);
         let watcher = notify::recommended_watcher(move |_: notify::Result<notify::Event>| {
             // One waiting notification is as good as many.
             tx.try_send(()).ok();
         });
-        let real = path.canonicalize().ok();
-        let folders: BTreeSet<PathBuf> = [Some(path.clone()), real]
-            .into_iter()
-            .flatten()
+        let targets = paths.iter().filter_map(|path| path.canonicalize().ok());
+        let folders: BTreeSet<PathBuf> = paths
+            .iter()
+            .cloned()
+            .chain(targets)
             .flat_map(|path| [Some(path.clone()), path.parent().map(Path::to_path_buf)])
             .flatten()
             .filter(|path| path.is_dir())
@@ -59,8 +60,8 @@ impl PathWatch {
                 watcher.watch(&folder, notify::RecursiveMode::NonRecursive).ok();
             }
         }
-        let seen = signatures(&path);
-        Self { path, seen, events, _watcher: watcher }
+        let seen = signatures(&paths);
+        Self { paths, seen, events, _watcher: watcher }
     }
 
     /// Waits until what is there is not what it was. May be dropped and called again.
@@ -70,7 +71,7 @@ impl PathWatch {
                 Some(()) = self.events.recv() => self.settle().await,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
-            let now = signatures(&self.path);
+            let now = signatures(&self.paths);
             if now != self.seen {
                 self.seen = now;
                 return;
@@ -89,16 +90,47 @@ impl PathWatch {
     }
 }
 
-fn signatures(path: &Path) -> Vec<Signature> {
+fn signatures(paths: &[PathBuf]) -> Vec<Signature> {
     let signature = |path: PathBuf| {
         let metadata = std::fs::metadata(&path).ok();
         let written = metadata.as_ref().and_then(|m| m.modified().ok());
         let real = path.canonicalize().ok();
         (path, real, written, metadata.map_or(0, |m| m.len()))
     };
-    if path.is_dir() {
-        files::entries(path).unwrap_or_default().into_iter().map(signature).collect()
-    } else {
-        vec![signature(path.to_path_buf())]
+    let inside =
+        |path: &PathBuf| if path.is_dir() { folder::files(path).unwrap_or_default() } else { vec![path.clone()] };
+    paths.iter().flat_map(inside).map(signature).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn changed(watch: &mut PathWatch) -> bool {
+        tokio::time::timeout(Duration::from_secs(20), watch.changed()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_written_replaced_or_made_is_noticed() {
+        let root = tempfile::tempdir().unwrap();
+        let (one, two) = (root.path().join("one"), root.path().join("two"));
+        std::fs::write(&one, "a").unwrap();
+        let mut watch = PathWatch::new(vec![one.clone(), two.clone()]);
+        std::fs::write(&one, "ab").unwrap();
+        assert!(changed(&mut watch).await);
+        std::fs::write(root.path().join("new"), "abc").unwrap();
+        std::fs::rename(root.path().join("new"), &one).unwrap();
+        assert!(changed(&mut watch).await);
+        std::fs::write(&two, "").unwrap();
+        assert!(changed(&mut watch).await);
+        std::fs::remove_file(&two).unwrap();
+        assert!(changed(&mut watch).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_noticed_where_nothing_changes() {
+        let root = tempfile::tempdir().unwrap();
+        let mut watch = PathWatch::new(vec![root.path().join("one")]);
+        assert!(!changed(&mut watch).await);
     }
 }

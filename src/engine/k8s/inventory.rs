@@ -6,7 +6,6 @@
 pub mod alias;
 pub mod cache;
 pub mod entries;
-pub mod files;
 pub mod found;
 pub mod hub;
 pub mod kubeconfig;

@@ -1,6 +1,6 @@
 //! What happens seldom: counted and set under one short lock, by labels.
 
-use crate::engine::proxy::metrics::catalogue::Described;
+use super::table::Metric;
 use parking_lot::Mutex;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -28,11 +28,11 @@ pub(crate) fn name(text: &str) -> Cow<'static, str> {
 }
 
 impl LabelledMetrics {
-    pub(crate) fn count(&self, metric: &Described, labels: Labels) {
+    pub(crate) fn count(&self, metric: &Metric, labels: Labels) {
         self.add(metric, labels, 1);
     }
 
-    pub(crate) fn add(&self, metric: &Described, labels: Labels, times: u64) {
+    pub(crate) fn add(&self, metric: &Metric, labels: Labels, times: u64) {
         let mut counts = self.counts.lock();
         let full = counts.len() >= MAX;
         match counts.get_mut(&(metric.name, labels.clone())) {
@@ -42,7 +42,7 @@ impl LabelledMetrics {
         }
     }
 
-    pub(crate) fn set(&self, metric: &Described, label: Cow<'static, str>, value: i64) {
+    pub(crate) fn set(&self, metric: &Metric, label: Cow<'static, str>, value: i64) {
         let mut gauges = self.gauges.lock();
         let key = (metric.name, [label, word("")]);
         if gauges.len() < MAX || gauges.contains_key(&key) {
@@ -50,14 +50,14 @@ impl LabelledMetrics {
         }
     }
 
-    pub(crate) fn counts_of(&self, metric: &Described) -> Vec<(Labels, u64)> {
+    pub(crate) fn counts_of(&self, metric: &Metric) -> Vec<(Labels, u64)> {
         let of = |((name, labels), count): (&(&'static str, Labels), &u64)| {
             (*name == metric.name).then(|| (labels.clone(), *count))
         };
         self.counts.lock().iter().filter_map(of).collect()
     }
 
-    pub(crate) fn gauges_of(&self, metric: &Described) -> Vec<(Labels, i64)> {
+    pub(crate) fn gauges_of(&self, metric: &Metric) -> Vec<(Labels, i64)> {
         let of = |((name, labels), value): (&(&'static str, Labels), &i64)| {
             (*name == metric.name).then(|| (labels.clone(), *value))
         };

@@ -7,9 +7,12 @@ pub mod lines;
 pub mod lint;
 pub mod read;
 pub mod schema;
+mod words;
 
 use crate::engine::k8s::access::AccessGate;
 use crate::engine::k8s::endpoint::{Endpoint, Material};
+use crate::engine::resilience::breaker::BreakerSettings;
+use crate::engine::resilience::health::HealthSettings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -149,26 +152,6 @@ pub struct Window {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct HealthSettings {
-    pub interval: Duration,
-    pub timeout: Duration,
-    pub path: String,
-    /// Failures in a row until it is down.
-    pub failures: u32,
-}
-
-impl Default for HealthSettings {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(30),
-            timeout: Duration::from_secs(5),
-            path: "/readyz".to_owned(),
-            failures: 2,
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
 pub struct RetrySettings {
     pub max_retries: u32,
     pub backoff_factor: f64,
@@ -178,19 +161,6 @@ pub struct RetrySettings {
 impl Default for RetrySettings {
     fn default() -> Self {
         Self { max_retries: 1, backoff_factor: 2.0, max_delay: Duration::from_secs(1) }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct BreakerSettings {
-    pub failure_threshold: u32,
-    pub recovery_timeout: Duration,
-    pub half_open_requests: u32,
-}
-
-impl Default for BreakerSettings {
-    fn default() -> Self {
-        Self { failure_threshold: 5, recovery_timeout: Duration::from_secs(10), half_open_requests: 1 }
     }
 }
 

@@ -8,9 +8,11 @@ pub mod check;
 pub mod headers;
 pub mod impersonation;
 pub mod path;
+mod policy;
 pub mod redact;
 pub mod upgrade;
 
 pub use answer::answered;
 pub use check::{Hosts, check};
-pub use headers::{Policy, audit_id, outgoing};
+pub use headers::{audit_id, outgoing};
+pub use policy::Policy;

@@ -8,7 +8,7 @@ mod series;
 
 pub use super::metrics::labels::{LongRunning, Protocol, Side, TlsTrouble, Verb};
 use crate::engine::metrics::histogram::{self, Histogram, Latency};
-pub use exposition::{CONTENT_TYPE, ScrapeContext};
+pub use exposition::ScrapeContext;
 pub use series::Resource;
 
 use crate::engine::metrics::labelled::{LabelledMetrics, name, word};

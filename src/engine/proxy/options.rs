@@ -1,7 +1,7 @@
 //! How a proxy is started: the flags of `qd --serve`, and what the console says instead.
 
-use crate::engine::address::Address;
 use super::source::Source;
+use crate::engine::address::Address;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! A whole proxy: read, bound, published, served, reloaded, drained.
 
-use crate::engine::address::Address;
+use super::admin_pages::ProxyPages;
 use super::config::ProxyConfig;
 use super::config::read::{ConfigErrors, ParsedConfig};
 use super::config_builder::{ActiveConfigBuilder, Assembled};
@@ -12,10 +12,11 @@ use super::listen::sockets::Inherited;
 use super::listen::{self, Change, Drained, Ending, Gate, Listeners, Listening, systemd};
 use super::metrics::{Metrics, Side, TlsTrouble};
 use super::options::ServeOptions;
+use super::reload_status::ReloadStatus;
 use super::source::{LoadContext, Loader, readings};
-use super::status::ReloadStatus;
 use super::upstream::Upstreams;
-use crate::engine::admin::{Admin, AdminApi, Announced};
+use crate::engine::address::Address;
+use crate::engine::admin::{Admin, Announced};
 use crate::engine::clock::Running;
 use crate::engine::k8s::client::ClientContext;
 use crate::engine::k8s::client::connector::TlsFailed;
@@ -184,8 +185,8 @@ impl ProxyServer {
         let mut serving_admin = None;
         if let Some((admin, secret)) = admin {
             announced = Some(Announced::write(&state_dir, admin.address(), &secret)?);
-            let pictures: Arc<dyn AdminApi> = Arc::clone(&shared) as _;
-            serving_admin = Some(tokio::spawn(admin.run(pictures, over.clone())));
+            let pages = Arc::new(ProxyPages(Arc::clone(&shared) as _));
+            serving_admin = Some(tokio::spawn(admin.run(pages, over.clone())));
         }
         let followed = AbortOnDropHandle::new(tokio::spawn(follow(following.0, Arc::clone(&shared))));
         systemd::ready(shared.carry.scene().config.clusters.len());

@@ -1,6 +1,6 @@
 //! What a running proxy shows of itself, and does when told: the admin listener's port.
 
-use super::config::read::ParsedConfig;
+use super::admin_pages::ProxyAdmin;
 use super::config::{Action, ProxyConfig, Rule, effective, lines};
 use super::listen::Listening;
 use super::metrics::{Handles, ScrapeContext};
@@ -8,83 +8,17 @@ use super::server::Shared;
 use super::target::Clusters;
 use super::tester::{self, RoutingState};
 use super::upstream::Upstream;
-use crate::engine::admin::AdminApi;
-use crate::model::proxy::{Explanation, Finding, Reload, Routes, RuleFacts, TrafficState};
+use crate::model::proxy::{Explanation, Routes, RuleFacts, TrafficState};
 use crate::model::text::{Text, clean};
-use crate::model::time::UnixSeconds;
-use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
-use parking_lot::Mutex;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 /// How long a reload that was asked for may take; a home cluster is asked in that time.
 const RELOAD: Duration = Duration::from_secs(30);
 
-/// What is told of the configuration in force, and of the last one that was read.
-#[derive(Debug)]
-pub(super) struct ReloadStatus {
-    told: ArcSwap<Told>,
-    /// Changes with each reading, also a refused one.
-    readings: watch::Sender<u64>,
-    /// Logins of each cluster that metrics know of: done, and failed.
-    logins: Mutex<BTreeMap<Arc<str>, (u64, u64)>>,
-}
-
-#[derive(Debug, Clone)]
-struct Told {
-    reload: Reload,
-    findings: Vec<Finding>,
-    /// Where each value stands.
-    origins: BTreeMap<String, String>,
-}
-
-impl ReloadStatus {
-    pub(super) fn new(reading: &ParsedConfig, now: UnixSeconds) -> Self {
-        let told = Told::of(reading, now, 0);
-        Self { told: ArcSwap::from_pointee(told), readings: watch::channel(0).0, logins: Mutex::default() }
-    }
-
-    pub(super) fn installed(&self, reading: &ParsedConfig, now: UnixSeconds) {
-        let count = self.told.load().reload.count + 1;
-        self.told.store(Arc::new(Told::of(reading, now, count)));
-        self.readings.send_modify(|count| *count += 1);
-    }
-
-    pub(super) fn refused(&self, why: &str, now: UnixSeconds) {
-        let mut told = Told::clone(&self.told.load());
-        told.reload.at = now;
-        told.reload.refused = Some(Text::new(clean(why)));
-        self.told.store(Arc::new(told));
-        self.readings.send_modify(|count| *count += 1);
-    }
-
-    pub(super) fn findings(&self) -> Vec<Finding> {
-        self.told.load().findings.clone()
-    }
-}
-
-impl Told {
-    fn of(reading: &ParsedConfig, at: UnixSeconds, count: u64) -> Self {
-        let config = &reading.config;
-        Self {
-            reload: Reload {
-                at,
-                hash: Text::new(&config.hash),
-                origin: Text::new(clean(&config.origin)),
-                refused: None,
-                count,
-            },
-            findings: reading.findings.clone(),
-            origins: reading.origins.clone(),
-        }
-    }
-}
-
-impl AdminApi for Shared {
+impl ProxyAdmin for Shared {
     fn metrics(&self, out: &mut String) {
         let (scene, metrics) = (self.carry.scene(), self.carry.metrics());
         let identity = self.gate.identity();
@@ -143,15 +77,15 @@ impl AdminApi for Shared {
         tester::explain_line(&ground, text, caller)
     }
 
-    fn fence(&self, cluster: &str, fence: TrafficState) -> Result<(), String> {
+    fn set_traffic(&self, cluster: &str, state: TrafficState) -> Result<(), String> {
         let scene = self.carry.scene();
         let found = scene.members.iter().find(|member| member.name() == cluster);
         let member = found.ok_or_else(|| {
             let known: Vec<&str> = scene.members.iter().map(|member| member.name()).collect();
             format!("there is no cluster {cluster}; there are {}", known.join(", "))
         })?;
-        tracing::warn!(cluster, ?fence, "a cluster was switched by hand");
-        member.fence(fence);
+        tracing::warn!(cluster, ?state, "a cluster was switched by hand");
+        member.set_traffic(state);
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! origin, sets `Authorization` and `Host`, and sends again only what `retry` allows.
 
 mod attempt;
+mod call;
 mod dial;
 mod failure;
 mod gate;
@@ -19,9 +20,10 @@ mod probe;
 pub mod retry;
 mod upgrade;
 
-pub use super::upstream::in_flight::InFlightGuard;
+pub use call::Call;
 pub use failure::Stage;
-pub use member::{CAPACITY, Call, Counts, Failed, Sent, Upstream};
+pub use in_flight::InFlightGuard;
+pub use member::{CAPACITY, Counts, Failed, Sent, Upstream};
 pub use upgrade::{Tunnel, Upgraded};
 
 use crate::engine::k8s::client::ClientContext;

@@ -7,9 +7,10 @@ pub(crate) mod child;
 pub use super::local::child::{KEEP, LEAVE, Starter};
 
 use super::local::child::Child;
+use crate::engine::address::tcp;
 use crate::engine::admin::{Client, Found, Trouble};
 use crate::engine::k8s::endpoint::Secret;
-use crate::engine::address::tcp;
+use crate::engine::proxy::admin_client::ProxyAdminClient;
 use crate::engine::proxy_link::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
 use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::{Text, clean};
@@ -39,7 +40,7 @@ impl LocalProxyLauncher {
 
     async fn find(&self) -> Result<Linked, ProxyError> {
         let found = Found::in_folder(&self.state_dir).ok_or(ProxyError::NoProxy)?;
-        let client = Client::new(found.address, found.token).map_err(told)?;
+        let client = Client::new(found.address, found.token).map(ProxyAdminClient).map_err(told)?;
         match client.routes().await {
             Ok(_) => Ok(Linked { client, pid: Some(found.pid), child: None }),
             // What it wrote stays when a proxy is killed.
@@ -72,7 +73,9 @@ impl ProxyLauncher for LocalProxyLauncher {
 
 async fn attach(address: &str, token_file: &str) -> Result<Linked, ProxyError> {
     let wrong = || ProxyError::Refused(format_compact!("{address} is no HOST:PORT; write 127.0.0.1:6480"));
-    let client = Client::new(tcp(address).ok_or_else(wrong)?, token_in(Path::new(token_file))?).map_err(told)?;
+    let client = Client::new(tcp(address).ok_or_else(wrong)?, token_in(Path::new(token_file))?)
+        .map(ProxyAdminClient)
+        .map_err(told)?;
     client.routes().await.map_err(told)?;
     Ok(Linked { client, pid: None, child: None })
 }
@@ -105,7 +108,7 @@ pub(crate) fn told(trouble: Trouble) -> ProxyError {
 /// A proxy that answers.
 #[derive(Debug)]
 struct Linked {
-    client: Client,
+    client: ProxyAdminClient,
     pid: Option<u32>,
     /// Where it is ours.
     child: Option<Child>,
@@ -138,7 +141,7 @@ impl ProxyHandle for Linked {
     }
 
     fn fence(&self, cluster: Text, fence: TrafficState) -> BoxFuture<'_, Result<(), ProxyError>> {
-        Box::pin(async move { self.client.fence(&cluster, fence).await.map_err(|why| self.explained(why)) })
+        Box::pin(async move { self.client.set_traffic(&cluster, fence).await.map_err(|why| self.explained(why)) })
     }
 
     fn reload(&self) -> BoxFuture<'_, Result<(), ProxyError>> {

@@ -1,9 +1,25 @@
 //! Takes an endpoint out of use whose answers fail, and lets it back in step by step. Pure: the time is told.
 
-use crate::engine::proxy::config::BreakerSettings;
 use crate::model::proxy::BreakerState;
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// When a breaker opens, and how it closes again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BreakerSettings {
+    /// Failures in a window until it opens.
+    pub failure_threshold: u32,
+    /// How long it stays open at first.
+    pub recovery_timeout: Duration,
+    /// Requests let through while it is half open.
+    pub half_open_requests: u32,
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self { failure_threshold: 5, recovery_timeout: Duration::from_secs(10), half_open_requests: 1 }
+    }
+}
 
 /// The share of requests that must succeed, in percent, over the window, where there are enough to tell.
 const SUCCESS_PERCENT: u32 = 80;

@@ -1,10 +1,33 @@
 //! What the probes say of an endpoint. Pure; the asking is in `probe`.
 
-use crate::engine::proxy::config::HealthSettings;
 use crate::model::proxy::EndpointHealth;
 use crate::model::text::Text;
 use std::collections::VecDeque;
 use std::time::Duration;
+
+/// When a server is probed, and when it counts as down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HealthSettings {
+    /// Between two probes.
+    pub interval: Duration,
+    /// Of one probe.
+    pub timeout: Duration,
+    /// The path that is asked for: `/readyz`.
+    pub path: String,
+    /// Failures in a row until the server counts as down.
+    pub failures: u32,
+}
+
+impl Default for HealthSettings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(30),
+            timeout: Duration::from_secs(5),
+            path: "/readyz".to_owned(),
+            failures: 2,
+        }
+    }
+}
 
 /// Probes remembered.
 pub const HISTORY: usize = 60;

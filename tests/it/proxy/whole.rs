@@ -21,6 +21,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use quarterdeck::config::Environment;
+use quarterdeck::engine::address::Address;
 use quarterdeck::engine::admin;
 use quarterdeck::engine::clock::Clock;
 use quarterdeck::engine::cluster::{Inventory, Listing};
@@ -29,7 +30,7 @@ use quarterdeck::engine::k8s::connector::K8sConnector;
 use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal};
 use quarterdeck::engine::k8s::endpoint::Endpoints;
 use quarterdeck::engine::process::detach::Launcher;
-use quarterdeck::engine::address::Address;
+use quarterdeck::engine::proxy::admin_client::ProxyAdminClient;
 use quarterdeck::engine::proxy::listen::sockets::Inherited;
 use quarterdeck::engine::proxy::listen::{Drained, Ending};
 use quarterdeck::engine::proxy::options::ServeOptions;
@@ -64,7 +65,7 @@ struct Whole {
     each: Vec<SocketAddr>,
     client: Client,
     token: String,
-    admin: admin::Client,
+    admin: ProxyAdminClient,
     ending: Ending,
     running: JoinHandle<Result<Drained, UserError>>,
 }
@@ -180,11 +181,11 @@ fn tcp(address: &Address) -> Option<SocketAddr> {
 }
 
 /// The admin listener, once the proxy says where it is.
-async fn found(state: &Path) -> admin::Client {
+async fn found(state: &Path) -> ProxyAdminClient {
     let waiting = async {
         loop {
             if let Some(found) = admin::Found::in_folder(state) {
-                return admin::Client::new(found.address, found.token).expect("a client");
+                return admin::Client::new(found.address, found.token).map(ProxyAdminClient).expect("a client");
             }
             tokio::task::yield_now().await;
         }

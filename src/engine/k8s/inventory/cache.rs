@@ -3,12 +3,11 @@
 
 use super::member::Member;
 use crate::config::yaml::read;
+use crate::engine::files::private;
 use crate::model::time::UnixSeconds;
 use serde::{Deserialize, Serialize};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Written into each file; another form is another version.
 const VERSION: u32 = 1;
@@ -53,22 +52,8 @@ impl Cache {
     pub fn write(&self, hub: &str, kubeconfigs: u64, members: Vec<Member>, now: UnixSeconds) -> std::io::Result<()> {
         let kept = Kept { version: VERSION, hub: hub.to_owned(), kubeconfigs, written: now, members };
         let text = serde_json::to_vec(&kept)?;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        let file = self.file(hub);
-        // Written beside and moved, so that nobody reads half of it.
-        let beside = file.with_extension(format!("{}.new", std::process::id()));
-        let done = write_private(&beside, &text).and_then(|()| std::fs::rename(&beside, &file));
-        if done.is_err() {
-            std::fs::remove_file(&beside).ok();
-        }
-        done
+        private::own(&self.file(hub), &text)
     }
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(bytes)
 }
 
 impl Kept {

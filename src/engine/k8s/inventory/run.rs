@@ -3,7 +3,6 @@
 use super::alias;
 use super::cache::Cache;
 use super::entries::{self, Joined};
-use super::files::FileWatch;
 use super::found::plain;
 use super::hub::state::{Hub, Update};
 use super::hub::{Updates, follow};
@@ -14,6 +13,7 @@ use super::{FleetInventory, Kubeconfigs, merge};
 use crate::config::Origin;
 use crate::engine::clock;
 use crate::engine::cluster::Listing;
+use crate::engine::files::watch::PathWatch;
 use crate::engine::k8s::access::AccessGate;
 use crate::engine::k8s::client::ClientContext;
 use crate::engine::k8s::endpoint::Endpoint;
@@ -62,7 +62,7 @@ pub(super) async fn run(inventory: FleetInventory, refresh: bool, tx: mpsc::Send
     let reader = Reader::new(inventory.kubeconfigs.clone(), (*inventory.environment).clone());
     // A fleet in memory is not the one that the user's mapping means.
     let reader = if is_memory { reader } else { reader.with_files_of(&inventory.config) };
-    let mut watch = FileWatch::new(reader.files());
+    let mut watch = PathWatch::new(reader.files());
     let (mut reader, local) = read(reader).await;
     let (updates, mut news) = mpsc::channel(UPDATES_MAX);
     let cache = inventory.environment.cache_folder.clone().filter(|_| !is_memory).map(Cache::new);

@@ -1,6 +1,6 @@
 //! What is in force, written as a document again, secrets masked: for `qd route config`, `/config` and the hash.
 
-use super::read::{condition_words, masked, window_words};
+use super::words::{balance_word, condition_words, masked, window_words};
 use super::{Action, Balance, Condition, Mode, ProxyConfig, Rule, UpstreamCluster, Window};
 use crate::engine::k8s::endpoint::{Endpoint, Material};
 use serde_json::{Map, Value, json};
@@ -171,19 +171,6 @@ fn condition(condition: &Condition) -> Value {
     match condition.values.as_slice() {
         [one] => json!({ "type": field, "operator": operator, "value": one }),
         several => json!({ "type": field, "operator": operator, "values": several }),
-    }
-}
-
-pub(super) fn balance_word(balance: &Balance) -> &'static str {
-    match balance {
-        Balance::RoundRobin => "round-robin",
-        Balance::Weighted => "weighted",
-        Balance::Random => "random",
-        Balance::LeastLoaded => "least-loaded",
-        Balance::NearestRegion => "nearest-region",
-        Balance::Cheapest => "cheapest",
-        Balance::MostFree => "most-free",
-        Balance::TimeWindow(_) => "time-window",
     }
 }
 

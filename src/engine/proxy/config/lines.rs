@@ -1,7 +1,6 @@
 //! A rule in one line each: when it holds, and what it does then.
 
-use super::effective::balance_word;
-use super::read::condition_words;
+use super::words::{balance_word, condition_words};
 use super::{Action, Condition, ProxyConfig, Rule};
 
 /// The conditions: `namespace equals production and verb in get, list`; `always` where there are none.

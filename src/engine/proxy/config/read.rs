@@ -13,10 +13,8 @@ mod settings;
 mod window;
 
 pub(super) use condition::pattern_of;
-pub(super) use settings::masked;
-pub(super) use window::words as window_words;
 
-use super::{Condition, ProxyConfig, effective};
+use super::{ProxyConfig, effective};
 use crate::config::Environment;
 use crate::config::tree::Node;
 use crate::config::yaml::Flaw;
@@ -163,11 +161,6 @@ pub fn of_inventory(context: &Context<'_>) -> ParsedConfig {
 /// Says whether a key of a Secret is one of ours: `prod-token`.
 pub fn is_credential_key(key: &str) -> bool {
     credential::SUFFIXES.iter().any(|(suffix, _)| key.len() > suffix.len() && key.ends_with(suffix))
-}
-
-/// How the schema writes what a condition looks at, and how.
-pub(super) fn condition_words(condition: &Condition) -> (&'static str, &'static str) {
-    (condition::word_of(condition.field), condition::operator_word(condition))
 }
 
 /// One configuration document, and what of its surroundings it may name.

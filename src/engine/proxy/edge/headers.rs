@@ -2,6 +2,7 @@
 //! by copying what may cross into a new map: what this does not name never reaches a cluster.
 
 use super::impersonation;
+use super::policy::{ConnectionOptions, Policy, append, insert};
 use super::upgrade::Protocol;
 use crate::engine::proxy::caller::bearer::{self, bearer};
 use crate::engine::proxy::caller::{Caller, Means};
@@ -10,23 +11,6 @@ use crate::engine::proxy::refusal::Refusal;
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 
-/// Options of all `Connection` lines together. Clients send one or two; each costs a look at every header.
-const OPTIONS_MAX: usize = 32;
-
-/// What a request may carry on: of its caller, its cluster and its rule.
-#[derive(Debug, Clone, Copy)]
-pub struct Policy<'a> {
-    pub caller: &'a Caller,
-    /// The cluster's.
-    pub mode: Mode,
-    /// The rule's `allow_impersonation`.
-    pub allow_impersonation: bool,
-    /// From [`super::upgrade::upgrade`].
-    pub upgrade: Option<Protocol>,
-    /// From [`crate::engine::proxy::audit::Ids`]; the server writes it into its own log.
-    pub audit_id: &'a str,
-}
-
 /// The headers a request goes on with. Repeated lines stay separate and in their order. Values share the memory they
 /// were read into; see `engine::proxy::remembered`.
 ///
@@ -34,7 +18,7 @@ pub struct Policy<'a> {
 /// in the result. Errors: 403 for `Impersonate-*` that is not allowed, and for an identity that no header can carry;
 /// 400 for `Connection` lines beyond reason.
 pub fn outgoing(headers: &HeaderMap, policy: &Policy<'_>) -> Result<HeaderMap, Refusal> {
-    let options = Options::of(headers)?;
+    let options = ConnectionOptions::of(headers)?;
     let mut out = HeaderMap::with_capacity(headers.keys_len().saturating_add(4).min(512));
     for (name, value) in headers {
         match fate(name) {
@@ -140,44 +124,6 @@ fn of_name(name: &str) -> Fate {
         _ if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => Fate::Drop,
         _ => Fate::Keep,
     }
-}
-
-/// The names in all `Connection` lines: headers that end here.
-#[derive(Debug)]
-pub(super) struct Options<'a> {
-    headers: &'a HeaderMap,
-    any: bool,
-}
-
-impl<'a> Options<'a> {
-    pub(super) fn of(headers: &'a HeaderMap) -> Result<Self, Refusal> {
-        let options = Self { headers, any: headers.contains_key(header::CONNECTION) };
-        if options.any && options.all().nth(OPTIONS_MAX).is_some() {
-            return Err(Refusal::new(400, "BadRequest", "connection", "too many options in Connection"));
-        }
-        Ok(options)
-    }
-
-    pub(super) fn all(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let lines = self.headers.get_all(header::CONNECTION).iter();
-        lines.flat_map(|line| line.as_bytes().split(|b| *b == b',')).map(<[u8]>::trim_ascii)
-    }
-
-    pub(super) fn name(&self, name: &HeaderName) -> bool {
-        self.any && self.all().any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
-    }
-}
-
-fn too_many<E>(_: E) -> Refusal {
-    Refusal::new(431, "RequestHeaderFieldsTooLarge", "headers", "too many headers")
-}
-
-pub(super) fn append(to: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), Refusal> {
-    to.try_append(name, value).map(drop).map_err(too_many)
-}
-
-fn insert(to: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), Refusal> {
-    to.try_insert(name, value).map(drop).map_err(too_many)
 }
 
 #[cfg(test)]

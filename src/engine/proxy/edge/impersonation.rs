@@ -1,6 +1,6 @@
 //! `Impersonate-*`: set by us from the caller, or sent by the caller where a rule lets it.
 
-use super::headers::{Options, Policy, append};
+use super::policy::{ConnectionOptions, Policy, append};
 use crate::engine::proxy::caller::Caller;
 use crate::engine::proxy::config::Mode;
 use crate::engine::proxy::refusal::Refusal;
@@ -73,7 +73,11 @@ fn forbidden(message: &'static str) -> Refusal {
 }
 
 /// May this header of the client go on? A spelling that servers do not know would be lost in silence: refused as well.
-pub(super) fn of_client(name: &HeaderName, options: &Options<'_>, policy: &Policy<'_>) -> Result<(), Refusal> {
+pub(super) fn of_client(
+    name: &HeaderName,
+    options: &ConnectionOptions<'_>,
+    policy: &Policy<'_>,
+) -> Result<(), Refusal> {
     if !policy.allow_impersonation {
         return Err(forbidden("impersonation is not allowed by the rule of this request (allowImpersonation)"));
     }

@@ -3,8 +3,8 @@
 
 use super::Listening;
 use super::identity::Identity;
-use crate::engine::files::private;
 use crate::engine::address::Address;
+use crate::engine::files::private;
 use crate::engine::proxy::options::ServeOptions;
 use crate::error::{ErrorKind, UserError};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};

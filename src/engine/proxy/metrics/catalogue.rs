@@ -1,154 +1,87 @@
-//! Every metric there is: what is not in this table is not exposed, and `docs/routing-metrics.md` is written from it.
+//! Every metric of the proxy.
 
-use prometheus_client::metrics::MetricType;
-use std::fmt::Write as _;
-
-/// The prefix of all but the process' own, which keep the names that every exporter uses.
-pub const PREFIX: &str = "qd_proxy";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
-    Counter,
-    Gauge,
-    Histogram,
-    /// A constant 1; its label is the fact.
-    Info,
-}
-
-/// One metric.
-#[derive(Debug, Clone, Copy)]
-pub struct Described {
-    /// Without the prefix, and without the `_total` or `_info` that the format adds.
-    pub name: &'static str,
-    pub sort: Sort,
-    pub labels: &'static [&'static str],
-    pub help: &'static str,
-    /// Of the process, without our prefix.
-    pub process: bool,
-}
-
-impl Described {
-    const fn new(name: &'static str, sort: Sort, labels: &'static [&'static str], help: &'static str) -> Self {
-        Self { name, sort, labels, help, process: false }
-    }
-
-    const fn of_process(name: &'static str, sort: Sort, help: &'static str) -> Self {
-        Self { name, sort, labels: &[], help, process: true }
-    }
-
-    /// The name a query uses.
-    pub fn full(&self) -> String {
-        let suffix = match self.sort {
-            Counter => "_total",
-            Info => "_info",
-            Gauge | Histogram => "",
-        };
-        if self.process { format!("{}{suffix}", self.name) } else { format!("{PREFIX}_{}{suffix}", self.name) }
-    }
-
-    pub(super) fn metric_type(&self) -> MetricType {
-        match self.sort {
-            Counter => MetricType::Counter,
-            Gauge => MetricType::Gauge,
-            Histogram => MetricType::Histogram,
-            Info => MetricType::Info,
-        }
-    }
-}
+use crate::engine::metrics::table::{Metric, MetricKind, MetricTable};
 
 /// Declares the constants and the table of them.
 macro_rules! catalogue {
     ($($name:ident = $described:expr;)+) => {
-        $(pub(super) const $name: Described = $described;)+
+        $(pub(super) const $name: Metric = $described;)+
         /// In the order of the exposition.
-        pub const ALL: &[Described] = &[$($name),+];
+        pub const ALL: &[Metric] = &[$($name),+];
     };
 }
 
-use Sort::{Counter, Gauge, Histogram, Info};
+use MetricKind::{Counter, Gauge, Histogram, Info};
 
 catalogue! {
-    REQUESTS = Described::new("requests", Counter,
+    REQUESTS = Metric::new("requests", Counter,
         &["cluster", "rule", "verb", "group", "resource", "subresource", "code"],
         "Requests that ended. An empty cluster: the proxy answered itself; an empty rule: none held. Code 0: the caller went first.");
-    DURATION = Described::new("request_duration_seconds", Histogram, &["cluster", "verb"],
+    DURATION = Metric::new("request_duration_seconds", Histogram, &["cluster", "verb"],
         "From a request's head to the last byte of its answer; long-running ones are left out.");
-    OVERHEAD = Described::new("overhead_seconds", Histogram, &[],
+    OVERHEAD = Metric::new("overhead_seconds", Histogram, &[],
         "What the proxy added: the whole less the wait for the API server; long-running requests are left out.");
-    UPSTREAM_DURATION = Described::new("upstream_duration_seconds", Histogram, &["cluster", "endpoint"],
+    UPSTREAM_DURATION = Metric::new("upstream_duration_seconds", Histogram, &["cluster", "endpoint"],
         "Wait for an API server: from sending a request until the head of its answer, retries included.");
-    IN_FLIGHT = Described::new("in_flight_requests", Gauge, &["cluster"],
+    IN_FLIGHT = Metric::new("in_flight_requests", Gauge, &["cluster"],
         "Requests under way, long-running ones left out.");
-    LONG_RUNNING = Described::new("longrunning_requests", Gauge, &["cluster", "kind"],
+    LONG_RUNNING = Metric::new("longrunning_requests", Gauge, &["cluster", "kind"],
         "Watches, logs, exec, attach and port-forward streams under way.");
-    RECEIVED = Described::new("received_bytes", Counter, &["cluster"], "Bytes of bodies and streams from callers.");
-    SENT = Described::new("sent_bytes", Counter, &["cluster"], "Bytes of bodies and streams to callers.");
-    UPGRADES = Described::new("upgrades", Counter, &["proto", "result"],
+    RECEIVED = Metric::new("received_bytes", Counter, &["cluster"], "Bytes of bodies and streams from callers.");
+    SENT = Metric::new("sent_bytes", Counter, &["cluster"], "Bytes of bodies and streams to callers.");
+    UPGRADES = Metric::new("upgrades", Counter, &["proto", "result"],
         "Streams that asked to be upgraded: `switched`, or `refused` by whoever answered.");
-    RETRIES = Described::new("retries", Counter, &["reason", "result"],
+    RETRIES = Metric::new("retries", Counter, &["reason", "result"],
         "Requests that were sent more than once, by why, and by whether the last answer was below 500.");
-    REJECTED = Described::new("rejected", Counter, &["reason"], "Requests that the proxy refused, by its reason.");
-    STALE = Described::new("stale_rv_rejected", Counter, &[],
+    REJECTED = Metric::new("rejected", Counter, &["reason"], "Requests that the proxy refused, by its reason.");
+    STALE = Metric::new("stale_rv_rejected", Counter, &[],
         "Requests answered 410 because their resourceVersion or continue token is another cluster's.");
-    MIRRORED = Described::new("mirrored", Counter, &["cluster", "result"],
+    MIRRORED = Metric::new("mirrored", Counter, &["cluster", "result"],
         "Copies of reads sent by `mirror`: `same` or `different` status, or `failed`.");
-    TLS_ERRORS = Described::new("tls_errors", Counter, &["side", "type"],
+    TLS_ERRORS = Metric::new("tls_errors", Counter, &["side", "type"],
         "TLS handshakes that failed, with a `client` or an API server (`upstream`): `closed` or `timeout` by the other side, `not_tls`, no `handshake` both can, its `certificate` not accepted, or ours `distrusted` by it.");
-    BREAKER = Described::new("breaker_state", Gauge, &["cluster", "endpoint"],
+    BREAKER = Metric::new("breaker_state", Gauge, &["cluster", "endpoint"],
         "0 closed, 1 half open, 2 open. Answers of 502, 503 and 504 alone do not open it.");
-    HEALTH = Described::new("cluster_health_status", Gauge, &["cluster", "endpoint"],
+    HEALTH = Metric::new("cluster_health_status", Gauge, &["cluster", "endpoint"],
         "1 ready, 0 not ready or unreachable, -1 not known yet, -2 our credential is not accepted.");
-    FENCED = Described::new("cluster_fence", Gauge, &["cluster"],
+    FENCED = Metric::new("cluster_fence", Gauge, &["cluster"],
         "An operator's switch: 0 open, 1 draining, 2 fenced.");
-    CONNECTIONS = Described::new("upstream_connections", Gauge, &["cluster", "endpoint"],
+    CONNECTIONS = Metric::new("upstream_connections", Gauge, &["cluster", "endpoint"],
         "Connections to an API server.");
-    STREAMS = Described::new("upstream_streams", Gauge, &["cluster", "endpoint"],
+    STREAMS = Metric::new("upstream_streams", Gauge, &["cluster", "endpoint"],
         "Requests and streams on these connections.");
-    TOKEN_REFRESH = Described::new("token_refresh", Counter, &["cluster", "result"],
+    TOKEN_REFRESH = Metric::new("token_refresh", Counter, &["cluster", "result"],
         "Renewals of a cluster's credential: `ok` or `failed`.");
-    TOKEN_EXPIRY = Described::new("token_expiry_seconds", Gauge, &["cluster"],
+    TOKEN_EXPIRY = Metric::new("token_expiry_seconds", Gauge, &["cluster"],
         "When a cluster's credential ends, in seconds since 1970.");
-    CERT_EXPIRY = Described::new("cert_expiry_seconds", Gauge, &["which"],
+    CERT_EXPIRY = Metric::new("cert_expiry_seconds", Gauge, &["which"],
         "When a certificate ends, in seconds since 1970: `leaf`, `ca`, or a cluster's client certificate by its name.");
-    INSECURE = Described::new("insecure_endpoints", Gauge, &["cluster"],
+    INSECURE = Metric::new("insecure_endpoints", Gauge, &["cluster"],
         "Endpoints whose certificate is not verified. More than 0 wants a reason.");
-    RELOADS = Described::new("config_reload", Counter, &["result"], "Readings of the configuration: `ok` or `refused`.");
-    RELOADED = Described::new("config_last_reload_successful", Gauge, &[],
+    RELOADS = Metric::new("config_reload", Counter, &["result"], "Readings of the configuration: `ok` or `refused`.");
+    RELOADED = Metric::new("config_last_reload_successful", Gauge, &[],
         "1 when the newest configuration is in force, 0 when it was refused and the one before still is.");
-    CONFIG_HASH = Described::new("config_hash", Info, &["hash"], "The configuration in force.");
-    AUDIT_EVENTS = Described::new("audit_events", Counter, &["result"],
+    CONFIG_HASH = Metric::new("config_hash", Info, &["hash"], "The configuration in force.");
+    AUDIT_EVENTS = Metric::new("audit_events", Counter, &["result"],
         "Audit events: `written`, `dropped` because the queue was full, `failed` because the file could not be written.");
-    SERIES_LOST = Described::new("series_lost", Counter, &[],
+    SERIES_LOST = Metric::new("series_lost", Counter, &[],
         "Requests missing from requests_total because its table was full.");
-    TOKIO_WORKERS = Described::new("tokio_workers", Gauge, &[], "Threads of the runtime.");
-    TOKIO_TASKS = Described::new("tokio_alive_tasks", Gauge, &[], "Tasks that have not ended.");
-    TOKIO_QUEUE = Described::new("tokio_global_queue_depth", Gauge, &[], "Tasks that wait for any worker.");
-    TOKIO_BUSY = Described::new("tokio_busy_seconds", Counter, &["worker"], "Time a worker was not parked.");
-    TOKIO_PARKS = Described::new("tokio_parks", Counter, &["worker"], "How often a worker went to sleep.");
-    RSS = Described::of_process("process_resident_memory_bytes", Gauge, "Resident memory.");
-    VIRTUAL = Described::of_process("process_virtual_memory_bytes", Gauge, "Virtual memory.");
-    CPU = Described::of_process("process_cpu_seconds", Counter, "CPU time of user and system.");
-    FDS = Described::of_process("process_open_fds", Gauge, "Open file descriptors.");
-    FDS_MAX = Described::of_process("process_max_fds", Gauge, "The limit of open file descriptors.");
-    THREADS = Described::of_process("process_threads", Gauge, "Threads.");
-    START = Described::of_process("process_start_time_seconds", Gauge, "When it was started, in seconds since 1970.");
+    TOKIO_WORKERS = Metric::new("tokio_workers", Gauge, &[], "Threads of the runtime.");
+    TOKIO_TASKS = Metric::new("tokio_alive_tasks", Gauge, &[], "Tasks that have not ended.");
+    TOKIO_QUEUE = Metric::new("tokio_global_queue_depth", Gauge, &[], "Tasks that wait for any worker.");
+    TOKIO_BUSY = Metric::new("tokio_busy_seconds", Counter, &["worker"], "Time a worker was not parked.");
+    TOKIO_PARKS = Metric::new("tokio_parks", Counter, &["worker"], "How often a worker went to sleep.");
+    RSS = Metric::of_process("process_resident_memory_bytes", Gauge, "Resident memory.");
+    VIRTUAL = Metric::of_process("process_virtual_memory_bytes", Gauge, "Virtual memory.");
+    CPU = Metric::of_process("process_cpu_seconds", Counter, "CPU time of user and system.");
+    FDS = Metric::of_process("process_open_fds", Gauge, "Open file descriptors.");
+    FDS_MAX = Metric::of_process("process_max_fds", Gauge, "The limit of open file descriptors.");
+    THREADS = Metric::of_process("process_threads", Gauge, "Threads.");
+    START = Metric::of_process("process_start_time_seconds", Gauge, "When it was started, in seconds since 1970.");
 }
 
-/// The table of `docs/routing-metrics.md`.
-pub fn markdown() -> String {
-    let mut table = String::from("| metric | type | labels | what it says |\n|---|---|---|---|\n");
-    for metric in ALL {
-        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
-        let sort = match metric.sort {
-            Counter => "counter",
-            Gauge => "gauge",
-            Histogram => "histogram",
-            Info => "info",
-        };
-        let _ = writeln!(table, "| `{}` | {sort} | {} | {} |", metric.full(), labels.join(", "), metric.help);
-    }
-    table
-}
+/// The proxy's metrics: what is not in this table is not exposed, and `docs/routing-metrics.md` is written from it.
+pub const TABLE: MetricTable = MetricTable { prefix: "qd_proxy", rows: ALL };
 
 #[cfg(test)]
 mod tests {
@@ -157,9 +90,9 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_the_prefix_stands_once() {
-        let names: BTreeSet<String> = ALL.iter().map(Described::full).collect();
+        let names: BTreeSet<String> = ALL.iter().map(|metric| TABLE.full_name(metric)).collect();
         assert_eq!(names.len(), ALL.len());
-        assert!(names.iter().all(|name| name.matches(PREFIX).count() <= 1), "{names:?}");
+        assert!(names.iter().all(|name| name.matches(TABLE.prefix).count() <= 1), "{names:?}");
         assert!(ALL.iter().all(|metric| !metric.name.ends_with("_total") && !metric.name.ends_with("_info")));
     }
 

@@ -1,19 +1,18 @@
 //! `/metrics`: OpenMetrics text, written from the catalogue when somebody asks.
 
-use super::catalogue::{self as of, Described, PREFIX};
+use super::catalogue::{self as of, TABLE};
 use super::{Metrics, Shared, Verb};
+use crate::engine::metrics::exposition::{NONE, family, pairs};
 use crate::engine::metrics::process;
+use crate::engine::metrics::table::Metric;
 use crate::engine::proxy::metrics::labels::LongRunning;
 use crate::model::proxy::{BreakerState, EndpointHealth, TrafficState, UpstreamFacts};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
+use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-
-/// The content type of what [`Metrics::expose`] writes.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What others know when metrics are asked for.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +38,7 @@ impl Metrics {
     pub fn expose(&self, out: &mut String, scene: ScrapeContext) {
         let mut registry = Registry::default();
         let proxy = ProxyCollector { shared: Arc::clone(&self.shared), scene };
-        registry.sub_registry_with_prefix(PREFIX).register_collector(Box::new(proxy));
+        registry.sub_registry_with_prefix(TABLE.prefix).register_collector(Box::new(proxy));
         if let Some(process) = process::read() {
             registry.register_collector(Box::new(Process(process)));
         }
@@ -47,46 +46,6 @@ impl Metrics {
         let _ = text::encode(out, &registry);
     }
 }
-
-/// One metric being written.
-struct Family<'a>(MetricEncoder<'a>);
-
-fn family<'a>(to: &'a mut DescriptorEncoder<'_>, metric: &'a Described) -> Result<Family<'a>, fmt::Error> {
-    to.encode_descriptor(metric.name, trimmed(metric.help), None, metric.metric_type()).map(Family)
-}
-
-/// The format adds a full stop of its own.
-fn trimmed(help: &str) -> &str {
-    help.strip_suffix('.').unwrap_or(help)
-}
-
-type Pairs<'a> = &'a [(&'a str, &'a str)];
-
-impl Family<'_> {
-    fn with(&mut self, labels: Pairs<'_>, write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result) -> fmt::Result {
-        // No labels are written as none, not as an empty pair of braces.
-        if labels.is_empty() { write(&mut self.0) } else { write(&mut self.0.encode_family(&labels)?) }
-    }
-
-    fn counter(&mut self, labels: Pairs<'_>, value: u64) -> fmt::Result {
-        self.with(labels, |to| to.encode_counter::<NoLabelSet, _, u64>(&value, None))
-    }
-
-    fn seconds(&mut self, labels: Pairs<'_>, value: f64) -> fmt::Result {
-        self.with(labels, |to| to.encode_counter::<NoLabelSet, _, f64>(&value, None))
-    }
-
-    fn gauge(&mut self, labels: Pairs<'_>, value: i64) -> fmt::Result {
-        self.with(labels, |to| to.encode_gauge(&value))
-    }
-
-    fn histogram(&mut self, labels: Pairs<'_>, from: &super::Histogram) -> fmt::Result {
-        let (sum, count, buckets) = from.read();
-        self.with(labels, |to| to.encode_histogram::<NoLabelSet>(sum, count, &buckets, None))
-    }
-}
-
-const NONE: Pairs<'static> = &[];
 
 impl Collector for ProxyCollector {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
@@ -105,7 +64,7 @@ impl Collector for ProxyCollector {
             self.cold_gauge(&mut to, &metric)?;
         }
         let hash = [("hash", self.scene.hash.as_str())];
-        family(&mut to, &of::CONFIG_HASH)?.0.encode_info(&hash)?;
+        family(&mut to, &of::CONFIG_HASH)?.info(&hash)?;
         let mut audit = family(&mut to, &of::AUDIT_EVENTS)?;
         for (result, count) in ["written", "dropped", "failed"].into_iter().zip(self.scene.audit.into_iter().flatten())
         {
@@ -184,7 +143,7 @@ impl ProxyCollector {
         Ok(())
     }
 
-    fn cold_counter(&self, to: &mut DescriptorEncoder<'_>, metric: &Described) -> fmt::Result {
+    fn cold_counter(&self, to: &mut DescriptorEncoder<'_>, metric: &Metric) -> fmt::Result {
         let mut counter = family(to, metric)?;
         for (labels, count) in self.shared.cold.counts_of(metric) {
             counter.counter(&pairs(metric, &labels), count)?;
@@ -192,7 +151,7 @@ impl ProxyCollector {
         Ok(())
     }
 
-    fn cold_gauge(&self, to: &mut DescriptorEncoder<'_>, metric: &Described) -> fmt::Result {
+    fn cold_gauge(&self, to: &mut DescriptorEncoder<'_>, metric: &Metric) -> fmt::Result {
         let mut gauge = family(to, metric)?;
         for (labels, value) in self.shared.cold.gauges_of(metric) {
             gauge.gauge(&pairs(metric, &labels), value)?;
@@ -200,14 +159,14 @@ impl ProxyCollector {
         Ok(())
     }
 
-    fn single(&self, metric: &Described) -> u64 {
+    fn single(&self, metric: &Metric) -> u64 {
         self.shared.cold.counts_of(metric).iter().map(|(_, count)| count).sum()
     }
 
     /// One gauge of every endpoint.
     fn upstreams(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         type Read = fn(&crate::model::proxy::EndpointFacts) -> i64;
-        let gauges: [(&Described, Read); 4] = [
+        let gauges: [(&Metric, Read); 4] = [
             (&of::BREAKER, |endpoint| match endpoint.breaker {
                 BreakerState::Closed => 0,
                 BreakerState::HalfOpen => 1,
@@ -242,10 +201,6 @@ impl ProxyCollector {
         }
         Ok(())
     }
-}
-
-fn pairs<'a>(metric: &Described, labels: &'a crate::engine::metrics::labelled::Labels) -> Vec<(&'static str, &'a str)> {
-    metric.labels.iter().copied().zip(labels.iter().map(|label| &**label)).collect()
 }
 
 /// What a stable tokio tells of itself; nothing outside of a runtime.

@@ -163,7 +163,7 @@ async fn what_is_exposed_is_what_the_catalogue_lists() {
     let declared: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let listed: Vec<String> = catalogue::ALL
         .iter()
-        .map(catalogue::Described::full)
+        .map(|metric| catalogue::TABLE.full_name(metric))
         .map(|name| name.trim_end_matches("_total").trim_end_matches("_info").to_owned())
         .collect();
     let mut sorted = [declared.clone(), listed.iter().map(String::as_str).collect()];

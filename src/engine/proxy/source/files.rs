@@ -2,8 +2,9 @@
 //! as a volume of one is laid out; hidden entries are the volume's own and are left out.
 
 use crate::config::{Environment, yaml};
+use crate::engine::files::folder;
 use crate::engine::proxy::config::read::{Document, is_credential_key};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Files of one folder; a folder with more is not meant for us.
 const FILES_MAX: usize = 256;
@@ -14,7 +15,7 @@ pub fn read(path: &Path, environment: &Environment) -> Result<Vec<Document>, Str
         return Ok(vec![document(path, environment)?]);
     }
     let shown = environment.shorten(path);
-    let all = entries(path).map_err(|error| format!("{shown}: cannot be read: {error}"))?;
+    let all = folder::files(path).map_err(|error| format!("{shown}: cannot be read: {error}"))?;
     if all.len() > FILES_MAX {
         return Err(format!("{shown}: more than {FILES_MAX} files"));
     }
@@ -43,20 +44,6 @@ fn text(path: &Path, environment: &Environment) -> Result<String, String> {
         Ok(None) => Err(format!("{shown}: there is no such file")),
         Err(flaw) => Err(flaw.to_string()),
     }
-}
-
-/// The files of a folder that may be ours, by name.
-pub(crate) fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder)?.take(FILES_MAX * 4) {
-        let path = entry?.path();
-        let is_hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-        if !is_hidden && path.is_file() {
-            all.push(path);
-        }
-    }
-    all.sort();
-    Ok(all)
 }
 
 fn is_yaml(path: &Path) -> bool {

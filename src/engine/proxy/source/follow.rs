@@ -91,7 +91,7 @@ async fn run(loader: Loader, ground: LoadContext, tx: mpsc::Sender<Result<Parsed
     let mut listings = ground.inventory.entries(false);
     let mut fleet = first(&mut listings, &ground.endpoints).await;
     let (mut documents, _following) = follow(&loader, &ground, &fleet);
-    let mut bindings = PathWatch::new(CredentialPins::file(loader.state()));
+    let mut bindings = PathWatch::new(vec![CredentialPins::file(loader.state())]);
     let mut last: Option<Vec<Document>> = None;
     let mut was_refused = false;
     loop {
@@ -159,7 +159,7 @@ fn follow(
             tx.send(Err(why.to_owned())).await.ok();
             tx.closed().await;
         }),
-        (Source::Path(path), _) => tokio::spawn(follow_path(loader.clone(), PathWatch::new(path), nudge, tx)),
+        (Source::Path(path), _) => tokio::spawn(follow_path(loader.clone(), PathWatch::new(vec![path]), nudge, tx)),
         (Source::Inventory, _) => tokio::spawn(async move {
             while tx.send(Ok(Vec::new())).await.is_ok() {
                 nudge.notified().await;

@@ -1,8 +1,8 @@
 //! One sending of a request to one API server: login, connection, request, and what the outcome says of that server.
 
+use super::call::Call;
 use super::failure::{Cause, Failure, Stage};
 use super::in_flight::{Flight, InFlightGuard};
-use super::member::Call;
 use super::origin::UpstreamEndpoint;
 use super::pool::Slot;
 use crate::engine::k8s::credentials::RequestCredentials;

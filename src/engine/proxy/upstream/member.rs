@@ -1,6 +1,7 @@
 //! One cluster: the choice of an API server for each request, and what is done when it fails.
 
 use super::attempt::{SendState, attempt};
+pub(crate) use super::call::Call;
 use super::failure::{Cause, Failure, Stage};
 use super::in_flight::{Flight, InFlightGuard};
 use super::origin::{Terms, UpstreamEndpoint};
@@ -26,18 +27,6 @@ use tokio_util::sync::CancellationToken;
 pub const CAPACITY: u32 = 400;
 /// API servers of one cluster that can be told apart while sending again.
 const TRIED_MAX: usize = 64;
-
-/// What the member must know of a request besides its bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Call {
-    pub class: Class,
-    /// watch, log, exec, ...: no deadline, and no part of the streams kept for short ones.
-    pub long_running: bool,
-    /// A pod, service or node behind the API server answers (subresource `proxy`): its errors are not the API server's.
-    pub proxied: bool,
-    /// By then the head of the answer must be there.
-    pub deadline: Option<Instant>,
-}
 
 /// An answer's head, and the body as it comes.
 #[derive(Debug)]
@@ -109,7 +98,7 @@ impl Tally {
 /// What outlives a reload: the operator's switch and what retries have cost.
 #[derive(Debug, Default)]
 pub(super) struct Lasting {
-    fence: AtomicU8,
+    traffic: AtomicU8,
     budget: Budget,
     tally: Tally,
 }
@@ -182,7 +171,7 @@ impl Upstream {
 
     /// What the choice between clusters asks.
     pub fn standing(&self) -> Availability {
-        let fence = self.fenced();
+        let fence = self.traffic();
         let routable = fence != TrafficState::Fenced && self.origins.iter().any(|o| o.admits(true));
         let load = self.in_flight();
         let capacity = match self.capacity {
@@ -202,8 +191,8 @@ impl Upstream {
     }
 
     /// The operator's switch, as it stands.
-    pub fn fenced(&self) -> TrafficState {
-        match self.lasting.fence.load(Ordering::Acquire) {
+    pub fn traffic(&self) -> TrafficState {
+        match self.lasting.traffic.load(Ordering::Acquire) {
             0 => TrafficState::Open,
             1 => TrafficState::Draining,
             _ => TrafficState::Fenced,
@@ -211,14 +200,14 @@ impl Upstream {
     }
 
     /// Turns the operator's switch. Fencing ends what runs there.
-    pub fn fence(&self, fence: TrafficState) {
-        let value = match fence {
+    pub fn set_traffic(&self, state: TrafficState) {
+        let value = match state {
             TrafficState::Open => 0,
             TrafficState::Draining => 1,
             TrafficState::Fenced => 2,
         };
-        self.lasting.fence.store(value, Ordering::Release);
-        if fence == TrafficState::Fenced {
+        self.lasting.traffic.store(value, Ordering::Release);
+        if state == TrafficState::Fenced {
             self.origins.iter().for_each(|o| o.sever(&self.token));
         }
     }
@@ -234,7 +223,7 @@ impl Upstream {
         let long: u32 = self.origins.iter().map(|o| o.long_running.load(Ordering::Relaxed)).sum();
         UpstreamFacts {
             name: Text::new(&self.name),
-            fence: self.fenced(),
+            fence: self.traffic(),
             region: self.region.clone(),
             endpoints: self.origins.iter().map(|o| o.facts()).chain(unfit).collect(),
             in_flight: u64::from(self.in_flight()),
@@ -356,7 +345,7 @@ impl Upstream {
 
     /// Of two random API servers that may be asked, the one with less to do; those that failed this request are left out.
     pub(super) fn pick(&self, tried: u64, class: Class) -> Option<(usize, &Arc<UpstreamEndpoint>, bool)> {
-        if self.fenced() == TrafficState::Fenced {
+        if self.traffic() == TrafficState::Fenced {
             return None;
         }
         let read = class == Class::Read;
@@ -389,7 +378,7 @@ impl Upstream {
     /// What the caller hears. A `Retry-After` stands only where nothing was written: clients send again what carries one.
     pub(super) fn refusal(&self, failure: &Failure) -> Refusal {
         let name = &self.name;
-        if self.fenced() == TrafficState::Fenced {
+        if self.traffic() == TrafficState::Fenced {
             let text = format!("cluster {name} is fenced by its operator; open it in the Routes view, or try another");
             return Refusal::new(503, "ServiceUnavailable", "fenced", text).retry_after(5);
         }

@@ -2,6 +2,7 @@
 
 use crate::engine::admin::{Client, Found, Trouble};
 use crate::engine::process::detach::Launcher;
+use crate::engine::proxy::admin_client::ProxyAdminClient;
 use crate::engine::proxy_link::ProxyError;
 use crate::engine::proxy_link::local::told;
 use crate::model::text::{Text, clean, without_escapes};
@@ -70,14 +71,14 @@ pub(crate) struct Child {
 
 impl Child {
     /// Waits until it serves and answers. The caller has the deadline.
-    pub(crate) async fn ready(&self, state_dir: &Path) -> Result<(Client, u32), ProxyError> {
+    pub(crate) async fn ready(&self, state_dir: &Path) -> Result<(ProxyAdminClient, u32), ProxyError> {
         loop {
             if let Some(how) = self.ended() {
                 return Err(ProxyError::Failed(how));
             }
             let pid = self.process.lock().id();
             if let Some(found) = Found::in_folder(state_dir).filter(|found| Some(found.pid) == pid) {
-                let client = Client::new(found.address, found.token).map_err(told)?;
+                let client = Client::new(found.address, found.token).map(ProxyAdminClient).map_err(told)?;
                 match client.routes().await {
                     Ok(_) => return Ok((client, found.pid)),
                     Err(Trouble::Unreachable(_)) => {}

@@ -1,8 +1,9 @@
 //! Attaching and starting, with a real admin listener; the child is a shell that says it is the proxy.
 
 use super::*;
-use crate::engine::admin::{Admin, AdminApi, Announced};
+use crate::engine::admin::{Admin, Announced};
 use crate::engine::process::detach::Launcher;
+use crate::engine::proxy::admin_pages::{ProxyAdmin, ProxyPages};
 use crate::model::proxy::UpstreamFacts;
 use parking_lot::Mutex;
 use std::ffi::OsString;
@@ -14,7 +15,7 @@ struct Scripted {
     fences: Mutex<Vec<(String, TrafficState)>>,
 }
 
-impl AdminApi for Scripted {
+impl ProxyAdmin for Scripted {
     fn metrics(&self, _out: &mut String) {}
 
     fn ready(&self) -> Result<(), String> {
@@ -34,11 +35,11 @@ impl AdminApi for Scripted {
         Ok(Explanation { request: text.into(), ..Explanation::default() })
     }
 
-    fn fence(&self, cluster: &str, fence: TrafficState) -> Result<(), String> {
+    fn set_traffic(&self, cluster: &str, state: TrafficState) -> Result<(), String> {
         if cluster != "prod" {
             return Err(format!("there is no cluster {cluster}"));
         }
-        self.fences.lock().push((cluster.to_owned(), fence));
+        self.fences.lock().push((cluster.to_owned(), state));
         Ok(())
     }
 
@@ -61,7 +62,7 @@ impl Rig {
         let token = Announced::token().unwrap();
         let admin = Admin::bind("127.0.0.1:0".parse().unwrap(), token.clone()).await.unwrap();
         let (address, ended, pictures) = (admin.address(), CancellationToken::new(), Arc::new(Scripted::default()));
-        tokio::spawn(admin.run(Arc::clone(&pictures) as Arc<dyn AdminApi>, ended.clone()));
+        tokio::spawn(admin.run(Arc::new(ProxyPages(Arc::clone(&pictures) as _)), ended.clone()));
         Self { folder: tempfile::tempdir().unwrap(), address, token, pictures, _ended: ended.drop_guard() }
     }
 

@@ -3,8 +3,8 @@
 use super::limits::wait_for;
 use super::{Client, Drained, Rig, client, get, get_all, wall};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use quarterdeck::engine::clock::Clock;
 use quarterdeck::engine::address::Address;
+use quarterdeck::engine::clock::Clock;
 use quarterdeck::engine::proxy::listen::Trust;
 use quarterdeck::model::time::UnixSeconds;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyPair};

@@ -1,8 +1,10 @@
 //! The listener and its client.
 
 use futures::future::BoxFuture;
-use quarterdeck::engine::admin::{Admin, AdminApi, Client, Trouble};
+use quarterdeck::engine::admin::{Admin, Client, Trouble};
 use quarterdeck::engine::k8s::endpoint::Secret;
+use quarterdeck::engine::proxy::admin_client::ProxyAdminClient;
+use quarterdeck::engine::proxy::admin_pages::{ProxyAdmin, ProxyPages};
 use quarterdeck::model::proxy::{Explanation, Routes, TrafficState, UpstreamFacts};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 struct Painted(watch::Sender<TrafficState>);
 
-impl AdminApi for Painted {
+impl ProxyAdmin for Painted {
     fn metrics(&self, out: &mut String) {
         out.push_str("# EOF\n");
     }
@@ -42,11 +44,11 @@ impl AdminApi for Painted {
         }
     }
 
-    fn fence(&self, cluster: &str, fence: TrafficState) -> Result<(), String> {
+    fn set_traffic(&self, cluster: &str, state: TrafficState) -> Result<(), String> {
         if cluster != "prod" {
             return Err(format!("there is no cluster {cluster}"));
         }
-        self.0.send_replace(fence);
+        self.0.send_replace(state);
         Ok(())
     }
 
@@ -76,8 +78,8 @@ fn token() -> Secret {
 async fn start() -> Running {
     let admin = Admin::bind("127.0.0.1:0".parse().unwrap(), token()).await.unwrap();
     let (address, ended) = (admin.address(), CancellationToken::new());
-    let pictures = Arc::new(Painted(watch::Sender::new(TrafficState::Open)));
-    let task = tokio::spawn(admin.run(pictures, ended.clone()));
+    let pages = ProxyPages(Arc::new(Painted(watch::Sender::new(TrafficState::Open))));
+    let task = tokio::spawn(admin.run(Arc::new(pages), ended.clone()));
     Running { address, ended, task }
 }
 
@@ -95,13 +97,13 @@ pub(in crate::proxy) async fn plain(address: SocketAddr, line: &str, more: &str)
 #[tokio::test]
 async fn a_console_reads_and_steers() {
     let running = start().await;
-    let client = Client::new(running.address, token()).unwrap();
+    let client = Client::new(running.address, token()).map(ProxyAdminClient).unwrap();
     assert_eq!(client.routes().await.unwrap().clusters[0].fence, TrafficState::Open);
-    client.fence("prod", TrafficState::Draining).await.unwrap();
+    client.set_traffic("prod", TrafficState::Draining).await.unwrap();
     assert_eq!(client.routes().await.unwrap().clusters[0].fence, TrafficState::Draining);
     assert_eq!(client.explain("GET /api").await.unwrap().request, "GET /api");
     assert_eq!(client.config().await.unwrap(), "clusters: []\n");
-    let refused = client.fence("lab", TrafficState::Open).await.unwrap_err();
+    let refused = client.set_traffic("lab", TrafficState::Open).await.unwrap_err();
     assert_eq!(refused, Trouble::Refused("there is no cluster lab".to_owned()));
     let refused = client.reload().await.unwrap_err();
     assert_eq!(refused, Trouble::Refused("routing.yaml:3: unknown field `rulez`".to_owned()));
@@ -111,14 +113,14 @@ async fn a_console_reads_and_steers() {
 #[tokio::test]
 async fn a_wrong_token_and_a_missing_proxy_are_told_apart() {
     let running = start().await;
-    let stranger = Client::new(running.address, Secret("other".to_owned())).unwrap();
+    let stranger = Client::new(running.address, Secret("other".to_owned())).map(ProxyAdminClient).unwrap();
     let refused = stranger.routes().await.unwrap_err();
     assert!(matches!(&refused, Trouble::Refused(why) if why.contains("does not know this token")), "{refused}");
     let address = running.address;
     running.ended.cancel();
     let mut running = running;
     tokio::time::timeout(Duration::from_secs(10), &mut running.task).await.unwrap().unwrap();
-    let gone = Client::new(address, token()).unwrap().routes().await.unwrap_err();
+    let gone = Client::new(address, token()).map(ProxyAdminClient).unwrap().routes().await.unwrap_err();
     assert!(matches!(gone, Trouble::Unreachable(_)), "{gone}");
     let far = Client::new("192.0.2.1:6480".parse().unwrap(), token()).unwrap_err();
     assert!(far.to_string().contains("in the clear"), "{far}");
@@ -131,7 +133,12 @@ async fn a_scraper_and_a_kubelet_need_no_token() {
     assert!(metrics.starts_with("HTTP/1.1 200") && metrics.contains("application/openmetrics-text; version=1.0.0"));
     assert!(metrics.ends_with("# EOF\n"));
     assert!(plain(running.address, "GET /readyz", "").await.ends_with("ok\n"));
-    Client::new(running.address, token()).unwrap().fence("prod", TrafficState::Fenced).await.unwrap();
+    Client::new(running.address, token())
+        .map(ProxyAdminClient)
+        .unwrap()
+        .set_traffic("prod", TrafficState::Fenced)
+        .await
+        .unwrap();
     assert!(plain(running.address, "GET /readyz", "").await.starts_with("HTTP/1.1 503"));
     assert!(plain(running.address, "GET /livez", "").await.starts_with("HTTP/1.1 200"));
     let guarded = plain(running.address, "GET /config", "").await;

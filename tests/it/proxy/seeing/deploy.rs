@@ -146,9 +146,9 @@ fn metrics(text: &str) -> BTreeSet<String> {
 
 /// Names a query may use.
 fn queryable() -> BTreeSet<String> {
-    let of = |metric: &catalogue::Described| {
-        let name = metric.full();
-        if metric.sort == catalogue::Sort::Histogram {
+    let of = |metric: &quarterdeck::engine::metrics::table::Metric| {
+        let name = catalogue::TABLE.full_name(metric);
+        if metric.kind == quarterdeck::engine::metrics::table::MetricKind::Histogram {
             ["_bucket", "_sum", "_count"].map(|part| format!("{name}{part}")).to_vec()
         } else {
             vec![name]

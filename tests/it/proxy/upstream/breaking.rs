@@ -4,8 +4,9 @@ use super::requests::both;
 use super::upgrades::exec;
 use super::*;
 use crate::proxy::script::Reply;
-use quarterdeck::engine::proxy::config::{BreakerSettings, HealthSettings};
 use quarterdeck::engine::proxy::upstream::Upgraded;
+use quarterdeck::engine::resilience::breaker::BreakerSettings;
+use quarterdeck::engine::resilience::health::HealthSettings;
 use quarterdeck::model::proxy::{BreakerState, EndpointHealth};
 
 /// Asked often, so that a test need not wait.

@@ -129,7 +129,7 @@ async fn a_reload_keeps_what_did_not_change_and_lets_go_what_left() {
     other.name = Arc::from("other");
     let before = upstreams.apply(&config(vec![cluster([one.endpoint()]), other.clone()]));
     let held = watches(&before[0], 3).await;
-    before[1].fence(TrafficState::Draining);
+    before[1].set_traffic(TrafficState::Draining);
 
     // Another weight, another order: the same members. Another server beside: a new member that keeps the connections.
     let mut heavier = cluster([one.endpoint()]);
@@ -168,15 +168,15 @@ async fn a_fence_ends_what_runs_and_lets_nothing_in() {
         let script = Script::with("fenced", |k| k.h1_only = h1_only).await;
         let (_keep, member) = alone(&script);
         let mut held = watches(&member, 1).await.remove(0);
-        member.fence(TrafficState::Draining);
+        member.set_traffic(TrafficState::Draining);
         let standing = member.standing();
         assert!(standing.routable && !standing.takes_new);
-        member.fence(TrafficState::Fenced);
+        member.set_traffic(TrafficState::Fenced);
         assert!(held.response.body_mut().frame().await.is_some_and(|frame| frame.is_err()));
         let failed = fetch(&member, "/api").await.expect_err("it is fenced");
         assert_eq!((failed.refusal.code, failed.refusal.label), (503, "fenced"));
         assert!(!member.standing().routable);
-        member.fence(TrafficState::Open);
+        member.set_traffic(TrafficState::Open);
         assert_eq!(fetch(&member, "/api").await.expect("an answer").0, 200);
     }
 }

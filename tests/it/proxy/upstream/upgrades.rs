@@ -152,10 +152,10 @@ async fn a_fence_and_a_drain_cut_tunnels() {
     let script = raw(SWITCHED).await;
     let (_keep, member) = alone(&script);
     let (client, splicing, _drain) = spliced(switched(&member).await);
-    member.fence(TrafficState::Fenced);
+    member.set_traffic(TrafficState::Fenced);
     assert!(splicing.await.expect("no panic").cut);
     drop(client);
-    member.fence(TrafficState::Open);
+    member.set_traffic(TrafficState::Open);
     let (client, splicing, drain) = spliced(switched(&member).await);
     drain.cancel();
     assert!(splicing.await.expect("no panic").cut);

@@ -200,24 +200,6 @@ fn field(word: &str) -> Option<Field> {
     })
 }
 
-/// As the schema writes it.
-pub(in super::super) fn word_of(field: Field) -> &'static str {
-    match field {
-        Field::Namespace => "namespace",
-        Field::Resource => "resource",
-        Field::Group => "apiGroup",
-        Field::Subresource => "subresource",
-        Field::Verb => "verb",
-        Field::Class => "class",
-        Field::Name => "name",
-        Field::User => "user",
-        Field::CallerGroup => "userGroup",
-        Field::Label { body: false } => "label",
-        Field::Label { body: true } => "bodyLabel",
-        Field::Region => "region",
-    }
-}
-
 fn operator(word: &str) -> Option<(Operator, bool)> {
     let (word, negated) = match word.strip_prefix("not-") {
         Some(rest) => (rest, true),
@@ -232,20 +214,4 @@ fn operator(word: &str) -> Option<(Operator, bool)> {
         _ => return None,
     };
     Some((operator, negated))
-}
-
-/// As the schema writes it.
-pub(in super::super) fn operator_word(condition: &Condition) -> &'static str {
-    match (condition.operator, condition.negated) {
-        (Operator::Equals, false) => "equals",
-        (Operator::Equals, true) => "not-equals",
-        (Operator::In, false) => "in",
-        (Operator::In, true) => "not-in",
-        (Operator::Contains, false) => "contains",
-        (Operator::Contains, true) => "not-contains",
-        (Operator::Regex, false) => "regex",
-        (Operator::Regex, true) => "not-regex",
-        (Operator::Prefix, false) => "prefix",
-        (Operator::Prefix, true) => "not-prefix",
-    }
 }

@@ -4,7 +4,6 @@ use super::cluster::{count, set, text_map};
 use super::credential::texts;
 use super::{Piece, Reader};
 use crate::config::tree::Node;
-use crate::engine::k8s::endpoint::Material;
 use crate::engine::proxy::config::schema::span;
 use crate::engine::proxy::config::{ProxyConfig, ReviewSettings};
 use http::Uri;
@@ -138,12 +137,4 @@ fn is_origin(text: &str) -> bool {
         && uri.query().is_none()
         && !text.ends_with(['/', ':'])
         && uri.path() == "/"
-}
-
-/// Where a CA or a credential is kept, for showing: never what it is.
-pub(in super::super) fn masked(material: Option<&Material>) -> Option<String> {
-    material.map(|material| match material {
-        Material::Inline(_) => "[redacted]".to_owned(),
-        Material::File(path) => path.display().to_string(),
-    })
 }

@@ -4,9 +4,7 @@ use super::credential::texts;
 use super::{Piece, Reader};
 use crate::config::tree::Node;
 use crate::engine::proxy::config::Window;
-
-/// Bit 0 of a window's days is the first of these.
-pub(in super::super) const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+use crate::engine::proxy::config::words::DAYS;
 
 /// All of every day.
 pub(super) const ALWAYS: Window = Window { days: 0b111_1111, from: 0, to: 0 };
@@ -63,14 +61,6 @@ fn minutes_of(text: &str) -> Option<u16> {
         (0..=23, 0..=59) => Some(hours * 60 + minutes),
         _ => None,
     }
-}
-
-/// As it is written: `mon, sat 22:00-04:00`.
-pub(in super::super) fn words(window: &Window) -> (Vec<&'static str>, String, String) {
-    let days =
-        DAYS.iter().enumerate().filter(|(place, _)| window.days >> place & 1 == 1).map(|(_, day)| *day).collect();
-    let time = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
-    (days, time(window.from), time(window.to))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::engine::proxy::caller::bearer::SUBPROTOCOL;
+use crate::engine::proxy::edge::policy::OPTIONS_MAX;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;

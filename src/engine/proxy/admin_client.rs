@@ -1,0 +1,47 @@
+//! The other end of a proxy's admin pages: what a console asks a running proxy.
+
+use super::admin_pages::TrafficOrder;
+use crate::engine::admin::{Client, Trouble};
+use crate::model::proxy::{Explanation, Routes, TrafficState};
+use hyper::Method;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const WAIT: Duration = Duration::from_secs(5);
+/// A reload may ask the home cluster, and log in there.
+const RELOAD_WAIT: Duration = Duration::from_secs(40);
+
+/// Asks one proxy. Every call fails where it does not answer, or refuses.
+#[derive(Debug, Clone)]
+pub struct ProxyAdminClient(pub Client);
+
+impl ProxyAdminClient {
+    /// Returns the address of the admin listener.
+    pub fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    pub async fn routes(&self) -> Result<Routes, Trouble> {
+        self.0.read(&self.0.ask((Method::GET, "/routes"), String::new(), WAIT).await?)
+    }
+
+    /// The effective configuration, secrets masked.
+    pub async fn config(&self) -> Result<String, Trouble> {
+        let body = self.0.ask((Method::GET, "/config"), String::new(), WAIT).await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    pub async fn explain(&self, text: &str) -> Result<Explanation, Trouble> {
+        self.0.read(&self.0.ask((Method::POST, "/explain"), text.to_owned(), WAIT).await?)
+    }
+
+    pub async fn set_traffic(&self, cluster: &str, state: TrafficState) -> Result<(), Trouble> {
+        let order = TrafficOrder { cluster: cluster.to_owned(), state };
+        let order = serde_json::to_string(&order).map_err(|why| Trouble::Refused(why.to_string()))?;
+        self.0.ask((Method::POST, "/fence"), order, WAIT).await.map(drop)
+    }
+
+    pub async fn reload(&self) -> Result<(), Trouble> {
+        self.0.ask((Method::POST, "/reload"), String::new(), RELOAD_WAIT).await.map(drop)
+    }
+}
