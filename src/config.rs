@@ -6,6 +6,8 @@ pub mod environment;
 pub mod file;
 pub mod kubectl_mc;
 pub mod load;
+pub(crate) mod origins;
+pub mod schema;
 pub mod selection;
 pub mod setting;
 pub mod tree;

@@ -4,6 +4,7 @@ use super::source;
 use crate::cli::get::write;
 use crate::cli::run::Settings;
 use crate::cli::{Cli, RouteConfigArgs, RouteOutput};
+use crate::config::schema::json_schema;
 use crate::engine::proxy::config::{effective, schema};
 use crate::error::{ErrorKind, UserError};
 use crate::report::document::{API_VERSION, json_text};
@@ -13,7 +14,7 @@ use std::io::{stderr, stdout};
 pub(in crate::cli) async fn run(args: &RouteConfigArgs, cli: &Cli, settings: &Settings) -> Result<u8, UserError> {
     let json = |value: &serde_json::Value| json_text(value).map_err(|why| UserError::new(ErrorKind::Internal, why));
     if args.schema {
-        write(&mut stdout(), &json(&schema::json_schema())?)?;
+        write(&mut stdout(), &json(&json_schema(schema::TITLE, schema::DOCUMENT))?)?;
         return Ok(0);
     }
     let loader = source::loader(&args.source, settings)?;

@@ -2,7 +2,8 @@
 
 use crate::docs::words;
 use crate::fleet::Home;
-use quarterdeck::engine::proxy::config::schema::{self, Entry, Shape};
+use quarterdeck::config::schema::{Entry, Shape};
+use quarterdeck::engine::proxy::config::schema;
 use std::fmt::Write as _;
 use std::fs;
 

@@ -2,8 +2,9 @@
 
 use super::words::{balance_word, condition_words, masked, window_words};
 use super::{Action, Balance, Condition, Mode, ProxyConfig, Rule, UpstreamCluster, Window};
+use crate::config::origins;
 use crate::engine::k8s::endpoint::{Endpoint, Material};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
@@ -205,105 +206,7 @@ fn put_material(out: &mut Value, (inline, file): (&str, &str), material: Option<
     put(out, key, masked(material));
 }
 
-/// The effective configuration as YAML, each value with its origin behind it.
+/// Returns the effective configuration as YAML, each value with its origin behind it.
 pub fn yaml(config: &ProxyConfig, origins: &BTreeMap<String, String>) -> String {
-    let mut lines = Lines { out: String::new(), origins };
-    if let Value::Object(fields) = document(config) {
-        lines.object(&fields, 0, "");
-    }
-    lines.out
-}
-
-struct Lines<'a> {
-    out: String,
-    origins: &'a BTreeMap<String, String>,
-}
-
-impl Lines<'_> {
-    fn object(&mut self, fields: &Map<String, Value>, depth: usize, path: &str) {
-        for (key, value) in fields {
-            let own = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            self.indent(depth);
-            self.entry(key, value, depth, &own);
-        }
-    }
-
-    fn entry(&mut self, key: &str, value: &Value, depth: usize, path: &str) {
-        self.out.push_str(&quoted(key));
-        self.out.push(':');
-        match value {
-            Value::Object(fields) if !fields.is_empty() => {
-                self.out.push('\n');
-                self.object(fields, depth + 1, path);
-            }
-            Value::Array(items) if items.iter().any(Value::is_object) => {
-                self.out.push('\n');
-                for item in items {
-                    self.item(item, depth, path);
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-                self.out.push(' ');
-                self.out.push_str(&inline(value));
-                let origin = self.origin_of(path);
-                self.out.push_str("  # ");
-                self.out.push_str(&origin);
-                self.out.push('\n');
-            }
-        }
-    }
-
-    /// An object of a list; the first key stands behind the dash.
-    fn item(&mut self, item: &Value, depth: usize, path: &str) {
-        let Value::Object(fields) = item else { return };
-        // Clusters and rules are known by name, so that is the step of the path.
-        let named = fields.get("name").and_then(Value::as_str);
-        let own = named.map_or_else(|| path.to_owned(), |name| format!("{path}.{name}"));
-        let first = if named.is_some() { "name" } else { "" };
-        let ordered = fields.iter().filter(|(k, _)| *k == first).chain(fields.iter().filter(|(k, _)| *k != first));
-        for (place, (key, value)) in ordered.enumerate() {
-            self.indent(depth);
-            self.out.push_str(if place == 0 { "- " } else { "  " });
-            self.entry(key, value, depth + 1, &format!("{own}.{key}"));
-        }
-    }
-
-    fn indent(&mut self, depth: usize) {
-        self.out.push_str(&"  ".repeat(depth));
-    }
-
-    /// Where a value stands: itself, or what it is a part of where that was given as a whole.
-    fn origin_of(&self, path: &str) -> String {
-        if let Some(origin) = self.origins.get(path) {
-            return origin.clone();
-        }
-        // A rule is written in one piece; of a cluster, what was not given is a default.
-        let parts: Vec<&str> = path.split('.').collect();
-        let is_whole = matches!(parts.as_slice(), ["rules", ..]) || parts.last() == Some(&"name");
-        let mut whole = path;
-        while let (true, Some((rest, _))) = (is_whole, whole.rsplit_once('.')) {
-            if let Some(origin) = self.origins.get(rest) {
-                return origin.clone();
-            }
-            whole = rest;
-        }
-        "default".to_owned()
-    }
-}
-
-/// One value in flow style: JSON is YAML.
-fn inline(value: &Value) -> String {
-    match value {
-        Value::String(text) => quoted(text),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
-    }
-}
-
-/// A text without quotes where YAML reads it as the same text.
-fn quoted(text: &str) -> String {
-    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':'))
-        && !text.ends_with(':')
-        && !matches!(text.to_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "null" | "y" | "n");
-    if is_plain { text.to_owned() } else { Value::String(text.to_owned()).to_string() }
+    origins::yaml(&document(config), origins, "rules")
 }

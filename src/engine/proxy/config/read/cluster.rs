@@ -2,10 +2,11 @@
 
 use super::credential::{self, texts};
 use super::{At, CLUSTERS_MAX, Listed, Piece, Reader, address};
+use crate::config::schema::{span, word};
 use crate::config::tree::Node;
 use crate::config::yaml::nearest;
 use crate::engine::k8s::endpoint::{Endpoint, User};
-use crate::engine::proxy::config::schema::{self, span, word};
+use crate::engine::proxy::config::schema;
 use crate::engine::proxy::config::{Mode, ProxyConfig, UpstreamCluster};
 use crate::model::text::clean;
 use std::collections::{BTreeMap, BTreeSet};

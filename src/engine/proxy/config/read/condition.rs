@@ -2,9 +2,10 @@
 
 use super::credential::texts;
 use super::{At, Piece, Reader};
+use crate::config::schema::word;
 use crate::config::tree::Node;
 use crate::config::yaml::nearest;
-use crate::engine::proxy::config::schema::{self, word};
+use crate::engine::proxy::config::schema;
 use crate::engine::proxy::config::{Condition, Field, Operator};
 use crate::model::text::clean;
 

@@ -2,6 +2,7 @@
 
 use super::credential::{self, Given};
 use super::{At, Document, DocumentForm, Piece, Reader};
+use crate::config::schema::check;
 use crate::config::tree::{Node, Value};
 use crate::config::yaml::Flaw;
 use crate::engine::k8s::endpoint::Secret;
@@ -28,7 +29,7 @@ impl Reader<'_> {
             }
         }
         for piece in &pieces {
-            schema::check(&piece.root, schema::DOCUMENT, &piece.file, &mut self.flaws);
+            check(&piece.root, schema::DOCUMENT, &piece.file, &mut self.flaws);
         }
         pieces
     }

@@ -3,9 +3,10 @@
 use super::cluster::text_map;
 use super::credential::texts;
 use super::{At, Piece, RULES_MAX, Reader, window};
+use crate::config::schema::word;
 use crate::config::tree::Node;
 use crate::config::yaml::nearest;
-use crate::engine::proxy::config::schema::{self, word};
+use crate::engine::proxy::config::schema;
 use crate::engine::proxy::config::{Action, Balance, ProxyConfig, Rule, UpstreamCluster, Window};
 use crate::model::text::clean;
 use std::cmp::Reverse;

@@ -3,8 +3,8 @@
 use super::cluster::{count, set, text_map};
 use super::credential::texts;
 use super::{Piece, Reader};
+use crate::config::schema::span;
 use crate::config::tree::Node;
-use crate::engine::proxy::config::schema::span;
 use crate::engine::proxy::config::{ProxyConfig, ReviewSettings};
 use http::Uri;
 use std::path::PathBuf;
