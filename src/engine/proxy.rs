@@ -2,7 +2,7 @@
 //!
 //! A request's way: `edge` (is it fit to be read?), `caller` (who asks?), `request` (what the server will
 //! see), `rules` and `target` (which cluster?), `limit` (may it go now?), `upstream` or `tunnel` (carry it), and
-//! `audit` and `metrics` when its answer's body ends. `carry` joins them; nothing else does.
+//! `audit` and `metrics` when its answer's body ends. `exchange` joins them; nothing else does.
 
 pub mod admin_client;
 pub mod admin_pages;

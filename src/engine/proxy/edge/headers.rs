@@ -12,7 +12,7 @@ use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 
 /// The headers a request goes on with. Repeated lines stay separate and in their order. Values share the memory they
-/// were read into; see `engine::proxy::remembered`.
+/// were read into; see `engine::proxy::hpack_values`.
 ///
 /// `Host` and `Authorization` are set by the upstream; only in mode `passthrough` does the caller's bearer token stand
 /// in the result. Errors: 403 for `Impersonate-*` that is not allowed, and for an identity that no header can carry;
