@@ -2,6 +2,12 @@
 //! the simulated world of the tests is another.
 
 pub mod verdict;
+mod write;
+
+pub use write::{
+    AccessAnswer, AccessQuestion, ClusterWriter, DeleteOptions, Preconditions, Propagation, WriteBody, WriteError,
+    WriteRequest, WriteTarget,
+};
 
 use crate::model::cell::Column;
 use crate::model::cluster::{ClusterEntry, ClusterName};
@@ -181,8 +187,13 @@ pub struct TableRow {
     pub object: Option<serde_json::Value>,
 }
 
-/// A connected cluster.
-pub trait Cluster: Send + Sync + Debug {
+/// A connected cluster: read from and written to.
+pub trait Cluster: ClusterReader + ClusterWriter {}
+
+impl<T: ClusterReader + ClusterWriter + ?Sized> Cluster for T {}
+
+/// The reading half of the port.
+pub trait ClusterReader: Send + Sync + Debug {
     /// `/readyz`, then `/version` where that is not allowed or not yet known.
     fn probe(&self) -> BoxFuture<'_, Result<Probe, ClusterError>>;
 

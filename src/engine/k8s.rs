@@ -16,3 +16,4 @@ pub mod query;
 pub mod render;
 pub(crate) mod tls;
 pub mod watches;
+pub(crate) mod write;

@@ -5,6 +5,7 @@ pub(crate) mod cluster;
 pub(crate) mod invariants;
 
 pub(crate) mod world;
+pub(crate) mod write;
 
 mod pace;
 mod routing;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use quarterdeck::config::Environment;
-use quarterdeck::engine::cluster::{Cluster as _, ClusterError, WatchItem, WatchSpec};
+use quarterdeck::engine::cluster::{ClusterError, ClusterReader as _, WatchItem, WatchSpec};
 use quarterdeck::engine::k8s::client::{ClientContext, build};
 use quarterdeck::engine::k8s::connector::K8sCluster;
 use quarterdeck::engine::k8s::credentials::plugin::{Plugins, Terminal};

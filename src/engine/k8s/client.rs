@@ -9,6 +9,7 @@ pub(crate) mod headers;
 pub mod proxy;
 mod resolver;
 pub mod review;
+pub(crate) mod sending;
 pub(crate) mod service;
 pub mod sockets;
 mod socks;

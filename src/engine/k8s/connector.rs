@@ -3,9 +3,12 @@
 use super::client::{self, ClientContext, Connection};
 use super::endpoint::Endpoints;
 use super::watches::Watches;
-use super::{discovery, documents, errors, logs, probe, query};
+use super::{discovery, documents, errors, logs, probe, query, write};
 use crate::engine::clock;
-use crate::engine::cluster::{Answer, Cluster, ClusterError, Connector, Identity, Probe, Query, WatchItem, WatchSpec};
+use crate::engine::cluster::{
+    AccessAnswer, AccessQuestion, Answer, Cluster, ClusterError, ClusterReader, ClusterWriter, Connector, Identity,
+    Probe, Query, WatchItem, WatchSpec, WriteError, WriteRequest, WriteTarget,
+};
 use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::model::document::Aspect;
 use crate::model::kind::{Catalog, Kind};
@@ -99,7 +102,7 @@ impl K8sCluster {
     }
 }
 
-impl Cluster for K8sCluster {
+impl ClusterReader for K8sCluster {
     fn probe(&self) -> BoxFuture<'_, Result<Probe, ClusterError>> {
         self.probed().boxed()
     }
@@ -150,5 +153,19 @@ impl Cluster for K8sCluster {
 
     fn tail(&self, source: LogSource) -> BoxStream<'static, Result<Text, ClusterError>> {
         logs::tail(self.connection.clone(), source)
+    }
+}
+
+impl ClusterWriter for K8sCluster {
+    fn read(&self, target: WriteTarget) -> BoxFuture<'_, Result<serde_json::Value, ClusterError>> {
+        async move { write::read(&self.connection, &self.name, &target).await }.boxed()
+    }
+
+    fn write(&self, request: WriteRequest) -> BoxFuture<'_, Result<serde_json::Value, WriteError>> {
+        write::write(&self.connection, &self.name, request).boxed()
+    }
+
+    fn review(&self, question: AccessQuestion) -> BoxFuture<'_, Result<AccessAnswer, ClusterError>> {
+        write::review(&self.connection, question).boxed()
     }
 }

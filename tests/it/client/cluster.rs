@@ -4,7 +4,7 @@ use super::server::{Asked, Server, json, reply, status};
 use super::{connect, surroundings};
 use futures::StreamExt as _;
 use quarterdeck::config::Environment;
-use quarterdeck::engine::cluster::{Cluster as _, ClusterError, Connector as _};
+use quarterdeck::engine::cluster::{ClusterError, ClusterReader as _, Connector as _};
 use quarterdeck::engine::k8s::connector::{K8sCluster, K8sConnector};
 use quarterdeck::engine::k8s::endpoint::Endpoints;
 use quarterdeck::model::cluster::{Access, ClusterEntry, ClusterName};

@@ -1,9 +1,10 @@
 //! A simulated cluster behind the port: objects, a log of changes, and the faults of real ones.
 
+use super::write::Writes;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt as _};
 use parking_lot::Mutex;
-use quarterdeck::engine::cluster::{Answer, Cluster, ClusterError, Identity, Probe, Query, WatchItem, WatchSpec};
+use quarterdeck::engine::cluster::{Answer, ClusterError, ClusterReader, Identity, Probe, Query, WatchItem, WatchSpec};
 use quarterdeck::model::cell::{Cell, Column};
 use quarterdeck::model::cluster::ClusterName;
 use quarterdeck::model::document::Aspect;
@@ -66,6 +67,7 @@ pub(crate) struct Sim {
     pub(crate) half_lists: u32,
     pub(crate) objects: BTreeMap<KindId, BTreeMap<Place, u64>>,
     pub(crate) logs: Vec<Text>,
+    pub(crate) writes: Writes,
     revision: u64,
     /// Changes, oldest first: (revision, kind, place, value or deleted).
     log: VecDeque<(u64, KindId, Place, Option<u64>)>,
@@ -81,19 +83,30 @@ pub(crate) struct Sim {
 impl Sim {
     pub(crate) fn put(&mut self, kind: &KindId, namespace: &str, name: &str, value: u64) {
         let place = (Text::new(namespace), Text::new(name));
-        self.objects.entry(kind.clone()).or_default().insert(place.clone(), value);
+        let is_new = self.objects.entry(kind.clone()).or_default().insert(place.clone(), value).is_none();
+        if is_new {
+            self.writes.born(kind, &place);
+        }
         self.note(kind, place, Some(value));
     }
 
     pub(crate) fn delete(&mut self, kind: &KindId, namespace: &str, name: &str) {
         let place = (Text::new(namespace), Text::new(name));
         if self.objects.get_mut(kind).is_some_and(|objects| objects.remove(&place).is_some()) {
+            self.writes.gone(kind, &place);
             self.note(kind, place, None);
         }
     }
 
+    /// A writer changed the object: watches are told of it with the value it has.
+    pub(crate) fn note_write(&mut self, kind: &KindId, place: &Place) {
+        let value = self.objects.get(kind).and_then(|objects| objects.get(place)).copied();
+        self.note(kind, place.clone(), value);
+    }
+
     fn note(&mut self, kind: &KindId, place: Place, value: Option<u64>) {
         self.revision += 1;
+        self.writes.touched(kind, &place);
         self.log.push_back((self.revision, kind.clone(), place, value));
     }
 
@@ -186,7 +199,10 @@ impl SimCluster {
     }
 
     /// One call over the wire: latency, partition, and what the server thinks of us.
-    async fn call<T>(&self, answer: impl FnOnce(&mut Sim) -> Result<T, ClusterError>) -> Result<T, ClusterError> {
+    pub(crate) async fn call<T>(
+        &self,
+        answer: impl FnOnce(&mut Sim) -> Result<T, ClusterError>,
+    ) -> Result<T, ClusterError> {
         let latency = self.look(|sim| sim.latency);
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
@@ -407,7 +423,7 @@ impl Open {
     }
 }
 
-impl Cluster for SimCluster {
+impl ClusterReader for SimCluster {
     fn probe(&self) -> BoxFuture<'_, Result<Probe, ClusterError>> {
         Box::pin(async move {
             let latency = self.look(|sim| sim.latency);

@@ -3,6 +3,7 @@
 
 use super::connector::{Connector, Observed};
 use super::proxy::{self, Proxy};
+use super::sending::{Outgoing, Trace};
 use super::{CONNECT_TIMEOUT, headers};
 use crate::config::environment::Environment;
 use crate::engine::cluster::ClusterError;
@@ -44,7 +45,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const ERROR_BYTES_MAX: usize = 1024 * 1024;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Http = Decompression<Client<Connector, Body>>;
+type Http = Decompression<Client<Connector, Outgoing>>;
 
 /// The service below `kube::Client`.
 #[derive(Clone)]
@@ -152,6 +153,7 @@ impl Inner {
         let streams = is_stream(request.uri());
         let grant = self.credentials.grant().await?;
         let again = copy(&request);
+        let trace = request.extensions().get::<Trace>().cloned();
         let mut raw = self.send(request, &grant).await?;
         if raw.status() == StatusCode::UNAUTHORIZED {
             let newer = match again {
@@ -159,6 +161,9 @@ impl Inner {
                 None => None,
             };
             if let Some((again, newer)) = newer {
+                if let Some(trace) = &trace {
+                    trace.start_over();
+                }
                 raw = self.send(again, &newer).await?;
             }
         }
@@ -179,10 +184,14 @@ impl Inner {
         let mut http = self.http_for(&grant.trust)?;
         self.dress(&mut request, grant)?;
         let again = (request.method() == Method::GET).then(|| copy(&request)).flatten();
-        let until = Instant::now() + self.deadline;
-        let Ok(first) = timeout_at(until, tower::Service::call(&mut http, request)).await else {
+        let trace = request.extensions().get::<Trace>().cloned();
+        let until = Instant::now() + trace.as_ref().map_or(self.deadline, Trace::deadline);
+        let Ok(first) = timeout_at(until, tower::Service::call(&mut http, outgoing(request))).await else {
             return Err(self.too_slow());
         };
+        if let (Some(trace), Ok(answer)) = (&trace, &first) {
+            trace.note_status(answer.status());
+        }
         let Some(again) = again else {
             return first.map_err(|e| self.failed(&e));
         };
@@ -195,7 +204,7 @@ impl Inner {
         };
         drop(first);
         tokio::time::sleep(pause).await;
-        match timeout_at(until, tower::Service::call(&mut http, again)).await {
+        match timeout_at(until, tower::Service::call(&mut http, outgoing(again))).await {
             Ok(second) => second.map_err(|e| self.failed(&e)),
             Err(_) => Err(self.too_slow()),
         }
@@ -301,7 +310,16 @@ fn copy(request: &Request<Body>) -> Option<Request<Body>> {
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
+    if let Some(trace) = request.extensions().get::<Trace>() {
+        copy.extensions_mut().insert(trace.clone());
+    }
     Some(copy)
+}
+
+/// The request with a body that notes when it leaves.
+fn outgoing(request: Request<Body>) -> Request<Outgoing> {
+    let trace = request.extensions().get::<Trace>().cloned();
+    request.map(|body| Outgoing::new(body, trace))
 }
 
 fn is_html(answer: &Raw) -> bool {

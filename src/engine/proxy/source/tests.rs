@@ -1,7 +1,8 @@
 use super::*;
 use crate::config::{Config, Environment, Match, Origin, Rule, Setting};
 use crate::engine::cluster::{
-    Answer, Cluster, ClusterError, Connector, Identity, Inventory, ObjectText, Probe, Query, WatchItem, WatchSpec,
+    AccessAnswer, AccessQuestion, Answer, Cluster, ClusterError, ClusterReader, ClusterWriter, Connector, Identity,
+    Inventory, ObjectText, Probe, Query, WatchItem, WatchSpec, WriteError, WriteRequest, WriteTarget,
 };
 use crate::engine::k8s::access::AccessGate;
 use crate::engine::proxy::config::read::{ConfigErrors, Document, ParsedConfig};
@@ -64,7 +65,7 @@ fn away() -> ClusterError {
     ClusterError::Unreachable(Text::new("connection refused"))
 }
 
-impl Cluster for Home {
+impl ClusterReader for Home {
     fn probe(&self) -> BoxFuture<'_, Result<Probe, ClusterError>> {
         async { Err(away()) }.boxed()
     }
@@ -116,6 +117,21 @@ impl Cluster for Home {
 
     fn tail(&self, _: LogSource) -> BoxStream<'static, Result<Text, ClusterError>> {
         futures::stream::pending().boxed()
+    }
+}
+
+/// Nobody changes a home cluster from here.
+impl ClusterWriter for Home {
+    fn read(&self, _: WriteTarget) -> BoxFuture<'_, Result<Value, ClusterError>> {
+        async { Err(away()) }.boxed()
+    }
+
+    fn write(&self, _: WriteRequest) -> BoxFuture<'_, Result<Value, WriteError>> {
+        async { Err(WriteError::NotSent(Text::new("connection refused"))) }.boxed()
+    }
+
+    fn review(&self, _: AccessQuestion) -> BoxFuture<'_, Result<AccessAnswer, ClusterError>> {
+        async { Err(away()) }.boxed()
     }
 }
 
