@@ -8,6 +8,7 @@ mod proxies;
 mod read_only;
 mod review;
 mod server;
+mod writing;
 
 use quarterdeck::config::Environment;
 use quarterdeck::engine::cluster::ClusterError;

@@ -31,7 +31,7 @@ pub(crate) const TESTS: &[Test] = &[
 /// When a question that ought to have ended by itself has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn connect(plane: &ControlPlane, user: Identity) -> Outcome<K8sCluster> {
+pub(crate) fn connect(plane: &ControlPlane, user: Identity) -> Outcome<K8sCluster> {
     let kubeconfig: serde_json::Value = serde_saphyr::from_str(&plane.kubeconfig()?)?;
     let ca = kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"].as_str().unwrap_or_default();
     let ca = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, ca)?;
@@ -47,15 +47,15 @@ fn connect(plane: &ControlPlane, user: Identity) -> Outcome<K8sCluster> {
     Ok(K8sCluster::new(ClusterName::new(plane.name()), connection))
 }
 
-fn token(token: &str) -> Identity {
+pub(crate) fn token(token: &str) -> Identity {
     Identity { token: Some(Material::Inline(Secret(token.to_owned()))), ..Identity::default() }
 }
 
-fn wait<T>(work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+pub(crate) fn wait<T>(work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work)
 }
 
-fn kind<'a>(catalog: &'a Catalog, name: &str) -> Outcome<&'a Kind> {
+pub(crate) fn kind<'a>(catalog: &'a Catalog, name: &str) -> Outcome<&'a Kind> {
     catalog.find(name).ok_or_else(|| format!("{name} is not in the catalog").into())
 }
 

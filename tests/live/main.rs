@@ -28,6 +28,7 @@ mod rig;
 #[expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why and fails")]
 #[path = "../it/terminal.rs"]
 mod terminal;
+mod writes;
 
 use rig::{Outcome, Programs};
 
@@ -46,6 +47,7 @@ const TESTS: &[&[Test]] = &[
     console::TESTS,
     hubs::TESTS,
     read_only::TESTS,
+    writes::TESTS,
 ];
 
 fn main() -> ExitCode {

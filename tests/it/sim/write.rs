@@ -331,4 +331,24 @@ mod tests {
         cluster.change(Sim::heal);
         assert_eq!(cluster.read(target()).await.expect("it is back")["spec"]["replicas"], 3);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_of_somebody_else_is_a_conflict_and_finalizers_hold() {
+        let cluster = SimCluster::new("a");
+        let before = cluster.read(target()).await.expect("it is there");
+        cluster.change(|sim| {
+            sim.edit(&pod(), "ns-0", "pod-0", |object| object["metadata"]["finalizers"] = json!(["example.com/a"]));
+        });
+        let version = before["metadata"]["resourceVersion"].as_str().map(Text::new);
+        let preconditions = Preconditions { uid: None, resource_version: version };
+        let error = cluster.write(WriteRequest { preconditions, ..delete("") }).await.expect_err("it was changed");
+        assert!(matches!(error, WriteError::Conflict(_)), "{error}");
+        let left = cluster.write(WriteRequest { preconditions: Preconditions::default(), ..delete("") }).await;
+        assert!(left.expect("it is marked")["metadata"]["deletionTimestamp"].is_string());
+        assert!(cluster.read(target()).await.is_ok(), "it is held");
+        cluster.change(|sim| sim.writes.faults.push_back(WriteFault::Dies));
+        let error = cluster.write(delete("")).await.expect_err("it dies");
+        assert!(!error.is_certain());
+        assert!(matches!(cluster.read(target()).await, Err(ClusterError::Unreachable(_))));
+    }
 }
