@@ -19,6 +19,7 @@ mod fault;
 mod json;
 mod kubeconfig;
 mod member;
+mod patch;
 mod resource;
 mod selector;
 mod server;
@@ -26,13 +27,14 @@ mod status;
 mod store;
 mod table;
 mod world;
+mod write;
 
 pub use fault::Fault;
 pub use member::{Member, Reach, Story, Version};
 
 use api::ApiServer;
 use fault::Faults;
-use world::World;
+use world::{Controllers, World};
 
 /// What to simulate.
 #[derive(Debug, Clone)]
@@ -170,18 +172,13 @@ impl Fleet {
             let port = server::open(socket, &server).map_err(DemoError::Listen)?;
             let serving = server::serve(Arc::clone(&server), port, acceptor.clone(), cancel.clone());
             tokio::spawn(serving);
+            spawn_until(&cancel, world::run(Arc::clone(&server)));
             servers.push(server);
             worlds.push(world);
         }
         if options.changes_per_second > 0 {
             let churn = world::churn(servers.clone(), worlds, options.changes_per_second, options.seed);
-            let cancel = cancel.clone();
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = cancel.cancelled() => {}
-                    () = churn => {}
-                }
-            });
+            spawn_until(&cancel, churn);
         }
         let kubeconfig = kubeconfig::render(&servers, &certificates.authority_pem);
         Ok(Self { servers, kubeconfig, _cancel: guard })
@@ -263,6 +260,17 @@ impl Fleet {
     }
 }
 
+/// Runs a task until the fleet is dropped.
+fn spawn_until(cancel: &CancellationToken, task: impl Future<Output = ()> + Send + 'static) {
+    let cancel = cancel.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = task => {}
+        }
+    });
+}
+
 fn build(member: Member, port: u16, clock: Clock) -> (Arc<ApiServer>, World) {
     let (store, world) = World::build(&member, clock.now());
     let current = match member.reach {
@@ -277,6 +285,9 @@ fn build(member: Member, port: u16, clock: Clock) -> (Arc<ApiServer>, World) {
         store: RwLock::new(store),
         faults: watch::Sender::new(Faults { current, cuts: 0 }),
         requests: parking_lot::Mutex::default(),
+        controllers: parking_lot::Mutex::new(Controllers::new(member.seed)),
+        written: tokio::sync::Notify::new(),
+        started: Instant::now(),
         member,
     };
     (Arc::new(server), world)

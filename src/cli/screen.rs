@@ -3,7 +3,7 @@
 use super::inventory_filter::Selected;
 use super::run::{Access, Settings, access};
 use super::{Cli, DemoServeArgs, ScreenArgs, log, proxy_launcher};
-use crate::config::{Origin, yaml};
+use crate::config::{Config, Match, Origin, Rule, Setting, yaml};
 use crate::engine::fleet::options::{Connect, FleetOptions};
 use crate::engine::k8s::credentials::plugin::Terminal;
 use crate::engine::k8s::inventory::Kubeconfigs;
@@ -11,6 +11,7 @@ use crate::engine::proxy_link::ProxyLauncher;
 use crate::engine::proxy_link::local::LocalProxyLauncher;
 use crate::engine::{Engine, EngineOptions, clock};
 use crate::error::{ErrorKind, UserError};
+use crate::model::cluster::Access as Level;
 use crate::model::text::{Text, clean};
 use crate::{demo, tui};
 use std::io::{IsTerminal as _, Write as _};
@@ -64,6 +65,8 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: FleetChoice) -> R
         return Err(UserError::new(ErrorKind::Usage, "the console needs a terminal")
             .hint("print instead: `qd get pods -A`, `qd clusters`; `qd --help` lists the commands"));
     }
+    let demo_settings = (stage == FleetChoice::Demo).then(|| with_demo_levels(settings));
+    let settings = demo_settings.as_ref().unwrap_or(settings);
     let Access { inventory, connector, .. } = access(settings, Terminal::Taken);
     // Kept until the console ends: dropping the fleet ends its servers.
     let mut fleet = None;
@@ -103,6 +106,18 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: FleetChoice) -> R
         Ok(tui::ExitReason::Quit | tui::ExitReason::Signal | tui::ExitReason::InputClosed) => Ok(0),
         Err(why) => Err(UserError::new(ErrorKind::Internal, format!("the terminal failed: {why}"))),
     }
+}
+
+/// The access levels of the simulated fleet, so that each can be seen; rules of the user come first.
+const DEMO_LEVELS: [(&str, Level); 2] = [("eu-west", Level::Protected), ("edge-lab", Level::ReadOnly)];
+
+fn with_demo_levels(settings: &Settings) -> Settings {
+    let mut config = Config::clone(&settings.config);
+    config.clusters.extend(DEMO_LEVELS.map(|(name, level)| {
+        let matches = Match { names: vec![name.to_owned()], ..Match::default() };
+        Setting::new(Rule { matches, access: Some(level), ..Rule::default() }, Origin::Flag("--demo"))
+    }));
+    Settings { config: Arc::new(config), environment: Arc::clone(&settings.environment) }
 }
 
 /// Refuses a theme that there is not, as a mistake of whoever names it.

@@ -1,7 +1,6 @@
 //! One simulated API server: from a request to its response.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +10,15 @@ use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Incoming};
 use parking_lot::{Mutex, RwLock};
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::fault::{Fault, Faults};
 use super::member::Member;
 use super::resource::Resource;
 use super::status::Failure;
 use super::store::Store;
+use super::world::Controllers;
 use super::{Clock, Requested};
 
 mod accept;
@@ -29,6 +30,7 @@ mod query;
 mod render;
 mod target;
 mod watching;
+mod write;
 
 use accept::Form;
 use query::Query;
@@ -50,6 +52,11 @@ pub(super) struct ApiServer {
     pub(super) store: RwLock<Store>,
     pub(super) faults: watch::Sender<Faults>,
     pub(super) requests: Mutex<Requests>,
+    /// What follows from writes. Locked after the store, where both are.
+    pub(super) controllers: Mutex<Controllers>,
+    /// Somebody wrote.
+    pub(super) written: Notify,
+    pub(super) started: Instant,
 }
 
 /// The requests of one cluster so far.
@@ -70,18 +77,34 @@ impl ApiServer {
         });
     }
 
-    /// Answers one request. Failures are answers too.
-    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    /// Answers one request. Failures are answers too; an error cuts the connection.
+    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> std::io::Result<Response<Body>> {
         let number = self.count(&request);
         self.wait(number).await;
         if self.faults.borrow().current == Fault::Html {
             return Ok(html());
         }
-        let response = match self.route(request).await {
+        let writes = is_write(&request);
+        let response = match Arc::clone(&self).route(request).await {
             Ok(response) => response,
             Err(failure) => failed(&failure),
         };
+        if writes {
+            self.after_write().await?;
+        }
         Ok(response)
+    }
+
+    /// What a fault makes of a write that was done: a late answer, or none.
+    async fn after_write(&self) -> std::io::Result<()> {
+        let fault = self.faults.borrow().current.clone();
+        if fault == Fault::CutWrites {
+            return Err(std::io::ErrorKind::ConnectionReset.into());
+        }
+        if let Fault::LateWrites(time) = fault {
+            tokio::time::sleep(time).await;
+        }
+        Ok(())
     }
 
     /// Notes the request and returns its number.
@@ -131,12 +154,7 @@ impl ApiServer {
                 if head.method != Method::POST {
                     return Err(Failure::method_not_allowed());
                 }
-                let limited = http_body_util::Limited::new(body, 1 << 20);
-                let bytes = limited
-                    .collect()
-                    .await
-                    .map_err(|_| Failure::bad_request("the body of the request is too large or was cut"))?
-                    .to_bytes();
+                let bytes = write::body(body).await?;
                 let asked = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
                 let answer = authorization::review(&self, kind, asked);
                 Ok(document(StatusCode::CREATED, &answer))
@@ -153,12 +171,39 @@ impl ApiServer {
                 read_only(&head.method)?;
                 Ok(discovery::resources(&self, group, version))
             }
+            Target::Objects(objects) if is_read(&head.method) => self.objects(&objects, &query, form),
             Target::Objects(objects) => {
-                read_only(&head.method)?;
-                self.objects(&objects, &query, form)
+                self.refuse_write()?;
+                let body = write::body(body).await?;
+                let request = write::WriteRequest { method: head.method, headers: &head.headers, query: &query, body };
+                self.write(&objects, &request)
             }
             Target::Unknown => Ok(plain(StatusCode::NOT_FOUND, "404 page not found\n".to_owned())),
         }
+    }
+
+    /// The faults that concern every request that changes something.
+    fn refuse_write(&self) -> Result<(), Failure> {
+        let fault = self.faults.borrow().current.clone();
+        if let Fault::ThrottledWrites { retry_after } = fault {
+            return Err(Failure::too_many_requests(retry_after));
+        }
+        if fault == Fault::UnavailableWrites { Err(Failure::unavailable()) } else { Ok(()) }
+    }
+
+    fn write(
+        &self,
+        objects: &target::Objects<'_>,
+        request: &write::WriteRequest<'_>,
+    ) -> Result<Response<Body>, Failure> {
+        let Some((index, resource)) = self.resource(objects) else {
+            return Ok(plain(StatusCode::NOT_FOUND, "404 page not found\n".to_owned()));
+        };
+        if self.faults.borrow().current.forbids(&resource.plural) {
+            let verb = write::verb(&request.method, !objects.name.is_empty()).unwrap_or("deletecollection");
+            return Err(Failure::forbidden(USER, verb, &resource, objects.namespace, objects.name));
+        }
+        write::write(self, objects, (index, &resource), request)
     }
 
     fn objects(
@@ -236,7 +281,16 @@ impl ApiServer {
 const USER: &str = "demo-operator";
 
 fn read_only(method: &Method) -> Result<(), Failure> {
-    if method == Method::GET || method == Method::HEAD { Ok(()) } else { Err(Failure::method_not_allowed()) }
+    if is_read(method) { Ok(()) } else { Err(Failure::method_not_allowed()) }
+}
+
+fn is_read(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+/// Whether a request changes an object; reviews change nothing.
+fn is_write(request: &Request<Incoming>) -> bool {
+    !is_read(request.method()) && matches!(Target::parse(request.uri().path()), Target::Objects(_))
 }
 
 fn health(path: &str, query: &Query) -> String {

@@ -43,6 +43,17 @@ pub enum Fault {
     EndlessHead,
     /// The response head never comes; the connection stays open.
     NoAnswer,
+    /// Requests that change something are done, and answered after this time.
+    LateWrites(Duration),
+    /// Requests that change something are done, and the connection is cut before the answer.
+    CutWrites,
+    /// Requests that change something get 429 with this `Retry-After`; the rest works.
+    ThrottledWrites {
+        /// Whole seconds.
+        retry_after: u64,
+    },
+    /// Requests that change something get 503; the rest works.
+    UnavailableWrites,
 }
 
 impl Fault {

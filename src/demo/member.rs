@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::status::Failure;
+
 /// One simulated member cluster.
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -25,6 +27,8 @@ pub struct Member {
     pub aggregated: bool,
     /// What goes on inside.
     pub story: Story,
+    /// Whether RBAC and admission forbid some changes here; elsewhere everything is allowed.
+    pub restricted: bool,
     /// Decides every name, time and number in it.
     pub seed: u64,
 }
@@ -94,8 +98,32 @@ impl Member {
             expired: None,
             aggregated: true,
             story: Story::Plain,
+            restricted: false,
             seed: name.bytes().fold(seed, |sum, byte| sum.wrapping_mul(0x0100_0000_01b3).wrapping_add(byte.into())),
             name,
+        }
+    }
+
+    /// Whether RBAC lets the user do something. In a restricted cluster nothing outside namespaces is changed, and
+    /// nothing in `kube-system`; a namespace that is empty stands for all of them.
+    pub(super) fn allows(&self, verb: &str, plural: &str, (namespaced, namespace): (bool, &str)) -> bool {
+        let is_read = matches!(verb, "get" | "list" | "watch");
+        let is_review = plural.starts_with("selfsubject");
+        !self.restricted || is_read || is_review || namespaced && !matches!(namespace, "" | "kube-system")
+    }
+
+    /// What an admission webhook says against a change, if it does. The cluster's own controllers are not asked.
+    pub(super) fn webhook(&self, verb: &str, (namespaced, namespace): (bool, &str), dry_run: bool) -> Option<Failure> {
+        if !self.restricted || !namespaced {
+            return None;
+        }
+        match namespace {
+            "identity" if verb == "delete" => Some(Failure::denied_by_webhook(
+                "check.policy.example.com",
+                "objects of team identity are deleted by its own pipeline; ask in #identity",
+            )),
+            "batch" if dry_run => Some(Failure::dry_run_unsupported("notify.batch.example.com")),
+            _ => None,
         }
     }
 
@@ -137,6 +165,7 @@ pub(super) fn showcase(seed: u64) -> Vec<Member> {
             "ap-south" => {
                 cluster.latency = Some((Duration::from_millis(400), Duration::from_millis(900)));
             }
+            "us-east" => cluster.restricted = true,
             "edge-lab" => cluster.aggregated = false,
             "staging" => {
                 cluster.expired =
@@ -149,6 +178,9 @@ pub(super) fn showcase(seed: u64) -> Vec<Member> {
     clusters
 }
 
+/// Of a uniform fleet every fifth cluster is restricted.
+const RESTRICTED_EVERY: usize = 5;
+
 /// `count` alike clusters named `demo-001` and on; the last `dead` of them cannot be reached, every
 /// second one silently.
 pub(super) fn uniform(count: usize, pods: usize, dead: usize, seed: u64) -> Vec<Member> {
@@ -156,6 +188,7 @@ pub(super) fn uniform(count: usize, pods: usize, dead: usize, seed: u64) -> Vec<
         .map(|number| {
             let minor = 35 - u8::try_from(number % 4).unwrap_or(0);
             let mut member = Member::new(&format!("demo-{number:03}"), minor, pods, seed);
+            member.restricted = number % RESTRICTED_EVERY == 0;
             if number + dead > count {
                 member.reach = if number % 2 == 0 { Reach::Refused } else { Reach::BlackHole };
             }

@@ -74,6 +74,87 @@ impl Failure {
         failure
     }
 
+    pub(super) fn already_exists(resource: &Resource, name: &str) -> Self {
+        let mut failure =
+            Self::new(409, "AlreadyExists", format!("{} \"{name}\" already exists", resource.qualified()));
+        failure.details = details(resource, name);
+        failure
+    }
+
+    /// A change that lost against another one, or was meant for another object.
+    pub(super) fn conflict(resource: &Resource, name: &str, why: &str) -> Self {
+        let what = resource.qualified();
+        let mut failure =
+            Self::new(409, "Conflict", format!("Operation cannot be fulfilled on {what} \"{name}\": {why}"));
+        failure.details = details(resource, name);
+        failure
+    }
+
+    /// The resourceVersion of a change is not the present one.
+    pub(super) fn modified(resource: &Resource, name: &str) -> Self {
+        let why = "the object has been modified; please apply your changes to the latest version and try again";
+        Self::conflict(resource, name, why)
+    }
+
+    /// An object that would not be valid, with the causes.
+    pub(super) fn invalid(kind: &str, group: &str, name: &str, causes: &[Value]) -> Self {
+        let kind_and_group = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+        let told = causes.iter().map(|cause| {
+            let text = |key: &str| cause.get(key).and_then(Value::as_str).unwrap_or_default();
+            format!("{}: {}", text("field"), text("message"))
+        });
+        let told: Vec<String> = told.collect();
+        let told = if told.len() == 1 { told.concat() } else { format!("[{}]", told.join(", ")) };
+        let mut failure = Self::new(422, "Invalid", format!("{kind_and_group} \"{name}\" is invalid: {told}"));
+        failure.details = json!({"name": name, "group": group, "kind": kind, "causes": causes});
+        failure
+    }
+
+    /// A replacement that was made of another object.
+    pub(super) fn precondition(what: &str, sent: &str, is: &str) -> Self {
+        let why = format!("Precondition failed: UID in precondition: {sent}, UID in object meta: {is}");
+        Self::new(409, "Conflict", format!("Operation cannot be fulfilled on {what}: {why}"))
+    }
+
+    /// A patch that does not fit the object.
+    pub(super) fn unprocessable(why: &str) -> Self {
+        Self::new(422, "Invalid", format!("the server rejected our request due to an error in our request: {why}"))
+    }
+
+    /// Something that the server itself does not let happen, whoever asks.
+    pub(super) fn prohibited(resource: &Resource, name: &str, why: &str) -> Self {
+        let mut failure =
+            Self::new(403, "Forbidden", format!("{} \"{name}\" is forbidden: {why}", resource.qualified()));
+        failure.details = details(resource, name);
+        failure
+    }
+
+    /// What the API server says of a webhook that refuses a request: 400 where the webhook names no code.
+    pub(super) fn denied_by_webhook(webhook: &str, why: &str) -> Self {
+        Self::new(400, "BadRequest", format!("admission webhook \"{webhook}\" denied the request: {why}"))
+    }
+
+    /// A dry run that would have effects.
+    pub(super) fn dry_run_unsupported(webhook: &str) -> Self {
+        Self::bad_request(format!("admission webhook \"{webhook}\" does not support dry run"))
+    }
+
+    pub(super) fn unsupported_media_type() -> Self {
+        let why = "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json";
+        Self::new(415, "UnsupportedMediaType", why)
+    }
+
+    pub(super) fn too_much(limit: usize) -> Self {
+        Self::new(413, "RequestEntityTooLarge", format!("Request entity too large: limit is {limit}"))
+    }
+
+    /// The server is there and can do nothing at the moment.
+    pub(super) fn unavailable() -> Self {
+        let mut failure = Self::new(503, "ServiceUnavailable", "apiserver is shutting down");
+        failure.retry_after = Some(1);
+        failure
+    }
+
     /// What clients see for a resource type this server does not serve.
     pub(super) fn no_such_resource() -> Self {
         let mut failure = Self::new(404, "NotFound", "the server could not find the requested resource");

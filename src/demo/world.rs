@@ -11,6 +11,7 @@ use super::resource;
 use super::store::Store;
 
 mod churn;
+mod controllers;
 mod custom;
 mod event;
 mod hostile;
@@ -22,6 +23,7 @@ mod storage;
 mod workload;
 
 pub(super) use churn::churn;
+pub(super) use controllers::{Controllers, run};
 pub(super) use custom::resource_of;
 use pod::PodState;
 
@@ -136,7 +138,7 @@ fn node_ip(number: usize) -> String {
     format!("10.0.{}.{}", number / 200, number % 200 + 10)
 }
 
-fn uid(rng: &mut fastrand::Rng) -> String {
+pub(super) fn uid(rng: &mut fastrand::Rng) -> String {
     let (a, b) = (rng.u64(..), rng.u64(..));
     format!(
         "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
@@ -151,11 +153,11 @@ fn uid(rng: &mut fastrand::Rng) -> String {
 /// The letters generated names are made of: no vowels, so no words.
 const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
-fn suffix(rng: &mut fastrand::Rng, length: usize) -> String {
+pub(super) fn suffix(rng: &mut fastrand::Rng, length: usize) -> String {
     (0..length).filter_map(|_| LETTERS.get(rng.usize(..LETTERS.len())).map(|letter| char::from(*letter))).collect()
 }
 
-fn rfc3339(time: Timestamp) -> String {
+pub(super) fn rfc3339(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

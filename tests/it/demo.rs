@@ -16,6 +16,7 @@ use tokio::time::timeout;
 mod faults;
 mod reading;
 mod watching;
+mod writing;
 
 /// Longer than anything here may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);

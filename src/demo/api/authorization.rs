@@ -34,8 +34,16 @@ pub(super) fn review(server: &ApiServer, plural: &str, mut asked: Value) -> Valu
 }
 
 fn access(server: &ApiServer, asked: &Value) -> Value {
-    let wanted = text(asked, "/spec/resourceAttributes/resource");
-    if server.faults.borrow().current.forbids(wanted) {
+    let of = |key: &str| text(asked, &format!("/spec/resourceAttributes/{key}"));
+    let (verb, group, plural) = (of("verb"), of("group"), of("resource"));
+    if server.faults.borrow().current.forbids(plural) {
+        return json!({"allowed": false});
+    }
+    let is_namespaced = {
+        let store = server.store.read();
+        store.collection_of(group, plural).is_none_or(|collection| collection.resource.namespaced)
+    };
+    if !server.member.allows(verb, plural, (is_namespaced, of("namespace"))) {
         return json!({"allowed": false});
     }
     json!({

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Bytes, Frame};
 use serde_json::{Value, json};
 
-use super::super::json::{at, int, text};
+use super::super::json::{at, text};
 use super::super::selector::{Selector, SelectorError};
 use super::super::status::Failure;
 use super::super::store::{Collection, Object, PagedList, field_labels};
@@ -270,24 +270,7 @@ pub(super) fn get(
 pub(super) fn scale(server: &Arc<ApiServer>, index: usize, target: &Objects<'_>) -> Result<Response<Body>, Failure> {
     let (object, _) = find(server, index, target)?;
     let workload: Value = serde_json::from_slice(&object.json).unwrap_or_default();
-    let mut metadata = json!({});
-    for key in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
-        super::super::json::set(&mut metadata, "", key, at(&workload, &format!("/metadata/{key}")).clone());
-    }
-    let labels = at(&workload, "/spec/selector/matchLabels").as_object();
-    let selector: Vec<String> = labels
-        .into_iter()
-        .flatten()
-        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
-        .collect();
-    Ok(document(
-        StatusCode::OK,
-        &json!({
-            "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata,
-            "spec": {"replicas": int(&workload, "/spec/replicas")},
-            "status": {"replicas": int(&workload, "/status/replicas"), "selector": selector.join(",")},
-        }),
-    ))
+    Ok(document(StatusCode::OK, &super::super::write::scale_of(&workload)))
 }
 
 type Found = (Arc<Object>, Arc<super::super::resource::Resource>);

@@ -51,7 +51,8 @@ pub(in crate::demo) async fn churn(servers: Vec<Arc<ApiServer>>, mut worlds: Vec
             let (Some(server), Some(world)) = (servers.get(number), worlds.get_mut(number)) else { return };
             let mut store = server.store.write();
             let before = store.revision();
-            world.change(&mut store, server.clock.now());
+            let is_busy = server.controllers.lock().next_due().is_some();
+            world.change(&mut store, server.clock.now(), is_busy);
             // A step that found nothing to change counts too, or this would never end.
             done += (store.revision() - before).max(1);
         }
@@ -80,18 +81,18 @@ fn pick(shares: &[usize], rng: &mut fastrand::Rng) -> Option<usize> {
 }
 
 impl World {
-    /// Makes the next change: of one object, or of a few that change together.
-    pub(in crate::demo) fn change(&mut self, store: &mut Store, now: Timestamp) {
+    /// Makes the next change: of one object, or of a few that change together. While the controllers are busy with what
+    /// somebody wrote, no pods come and go but those that have begun to.
+    pub(in crate::demo) fn change(&mut self, store: &mut Store, now: Timestamp, is_busy: bool) {
         let roll = self.rng.u8(..100);
         match roll {
-            0..12 => {
+            0..12 if !self.pending.is_empty() => {
                 if let Some(step) = self.pending.pop_front() {
                     self.step(store, step, now);
-                } else {
-                    self.replace(store, now);
                 }
             }
-            12..18 => self.replace(store, now),
+            0..18 | 38..40 if is_busy => self.touch_pod(store, now),
+            0..18 => self.replace(store, now),
             18..30 => self.report(store, now),
             30..35 => self.renew_lease(store, now),
             35..38 => self.touch_deployment(store, now),
@@ -247,6 +248,9 @@ impl World {
                     let replicas = int(workload, &format!("{part}/{field}"));
                     set(workload, part, field, (replicas + step).max(0).into());
                 }
+                let generation = int(workload, "/metadata/generation") + 1;
+                set(workload, "/metadata", "generation", generation.into());
+                set(workload, "/status", "observedGeneration", generation.into());
             });
         }
         if more {
@@ -310,7 +314,7 @@ mod tests {
         let bytes = || {
             let (mut store, mut world) = World::build(&Member::new("one", 35, 80, 11), now);
             for _ in 0..600 {
-                world.change(&mut store, now);
+                world.change(&mut store, now, false);
             }
             let pods = store.collection_of("", "pods").unwrap().objects("");
             assert!((78..=90).contains(&pods.len()), "the number of pods stays near its start: {}", pods.len());

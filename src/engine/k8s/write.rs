@@ -13,15 +13,13 @@ use crate::engine::cluster::{
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
 use http::Method;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// By this name the API server remembers which fields are ours.
 const FIELD_MANAGER: &str = "quarterdeck";
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-
-/// The longest reason kept of an access review.
-const REASON_CHARS_MAX: usize = 300;
 
 /// Reads the object, or the subresource, that a change is about.
 pub(crate) async fn read(
@@ -68,15 +66,26 @@ pub(crate) async fn review(connection: &Connection, question: AccessQuestion) ->
     if !status.is_success() {
         return Err(errors::of_status(status, &bytes));
     }
-    let review: Value = serde_json::from_slice(&bytes).map_err(|e| errors::not_json(&bytes, &e))?;
-    let status = &review["status"];
-    let allowed = status["allowed"]
-        .as_bool()
-        .ok_or_else(|| ClusterError::Failed(Text::const_new("the access review came back without a verdict")))?;
-    let reason =
-        ["reason", "evaluationError"].into_iter().filter_map(|key| status[key].as_str()).find(|s| !s.is_empty());
-    let reason = errors::sentence(reason.unwrap_or_default()).chars().take(REASON_CHARS_MAX).collect();
-    Ok(AccessAnswer { allowed, reason })
+    let review: Review = serde_json::from_slice(&bytes).map_err(|e| errors::not_json(&bytes, &e))?;
+    let ReviewStatus { allowed, reason, evaluation_error } = review.status;
+    let reason = if reason.is_empty() { evaluation_error } else { reason };
+    Ok(AccessAnswer { allowed, reason: errors::sentence(&reason) })
+}
+
+/// What counts of an answered SelfSubjectAccessReview.
+#[derive(Debug, Deserialize)]
+struct Review {
+    status: ReviewStatus,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReviewStatus {
+    allowed: bool,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    evaluation_error: String,
 }
 
 fn attributes(question: &AccessQuestion) -> Value {
@@ -151,18 +160,20 @@ fn create_path(target: &WriteTarget) -> String {
 }
 
 fn delete_options(options: DeleteOptions, preconditions: &Preconditions) -> Value {
-    let mut body = json!({ "apiVersion": "v1", "kind": "DeleteOptions" });
+    let mut body = Map::new();
+    body.insert("apiVersion".to_owned(), "v1".into());
+    body.insert("kind".to_owned(), "DeleteOptions".into());
     let fields = held(preconditions);
     if !fields.is_empty() {
-        body["preconditions"] = fields.into();
+        body.insert("preconditions".to_owned(), fields.into());
     }
     if let Some(propagation) = options.propagation {
-        body["propagationPolicy"] = propagation.as_str().into();
+        body.insert("propagationPolicy".to_owned(), propagation.as_str().into());
     }
     if let Some(seconds) = options.grace_period_s {
-        body["gracePeriodSeconds"] = seconds.into();
+        body.insert("gracePeriodSeconds".to_owned(), seconds.into());
     }
-    body
+    body.into()
 }
 
 /// The preconditions by the names they have in `metadata` and in `DeleteOptions`.

@@ -163,7 +163,7 @@ async fn what_is_not_there_and_what_is_not_allowed() {
         "deployments.apps \"nobody\" not found"
     );
     assert_eq!(refused(&client, "/apis/apps/v1/unicorns").await.0, 404);
-    let delete = Request::delete("/api/v1/namespaces/default/pods/x").body(Vec::new()).expect("a request");
+    let delete = Request::delete("/api/v1/namespaces/default/pods").body(Vec::new()).expect("a request");
     match client.request::<Value>(delete).await {
         Err(kube::Error::Api(status)) => assert_eq!((status.code, status.reason.as_str()), (405, "MethodNotAllowed")),
         other => panic!("{other:?}"),
