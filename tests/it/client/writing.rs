@@ -138,7 +138,7 @@ async fn read_request(stream: &mut TcpStream) {
     while !(all.windows(4).any(|four| four == b"\r\n\r\n") && all.ends_with(b"}")) {
         match stream.read(&mut part).await {
             Ok(0) | Err(_) => return,
-            Ok(many) => all.extend_from_slice(&part[..many]),
+            Ok(many) => all.extend_from_slice(part.get(..many).unwrap_or_default()),
         }
     }
 }

@@ -25,7 +25,7 @@ async fn patch(client: &Client, path: &str, body: &Value) -> (u16, Value) {
 }
 
 async fn delete(client: &Client, path: &str, body: &Value) -> (u16, Value) {
-    send(client, (Method::DELETE, path), "application/json", &body).await
+    send(client, (Method::DELETE, path), "application/json", body).await
 }
 
 /// Waits until an object is as wanted.

@@ -1,5 +1,7 @@
 //! Changes of a simulated cluster: what real API servers do with them, and their faults.
 
+#![expect(clippy::indexing_slicing, reason = "an index that misses is a failed test")]
+
 use super::cluster::{Place, Sim, SimCluster, Way};
 use futures::future::BoxFuture;
 use quarterdeck::engine::cluster::{
