@@ -73,7 +73,12 @@ pub(super) fn write(
     if !server.member.allows(verb, &resource.plural, (resource.namespaced, target.namespace)) {
         return Err(Failure::forbidden(USER, verb, resource, target.namespace, target.name));
     }
-    let dry_run = match request.query.get("dryRun") {
+    let options = (verb == "delete").then(|| options(request)).transpose()?;
+    let asked = match &options {
+        Some((_, dry_run)) => dry_run.as_str(),
+        None => request.query.get("dryRun"),
+    };
+    let dry_run = match asked {
         "" => false,
         "All" => true,
         other => {
@@ -95,15 +100,10 @@ pub(super) fn write(
             return Err(webhook);
         }
     }
-    let outcome = match verb {
-        "create" => write::create(&mut store, place, json_body(&request.body)?, &mut context)?,
-        "delete" => {
-            let body = if request.body.is_empty() { Value::Null } else { json_body(&request.body)? };
-            let (grace, policy) = (request.query.get("gracePeriodSeconds"), request.query.get("propagationPolicy"));
-            let options = DeleteOptions::parse(&body, (grace, policy))?;
-            write::delete(&mut store, place, &options, &mut context)?
-        }
-        _ => {
+    let outcome = match (verb, &options) {
+        (_, Some((options, _))) => write::delete(&mut store, place, options, &mut context)?,
+        ("create", None) => write::create(&mut store, place, json_body(&request.body)?, &mut context)?,
+        (_, None) => {
             let change = Change::of(target, resource, request)?;
             write::update(&mut store, place, |old| change.apply(old), &mut context)?
         }
@@ -114,6 +114,18 @@ pub(super) fn write(
         server.written.notify_one();
     }
     Ok(answer(verb, target.subresource, resource, &outcome))
+}
+
+/// The options of a delete, and its dry run: from the body, where there is one, and from the query only where there is none.
+fn options(request: &WriteRequest<'_>) -> Result<(DeleteOptions, String), Failure> {
+    if request.body.is_empty() {
+        let of = |key: &str| request.query.get(key);
+        let options = DeleteOptions::parse(&Value::Null, (of("gracePeriodSeconds"), of("propagationPolicy")))?;
+        return Ok((options, of("dryRun").to_owned()));
+    }
+    let body = json_body(&request.body)?;
+    let dry_run = text(&body, "/dryRun/0").to_owned();
+    Ok((DeleteOptions::parse(&body, ("", ""))?, dry_run))
 }
 
 /// A new custom resource definition is served from then on.

@@ -125,16 +125,17 @@ fn change(request: WriteRequest) -> Result<Change, WriteError> {
         let why = format!("{} {} is in a namespace, and none is named", target.kind.id.kind, target.name);
         return Err(WriteError::NotSent(Text::from(why)));
     }
-    let mut query = Vec::new();
-    if dry_run {
-        query.push("dryRun=All".to_owned());
-    }
-    if !matches!(body, WriteBody::Delete(_)) {
-        query.push(format!("fieldManager={FIELD_MANAGER}"));
-    }
+    let query = match &body {
+        // With options in its body a delete is read from there alone: a `dryRun` here would be overlooked.
+        WriteBody::Delete(_) => String::new(),
+        WriteBody::MergePatch(_) | WriteBody::JsonPatch(_) | WriteBody::Create(_) => {
+            let dry_run = if dry_run { "dryRun=All&" } else { "" };
+            format!("?{dry_run}fieldManager={FIELD_MANAGER}")
+        }
+    };
     let (method, content_type, body, base) = match body {
         WriteBody::Delete(options) => {
-            let body = delete_options(options, &preconditions);
+            let body = delete_options(options, &preconditions, dry_run);
             (Method::DELETE, "application/json", body, target_path(&target))
         }
         WriteBody::MergePatch(patch) => {
@@ -147,8 +148,7 @@ fn change(request: WriteRequest) -> Result<Change, WriteError> {
         }
         WriteBody::Create(object) => (Method::POST, "application/json", object, create_path(&target)),
     };
-    let path = if query.is_empty() { base } else { format!("{base}?{}", query.join("&")) };
-    Ok(Change { method, path, content_type, body: body.to_string().into_bytes() })
+    Ok(Change { method, path: format!("{base}{query}"), content_type, body: body.to_string().into_bytes() })
 }
 
 /// Objects are created in their collection; a subresource (`pods/eviction`) at its own path.
@@ -159,10 +159,13 @@ fn create_path(target: &WriteTarget) -> String {
     }
 }
 
-fn delete_options(options: DeleteOptions, preconditions: &Preconditions) -> Value {
+fn delete_options(options: DeleteOptions, preconditions: &Preconditions, dry_run: bool) -> Value {
     let mut body = Map::new();
     body.insert("apiVersion".to_owned(), "v1".into());
     body.insert("kind".to_owned(), "DeleteOptions".into());
+    if dry_run {
+        body.insert("dryRun".to_owned(), json!(["All"]));
+    }
     let fields = held(preconditions);
     if !fields.is_empty() {
         body.insert("preconditions".to_owned(), fields.into());

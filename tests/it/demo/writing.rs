@@ -61,7 +61,11 @@ async fn an_object_is_created_changed_watched_and_deleted() {
     let (code, _) = send(&client, (Method::PATCH, &one), "application/json-patch+json", &operations).await;
     assert_eq!(code, 200);
     assert_eq!(send(&client, (Method::PATCH, &one), "application/apply-patch+yaml", &json!({})).await.0, 415);
-    let (code, status) = delete(&client, &one, &Value::Null).await;
+    let dry_run = json!({"kind": "DeleteOptions", "dryRun": ["All"]});
+    assert_eq!(delete(&client, &one, &dry_run).await.0, 200);
+    assert_eq!(delete(&client, &format!("{one}?dryRun=All"), &Value::Null).await.0, 200);
+    // A real server overlooks the query where there are options in the body.
+    let (code, status) = delete(&client, &format!("{one}?dryRun=All"), &json!({"kind": "DeleteOptions"})).await;
     assert_eq!((code, text(&status, "/status").as_str()), (200, "Success"));
     for expected in ["ADDED", "MODIFIED", "MODIFIED", "DELETED"] {
         let (kind, object) = event(&mut stream).await;
