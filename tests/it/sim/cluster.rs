@@ -98,13 +98,7 @@ impl Sim {
         }
     }
 
-    /// A writer changed the object: watches are told of it with the value it has.
-    pub(crate) fn note_write(&mut self, kind: &KindId, place: &Place) {
-        let value = self.objects.get(kind).and_then(|objects| objects.get(place)).copied();
-        self.note(kind, place.clone(), value);
-    }
-
-    fn note(&mut self, kind: &KindId, place: Place, value: Option<u64>) {
+    pub(super) fn note(&mut self, kind: &KindId, place: Place, value: Option<u64>) {
         self.revision += 1;
         self.writes.touched(kind, &place);
         self.log.push_back((self.revision, kind.clone(), place, value));

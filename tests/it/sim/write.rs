@@ -164,7 +164,9 @@ impl Sim {
             return Ok(json!({"kind": "Status", "status": "Success"}));
         }
         *self.writes.document(&kind, &place) = after;
-        self.note_write(&kind, &place);
+        // Watches are told of it with the value it has.
+        let value = self.objects.get(&kind).and_then(|objects| objects.get(&place)).copied();
+        self.note(&kind, place.clone(), value);
         Ok(self.writes.document(&kind, &place).clone())
     }
 }
