@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod admin;
+pub mod change;
 pub mod clock;
 pub mod cluster;
 pub mod effects;

@@ -1,6 +1,7 @@
 //! The nouns: plain values and their laws. No IO, no clock, no task.
 
 pub mod cell;
+pub mod change;
 pub mod cluster;
 pub mod document;
 pub mod glob;

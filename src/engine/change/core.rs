@@ -1,0 +1,11 @@
+//! The decisions about a change. Values in, values out: no IO, no clock, no task.
+
+pub mod body;
+pub mod check;
+pub mod confirm;
+pub mod file;
+pub mod intent;
+pub mod plan;
+pub mod rollout;
+pub mod step;
+pub mod waves;
