@@ -12,6 +12,7 @@ pub mod effects;
 pub mod files;
 pub mod fleet;
 pub mod index;
+pub mod journal;
 pub mod k8s;
 pub mod metrics;
 pub mod observation;

@@ -1,5 +1,6 @@
 //! Changes of clusters: an intent, the plan made of it, and the state of each of its targets.
 
+pub mod journal;
 pub mod operation;
 pub mod plan;
 pub mod verb;

@@ -12,23 +12,22 @@ pub struct Precondition {
     pub resource_version: Text,
 }
 
-/// A request that changes an object.
+/// A request that changes an object; its preconditions go beside it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
     Delete {
-        precondition: Precondition,
         cascade: Cascade,
         grace_period_s: Option<u32>,
     },
-    /// A merge patch that carries its preconditions.
+    /// A merge patch.
     Patch(Value),
 }
 
 /// Returns the body that makes the change.
-pub fn body(change: &Change, target: &Target, precondition: Precondition) -> Body {
-    let mut patch = match change {
+pub fn body(change: &Change, target: &Target) -> Body {
+    Body::Patch(match change {
         Change::Delete { cascade, grace_period_s } => {
-            return Body::Delete { precondition, cascade: *cascade, grace_period_s: *grace_period_s };
+            return Body::Delete { cascade: *cascade, grace_period_s: *grace_period_s };
         }
         Change::RolloutRestart { restarted_at } => {
             json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: restarted_at}}}}})
@@ -43,15 +42,7 @@ pub fn body(change: &Change, target: &Target, precondition: Precondition) -> Bod
             });
             json!({"metadata": {"labels": labels.collect::<Map<_, _>>()}})
         }
-    };
-    if let Some(fields) = patch.as_object_mut() {
-        let metadata = fields.entry("metadata").or_insert_with(|| json!({}));
-        if let Some(metadata) = metadata.as_object_mut() {
-            metadata.insert("uid".to_owned(), Value::from(precondition.uid.as_str()));
-            metadata.insert("resourceVersion".to_owned(), Value::from(precondition.resource_version.as_str()));
-        }
-    }
-    Body::Patch(patch)
+    })
 }
 
 /// Reads the preconditions off an object; `None` for what is not an object of an API server.
@@ -67,7 +58,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
-    fn every_body_carries_uid_and_resource_version() {
+    fn every_change_is_a_patch_of_its_own_fields() {
         let object = json!({"metadata": {"uid": "u", "resourceVersion": "7", "labels": {"old": "x"}}, "spec": {}});
         let label = Change::Label {
             set: BTreeMap::from([("a/b".into(), "x".into())]),
@@ -81,17 +72,10 @@ mod tests {
             (label, json!({"metadata": {"labels": {"a/b": "x", "old": null}}})),
         ] {
             let target = target(&change, &object);
-            let Body::Patch(mut patch) = body(&change, &target, precondition(&object).unwrap()) else {
-                panic!("{change:?} is a patch")
-            };
-            let metadata = patch["metadata"].as_object_mut().unwrap();
-            assert_eq!(metadata.remove("uid"), Some(json!("u")));
-            assert_eq!(metadata.remove("resourceVersion"), Some(json!("7")));
-            if metadata.is_empty() {
-                patch.as_object_mut().unwrap().remove("metadata");
-            }
-            assert_eq!(patch, expected);
+            assert_eq!(body(&change, &target), Body::Patch(expected));
         }
+        let found = precondition(&object).unwrap();
+        assert_eq!((found.uid.as_str(), found.resource_version.as_str()), ("u", "7"));
         assert_eq!(precondition(&json!({"metadata": {"uid": "u"}})), None);
     }
 }

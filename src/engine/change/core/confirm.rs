@@ -136,6 +136,7 @@ mod tests {
     use super::*;
     use crate::model::change::Cascade;
     use crate::model::kind::KindId;
+    use std::collections::BTreeMap;
 
     fn given(yes: bool, names: &[&str]) -> Given {
         Given { yes, names: names.iter().map(|name| (*name).to_owned()).collect() }
@@ -151,7 +152,7 @@ mod tests {
 
     fn of(clusters: &[&str], given: &Given) -> Consent {
         let plan = plan(&clusters.iter().map(|name| (*name, 1)).collect::<Vec<_>>());
-        consent(&plan, &touched(&plan, level), given)
+        consent(&plan, &touched(&plan, &BTreeMap::new(), level), given)
     }
 
     fn cluster(name: &str) -> Prompt {
@@ -199,7 +200,7 @@ mod tests {
             for target in &mut plan.targets {
                 target.key.kind = KindId::new(group, kind);
             }
-            let touched = touched(&plan, level);
+            let touched = touched(&plan, &BTreeMap::new(), level);
             let named = Prompt::Object(kind.to_lowercase(), "api-0".to_owned());
             assert_eq!(consent(&plan, &touched, &given(true, &[])), Consent::Ask(vec![named.clone()]), "{kind}");
             assert_eq!(consent(&plan, &touched, &given(true, &["api-0"])), Consent::Given);
@@ -220,7 +221,7 @@ mod tests {
     #[test]
     fn a_protected_cluster_takes_no_more_than_the_limit() {
         let plan = plan(&[("lab", 30), ("prod-1", 21), ("prod-2", 20)]);
-        let touched = touched(&plan, level);
+        let touched = touched(&plan, &BTreeMap::new(), level);
         assert_eq!(over_limit(&touched, 20).map(|t| t.cluster.as_str()), Some("prod-1"));
         assert_eq!(over_limit(&touched, 21), None);
     }

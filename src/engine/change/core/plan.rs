@@ -1,6 +1,7 @@
 //! From objects that were read to the targets of a plan.
 
 use super::intent::outcome;
+use super::step::Earlier;
 use crate::model::change::{Change, Finding, FindingKind, Plan, Target, TargetKey};
 use crate::model::cluster::{Access, ClusterName};
 use crate::model::kind::{Kind, KindId};
@@ -87,10 +88,19 @@ pub fn note(target: &mut Target, kind: FindingKind, text: &str) {
     target.findings.push(Finding { kind, text: Text::from(clean(text)) });
 }
 
-/// The clusters in which a run of the plan changes something, with their safety level now and the number of targets.
-pub fn touched(plan: &Plan, level: impl Fn(&ClusterName) -> Access) -> Vec<Touched> {
+/// The clusters in which a run of the plan has something to do, each with its safety level and the number of targets.
+/// What an earlier run ended with is left out; what it asked for is looked at again, whatever stands against it now.
+pub fn touched(
+    plan: &Plan,
+    earlier: &BTreeMap<usize, Earlier>,
+    level: impl Fn(&ClusterName) -> Access,
+) -> Vec<Touched> {
     let mut touched: Vec<Touched> = Vec::new();
-    for target in plan.changed() {
+    let is_open = |at: usize, target: &Target| match earlier.get(&at) {
+        Some(known) => known.state.is_resumed() && (known.was_asked || target.is_changed()),
+        None => target.is_changed(),
+    };
+    for (_, target) in plan.targets.iter().enumerate().filter(|(at, target)| is_open(*at, target)) {
         let cluster = &target.key.cluster;
         match touched.iter_mut().find(|touched| touched.cluster == *cluster) {
             Some(touched) => touched.targets += 1,

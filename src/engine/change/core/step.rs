@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::body::{Body, body, precondition};
+use super::body::{Body, Precondition, body, precondition};
 use super::check::{Standing, standing};
 use super::rollout::{Settled, settled};
 use crate::model::change::{OperationState, Plan, TargetState};
@@ -72,7 +72,7 @@ pub enum Effect {
     /// Read the object after a pause.
     Read { target: usize, after: Duration },
     /// Send the change, once the records before it are on disk.
-    Write { target: usize, body: Body },
+    Write { target: usize, body: Body, precondition: Precondition },
     /// Journal the new state of a target.
     Record { target: usize, state: TargetState, detail: Text },
     /// A wave begins; the first is 1.
@@ -254,7 +254,7 @@ impl Run {
                     entry.tries += 1;
                     entry.was_asked = true;
                     self.record(target, TargetState::Asked, "", effects);
-                    effects.push(Effect::Write { target, body: body(&plan.change, planned, precondition) });
+                    effects.push(Effect::Write { target, body: body(&plan.change, planned), precondition });
                 }
             },
         }

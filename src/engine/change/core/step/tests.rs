@@ -50,7 +50,7 @@ impl World {
     }
 
     fn run(&self, earlier: &BTreeMap<usize, Earlier>) -> Run {
-        let touched = touched(&self.plan, |_| Access::Guarded);
+        let touched = touched(&self.plan, &BTreeMap::new(), |_| Access::Guarded);
         Run::new(Arc::clone(&self.plan), waves(&touched, &self.plan.options).unwrap(), earlier)
     }
 
@@ -64,10 +64,9 @@ impl World {
             json!({"observedGeneration": 2, "updatedReplicas": 5, "replicas": 5, "availableReplicas": 5});
     }
 
-    fn write(&mut self, target: usize, body: &Body, fault: Fault) -> Answer {
+    fn write(&mut self, target: usize, asked: &Precondition, fault: Fault) -> Answer {
         self.writes[target] += 1;
-        let Body::Patch(patch) = body else { panic!("a scale is a patch") };
-        let is_current = patch["metadata"]["resourceVersion"] == self.objects[target]["metadata"]["resourceVersion"];
+        let is_current = precondition(&self.objects[target]).as_ref() == Some(asked);
         match fault {
             Fault::Conflict => Answer::Conflict("conflict".into()),
             Fault::Refused => Answer::Refused("a webhook says no".into()),
@@ -115,9 +114,9 @@ fn drive(world: &mut World, run: &mut Run, mut fault: impl FnMut(usize) -> Fault
                 };
                 Input::Read { target, object }
             }
-            Effect::Write { target, body } => {
+            Effect::Write { target, precondition, .. } => {
                 assert_eq!(ran.journal[&target].state, TargetState::Asked, "journalled before it is asked");
-                let answer = world.write(target, &body, fault(target));
+                let answer = world.write(target, &precondition, fault(target));
                 sent += 1;
                 if sent == kill_after {
                     return ran;
@@ -244,12 +243,12 @@ fn a_cancelled_run_begins_nothing_and_waits_for_what_is_under_way() {
     run.step(Input::Begin, Duration::ZERO);
     let read = |target: usize| Input::Read { target, object: Ok(Some(Arc::new(object("a", target)))) };
     let effects = run.step(read(0), Duration::ZERO);
-    let Some(Effect::Write { body, .. }) = effects.last() else { panic!("{effects:?}") };
+    let Some(Effect::Write { precondition, .. }) = effects.last() else { panic!("{effects:?}") };
     assert!(run.step(Input::Cancel, Duration::ZERO).is_empty());
     for target in 1..PER_CLUSTER {
         assert!(run.step(read(target), Duration::ZERO).is_empty(), "read, and not asked");
     }
-    let answer = world.write(0, body, Fault::None);
+    let answer = world.write(0, precondition, Fault::None);
     run.step(Input::Written { target: 0, answer }, Duration::ZERO);
     let done = Input::Read { target: 0, object: Ok(Some(Arc::new(world.objects[0].clone()))) };
     let end = run.step(done, Duration::ZERO);
