@@ -2,6 +2,7 @@
 //! printing below.
 
 pub mod args;
+pub mod change;
 pub mod describe;
 pub mod events;
 pub mod fan_out;
@@ -20,6 +21,10 @@ mod turns;
 mod values;
 mod wanted;
 
+pub use super::cli::args::change::{
+    CarryOutArgs, CascadeMode, ChangeCommand, ChangeOutput, ConsentArgs, DeleteArgs, JournalArgs, LabelArgs, NodeArgs,
+    PlanCommand, RestartArgs, RolloutCommand, ScaleArgs, SubjectArgs,
+};
 pub use super::cli::args::query::{
     ClustersArgs, DescribeArgs, DoctorArgs, EventsArgs, FailOn, FanOutArgs, GetArgs, ObjectArgs, Output,
 };
@@ -120,6 +125,8 @@ pub enum Command {
     Events(EventsArgs),
     /// Check each cluster: connection, credentials, latency, discovery
     Doctor(DoctorArgs),
+    #[command(flatten)]
+    Change(ChangeCommand),
     /// Show the configuration
     Config {
         #[command(subcommand)]

@@ -52,7 +52,15 @@ pub struct Config {
     pub groups: BTreeMap<String, Setting<Group>>,
     /// Settings of clusters; of those that match, the first to say something counts.
     pub clusters: Vec<Setting<Rule>>,
+    pub changes: Changes,
     pub ui: Ui,
+}
+
+/// How clusters may be changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changes {
+    /// Objects that one change may touch in one protected cluster.
+    pub bulk_limit: Setting<u32>,
 }
 
 /// The console's own settings.
@@ -113,6 +121,7 @@ impl Default for Config {
             mapping_file: None,
             groups: BTreeMap::new(),
             clusters: Vec::new(),
+            changes: Changes { bulk_limit: Setting::default_of(20) },
             ui: Ui {
                 theme: Setting::default_of("auto".to_owned()),
                 keymap: Setting::default_of(None),

@@ -1,4 +1,5 @@
 //! The arguments of the commands.
 
+pub(crate) mod change;
 pub(crate) mod query;
 pub(crate) mod serve;

@@ -4,8 +4,8 @@ use super::fan_out::{FanOut, Limits};
 use super::get::{self, Streams, write};
 use super::wanted::Wanted;
 use super::{
-    Cli, Command, ConfigCommand, DemoCommand, FanOutArgs, FleetArgs, Output, describe, events, inspect, route, screen,
-    serve,
+    Cli, Command, ConfigCommand, DemoCommand, FanOutArgs, FleetArgs, Output, change, describe, events, inspect, route,
+    screen, serve,
 };
 use crate::config::{self, Config, Environment, Flags, Loaded, Selection};
 use crate::engine::clock;
@@ -108,7 +108,8 @@ fn fan_out(command: Option<&Command>) -> Option<&FanOutArgs> {
         Command::Events(args) => Some(&args.fan_out),
         Command::Clusters(args) => Some(&args.fan_out),
         Command::Doctor(args) => Some(&args.fan_out),
-        Command::Config { .. }
+        Command::Change(_)
+        | Command::Config { .. }
         | Command::Completion { .. }
         | Command::Demo { .. }
         | Command::Route(_)
@@ -163,6 +164,7 @@ async fn run(cli: &Cli, inherited: Inherited) -> Result<u8, UserError> {
             Ok(0)
         }
         Some(Command::Route(args)) => route::run(&args.command, cli, &settings).await,
+        Some(Command::Change(command)) => change::run(command, cli, &settings).await,
         Some(Command::Serve(args)) => serve::run(cli, args, &settings, inherited).await,
         Some(Command::Config { command: ConfigCommand::Effective }) => {
             let mut text = config::effective(&settings.config, &settings.environment).join("\n");
@@ -186,7 +188,8 @@ async fn ask(cli: &Cli, settings: &Settings, command: &Command) -> Result<u8, Us
         Command::Get(args) => get::run(args, &fleet, &mut streams).await,
         Command::Describe(args) => describe::run(args, &fleet, &mut streams).await,
         Command::Events(args) => events::run(args, &fleet, &mut streams).await,
-        Command::Config { .. }
+        Command::Change(_)
+        | Command::Config { .. }
         | Command::Completion { .. }
         | Command::Demo { .. }
         | Command::Route(_)
@@ -202,6 +205,7 @@ fn check(command: &Command) -> Result<(), UserError> {
         Command::Events(args) => events::check(args),
         Command::Clusters(_)
         | Command::Doctor(_)
+        | Command::Change(_)
         | Command::Config { .. }
         | Command::Completion { .. }
         | Command::Demo { .. }
@@ -251,7 +255,7 @@ pub(super) fn selection(fleet: &FleetArgs) -> Selection {
 }
 
 /// The first complete listing: sources that are still being asked are waited for.
-async fn listing(inventory: &FleetInventory, refresh: bool) -> Result<Listing, UserError> {
+pub(super) async fn listing(inventory: &FleetInventory, refresh: bool) -> Result<Listing, UserError> {
     let complete = async {
         let mut listings = inventory.entries(refresh);
         let mut last = Listing::default();

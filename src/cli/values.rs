@@ -14,6 +14,14 @@ pub(super) fn parse_label(text: &str) -> Result<(String, String), String> {
     pair.map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| "expected KEY=VALUE".to_owned())
 }
 
+/// Reads `KEY=VALUE` (a label to set) and `KEY-` (one to remove); `None` for what is neither.
+pub(super) fn parse_label_change(text: &str) -> Option<(&str, Option<&str>)> {
+    match text.split_once('=') {
+        Some((key, value)) => Some((key, Some(value))),
+        None => text.strip_suffix('-').filter(|key| !key.is_empty()).map(|key| (key, None)),
+    }
+}
+
 /// Reads `30`, `30s`, `2m`, `1h` as whole seconds, at least one.
 pub(super) fn parse_seconds(text: &str) -> Result<u32, String> {
     let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {

@@ -28,6 +28,9 @@ pub fn effective(config: &Config, environment: &Environment) -> Vec<String> {
     say("concurrency", Some(config.concurrency.to_string()), &config.concurrency.origin);
     say("timeout", Some(span(*config.timeout)), &config.timeout.origin);
     say("readOnly", Some(config.read_only.to_string()), &config.read_only.origin);
+    out.push("changes:".to_owned());
+    let limit = &config.changes.bulk_limit;
+    out.push(line(&format!("  bulkLimit: {}", **limit), &limit.origin));
     out.push("ui:".to_owned());
     let ui = &config.ui;
     out.push(line(&format!("  theme: {}", scalar(&ui.theme)), &ui.theme.origin));

@@ -30,7 +30,14 @@ struct Written {
     read_only: Option<Spanned<bool>>,
     groups: Option<BTreeMap<String, Spanned<FileMatch>>>,
     clusters: Option<Vec<Spanned<FileRule>>>,
+    changes: Option<FileChanges>,
     ui: Option<FileUi>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct FileChanges {
+    bulk_limit: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize)]
@@ -140,6 +147,7 @@ pub fn apply(config: &mut Config, text: &str, path: &Path, environment: &Environ
     let layer = LayerOf { shown: &shown, folder, environment };
     layer.fleet(config, &file)?;
     layer.ui(config, &file);
+    layer.changes(config, &file);
     layer.groups_and_rules(config, file)
 }
 
@@ -195,6 +203,11 @@ impl LayerOf<'_> {
         self.set(&mut config.ui.keymap, ui.keymap.as_ref(), |f| Some(self.path(f)));
         self.set(&mut config.ui.mouse, ui.mouse.as_ref(), |b| *b);
         self.set(&mut config.ui.color, ui.color.as_ref(), |b| *b);
+    }
+
+    fn changes(&self, config: &mut Config, file: &Written) {
+        let Some(changes) = &file.changes else { return };
+        self.set(&mut config.changes.bulk_limit, changes.bulk_limit.as_ref(), |n| *n);
     }
 
     fn groups_and_rules(&self, config: &mut Config, file: Written) -> Result<(), Flaw> {

@@ -188,6 +188,8 @@ fn the_defaults_are_printed_with_their_layer() {
         ("concurrency: 10", "default"),
         ("timeout: 30s", "default"),
         ("readOnly: false", "default"),
+        ("changes:", ""),
+        ("  bulkLimit: 20", "default"),
         ("ui:", ""),
         ("  theme: auto", "default"),
         ("  # keymap: not set", "default"),

@@ -1,0 +1,109 @@
+//! Carrying a plan out from the command line: progress on stderr, the first ctrl-c waits, the second leaves.
+
+use super::{Session, print};
+use crate::cli::get::write;
+use crate::engine::change::core::step::Stop;
+use crate::engine::change::operation::Operation;
+use crate::engine::change::run::{Job, Outcome, Progress, Surroundings, run as drive};
+use crate::engine::clock::{Clock, now};
+use crate::error::UserError;
+use crate::model::change::{OperationState, Plan};
+use crate::model::cluster::ClusterName;
+use crate::report::change::counts;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// A plan that was agreed to.
+pub(super) struct Agreed<'a> {
+    /// The plan as it was made: what is kept.
+    pub original: &'a Plan,
+    /// The same with what was found out last.
+    pub checked: &'a Plan,
+    pub waves: Vec<Vec<ClusterName>>,
+    pub operation: Operation,
+}
+
+/// Runs the plan to its end. Fails where the journal does not take its beginning; then nothing was changed.
+pub(super) async fn run(agreed: Agreed<'_>, session: &Session<'_>) -> Result<u8, UserError> {
+    let Agreed { original, checked, waves, operation } = agreed;
+    operation.begin(original, now())?;
+    let cancel = CancellationToken::new();
+    let around = Surroundings {
+        clusters: &session.clusters,
+        journal: Arc::new(operation.store.clone()),
+        clock: Clock::Wall.start(),
+        cancel: cancel.clone(),
+    };
+    let plan = Arc::new(checked.clone());
+    let job = Job { plan: Arc::clone(&plan), waves, earlier: operation.earlier() };
+    let told = |progress: Progress<'_>| {
+        if let Some(line) = line(&plan, &progress) {
+            // Whoever closed stderr does not want to know.
+            let _closed = write(&mut std::io::stderr(), &line);
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = Box::pin(drive(job, &around, told)) => outcome,
+        () = interrupted(&cancel) => {
+            let line = format!("left while changes were under way; go on with `qd plan resume {}`\n", plan.id);
+            write(&mut std::io::stderr(), &line)?;
+            return Ok(1);
+        }
+    };
+    finish(&plan, outcome, operation, session)
+}
+
+/// Ends with the second signal; the first cancels.
+async fn interrupted(cancel: &CancellationToken) {
+    let (Ok(mut keys), Ok(mut terms)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        return std::future::pending().await;
+    };
+    for is_second in [false, true] {
+        tokio::select! {
+            _ = keys.recv() => {}
+            _ = terms.recv() => {}
+        }
+        if !is_second {
+            cancel.cancel();
+        }
+    }
+}
+
+fn line(plan: &Plan, progress: &Progress<'_>) -> Option<String> {
+    match progress {
+        Progress::Wave { number, of, clusters } => {
+            let names: Vec<&str> = clusters.iter().map(ClusterName::as_str).collect();
+            Some(format!("wave {number} of {of}: {}\n", names.join(", ")))
+        }
+        Progress::Target { index, state, detail } if state.is_final() => {
+            let key = &plan.targets.get(*index)?.key;
+            let why = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+            Some(format!("{key}: {}{why}\n", state.word()))
+        }
+        Progress::Target { .. } => None,
+        Progress::Stopped(stop) => Some(match stop {
+            Stop::Cancelled => {
+                "interrupted: nothing new is begun; waiting for what is under way (again to leave at once)\n".to_owned()
+            }
+            Stop::Failures(count) => format!("{count} failed: nothing new is begun (--max-failures)\n"),
+            Stop::Journal(why) => format!("the journal cannot be written, so nothing new is begun: {why}\n"),
+        }),
+    }
+}
+
+fn finish(plan: &Plan, outcome: Outcome, operation: Operation, session: &Session<'_>) -> Result<u8, UserError> {
+    print::result(plan, outcome.state, &outcome.targets, session.consent.output)?;
+    let is_left = outcome.targets.iter().any(|(state, _)| state.is_resumed());
+    let mut err = std::io::stderr();
+    if let Some(why) = &outcome.unjournalled {
+        write(&mut err, &format!("the journal could not be written: {why}\n"))?;
+    }
+    if is_left {
+        let counts = counts(outcome.targets.iter().map(|(state, _)| *state));
+        write(&mut err, &format!("{counts}; go on with `qd plan resume {}`\n", plan.id))?;
+    }
+    operation.end(is_left || outcome.unjournalled.is_some());
+    let is_whole = print::unread(plan) == 0 && outcome.unjournalled.is_none();
+    Ok(u8::from(outcome.state != OperationState::Done || !is_whole))
+}

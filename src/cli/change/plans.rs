@@ -1,0 +1,128 @@
+//! `qd plan show`, `run`, `resume`, `list`.
+
+use super::{Session, actor, carry_out, consent, inventory, level, print, state_folder, store};
+use crate::cli::get::write;
+use crate::cli::run::Settings;
+use crate::cli::{ChangeOutput, Cli, ConsentArgs, PlanCommand};
+use crate::engine::change::core::plan as core;
+use crate::engine::change::core::waves::waves;
+use crate::engine::change::operation::Operation;
+use crate::engine::change::recheck::recheck;
+use crate::engine::journal::Store;
+use crate::engine::journal::store::read_plan;
+use crate::error::{ErrorKind, UserError};
+use crate::model::change::{OperationId, Plan};
+use crate::report::change::{self, Listed};
+use std::path::Path;
+
+/// Operations that a list shows: the last ones.
+const LISTED_MAX: usize = 200;
+
+pub(super) async fn run(command: &PlanCommand, cli: &Cli, settings: &Settings) -> Result<u8, UserError> {
+    match command {
+        PlanCommand::List { output } => list(settings, *output),
+        PlanCommand::Show { plan, output } => show(plan, settings, *output),
+        PlanCommand::Run { plan, consent } => go(plan, consent, (cli, settings), Mode::Run).await,
+        PlanCommand::Resume { plan, consent } => go(plan, consent, (cli, settings), Mode::Resume).await,
+    }
+}
+
+/// A plan by file or by id. Fails where there is none, or it was changed.
+fn find(named: &str, settings: &Settings, store: &Store) -> Result<Plan, UserError> {
+    let path = settings.environment.working_folder.join(named);
+    let id = OperationId::parse(named);
+    if let Ok(id) = &id
+        && !path.exists()
+    {
+        return match store.kept(id)? {
+            Some(plan) => Ok(plan),
+            None => Err(unknown(id, store)?),
+        };
+    }
+    if !path.exists() {
+        return Err(UserError::new(ErrorKind::Refused, format!("there is no plan {named:?}"))
+            .hint("name a file that --plan-out wrote, or an id of `qd plan list`"));
+    }
+    read_plan(Path::new(&path))
+}
+
+/// An id without a kept plan: its operation ended, or there never was one.
+fn unknown(id: &OperationId, store: &Store) -> Result<UserError, UserError> {
+    let ended = store.operations()?.into_iter().find(|record| record.id == *id);
+    Ok(match ended {
+        Some(record) => {
+            let state = record.state(false).word();
+            UserError::new(ErrorKind::Refused, format!("nothing is left to do of {id}: it is {state}"))
+                .hint("see what it did with `qd journal`")
+        }
+        None => UserError::new(ErrorKind::Refused, format!("there is no plan {id}"))
+            .hint("`qd plan list` lists them; a plan that --plan-out wrote is named by its file"),
+    })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Run,
+    Resume,
+}
+
+/// Checks a plan again, asks for the same consent, and carries it out.
+async fn go(named: &str, args: &ConsentArgs, (cli, settings): (&Cli, &Settings), mode: Mode) -> Result<u8, UserError> {
+    let store = store(settings)?;
+    let plan = find(named, settings, &store)?;
+    let operation = Operation::open(&store, &plan.id, actor(settings))?;
+    match mode {
+        Mode::Run => operation.is_new()?,
+        Mode::Resume => operation.is_resumable(&plan)?,
+    }
+    let earlier = operation.earlier();
+    let session = Session { settings, clusters: inventory(cli, settings).await?, consent: args };
+    let checked = recheck(&session.clusters, &plan, &earlier).await?;
+    let touched = core::touched(&checked, &earlier, |name| level(&checked, &session.clusters.entries, name));
+    if touched.is_empty() {
+        print::plan(&checked, &[], args.output)?;
+        return print::nothing_to_do(&checked);
+    }
+    session.limited(&checked, &touched)?;
+    let waves = waves(&touched, &checked.options).or_else(|why| match mode {
+        Mode::Run => Err(UserError::new(ErrorKind::Refused, why).hint("make a new plan")),
+        // The canary is done with.
+        Mode::Resume => waves(&touched, &crate::model::change::Options { canary: None, ..checked.options.clone() })
+            .map_err(|why| UserError::new(ErrorKind::Internal, why)),
+    })?;
+    if !consent::agreed(&checked, &waves, &touched, args).await? {
+        return Ok(1);
+    }
+    carry_out::run(carry_out::Agreed { original: &plan, checked: &checked, waves, operation }, &session).await
+}
+
+fn show(named: &str, settings: &Settings, output: ChangeOutput) -> Result<u8, UserError> {
+    let store = Store::at(state_folder(settings)?);
+    let plan = find(named, settings, &store)?;
+    print::plan(&plan, &[], output)?;
+    let record = store.operations()?.into_iter().find(|record| record.id == plan.id);
+    if let (Some(record), ChangeOutput::Table) = (record, output) {
+        let state = record.state(store.holder(&plan.id).is_some());
+        let text = change::operations(&[Listed { record: &record, state }]);
+        write(&mut std::io::stdout(), &format!("\n{text}"))?;
+    }
+    Ok(0)
+}
+
+fn list(settings: &Settings, output: ChangeOutput) -> Result<u8, UserError> {
+    let store = Store::at(state_folder(settings)?);
+    let records = store.operations()?;
+    // The latest first: it is the one that is looked for.
+    let listed: Vec<Listed<'_>> = records
+        .iter()
+        .rev()
+        .take(LISTED_MAX)
+        .map(|record| Listed { record, state: record.state(store.holder(&record.id).is_some()) })
+        .collect();
+    match output {
+        ChangeOutput::Table if listed.is_empty() => write(&mut std::io::stderr(), "no change was made yet\n")?,
+        ChangeOutput::Table => write(&mut std::io::stdout(), &change::operations(&listed))?,
+        ChangeOutput::Json | ChangeOutput::Yaml => print::document(&change::operations_document(&listed), output)?,
+    }
+    Ok(0)
+}
