@@ -4,7 +4,7 @@ use super::{Session, print};
 use crate::cli::get::write;
 use crate::engine::change::core::step::Stop;
 use crate::engine::change::operation::Operation;
-use crate::engine::change::run::{Job, Outcome, Progress, Surroundings, run as drive};
+use crate::engine::change::run::{Job, Outcome, Progress, RunContext, run as drive};
 use crate::engine::clock::{Clock, now};
 use crate::error::UserError;
 use crate::model::change::{OperationState, Plan};
@@ -29,7 +29,7 @@ pub(super) async fn run(agreed: Agreed<'_>, session: &Session<'_>) -> Result<u8,
     let Agreed { original, checked, waves, operation } = agreed;
     operation.begin(original, now())?;
     let cancel = CancellationToken::new();
-    let around = Surroundings {
+    let around = RunContext {
         clusters: &session.clusters,
         journal: Arc::new(operation.store.clone()),
         clock: Clock::Wall.start(),

@@ -30,7 +30,7 @@ pub struct Job {
 
 /// What a run needs of its surroundings.
 #[derive(Debug)]
-pub struct Surroundings<'a> {
+pub struct RunContext<'a> {
     pub clusters: &'a Clusters,
     pub journal: Arc<dyn Journal>,
     pub clock: Running,
@@ -68,7 +68,7 @@ pub struct Outcome {
 }
 
 /// Runs to the end, or until nothing is under way after a stop.
-pub async fn run(job: Job, around: &Surroundings<'_>, mut progress: impl FnMut(Progress<'_>) + Send) -> Outcome {
+pub async fn run(job: Job, around: &RunContext<'_>, mut progress: impl FnMut(Progress<'_>) + Send) -> Outcome {
     let machine = Run::new(Arc::clone(&job.plan), job.waves, &job.earlier);
     let mut driver = Driver {
         plan: job.plan,
@@ -114,7 +114,7 @@ pub async fn run(job: Job, around: &Surroundings<'_>, mut progress: impl FnMut(P
 struct Driver<'a> {
     plan: Arc<Plan>,
     links: BTreeMap<ClusterName, Link>,
-    around: &'a Surroundings<'a>,
+    around: &'a RunContext<'a>,
     machine: Run,
     under_way: FuturesUnordered<BoxFuture<'a, Input>>,
     finished: Option<OperationState>,

@@ -156,7 +156,7 @@ pub(crate) fn kind(group: &str, kind: &str, plural: &str, namespaced: bool) -> K
         short_names: Vec::new(),
         categories: Vec::new(),
         namespaced,
-        verbs: ["get", "list", "watch"].map(Text::const_new).to_vec(),
+        verbs: ["get", "list", "watch", "delete", "patch"].map(Text::const_new).to_vec(),
     }
 }
 
@@ -472,8 +472,7 @@ impl ClusterReader for SimCluster {
     }
 
     fn query(&self, query: Query) -> BoxFuture<'_, Result<Answer, ClusterError>> {
-        let why = compact_str::format_compact!("{}: a simulated cluster answers no script", query.kind.plural);
-        Box::pin(std::future::ready(Err(ClusterError::Failed(why))))
+        Box::pin(self.call(move |sim| sim.answer(&query)))
     }
 
     fn tail(&self, source: LogSource) -> BoxStream<'static, Result<Text, ClusterError>> {

@@ -111,7 +111,7 @@ impl Inventory for SimInventory {
 }
 
 #[derive(Debug)]
-struct SimConnector(Arc<World>);
+pub(crate) struct SimConnector(pub(crate) Arc<World>);
 
 impl Connector for SimConnector {
     fn connect(&self, entry: Arc<ClusterEntry>) -> BoxFuture<'_, Result<Arc<dyn Cluster>, ClusterError>> {

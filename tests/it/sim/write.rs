@@ -5,8 +5,8 @@
 use super::cluster::{Place, Sim, SimCluster, Way};
 use futures::future::BoxFuture;
 use quarterdeck::engine::cluster::{
-    AccessAnswer, AccessQuestion, ClusterError, ClusterWriter, Preconditions, WriteBody, WriteError, WriteRequest,
-    WriteTarget,
+    AccessAnswer, AccessQuestion, Answer, ClusterError, ClusterWriter, ObjectText, Preconditions, Query, WriteBody,
+    WriteError, WriteRequest, WriteTarget,
 };
 use quarterdeck::model::kind::KindId;
 use quarterdeck::model::text::Text;
@@ -91,7 +91,8 @@ impl Writes {
                 "apiVersion": api_version, "kind": kind.kind.as_str(),
                 "metadata": {"name": place.1.as_str(), "namespace": place.0.as_str(), "uid": uid,
                     "resourceVersion": version, "generation": 1},
-                "spec": {"replicas": 1}, "status": {"observedGeneration": 1, "replicas": 1},
+                "spec": {"replicas": 1},
+                "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
             })
         })
     }
@@ -104,6 +105,23 @@ impl Sim {
         assert!(self.objects.get(kind).is_some_and(|all| all.contains_key(&place)), "there is no {name}");
         edit(self.writes.document(kind, &place));
         self.writes.touched(kind, &place);
+    }
+
+    /// Whole objects, of one name or of all in a namespace.
+    pub(crate) fn answer(&mut self, query: &Query) -> Result<Answer, ClusterError> {
+        let kind = query.kind.id.clone();
+        let is_meant = |(namespace, name): &&Place| {
+            let in_it = query.namespace.as_ref().is_none_or(|n| !query.kind.namespaced || namespace == n.as_str());
+            in_it && query.name.as_ref().is_none_or(|wanted| name == wanted.as_str())
+        };
+        let places: Vec<Place> =
+            self.objects.get(&kind).into_iter().flat_map(BTreeMap::keys).filter(is_meant).cloned().collect();
+        if let (Some(name), true) = (&query.name, places.is_empty()) {
+            let missing = compact_str::format_compact!("{} \"{name}\" not found", query.kind.plural);
+            return Err(ClusterError::NotFound(missing));
+        }
+        let objects = places.iter().map(|place| ObjectText::from(&*self.writes.document(&kind, place)));
+        Ok(Answer::Objects(objects.collect()))
     }
 
     fn found(&mut self, target: &WriteTarget) -> Result<(KindId, Place), Text> {
@@ -153,7 +171,9 @@ impl Sim {
             let generation = before["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
             after["metadata"]["generation"] = generation.into();
             after["status"]["observedGeneration"] = generation.into();
-            after["status"]["replicas"] = after["spec"]["replicas"].clone();
+            for count in ["replicas", "updatedReplicas", "availableReplicas"] {
+                after["status"][count] = after["spec"]["replicas"].clone();
+            }
         }
         let uid = before["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
         let has_finalizers = before["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());

@@ -1,0 +1,8 @@
+//! Changes: from an intent to its end, over clusters that fail, and over a process that is killed.
+
+mod command;
+mod faults;
+mod killed;
+mod planning;
+mod rig;
+mod scale;
