@@ -66,6 +66,17 @@ const RULES: &[Rule] = &[
         ],
         crates: &[],
     },
+    Rule {
+        module: "engine::change",
+        ours: &["engine::clock", "engine::cluster", "engine::journal", "error", "model"],
+        crates: &["tokio", "tokio_util"],
+    },
+    Rule { module: "engine::change::core", ours: &["model"], crates: &[] },
+    Rule {
+        module: "engine::journal",
+        ours: &["engine::change::core", "engine::files::private", "error", "model"],
+        crates: &[],
+    },
     Rule { module: "engine::index", ours: &["model"], crates: &[] },
     Rule {
         module: "engine::observation",

@@ -38,7 +38,7 @@ pub(crate) fn words(line: &str) -> Vec<String> {
 #[test]
 fn every_qd_command_of_the_documents_is_one() {
     let mut checked = 0;
-    for document in ["README.md", "docs/guide.md", "docs/routing.md"] {
+    for document in ["README.md", "docs/guide.md", "docs/changes.md", "docs/routing.md"] {
         for line in commands(document).iter().filter(|line| line.starts_with("qd")) {
             if let Err(refusal) = Cli::try_parse_from(words(line)) {
                 assert!(!refusal.use_stderr(), "{document}: `{line}`: {refusal}");

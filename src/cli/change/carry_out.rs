@@ -51,7 +51,7 @@ pub(super) async fn run(agreed: Agreed<'_>, session: &Session<'_>) -> Result<u8,
             return Ok(1);
         }
     };
-    finish(&plan, outcome, operation, session)
+    finish(&plan, &outcome, operation, session)
 }
 
 /// Ends with the second signal; the first cancels.
@@ -92,7 +92,7 @@ fn line(plan: &Plan, progress: &Progress<'_>) -> Option<String> {
     }
 }
 
-fn finish(plan: &Plan, outcome: Outcome, operation: Operation, session: &Session<'_>) -> Result<u8, UserError> {
+fn finish(plan: &Plan, outcome: &Outcome, operation: Operation, session: &Session<'_>) -> Result<u8, UserError> {
     print::result(plan, outcome.state, &outcome.targets, session.consent.output)?;
     let is_left = outcome.targets.iter().any(|(state, _)| state.is_resumed());
     let mut err = std::io::stderr();

@@ -22,8 +22,8 @@ pub(super) async fn run(command: &PlanCommand, cli: &Cli, settings: &Settings) -
     match command {
         PlanCommand::List { output } => list(settings, *output),
         PlanCommand::Show { plan, output } => show(plan, settings, *output),
-        PlanCommand::Run { plan, consent } => go(plan, consent, (cli, settings), Mode::Run).await,
-        PlanCommand::Resume { plan, consent } => go(plan, consent, (cli, settings), Mode::Resume).await,
+        PlanCommand::Run { plan, consent } => go(plan, consent, cli, settings, Mode::Run).await,
+        PlanCommand::Resume { plan, consent } => go(plan, consent, cli, settings, Mode::Resume).await,
     }
 }
 
@@ -67,7 +67,7 @@ enum Mode {
 }
 
 /// Checks a plan again, asks for the same consent, and carries it out.
-async fn go(named: &str, args: &ConsentArgs, (cli, settings): (&Cli, &Settings), mode: Mode) -> Result<u8, UserError> {
+async fn go(named: &str, args: &ConsentArgs, cli: &Cli, settings: &Settings, mode: Mode) -> Result<u8, UserError> {
     let store = store(settings)?;
     let plan = find(named, settings, &store)?;
     let operation = Operation::open(&store, &plan.id, actor(settings))?;

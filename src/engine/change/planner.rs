@@ -20,6 +20,7 @@ use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use futures::StreamExt as _;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -161,6 +162,7 @@ fn bare(kind: Kind) -> Kind {
 #[derive(Debug, Default)]
 struct Read {
     candidates: Vec<Candidate>,
+    keys: BTreeSet<TargetKey>,
     kinds: Vec<Kind>,
     found: Vec<String>,
     unfit: Vec<String>,
@@ -169,7 +171,7 @@ struct Read {
 impl Read {
     fn add(&mut self, intent: &Intent, link: &Link, kind: &Kind, object: &Value) {
         let Some(target) = target(&intent.change, &link.name, kind, object) else { return };
-        if self.candidates.iter().any(|known| known.target.key == target.key) {
+        if !self.keys.insert(target.key.clone()) {
             return;
         }
         if !self.kinds.iter().any(|known| known.id == kind.id) {
@@ -287,7 +289,9 @@ impl Reader<'_> {
             let why = format!("more than {TARGETS_MAX} objects: choose fewer with -n or -l");
             return Err(ClusterError::Failed(Text::from(why)));
         }
-        objects.iter().for_each(|object| read.add(self.intent, self.link, kind, &object.value()));
+        for object in &objects {
+            read.add(self.intent, self.link, kind, &object.value());
+        }
         Ok(!objects.is_empty())
     }
 }

@@ -29,7 +29,7 @@ pub async fn recheck(clusters: &Clusters, plan: &Plan, earlier: &BTreeMap<usize,
         }
         let entry = clusters.entry(&cluster.name)?;
         let places: Vec<usize> = open.iter().map(|(at, ..)| *at).collect();
-        let targets = one(clusters, entry, cluster, (plan, open)).await?;
+        let targets = one(clusters, entry, cluster, plan, open).await?;
         Ok((at, entry.access, places.into_iter().zip(targets).collect::<Vec<_>>()))
     });
     let answers: Vec<Result<_, UserError>> =
@@ -55,7 +55,8 @@ async fn one(
     clusters: &Clusters,
     entry: &Arc<ClusterEntry>,
     cluster: &PlanCluster,
-    (plan, open): (&Plan, Open<'_>),
+    plan: &Plan,
+    open: Open<'_>,
 ) -> Result<Vec<Target>, UserError> {
     let timeout = Duration::from_secs(u64::from(plan.options.timeout_s));
     let failed = |why: String| {

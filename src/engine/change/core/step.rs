@@ -411,16 +411,13 @@ impl Run {
                 return;
             }
             let next = self.wave.map_or(0, |wave| wave + 1);
-            match self.waves.get(next).filter(|_| self.stop.is_none()) {
-                Some(clusters) => {
-                    let (number, of, clusters) = (next + 1, self.waves.len(), clusters.clone());
-                    effects.push(Effect::Wave { number, of, clusters });
-                    self.wave = Some(next);
-                }
-                None => {
-                    self.is_finished = true;
-                    effects.push(Effect::Finish(OperationState::of(self.entries.iter().map(|entry| entry.state))));
-                }
+            if let Some(clusters) = self.waves.get(next).filter(|_| self.stop.is_none()) {
+                let (number, of, clusters) = (next + 1, self.waves.len(), clusters.clone());
+                effects.push(Effect::Wave { number, of, clusters });
+                self.wave = Some(next);
+            } else {
+                self.is_finished = true;
+                effects.push(Effect::Finish(OperationState::of(self.entries.iter().map(|entry| entry.state))));
             }
         }
     }
