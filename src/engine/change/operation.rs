@@ -61,6 +61,8 @@ impl Operation {
                 refused(format!("another plan ran as {}", self.id), format!("use `qd plan resume {}`", self.id))
             }
             Some(record) if !record.is_resumable() => {
+                // Left by a process that was killed between the last target and the end.
+                self.store.forget(&self.id);
                 refused(format!("nothing is left to do of {}", self.id), "see it with `qd journal`".to_owned())
             }
             Some(_) => Ok(()),

@@ -86,7 +86,9 @@ impl OperationRecord {
         match self.ended {
             _ if is_held => OperationState::Running,
             Some(state) => state,
-            None => OperationState::Interrupted,
+            None if self.is_resumable() => OperationState::Interrupted,
+            // Killed between its last target and its end.
+            None => OperationState::of(self.known.values().map(|known| known.state)),
         }
     }
 
