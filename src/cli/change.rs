@@ -138,7 +138,7 @@ impl Session<'_> {
             print::plan(&plan, &waves, self.consent.output)?;
             return print::nothing_to_do(&plan);
         }
-        self.limited(&plan, &touched)?;
+        self.limited(&touched)?;
         if !consent::agreed(&plan, &waves, &touched, self.consent).await? {
             return Ok(1);
         }
@@ -148,18 +148,18 @@ impl Session<'_> {
     }
 
     /// Refuses more targets in one protected cluster than the configuration allows.
-    fn limited(&self, plan: &Plan, touched: &[core::Touched]) -> Result<(), UserError> {
+    fn limited(&self, touched: &[core::Touched]) -> Result<(), UserError> {
         let limit = &self.settings.config.changes.bulk_limit;
         match confirm::over_limit(touched, limit.value) {
             None => Ok(()),
             Some(over) => {
+                let (count, origin) = (over.targets, &limit.origin);
                 let why = format!(
-                    "{} objects are more than changes.bulkLimit allows ({}, {})",
-                    over.targets, **limit, limit.origin
+                    "{count} objects are more than changes.bulkLimit allows ({}, {origin}); nothing was changed",
+                    **limit
                 );
                 Err(UserError::new(ErrorKind::Refused, why)
                     .in_cluster(over.cluster.clone())
-                    .cause(format!("the plan {} was not run", plan.id))
                     .hint("choose fewer objects, or raise changes.bulkLimit in config.yaml"))
             }
         }
@@ -168,7 +168,7 @@ impl Session<'_> {
 
 /// Objects that are nowhere, kinds that do not take the verb, an empty selection: nothing is done.
 fn refuse_mistakes(planned: &Planned) -> Result<(), UserError> {
-    let refused = |why: String| UserError::new(ErrorKind::Refused, why).cause("nothing was changed");
+    let refused = |why: String| UserError::new(ErrorKind::Refused, format!("{why}; nothing was changed"));
     let verb = planned.plan.verb();
     if !planned.unfit.is_empty() {
         return Err(refused(format!("`{verb}` does not take {}", planned.unfit.join(", "))));

@@ -1,7 +1,7 @@
 //! Plans, results and the journal of changes, as tables and as documents.
 
 use super::document::API_VERSION;
-use crate::model::change::journal::{JournalEntry, JournalEvent, OperationRecord};
+use crate::model::change::journal::{Actor, JournalEntry, JournalEvent, OperationRecord};
 use crate::model::change::{Cascade, Change, FieldChange, OperationState, Plan, PlanCluster, Target, TargetState};
 use crate::model::cluster::{Access, ClusterName};
 use crate::model::text::{Text, width};
@@ -76,7 +76,8 @@ fn heading(cluster: &PlanCluster, targets: usize) -> String {
 }
 
 fn target_line(target: &Target) -> String {
-    let mut parts: Vec<String> = target.fields.iter().map(field).collect();
+    // A label to remove that is not there says nothing.
+    let mut parts: Vec<String> = target.fields.iter().filter(|field| field.old != field.new).map(field).collect();
     if !target.owners.is_empty() {
         parts.push(format!("owned by {}", target.owners.join(", ")));
     }
@@ -113,7 +114,7 @@ fn summary(plan: &Plan, waves: &[Vec<ClusterName>]) -> Vec<String> {
         lines.push(format!("{} will not be changed: see ✗", counted(refused, "object")));
     }
     if so > 0 {
-        lines.push(format!("{} will be left as they are: there is nothing to do", counted(so, "object")));
+        lines.push(format!("{} with nothing to do", counted(so, "object")));
     }
     if unread > 0 {
         lines.push(format!("{} could not be read and will not be changed", counted(unread, "cluster")));
@@ -237,16 +238,9 @@ pub fn journal(entries: &[JournalEntry]) -> String {
         let (cluster, object, state, detail) = match event {
             JournalEvent::Began { by, change, clusters, targets, .. } => {
                 let count = counted(usize::try_from(*targets).unwrap_or(usize::MAX), "object");
-                (
-                    named(clusters),
-                    count,
-                    "began".to_owned(),
-                    format!("{} by {} (process {})", words(change), by.user, by.process),
-                )
+                (named(clusters), count, "began".to_owned(), format!("{} {}", words(change), actor(by)))
             }
-            JournalEvent::Resumed { by } => {
-                (String::new(), String::new(), "resumed".to_owned(), format!("by {} (process {})", by.user, by.process))
-            }
+            JournalEvent::Resumed { by } => (String::new(), String::new(), "resumed".to_owned(), actor(by)),
             JournalEvent::Target { target, state, detail, .. } => {
                 (target.cluster.to_string(), target.object(), state.word().to_owned(), detail.to_string())
             }
@@ -257,6 +251,12 @@ pub fn journal(entries: &[JournalEntry]) -> String {
         rows.push(vec![at.to_string(), operation.to_string(), cluster, object, state, detail]);
     }
     columns(&rows)
+}
+
+/// Returns whoever carries an operation out, as `by ann (process 7)`.
+fn actor(by: &Actor) -> String {
+    let user = if by.user.is_empty() { "an unnamed user" } else { by.user.as_str() };
+    format!("by {user} (process {})", by.process)
 }
 
 /// Returns entries of the journal as a document.

@@ -24,7 +24,7 @@ pub(super) async fn agreed(
     let given = Given { yes: args.yes, names: args.confirm.clone() };
     match consent(plan, touched, &given) {
         Consent::Refused { why, hint } => {
-            Err(UserError::new(ErrorKind::Refused, why).cause("nothing was changed").hint(hint))
+            Err(UserError::new(ErrorKind::Refused, format!("{why}; nothing was changed")).hint(hint))
         }
         Consent::Given => {
             print::shown(plan, waves, args.output)?;

@@ -83,7 +83,7 @@ async fn go(named: &str, args: &ConsentArgs, cli: &Cli, settings: &Settings, mod
         print::plan(&checked, &[], args.output)?;
         return print::nothing_to_do(&checked);
     }
-    session.limited(&checked, &touched)?;
+    session.limited(&touched)?;
     let waves = waves(&touched, &checked.options).or_else(|why| match mode {
         Mode::Run => Err(UserError::new(ErrorKind::Refused, why).hint("make a new plan")),
         // The canary is done with.
