@@ -85,9 +85,9 @@ fn target_line(target: &Target) -> String {
         parts.push(format!("finalizers {}", target.finalizers.join(", ")));
     }
     parts.extend(target.managed_by.iter().map(|tool| format!("managed by {tool}")));
-    parts.extend(target.findings.iter().map(|finding| match finding.kind.is_refusal() {
-        true => format!("✗ {}: {}", finding.kind.word(), finding.text),
-        false => format!("{}: {}", finding.kind.word(), finding.text),
+    parts.extend(target.findings.iter().map(|finding| {
+        let mark = if finding.kind.is_refusal() { "✗ " } else { "" };
+        format!("{mark}{}: {}", finding.kind.word(), finding.text)
     }));
     let object = target.key.object();
     if parts.is_empty() { format!("  {object}") } else { format!("  {object}  {}", parts.join("; ")) }

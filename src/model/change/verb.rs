@@ -56,9 +56,11 @@ const fn patch(verb: Verb, name: &'static str, past: &'static str, kinds: Kinds)
     VerbSpec { verb, name, past, api_verb: "patch", subresource: "", kinds }
 }
 
+const DELETE: VerbSpec = VerbSpec { api_verb: "delete", ..patch(Verb::Delete, "delete", "deleted", Kinds::All) };
+
 /// All verbs, one a row.
 pub const VERBS: &[VerbSpec] = &[
-    VerbSpec { api_verb: "delete", ..patch(Verb::Delete, "delete", "deleted", Kinds::All) },
+    DELETE,
     patch(Verb::RolloutRestart, "rollout restart", "restarted", WORKLOADS),
     patch(Verb::Cordon, "cordon", "cordoned", NODES),
     patch(Verb::Uncordon, "uncordon", "uncordoned", NODES),
@@ -69,8 +71,7 @@ pub const VERBS: &[VerbSpec] = &[
 impl Verb {
     /// Returns the row of the verb.
     pub fn spec(self) -> &'static VerbSpec {
-        const DELETE: &VerbSpec = &VERBS[0];
-        VERBS.iter().find(|spec| spec.verb == self).unwrap_or(DELETE)
+        VERBS.iter().find(|spec| spec.verb == self).unwrap_or(&DELETE)
     }
 
     /// Says whether objects of this kind take the verb.
