@@ -383,7 +383,7 @@ fn complaints(file: &Path, source: &str) -> Vec<String> {
     wrong
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(super) fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("src can be read") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {

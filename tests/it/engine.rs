@@ -198,6 +198,11 @@ async fn an_expired_credential_is_named_and_retried_when_asked() {
         .await;
 }
 
+/// Failed watches and repeated lists of a cluster so far.
+fn troubles(snapshot: &Snapshot, name: &str) -> u64 {
+    cluster(snapshot, name).map_or(0, |cluster| cluster.costs.errors + cluster.costs.relists)
+}
+
 #[tokio::test]
 async fn broken_watches_mend_and_never_blank_the_table() {
     let mut rig = Rig::new(vec![Member::new("a", 35, 10, 1)]).await;
@@ -209,8 +214,9 @@ async fn broken_watches_mend_and_never_blank_the_table() {
                 assert!(pods(&snapshots.borrow_and_update(), "a") >= 10, "a blank table");
             }
         });
+        let before = troubles(&rig.engine.snapshots.borrow(), "a");
         rig.fleet.fault("a", fault.clone());
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        rig.until(&format!("{fault:?} strikes"), |s| troubles(s, "a") > before).await;
         rig.fleet.fault("a", Fault::None);
         let name = format!("after-{fault:?}").to_lowercase();
         rig.look_at("configmaps", &["a"]);

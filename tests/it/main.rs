@@ -20,5 +20,6 @@ mod inventory;
 mod panics;
 mod picture;
 mod proxy;
+mod public_docs;
 mod sim;
 mod terminal;

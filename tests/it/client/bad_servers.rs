@@ -25,12 +25,6 @@ async fn a_port_where_nobody_listens_refuses() {
 }
 
 #[tokio::test]
-async fn a_name_nobody_knows_is_named() {
-    let error = error_of(endpoint("https://no-such-host.invalid:6443")).await;
-    assert_eq!(error, unreachable("name not found: no-such-host.invalid"));
-}
-
-#[tokio::test]
 async fn a_server_that_accepts_and_says_nothing_is_given_up_after_the_connect_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");

@@ -2,7 +2,7 @@
 
 use super::CONNECT_TIMEOUT;
 use super::proxy::{PROXY_URL, Proxy, Scheme};
-use super::resolver::{Forbidden, Resolver};
+use super::resolver::{Forbidden, Resolver, Unresolved};
 use super::socks::{self, SocksError};
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::{errors, tls};
@@ -292,13 +292,11 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 }
 
 fn tcp_failed(error: &(dyn Error + 'static), address: &str) -> ClusterError {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     if let Some(why) = chain(error).find_map(|e| e.downcast_ref::<Forbidden>()) {
         return ClusterError::Unreachable(Text::from(why.to_string()));
     }
-    // The resolver's errors have no kind; its connector names the step.
-    if chain(error).any(|e| e.to_string() == "dns error") {
-        return ClusterError::Unreachable(Text::from(format!("name not found: {host}")));
+    if let Some(why) = chain(error).find_map(|e| e.downcast_ref::<Unresolved>()) {
+        return ClusterError::Unreachable(Text::from(why.to_string()));
     }
     let kind = chain(error).find_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
     let text = match kind.and_then(errors::of_io) {
