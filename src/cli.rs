@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod change;
+mod context;
 pub mod describe;
 pub mod events;
 pub mod fan_out;
@@ -10,6 +11,7 @@ pub mod get;
 pub mod inspect;
 mod inventory_filter;
 pub mod log;
+pub mod print;
 pub mod progress;
 mod proxy_launcher;
 pub mod route;

@@ -7,8 +7,8 @@ mod journal;
 mod plans;
 mod print;
 
-use super::get::write;
-use super::run::{self, Settings};
+use super::context::{self, Settings};
+use super::print::write;
 use super::{CarryOutArgs, ChangeCommand, Cli, ConsentArgs, RolloutCommand};
 use crate::engine::change::core::waves::waves;
 use crate::engine::change::core::{confirm, plan as core};
@@ -57,15 +57,15 @@ async fn chosen(cli: &Cli, settings: &Settings) -> Result<Clusters, UserError> {
         return Err(UserError::new(ErrorKind::Usage, why)
             .hint("name them with --clusters or --group; --clusters '*' means all"));
     }
-    let entries = run::selection(&cli.fleet).choose(&all.entries)?;
+    let entries = context::selection(&cli.fleet).choose(&all.entries)?;
     Ok(Clusters { entries, ..all })
 }
 
 /// All clusters of the inventory.
 pub(super) async fn inventory(cli: &Cli, settings: &Settings) -> Result<Clusters, UserError> {
     let terminal = if std::io::stdin().is_terminal() { Terminal::Free } else { Terminal::Taken };
-    let access = run::access(settings, terminal);
-    let listing = run::listing(&access.inventory, cli.fleet.refresh).await?;
+    let access = context::access(settings, terminal);
+    let listing = context::listing(&access.inventory, cli.fleet.refresh).await?;
     if listing.entries.is_empty() {
         return Err(UserError::no_clusters(&listing.warnings));
     }

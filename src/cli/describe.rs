@@ -2,7 +2,7 @@
 
 use super::DescribeArgs;
 use super::fan_out::{FanOut, Target};
-use super::get::{Streams, write};
+use super::print::{Streams, write};
 use super::sought::{Ledger, Sighting};
 use super::wanted::Wanted;
 use crate::engine::cluster::{Answer, ClusterError, Form, Query};

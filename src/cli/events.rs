@@ -1,7 +1,7 @@
 //! `qd events`: merged over clusters, warnings first, the newest first among equals.
 
 use super::fan_out::{FanOut, Target};
-use super::get::{Streams, write};
+use super::print::{Streams, write};
 use super::{EventsArgs, Output, wanted};
 use crate::engine::cluster::{Answer, ClusterError, Form, ObjectText, Query};
 use crate::error::{ErrorKind, UserError};

@@ -4,6 +4,7 @@ mod documents;
 mod tables;
 
 use super::fan_out::{FanOut, Target};
+use super::print::{Streams, write};
 use super::sought::{Ledger, Sighting};
 use super::wanted::{Question, Wanted};
 use super::{GetArgs, Output};
@@ -16,7 +17,6 @@ use crate::report::table::Shape;
 use crate::report::{Failure, Reply};
 use futures::Stream;
 use futures::future::BoxFuture;
-use std::io::Write;
 use tokio::sync::watch;
 
 /// What one cluster answered to everything it was asked.
@@ -88,19 +88,6 @@ impl Collected {
         let failure = answers.error.map(|error| Failure { cluster: cluster.clone(), error });
         self.failures.extend(failure.clone());
         (answers.replies, failure)
-    }
-}
-
-/// Where the two streams go; a broken pipe ends the printing, not the program.
-pub struct Streams<'a> {
-    pub out: &'a mut dyn Write,
-    pub err: &'a mut dyn Write,
-    pub verbose: bool,
-}
-
-impl std::fmt::Debug for Streams<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Streams").field("verbose", &self.verbose).finish_non_exhaustive()
     }
 }
 
@@ -201,14 +188,4 @@ fn failed_clusters(all: &Collected) -> usize {
 
 fn exit_code(args: &GetArgs, all: &Collected, fleet: &FanOut) -> u8 {
     u8::from(fleet.is_failure(args.fan_out.fail_on, failed_clusters(all)) || all.ledger.is_short())
-}
-
-/// Writes; a reader that went away (`| head`) is a quiet end, not an error of ours.
-pub fn write(to: &mut dyn Write, text: &str) -> Result<(), UserError> {
-    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(UserError::new(ErrorKind::Internal, format!("the output could not be written: {e}")))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
 }

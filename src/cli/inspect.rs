@@ -1,7 +1,7 @@
 //! `qd clusters` and `qd doctor`: the inventory, and what each cluster says of itself.
 
 use super::fan_out::{FanOut, Target};
-use super::get::{Streams, write};
+use super::print::{Streams, write};
 use super::{ClustersArgs, DoctorArgs, FailOn, Output};
 use crate::engine::cluster::verdict::Known;
 use crate::engine::cluster::{ClusterError, Probe};

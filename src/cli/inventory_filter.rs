@@ -1,7 +1,7 @@
 //! The part of the inventory that flags choose.
 
 use super::FleetArgs;
-use super::run::selection;
+use super::context::selection;
 use crate::config::Selection;
 use crate::engine::cluster::{Inventory, Listing};
 use crate::engine::k8s::inventory::FleetInventory;

@@ -7,7 +7,7 @@ pub mod parse;
 pub mod source;
 pub mod test;
 
-use super::run::Settings;
+use super::context::Settings;
 use super::{Cli, RouteCommand};
 use crate::error::UserError;
 use std::io::{stdin, stdout};

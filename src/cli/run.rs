@@ -1,34 +1,20 @@
 //! From arguments to an exit code: which command, on which clusters, with which settings.
 
-use super::fan_out::{FanOut, Limits};
-use super::get::{self, Streams, write};
+use super::context::{Settings, open};
+use super::print::{Streams, write};
 use super::wanted::Wanted;
-use super::{
-    Cli, Command, ConfigCommand, DemoCommand, FanOutArgs, FleetArgs, Output, change, describe, events, inspect, route,
-    screen, serve,
-};
-use crate::config::{self, Config, Environment, Flags, Loaded, Selection};
-use crate::engine::clock;
-use crate::engine::cluster::{Connector, Inventory as _, Listing};
-use crate::engine::k8s::client::{ClientContext, sockets};
-use crate::engine::k8s::connector::K8sConnector;
-use crate::engine::k8s::credentials::plugin::{Plugins, Terminal};
-use crate::engine::k8s::endpoint::Endpoints;
-use crate::engine::k8s::inventory::FleetInventory;
-use crate::engine::process::detach::{self, Launcher};
+use super::{Cli, Command, ConfigCommand, DemoCommand, change, describe, events, get, inspect, route, screen, serve};
+use crate::config;
+use crate::engine::k8s::client::sockets;
+use crate::engine::process::detach;
 use crate::engine::proxy::listen::sockets::Inherited;
 use crate::error::{ErrorKind, UserError};
 use clap::{CommandFactory as _, Parser as _};
-use futures::StreamExt as _;
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-
-/// Longer than any hub takes (its own deadline is the request's); a listing that never comes is an error.
-const LISTING_MAX: Duration = Duration::from_secs(60);
 
 /// Runs the program. `serves` is called before a second thread is there, where it is going to serve as a proxy.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, serves: impl FnOnce()) -> ExitCode {
@@ -57,7 +43,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, serves: impl FnOnce()
     };
     let result =
         inherited.and_then(|inherited| Ok((runtime(is_proxy)?, inherited))).and_then(|(runtime, inherited)| {
-            let result = runtime.block_on(run(&cli, inherited));
+            let result = guarded(|| runtime.block_on(run(&cli, inherited)));
             // Reads of terminal or files that block cannot be cancelled; nothing they do matters now.
             runtime.shutdown_background();
             result
@@ -71,6 +57,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, serves: impl FnOnce()
     }
 }
 
+/// Runs the program to its end or to its panic, which the panic hook has printed by then: that is a fault of ours, with an
+/// exit code of its own. Fails with what `work` fails with, or with an internal error.
+fn guarded(work: impl FnOnce() -> Result<u8, UserError>) -> Result<u8, UserError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(UserError::new(ErrorKind::Internal, concat!("qd ", env!("CARGO_PKG_VERSION"), " failed inside (a panic)"))
+            .hint("run it again with RUST_BACKTRACE=1, and report what it prints; no change goes on by itself (`qd plan list`)"))
+    })
+}
+
 /// The threads that all work runs on. A proxy that has one processor, as a sidecar does, gets one thread: that spares
 /// each request what several would need to share their work.
 fn runtime(is_proxy: bool) -> Result<Runtime, UserError> {
@@ -80,77 +75,6 @@ fn runtime(is_proxy: bool) -> Result<Runtime, UserError> {
         .enable_all()
         .build()
         .map_err(|e| UserError::new(ErrorKind::Internal, format!("the runtime did not start: {e}")))
-}
-
-/// Settings in force, and where they came from.
-pub(super) struct Settings {
-    pub environment: Arc<Environment>,
-    pub config: Arc<Config>,
-}
-
-impl Settings {
-    fn load(cli: &Cli) -> Result<Self, UserError> {
-        let environment = Environment::read();
-        let fan_out = fan_out(cli.command.as_ref());
-        let flags = flags(&cli.fleet, cli.screen.theme.as_ref(), fan_out);
-        let Loaded { config, warnings } = config::load(&flags, &environment)?;
-        for warning in warnings {
-            write(&mut std::io::stderr(), &format!("warning: {warning}\n"))?;
-        }
-        Ok(Self { environment: Arc::new(environment), config: Arc::new(config) })
-    }
-}
-
-fn fan_out(command: Option<&Command>) -> Option<&FanOutArgs> {
-    match command? {
-        Command::Get(args) => Some(&args.fan_out),
-        Command::Describe(args) => Some(&args.fan_out),
-        Command::Events(args) => Some(&args.fan_out),
-        Command::Clusters(args) => Some(&args.fan_out),
-        Command::Doctor(args) => Some(&args.fan_out),
-        Command::Change(_)
-        | Command::Config { .. }
-        | Command::Completion { .. }
-        | Command::Demo { .. }
-        | Command::Route(_)
-        | Command::Serve(_) => None,
-    }
-}
-
-fn flags(fleet: &FleetArgs, theme: Option<&String>, fan_out: Option<&FanOutArgs>) -> Flags {
-    Flags {
-        kubeconfig: fleet.kubeconfig.clone(),
-        context: fleet.context.clone(),
-        config: fleet.config.clone(),
-        hubs: fleet.hub.clone(),
-        provider_file: fleet.clusterprofile_provider_file.clone(),
-        concurrency: fan_out.and_then(|f| f.concurrency),
-        timeout: fan_out.and_then(|f| f.timeout).map(|seconds| Duration::from_secs(u64::from(seconds))),
-        theme: theme.cloned(),
-        read_only: fleet.read_only,
-    }
-}
-
-/// The inventory and the way to its clusters.
-pub(super) struct Access {
-    pub inventory: FleetInventory,
-    /// Filled by the inventory.
-    pub endpoints: Endpoints,
-    pub surroundings: ClientContext,
-    pub connector: Arc<dyn Connector>,
-}
-
-pub(super) fn access(settings: &Settings, terminal: Terminal) -> Access {
-    let endpoints = Endpoints::default();
-    let surroundings = ClientContext {
-        environment: Arc::clone(&settings.environment),
-        plugins: Plugins::new(Launcher::own(), terminal),
-    };
-    let inventory =
-        FleetInventory::new(Arc::clone(&settings.config), Arc::clone(&settings.environment), endpoints.clone())
-            .with_plugins(Arc::clone(&surroundings.plugins));
-    let connector = Arc::new(K8sConnector::new(endpoints.clone(), surroundings.clone()));
-    Access { inventory, endpoints, surroundings, connector }
 }
 
 async fn run(cli: &Cli, inherited: Inherited) -> Result<u8, UserError> {
@@ -214,61 +138,16 @@ fn check(command: &Command) -> Result<(), UserError> {
     }
 }
 
-/// Whether the command prints while answers come in, where the progress on stderr would be in its way.
-fn streams(command: Option<&Command>) -> bool {
-    let Some(Command::Get(args)) = command else { return false };
-    args.stream || (!matches!(args.output, Output::Table | Output::Wide) && std::io::stdout().is_terminal())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Finds the clusters that are meant.
-async fn open(cli: &Cli, settings: &Settings) -> Result<FanOut, UserError> {
-    // A plugin that must ask somebody can, when somebody is there.
-    let terminal = if std::io::stdin().is_terminal() { Terminal::Free } else { Terminal::Taken };
-    let access = access(settings, terminal);
-    let listing = listing(&access.inventory, cli.fleet.refresh).await?;
-    if listing.entries.is_empty() {
-        return Err(UserError::no_clusters(&listing.warnings));
+    #[test]
+    #[expect(clippy::panic, reason = "the test is about one")]
+    fn a_panic_is_an_internal_error_with_a_next_step() {
+        let error = guarded(|| panic!("a fault")).unwrap_err();
+        assert_eq!(error.exit_code(), 70);
+        assert!(error.to_string().contains("RUST_BACKTRACE=1"), "{error}");
+        assert_eq!(guarded(|| Ok(3)).unwrap(), 3);
     }
-    for warning in &listing.warnings {
-        write(&mut std::io::stderr(), &format!("warning: {warning}\n"))?;
-    }
-    let config = &settings.config;
-    Ok(FanOut {
-        entries: selection(&cli.fleet).choose(&listing.entries)?,
-        connector: access.connector,
-        limits: Limits {
-            concurrency: usize::try_from(config.concurrency.value).unwrap_or(usize::MAX),
-            deadline: fan_out(cli.command.as_ref()).and_then(|f| f.timeout).map(|s| Duration::from_secs(u64::from(s))),
-        },
-        now: clock::now(),
-        shows_progress: std::io::stderr().is_terminal() && !streams(cli.command.as_ref()),
-    })
-}
-
-pub(super) fn selection(fleet: &FleetArgs) -> Selection {
-    Selection {
-        context: fleet.context.clone(),
-        clusters: fleet.clusters.clone(),
-        exclude: fleet.exclude.clone(),
-        groups: fleet.group.iter().cloned().collect(),
-    }
-}
-
-/// The first complete listing: sources that are still being asked are waited for.
-pub(super) async fn listing(inventory: &FleetInventory, refresh: bool) -> Result<Listing, UserError> {
-    let complete = async {
-        let mut listings = inventory.entries(refresh);
-        let mut last = Listing::default();
-        while let Some(listing) = listings.next().await {
-            last = listing;
-            if last.pending.is_empty() {
-                break;
-            }
-        }
-        last
-    };
-    tokio::time::timeout(LISTING_MAX, complete).await.map_err(|_| {
-        UserError::new(ErrorKind::Config, format!("the inventory was not complete within {}s", LISTING_MAX.as_secs()))
-            .hint("a hub may not answer: leave it out, or look at it with `qd doctor --context HUB`")
-    })
 }

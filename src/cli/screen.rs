@@ -1,7 +1,7 @@
 //! Opening the console: on the user's fleet, or on the simulated one.
 
+use super::context::{Access, Settings, access};
 use super::inventory_filter::Selected;
-use super::run::{Access, Settings, access};
 use super::{Cli, DemoServeArgs, ScreenArgs, log, proxy_launcher};
 use crate::config::{Config, Match, Origin, Rule, Setting, yaml};
 use crate::engine::fleet::options::{Connect, FleetOptions};
@@ -98,7 +98,7 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: FleetChoice) -> R
     drop(fleet);
     followed.abort();
     if let Err(why) = log {
-        super::get::write(&mut std::io::stderr(), &format!("warning: {why}\n"))?;
+        super::print::write(&mut std::io::stderr(), &format!("warning: {why}\n"))?;
     }
     match ended {
         Ok(tui::ExitReason::EngineEnded) => Err(UserError::new(ErrorKind::Internal, "the engine ended by itself")

@@ -1,9 +1,9 @@
 //! `qd serve`: the routing proxy without a screen, until it is told to end.
 
-use super::get::write;
+use super::context::{Settings, access};
 use super::log::{self, LogFormat};
+use super::print::write;
 use super::route::source;
-use super::run::{Settings, access};
 use super::{Cli, ServeArgs};
 use crate::config::Environment;
 use crate::engine::clock::Clock;

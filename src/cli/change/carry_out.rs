@@ -1,7 +1,7 @@
 //! Carrying a plan out from the command line: progress on stderr, the first ctrl-c waits, the second leaves.
 
 use super::{Session, print};
-use crate::cli::get::write;
+use crate::cli::print::write;
 use crate::engine::change::core::step::Stop;
 use crate::engine::change::operation::Operation;
 use crate::engine::change::run::{Job, Outcome, Progress, RunContext, run as drive};

@@ -2,7 +2,7 @@
 
 use super::print;
 use crate::cli::ConsentArgs;
-use crate::cli::get::write;
+use crate::cli::print::write;
 use crate::engine::change::core::confirm::{Consent, Given, Prompt, consent};
 use crate::engine::change::core::plan::Touched;
 use crate::error::{ErrorKind, UserError};

@@ -1,8 +1,8 @@
 //! `qd journal`: who changed what, where, and what came of it.
 
 use super::{print, state_folder};
-use crate::cli::get::write;
-use crate::cli::run::Settings;
+use crate::cli::context::Settings;
+use crate::cli::print::write;
 use crate::cli::{ChangeOutput, Cli, JournalArgs};
 use crate::engine::clock;
 use crate::engine::journal::Store;

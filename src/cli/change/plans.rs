@@ -1,8 +1,8 @@
 //! `qd plan show`, `run`, `resume`, `list`.
 
 use super::{Session, actor, carry_out, consent, inventory, level, print, state_folder, store};
-use crate::cli::get::write;
-use crate::cli::run::Settings;
+use crate::cli::context::Settings;
+use crate::cli::print::write;
 use crate::cli::{ChangeOutput, Cli, ConsentArgs, PlanCommand};
 use crate::engine::change::core::plan as core;
 use crate::engine::change::core::waves::waves;

@@ -2,7 +2,7 @@
 
 use super::has;
 use crate::cli::ChangeOutput;
-use crate::cli::get::write;
+use crate::cli::print::write;
 use crate::error::{ErrorKind, UserError};
 use crate::model::change::{FindingKind, OperationState, Plan, TargetState};
 use crate::model::cluster::ClusterName;

@@ -1,8 +1,8 @@
 //! `qd route config`: what would be in force, and where each value stands.
 
 use super::source;
-use crate::cli::get::write;
-use crate::cli::run::Settings;
+use crate::cli::context::Settings;
+use crate::cli::print::write;
 use crate::cli::{Cli, RouteConfigArgs, RouteOutput};
 use crate::config::schema::json_schema;
 use crate::engine::proxy::config::{effective, schema};

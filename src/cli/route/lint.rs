@@ -1,8 +1,8 @@
 //! `qd route lint`: what is wrong with a configuration, and what is allowed and likely to hurt; one line each.
 
 use super::source;
-use crate::cli::get::write;
-use crate::cli::run::Settings;
+use crate::cli::context::Settings;
+use crate::cli::print::write;
 use crate::cli::{Cli, RouteLintArgs, RouteOutput};
 use crate::config::yaml::Flaw;
 use crate::engine::proxy::config::read::ConfigErrors;

@@ -1,8 +1,8 @@
 //! A proxy's configuration as the command line names it: the one place where `qd serve` and `qd route` come by the
 //! source, what it is read with, and the state folder.
 
+use crate::cli::context::{Access, Settings, access};
 use crate::cli::inventory_filter::Selected;
-use crate::cli::run::{Access, Settings, access};
 use crate::cli::{FleetArgs, SourceArgs};
 use crate::engine::k8s::credentials::plugin::Terminal;
 use crate::engine::proxy::config::read::{ConfigErrors, ParsedConfig};

@@ -2,8 +2,8 @@
 
 use super::availability::HealthSource;
 use super::source;
-use crate::cli::get::write;
-use crate::cli::run::Settings;
+use crate::cli::context::Settings;
+use crate::cli::print::write;
 use crate::cli::{Cli, RouteOutput, RouteTestArgs, RouteTestCommand};
 use crate::config::{Environment, yaml};
 use crate::engine::clock;
