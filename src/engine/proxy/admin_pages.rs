@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// The pages. Three are open: a scraper and a kubelet need them.
+/// The pages. Three need no token: a scraper and a kubelet read them.
 pub const PAGES: &[Page] = &[
     Page { path: "/metrics", method: Method::GET, open: true, about: "Metrics, as OpenMetrics text" },
     Page { path: "/livez", method: Method::GET, open: true, about: "The process lives" },
@@ -27,21 +27,31 @@ pub trait ProxyAdmin: Send + Sync + Debug + 'static {
     /// Appends all metrics as OpenMetrics text.
     fn metrics(&self, out: &mut String);
 
-    /// Whether clients may be sent here. The reason is read without a token and names nothing.
+    /// Checks that clients may be sent here.
+    ///
+    /// Fails while the proxy drains. Everybody can read the reason without a token, so it names nothing of the
+    /// configuration.
     fn ready(&self) -> Result<(), String>;
 
+    /// Returns the whole state, as the Routes view shows it.
     fn routes(&self) -> Routes;
 
     /// The effective configuration as text, secrets masked.
     fn config(&self) -> String;
 
-    /// Which way a request would go: `GET /api/v1/pods`, or a kubectl command line.
+    /// Explains the route of a request: `GET /api/v1/pods`, or a kubectl command line.
+    ///
+    /// Fails if the text is neither, or if the proxy has no published token and so no caller to test with.
     fn explain(&self, text: &str) -> Result<Explanation, String>;
 
-    /// Drains, blocks or opens a cluster; an error where there is none of that name.
+    /// Drains, blocks or opens a cluster.
+    ///
+    /// Fails if no cluster has that name.
     fn set_traffic(&self, cluster: &str, state: TrafficState) -> Result<(), String>;
 
-    /// Reads the configuration again; an error says why the new one was refused.
+    /// Reads the configuration again.
+    ///
+    /// Fails if the new configuration is refused or does not come in time; the error is the reason.
     fn reload(&self) -> BoxFuture<'_, Result<(), String>>;
 }
 
@@ -53,7 +63,7 @@ pub(crate) struct TrafficOrder {
     pub(crate) state: TrafficState,
 }
 
-/// Answers [`PAGES`] from a proxy.
+/// Serves [`PAGES`] for one proxy.
 #[derive(Debug, Clone)]
 pub struct ProxyPages(pub Arc<dyn ProxyAdmin>);
 

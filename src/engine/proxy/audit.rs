@@ -23,17 +23,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The longest id of a caller that is taken over; longer or stranger ones are replaced.
+/// Longest audit id that is taken over from a caller; an id that is longer or holds other characters is replaced.
 const ID_MAX: usize = 64;
 
-/// The name under which a request is found in our log and in the API server's.
+/// The id of a request in the proxy's audit log and in the API server's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AuditId {
     bytes: [u8; ID_MAX],
     length: u8,
 }
 
-/// The log. One for as long as its settings stay the same; a changed policy is set in it.
+/// The audit log. Reloads that change only the policy keep it, and set the policy in it.
 #[derive(Debug)]
 pub struct Audit {
     queue: Queue,
@@ -50,47 +50,55 @@ pub struct Ids {
     count: AtomicU64,
 }
 
-/// A request that was read, and whose caller is known or was refused.
+/// A request that was read, after its caller was authenticated or refused.
 #[derive(Debug, Clone, Copy)]
 pub struct Received<'a> {
+    /// Audit id of the request.
     pub id: &'a AuditId,
+    /// Attributes of the request.
     pub info: &'a RequestInfo<'a>,
-    /// Path and query as received; tokens are taken out here.
+    /// Path and query as received; the log removes tokens.
     pub uri: &'a str,
+    /// Caller of the request; `None` if authentication failed.
     pub caller: Option<&'a Caller>,
+    /// IP address of the client; `None` on a Unix socket.
     pub source: Option<IpAddr>,
+    /// `User-Agent` of the request; empty if absent.
     pub user_agent: &'a str,
 }
 
-/// How it ended.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Finished<'a> {
-    /// 0 where there was no answer.
+    /// HTTP status of the answer; 0 if there was none.
     pub code: u16,
-    /// `Status.reason` and its message, where the proxy itself refused; else empty.
+    /// `Status.reason` of the refusal; empty if a cluster answered.
     pub reason: &'a str,
+    /// `Status.message` of the refusal; empty if a cluster answered.
     pub message: &'a str,
-    /// Empty where the proxy answered itself.
+    /// Cluster that answered; empty if the proxy answered itself.
     pub cluster: &'a str,
-    /// Empty where no rule held.
+    /// Rule that decided; empty if no rule matched.
     pub rule: &'a str,
+    /// Number of times the request was sent; 0 if it was never sent.
     pub attempts: u32,
+    /// Reason for the last retry; `None` if the request was not sent again.
     pub retried: Option<&'static str>,
     /// How often the target of this request's key has changed.
     pub epoch: Option<u64>,
-    /// From and to the caller; for streams.
+    /// Bytes from and to the caller; for streams only.
     pub bytes: Option<(u64, u64)>,
 }
 
-/// A request's lines to come. Dropped without [`Record::finish`], it says that the request panicked or was dropped.
+/// Writes the lines of one request. Dropping it without [`Record::finish`] writes that the request panicked.
 #[derive(Debug)]
 pub struct Record {
     audit: Arc<Audit>,
     id: AuditId,
     omitted: Stages,
-    /// The part of a line that is the same in all.
+    /// The part that all lines share.
     middle: Vec<u8>,
-    /// Where in it the caller has been told.
+    /// Offset in `middle` behind the caller.
     user_ends: usize,
     received: i64,
     finished: bool,
@@ -99,15 +107,18 @@ pub struct Record {
 /// Events since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
+    /// Events that were written.
     pub written: u64,
-    /// The queue was full.
+    /// Events that were dropped because the queue was full.
     pub dropped: u64,
-    /// The file could not be written.
+    /// Events that were lost because the file could not be written.
     pub failed: u64,
 }
 
 impl Audit {
-    /// Opens the log that `settings` name; `None` where they name none. `now` is in microseconds since 1970.
+    /// Opens the log that `settings` name; `None` if they name none. `now` returns microseconds since 1970.
+    ///
+    /// Fails if the file cannot be opened or its mode cannot be set, or if the writer thread cannot be started.
     pub fn open(settings: &AuditSettings, policy: Policy, seed: u64, now: fn() -> i64) -> Result<Option<Self>, String> {
         let Some(path) = &settings.path else { return Ok(None) };
         let sink = sink::open(path, settings.max_bytes, settings.max_files)?;
@@ -116,23 +127,23 @@ impl Audit {
         Ok(Some(Self { queue, policy: ArcSwap::from_pointee(policy), ids: Ids::new(seed), now }))
     }
 
-    /// Takes another policy, from the next request on.
+    /// Replaces the policy, from the next request on.
     pub fn set_policy(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
     }
 
-    /// Waits until the queue has room, where settings ask for that; returns at once otherwise. Call it before a
-    /// request is begun.
+    /// Waits until the queue has room, if the settings ask for that; returns at once otherwise. Call it before the
+    /// request's record begins.
     pub async fn room(&self) {
         self.queue.room().await;
     }
 
-    /// The id under which a request goes on: the caller's, where it is a plain one, or a new one.
+    /// The audit id of a request: the caller's own id if it is short and plain, else a new one.
     pub fn id(&self, given: Option<&[u8]>) -> AuditId {
         self.ids.choose(given)
     }
 
-    /// Begins a request's record; `None` where the policy wants no line of it.
+    /// Begins a request's record; `None` if the policy wants no line of it.
     pub fn begin(self: &Arc<Self>, received: &Received<'_>) -> Option<Record> {
         let omitted = self.policy.load().decide(received.info, received.caller)?;
         let mut middle = Vec::with_capacity(512);
@@ -150,30 +161,31 @@ impl Audit {
         Some(record)
     }
 
+    /// Returns the number of events since the start, by outcome.
     pub fn counts(&self) -> Counts {
         self.queue.counts()
     }
 
-    /// Waits until all that was finished before is in the file.
+    /// Waits until every event that was pushed before this call is in the file.
     pub async fn flush(&self) {
         self.queue.flush().await;
     }
 }
 
 impl Record {
-    /// A rule lets the caller be somebody else; in all lines that follow. To be said once.
+    /// Records that a rule let the caller impersonate another user, in all lines that follow. Call it once at most.
     pub fn impersonated(&mut self, whom: &Impersonated) {
         let mut said = Vec::with_capacity(128);
         event::impersonated(&mut said, whom);
         self.middle.splice(self.user_ends..self.user_ends, said);
     }
 
-    /// A long-running request's answer has begun.
+    /// Writes the line for the beginning of a long-running request's answer.
     pub fn started(&self, so_far: &Finished<'_>) {
         self.write(Stage::ResponseStarted, Some(so_far));
     }
 
-    /// The last byte of the answer is gone, or the caller.
+    /// Writes the last line: the answer has ended, or the caller is gone.
     pub fn finish(mut self, finished: &Finished<'_>) {
         self.finished = true;
         self.write(Stage::ResponseComplete, Some(finished));
@@ -201,11 +213,12 @@ impl Drop for Record {
 }
 
 impl Ids {
+    /// Creates a generator; the seed makes the ids of one process differ from those of another.
     pub fn new(seed: u64) -> Self {
         Self { seed, count: AtomicU64::new(0) }
     }
 
-    /// `given` where it is short and plain; else a new random (version 4) UUID.
+    /// Returns `given` if it is short and plain; else a new random (version 4) UUID.
     pub fn choose(&self, given: Option<&[u8]>) -> AuditId {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         match given {
@@ -248,7 +261,7 @@ impl AuditId {
         Self { bytes, length: u8::try_from(id.len().min(ID_MAX)).unwrap_or(0) }
     }
 
-    /// ASCII, fit for a header.
+    /// The id as text: ASCII, fit for a header.
     pub fn as_str(&self) -> &str {
         let bytes = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or_default()

@@ -10,20 +10,23 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Why a body broke off. The cause of an HTTP/2 stream is to be found in the chain: whoever passes the body on gives it as
-/// the reason of its own reset.
+/// Why a body broke off. The source chain holds the HTTP/2 error, if there is one: the sender of the body resets its
+/// own stream with the same reason.
 #[derive(Debug, thiserror::Error)]
 pub enum Broke {
+    /// A connection that hyper serves failed.
     #[error("{0}")]
     Hyper(#[from] hyper::Error),
+    /// A stream of one of the proxy's own HTTP/2 connections failed.
     #[error("{0}")]
     H2(#[from] h2::Error),
+    /// The sender reset its stream, with NO_ERROR, before the body had ended.
     #[error("the stream was reset before its body had ended")]
     Cut,
 }
 
 impl Broke {
-    /// How the other side's stream is reset for it; who is gone without a word has cancelled.
+    /// The reason to reset the other side's stream with: that of the HTTP/2 error, else CANCEL.
     fn reason(&self) -> h2::Reason {
         let causes = std::iter::successors(Some(self as &dyn std::error::Error), |e| e.source());
         let told = causes.take(8).find_map(|e| e.downcast_ref::<h2::Error>()?.reason());
@@ -34,20 +37,23 @@ impl Broke {
 /// A body that goes out. Frames and trailers pass untouched.
 #[derive(Debug)]
 pub enum Outgoing {
+    /// There is no body.
     Empty,
-    /// All of it is here, so it can be sent again. At most 64 KiB should be read ahead for that.
+    /// The whole body is here, so it can be sent again. At most 64 KiB should be read ahead for that.
     Whole(Bytes),
-    /// As it comes in: goes out once.
+    /// The body goes out as it comes in, once.
     Stream(Arriving),
-    /// Its beginning was read already.
+    /// The beginning of the body was read already.
     Begun {
+        /// Bytes that were read ahead; they go out first.
         read: Bytes,
+        /// The part that has not been read yet.
         rest: Arriving,
     },
 }
 
 impl Outgoing {
-    /// A second one just like it, where it can be sent twice.
+    /// Returns a copy of the body; `None` if it can be sent only once.
     pub fn again(&self) -> Option<Self> {
         match self {
             Self::Empty => Some(Self::Empty),

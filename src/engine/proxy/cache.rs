@@ -14,21 +14,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How old discovery may be: not at all, since who has just made a kind asks for it next.
+/// Life of a discovery answer without revalidation: none, since the client that has just created a kind asks for it
+/// next.
 pub const DISCOVERY_LIFE: Duration = Duration::ZERO;
 /// OpenAPI documents whose address holds the hash of their content do not change.
 pub const HASHED_LIFE: Duration = Duration::from_secs(3_600);
 /// The longest answer that is kept; `/openapi/v2` of a cluster with many CRDs has some 5 MB.
 pub const BODY_MAX: usize = 8 * 1_024 * 1_024;
-/// All answers together. At the bound those go that were not asked for longest.
+/// Size of all answers together. At the bound the least recently used answers are dropped.
 const BYTES_MAX: usize = 64 * 1_024 * 1_024;
 const ANSWERS_MAX: usize = 4_096;
 
-/// Under which an answer is kept.
+/// Key of a kept answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     cluster: Arc<str>,
-    /// Who it was made for; `None` where the proxy's own credential asked, and all callers get the same.
+    /// Identity of the caller; `None` if the proxy's own credential asks, and all callers get the same answer.
     identity: Option<Arc<str>>,
     /// Path and query as received.
     uri: Box<str>,
@@ -40,19 +41,21 @@ pub struct Key {
 /// An answer as it came.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kept {
+    /// Headers of the answer.
     pub headers: HeaderMap,
+    /// Body of the answer, encoded as the cluster sent it.
     pub body: Bytes,
 }
 
-/// What the cache says to a request.
+/// Result of a look-up.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Look {
-    /// Ask the cluster.
+    /// No usable answer is kept: ask the cluster.
     Miss,
-    /// Answer with this.
+    /// The kept answer is fresh: answer with it.
     Fresh(Arc<Kept>),
-    /// Ask the cluster with the `ETag` of this as `If-None-Match`; its 304 means that this is the answer, and
-    /// [`Cache::renew`].
+    /// The kept answer is too old: ask the cluster with its `ETag` as `If-None-Match`. After a 304 answer with it, and
+    /// call [`Cache::renew`].
     Stale(Arc<Kept>),
 }
 
@@ -66,7 +69,7 @@ pub struct Cache {
 struct Held {
     answers: HashMap<Key, Entry>,
     bytes: usize,
-    /// Counts looks, so that the oldest is known.
+    /// Counts look-ups, so that the least recently used answer is known.
     turn: u64,
 }
 
@@ -98,8 +101,8 @@ pub fn life(method: &Method, uri: &str) -> Option<Duration> {
 }
 
 impl Key {
-    /// The key of a request to `cluster`; `None` where its answer must not be kept: no discovery, the caller's own
-    /// token goes on, or the caller speaks for somebody else or wants it new or in part.
+    /// The key of a request to `cluster`; `None` if its answer must not be kept: the request is no discovery, passes
+    /// the caller's own token on, impersonates, or has `Range` or `Cache-Control`.
     pub fn of(
         cluster: (&Arc<str>, Mode),
         caller: &Caller,
@@ -139,7 +142,7 @@ fn identity(caller: &Caller) -> String {
     format!("{:?}", (&caller.user, &caller.groups, &caller.uid, &caller.extra))
 }
 
-/// Whether an answer may be kept.
+/// Returns true if an answer may be kept.
 pub fn may_keep(status: StatusCode, headers: &HeaderMap, length: usize) -> bool {
     let has = |name: header::HeaderName, word: &str| {
         let values = headers.get_all(name);
@@ -156,7 +159,7 @@ pub fn may_keep(status: StatusCode, headers: &HeaderMap, length: usize) -> bool 
         && !headers.get_all(header::VARY).iter().any(varies)
 }
 
-/// Whether the caller has this very answer already: the answer is then 304 without a body.
+/// Returns true if the caller has this very answer already: the proxy then answers 304 without a body.
 pub fn is_known(asked: &HeaderMap, kept: &Kept) -> bool {
     let Some(etag) = kept.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()) else { return false };
     let plain = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
@@ -166,6 +169,7 @@ pub fn is_known(asked: &HeaderMap, kept: &Kept) -> bool {
 }
 
 impl Cache {
+    /// Looks a key up, and marks its answer as used.
     pub fn look(&self, key: &Key, now: Instant) -> Look {
         let mut held = self.held.lock();
         held.turn += 1;
@@ -194,14 +198,14 @@ impl Cache {
         held.answers.insert(key, entry);
     }
 
-    /// The cluster answered 304: what is kept holds for another while.
+    /// Extends the life of a kept answer, after the cluster answered 304.
     pub fn renew(&self, key: &Key, now: Instant) {
         if let Some(entry) = self.held.lock().answers.get_mut(key) {
             entry.until = now + key.life;
         }
     }
 
-    /// A configuration came into force: a cluster's name may now mean another one.
+    /// Drops all answers. Call it when a configuration comes into force: a cluster's name may now mean another one.
     pub fn clear(&self) {
         *self.held.lock() = Held::default();
     }

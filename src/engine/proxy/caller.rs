@@ -33,10 +33,15 @@ pub enum Means {
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
+    /// User name, as rules and API servers see it.
     pub user: Arc<str>,
+    /// Groups of the user.
     pub groups: Arc<[Arc<str>]>,
+    /// Uid of the user; `None` if the means of authentication gives none.
     pub uid: Option<Arc<str>>,
+    /// Extra attributes, as a TokenReview returns them.
     pub extra: Arc<BTreeMap<String, Vec<String>>>,
+    /// Means by which the caller was authenticated.
     pub means: Means,
 }
 
@@ -54,29 +59,32 @@ impl Caller {
     }
 }
 
-/// What the connection shows of the other side, verified by whoever accepted it.
+/// Credentials of the client's connection, verified when it was accepted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shown<'a> {
     /// The client's leaf certificate, DER, which the TLS handshake verified against the configured CA.
     pub certificate: Option<&'a [u8]>,
-    /// Of a Unix socket, from the kernel.
+    /// Uid of the process at the other end of a Unix socket, from the kernel; `None` on TCP.
     pub uid: Option<u32>,
 }
 
-/// All ways to be known here.
+/// All means of authentication.
 #[derive(Debug, Default)]
 pub struct Callers {
+    /// Tokens this proxy made.
     pub tokens: token::Tokens,
+    /// Client certificates of a configured CA.
     pub certificates: certificate::Certificates,
+    /// Uids that may use the Unix socket.
     pub sockets: socket::Uids,
-    /// Only for a proxy that serves others than its own machine.
+    /// Review of ServiceAccount tokens; only for a proxy that serves other machines.
     pub reviews: Option<review::Reviews>,
-    /// Who bears the published token.
+    /// Caller with the published token.
     local: Option<Arc<Caller>>,
 }
 
 impl Callers {
-    /// As configured, and for the proxy's own uid and its user's name. No token is valid yet.
+    /// Builds the means from the configuration, for a process of the `own` uid and user name. No token is valid yet.
     pub fn new(settings: &CallerSettings, own: (u32, &str), reviews: Option<review::Reviews>) -> Self {
         let groups: Arc<[Arc<str>]> = settings.groups.iter().map(|group| Arc::from(group.as_str())).collect();
         let mut local = Caller::plain(own.1, Means::Token);
@@ -90,22 +98,22 @@ impl Callers {
         }
     }
 
-    /// Who bears the published token.
+    /// The caller with the published token.
     pub fn local(&self) -> Option<&Arc<Caller>> {
         self.local.as_ref()
     }
 
-    /// Makes these tokens valid, and only these: the published one first, then those it replaced.
+    /// Replaces the valid tokens: the published one comes first, then the tokens it replaced.
     pub fn accept<'a>(&self, tokens: impl IntoIterator<Item = &'a str>) {
         if let Some(local) = &self.local {
             self.tokens.replace(tokens.into_iter().map(|token| (token, Arc::clone(local))));
         }
     }
 
-    /// The caller of a request: by its certificate, else by its uid, else by its bearer token.
+    /// Returns the caller of a request: by its certificate, else by its uid, else by its bearer token.
     ///
-    /// Answers 401 where none of them is known, with the same words whatever was wrong; 503 and 429 where the home
-    /// cluster would have to say, and cannot.
+    /// Fails with 401 if none of them is known, with the same message for every cause; with 503 or 429 if the home
+    /// cluster must review the token and cannot.
     pub async fn authenticate(&self, headers: &HeaderMap, shown: Shown<'_>) -> Result<Arc<Caller>, Refusal> {
         if let Some(caller) = shown.certificate.and_then(|der| self.certificates.caller(der, clock::now())) {
             return Ok(caller);

@@ -17,57 +17,69 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One effective configuration. Clusters and rules are named by their places in these lists.
+/// An effective configuration. Clusters and rules refer to each other by their index in these lists.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyConfig {
-    /// Where all goes that no rule names: discovery, cluster-scoped kinds, unmatched namespaces.
+    /// The cluster for requests that no rule matches: discovery, cluster-scoped kinds, other namespaces. `None`
+    /// refuses them.
     pub home: Option<usize>,
+    /// Clusters that requests may go to.
     pub clusters: Vec<UpstreamCluster>,
     /// By priority, highest first; equal ones in the order of the files.
     pub rules: Vec<Rule>,
-    /// Where the proxy runs; empty where it was not told.
+    /// Region of the proxy; empty if none is configured.
     pub region: String,
-    /// Other regions, the nearest first; those not named are far.
+    /// Other regions, the nearest first; a region that is not listed is far.
     pub nearby: Vec<String>,
+    /// Settings for authentication.
     pub callers: CallerSettings,
+    /// Bounds on connections and requests.
     pub limits: Limits,
+    /// Settings of the audit log.
     pub audit: AuditSettings,
-    /// Discovery and OpenAPI answers are kept and revalidated by ETag.
+    /// Keeps discovery and OpenAPI answers, and revalidates them by ETag.
     pub cache_discovery: bool,
-    /// A short hash of the whole, for logs, metrics and `/config`. No secret can be told from it.
+    /// A short hash of the whole configuration, for logs, metrics and `/config`. It reveals no secret.
     pub hash: String,
-    /// Where it was read from, as the user wrote it.
+    /// Source of the configuration, as the user wrote it.
     pub origin: String,
 }
 
 /// A cluster: one world of objects, reached over one or more endpoints of the same etcd.
 #[derive(Debug, Clone)]
 pub struct UpstreamCluster {
+    /// Name of the cluster, as rules and clients call it.
     pub name: Arc<str>,
     /// Address, trust and identity of each API server. Never empty.
     pub endpoints: Vec<Arc<Endpoint>>,
     /// The namespace written to `kubeconfig` and published for clients.
     pub namespace: String,
+    /// Labels, for `targetLabels` of rules.
     pub labels: BTreeMap<String, String>,
-    /// For weighted targets; 1 where not given, 0 takes no new keys.
+    /// Share of new keys for weighted targets; 1 by default, 0 takes no new keys.
     pub weight: u32,
+    /// Region of the cluster; empty if none is configured.
     pub region: String,
-    /// What a request costs here, in any one unit; for `cheapest`.
+    /// Cost of a request to this cluster, in any unit that all clusters share; for `cheapest`.
     pub cost: f64,
-    /// Requests it can take at once, for `most-free`; 0 where nobody said.
+    /// Requests the cluster can take at once, for `most-free`; 0 if not configured.
     pub capacity: u32,
     /// Windows in which the cluster takes no new keys.
     pub maintenance: Vec<Window>,
+    /// Identity that requests have when they reach the cluster.
     pub mode: Mode,
+    /// Settings of the health probes of its endpoints.
     pub health: HealthSettings,
+    /// Settings for retries.
     pub retry: RetrySettings,
+    /// Settings of the circuit breakers of its endpoints.
     pub breaker: BreakerSettings,
-    /// Where it stands: file and line.
+    /// File and line that define the cluster.
     pub place: String,
 }
 
 impl ProxyConfig {
-    /// The namespace of a cluster's clients, as it is published; of home's where none is named.
+    /// The namespace that clients of a cluster start in; that of the home cluster if `cluster` is `None`.
     pub fn namespace(&self, cluster: Option<&str>) -> &str {
         let found = match cluster {
             Some(name) => self.clusters.iter().find(|c| &*c.name == name),
@@ -78,7 +90,7 @@ impl ProxyConfig {
 }
 
 impl UpstreamCluster {
-    /// With one endpoint, and defaults for all else.
+    /// A cluster with one endpoint, and defaults for everything else.
     pub fn new(name: &str, endpoint: Arc<Endpoint>) -> Self {
         Self {
             name: Arc::from(name),
@@ -98,36 +110,38 @@ impl UpstreamCluster {
         }
     }
 
-    /// Which requests may leave for it: the strictest of its endpoints decides.
+    /// The access level of the cluster: that of its strictest endpoint.
     pub fn access(&self) -> AccessGate {
         self.endpoints.iter().fold(AccessGate::default(), |gate, endpoint| gate.or(endpoint.access.clone()))
     }
 }
 
-/// Who may call, besides the bearer of the token this proxy made.
+/// Callers that may use the proxy, besides the bearer of the token it made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallerSettings {
-    /// PEM: client certificates of these CAs are callers, the subject's CN the user and its O the groups.
+    /// CA certificates, PEM: a client certificate they signed authenticates its subject, the CN as user and each O as
+    /// a group.
     pub client_ca: Option<Material>,
-    /// ServiceAccount tokens are reviewed by the home cluster.
+    /// Settings for the review of ServiceAccount tokens by the home cluster; `None` reviews none.
     pub token_review: Option<ReviewSettings>,
-    /// Who the uid at the other end of a Unix socket is. The proxy's own uid always may call.
+    /// Users by the uid at the other end of a Unix socket. The proxy's own uid is always allowed.
     pub uids: BTreeMap<u32, String>,
     /// Groups of the token's bearer and of socket callers.
     pub groups: Vec<String>,
-    /// Web pages of these origins may call, as whoever they show to be; `*` is all of them.
+    /// Origins of web pages that may call, authenticated as every caller is; `*` allows all origins.
     pub allowed_origins: Vec<String>,
 }
 
+/// Settings for the review of ServiceAccount tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewSettings {
-    /// The token must be meant for one of these; none: for the API server.
+    /// Audiences of which a token must name one; empty means the audience of the API server.
     pub audiences: Vec<String>,
-    /// How long an answer is believed.
+    /// How long the result of a review is used again.
     pub cache: Duration,
 }
 
-/// With whose identity requests arrive.
+/// Identity with which requests reach a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -151,10 +165,14 @@ pub struct Window {
     pub to: u16,
 }
 
+/// Bounds on retries of one request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetrySettings {
+    /// Retries of a request that the server may have carried out.
     pub max_retries: u32,
+    /// Factor by which each pause is longer than the one before.
     pub backoff_factor: f64,
+    /// Longest pause before a retry.
     pub max_delay: Duration,
 }
 
@@ -164,38 +182,45 @@ impl Default for RetrySettings {
     }
 }
 
+/// A routing rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
+    /// Name of the rule, as metrics, logs and refusals give it.
     pub name: Arc<str>,
+    /// Priority of the rule; the highest comes first.
     pub priority: i64,
-    /// All must hold; none at all always holds.
+    /// Conditions that must all hold; an empty list always holds.
     pub conditions: Vec<Condition>,
+    /// Action for a request that the rule matches.
     pub action: Action,
-    /// Impersonation headers of the client go on, under this rule.
+    /// Passes the client's impersonation headers on, under this rule.
     pub allow_impersonation: bool,
-    /// Declared replicas: targets may be chosen per request.
+    /// The targets are declared replicas: a target may be chosen for each request.
     pub stateless: bool,
-    /// Another of its targets may take over before any byte was accepted.
+    /// Another target may take over before any byte of the request was accepted.
     pub failover: bool,
-    /// Reads go to this cluster too; its answers are dropped and compared in metrics.
+    /// A cluster that gets a copy of each read, as an index; its answers are dropped and compared in metrics.
     pub mirror: Option<usize>,
-    /// Where it stands: file and line.
+    /// File and line that define the rule.
     pub place: String,
 }
 
+/// A condition on one field of a request.
 #[derive(Debug, Clone)]
 pub struct Condition {
+    /// Field that the condition reads.
     pub field: Field,
+    /// Comparison of the field with `values`.
     pub operator: Operator,
-    /// As written, never empty; only `in` has several. Of a label it is `key=value`: the operator looks at what
-    /// follows the first `=`; `key` alone holds where the label is there at all.
+    /// Values as written, never empty; only `in` has several. For a label each is `key=value`, and the operator
+    /// compares the part after the first `=`; `key` alone holds if the label is present.
     pub values: Vec<String>,
-    /// The condition holds where the operator does not.
+    /// Inverts the condition: it holds if the operator does not.
     pub negated: bool,
 }
 
 impl Rule {
-    /// What it says to whoever it denies; `None` for one that routes.
+    /// The denial message, or `None` if the rule routes.
     pub fn denial(&self) -> Option<&str> {
         match &self.action {
             Action::Deny { message } => Some(message),
@@ -204,73 +229,101 @@ impl Rule {
     }
 }
 
-/// What a condition looks at.
+/// Field of a request that a condition reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Field {
+    /// Namespace of the request; empty if the URL names none.
     Namespace,
-    /// `pods`, `deployments.apps`, `pods/exec`, `*.apps`.
+    /// Resource: `pods`, `deployments.apps`, `pods/exec`, `*.apps`.
     Resource,
+    /// API group; empty for the core group.
     Group,
+    /// Subresource; empty if the request names none.
     Subresource,
-    /// Kubernetes verbs; HTTP methods were turned into these while reading.
+    /// Kubernetes verb; HTTP methods were turned into verbs while reading.
     Verb,
-    /// `read`, `write`, `connect`.
+    /// Class of the request: `read`, `write` or `connect`.
     Class,
+    /// Name of the object; empty for lists and most creates.
     Name,
+    /// User name of the caller.
     User,
+    /// A group of the caller; any one of them may match.
     CallerGroup,
     /// A requirement that the request's label selector implies, or, where `body` is set, a label of the object sent.
     Label {
+        /// Reads the labels of the object sent instead of the label selector.
         body: bool,
     },
-    /// The caller's region, which the proxy is told at its start.
+    /// Region of the proxy, as configured at its start.
     Region,
 }
 
+/// Comparison of a text with the values of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operator {
+    /// The text is the value.
     Equals,
+    /// The text is one of the values.
     In,
+    /// The text contains the value.
     Contains,
+    /// The text contains a match of the regular expression.
     Regex,
+    /// The text starts with the value.
     Prefix,
 }
 
+/// Action of a rule.
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// One or several clusters, by their places.
+    /// The request goes to one of several clusters.
     Route {
+        /// Clusters, as indexes into `ProxyConfig::clusters`.
         targets: Vec<usize>,
+        /// Strategy that chooses between the targets.
         balance: Balance,
     },
+    /// The request is refused with 403.
     Deny {
+        /// Message of the refusal.
         message: String,
     },
 }
 
-/// How one of several clusters is chosen for a key.
+/// Strategy that chooses one of several clusters for a key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Balance {
+    /// New keys go to the targets in turn.
     RoundRobin,
+    /// Keys are spread by the weights of the targets.
     Weighted,
+    /// Keys are spread evenly, by their hash.
     Random,
+    /// A new key goes to the target with the fewest requests under way.
     LeastLoaded,
+    /// A key goes to the target whose region is nearest to the proxy's.
     NearestRegion,
+    /// A key goes to the target with the lowest cost.
     Cheapest,
+    /// A new key goes to the target with the most free capacity.
     MostFree,
-    /// The first target whose window holds, in order.
+    /// A key goes to the first target, in order, with an open window. No windows at all are always open.
     TimeWindow(Vec<(usize, Vec<Window>)>),
 }
 
+/// Bounds on connections and requests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
-    /// Requests of one caller under way, long-running ones apart.
+    /// Short requests of one caller at once; 0 means no limit.
     pub per_caller: u32,
-    /// Requests under way in all, long-running ones apart; above it short ones are turned away.
+    /// Short requests at once, of all callers; further ones are refused with 429. 0 means no limit.
     pub in_flight: u32,
+    /// Long-running requests at once, of all callers; 0 means no limit.
     pub long_running: u32,
+    /// Open connections at once.
     pub connections: u32,
-    /// The longest time a short request may take.
+    /// Longest time a short request may take.
     pub request_timeout: Duration,
 }
 
@@ -287,15 +340,18 @@ impl Default for Limits {
     }
 }
 
+/// Settings of the audit log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditSettings {
-    /// Where the log goes; none keeps none. `-` is standard output.
+    /// File of the log; `-` is standard output, and `None` keeps no log.
     pub path: Option<std::path::PathBuf>,
-    /// An `audit.k8s.io/v1` Policy.
+    /// File with an `audit.k8s.io/v1` Policy; `None` uses the default policy.
     pub policy: Option<std::path::PathBuf>,
+    /// Size at which the file is rotated, in bytes; 0 never rotates it.
     pub max_bytes: u64,
+    /// Rotated files that are kept beside the current one.
     pub max_files: u32,
-    /// A full queue makes requests wait instead of losing events.
+    /// A full queue makes requests wait; otherwise events are dropped.
     pub blocking: bool,
 }
 

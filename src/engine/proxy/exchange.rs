@@ -38,7 +38,7 @@ use hyper::body::Incoming;
 use mirror::Mirror;
 use std::sync::Arc;
 
-/// The service behind all listeners.
+/// The HTTP service behind all listeners.
 #[derive(Debug)]
 pub struct ProxyService {
     scene: ArcSwap<ActiveConfig>,
@@ -54,7 +54,7 @@ pub struct ProxyService {
 }
 
 impl ProxyService {
-    /// Serves `scene`.
+    /// Creates the service with its first configuration.
     pub fn new(scene: ActiveConfig, metrics: Arc<Metrics>, clock: Running) -> Self {
         Self {
             admission: Admission::new(&scene.config.limits),
@@ -70,7 +70,7 @@ impl ProxyService {
         }
     }
 
-    /// Puts another configuration in force; requests under way end with the one they began with.
+    /// Puts another configuration in force; a request under way keeps the configuration it began with.
     pub fn install(&self, scene: ActiveConfig) {
         self.admission.apply(&scene.config.limits);
         self.scene.store(Arc::new(scene));
@@ -83,24 +83,27 @@ impl ProxyService {
         self.scene.load_full()
     }
 
+    /// The counters of this proxy.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
+    /// The choices of clusters made so far.
     pub fn targets(&self) -> &Targets {
         &self.targets
     }
 
-    /// The last requests.
+    /// The log of the last requests.
     pub fn tail(&self) -> &Tail {
         &self.tail
     }
 
+    /// The counts of requests under way.
     pub fn admission(&self) -> &Admission {
         &self.admission
     }
 
-    /// The answer of a cluster, or why there is none.
+    /// Returns the answer of a cluster. Fails with the refusal to send instead.
     async fn answer(
         self: &Arc<Self>,
         parts: &mut Parts,

@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Callers counted apart. Those beyond share one count.
+/// Callers that have a count of their own. Further callers share one count.
 const CALLERS_MAX: usize = 4096;
 
-/// What is under way, against the limits in force. Clones share their counts.
+/// The requests under way, counted against the limits in force. Clones share their counts.
 #[derive(Debug, Clone)]
 pub struct Admission(Arc<Shared>);
 
@@ -43,12 +43,12 @@ impl Bounds {
     }
 }
 
-/// One admitted request; its place is free again when this is dropped.
+/// An admitted request; dropping the permit frees its slot.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped admits nothing"]
 pub struct Permit {
     shared: Arc<Shared>,
-    /// Of a short request.
+    /// The caller's count, for a short request; `None` for a long-running one.
     caller: Option<Arc<AtomicU32>>,
 }
 
@@ -67,7 +67,7 @@ impl Drop for Permit {
 }
 
 impl Admission {
-    /// A limit of 0 is none.
+    /// Creates empty counts with these limits; 0 means no limit.
     pub fn new(limits: &Limits) -> Self {
         Self(Arc::new(Shared {
             limits: ArcSwap::new(Bounds::of(limits)),
@@ -78,15 +78,17 @@ impl Admission {
         }))
     }
 
-    /// Puts other limits in force. What is under way beyond them stays.
+    /// Puts other limits in force. Requests under way beyond the new limits continue.
     pub fn apply(&self, limits: &Limits) {
         self.0.limits.store(Bounds::of(limits));
     }
 
-    /// A place for one request of this caller, or 429 with `Retry-After: 1`.
+    /// Admits one request of this caller.
     ///
     /// Long-running requests (watch, log, exec, …) count against their own limit, and short ones against the caller's
-    /// and that of all, so that neither kind can starve the other.
+    /// limit and that of all callers, so that neither kind can starve the other.
+    ///
+    /// Fails with 429 and `Retry-After: 1` if one of these limits is reached.
     pub fn admit(&self, caller: &Arc<str>, long_running: bool) -> Result<Permit, Refusal> {
         let shared = &self.0;
         let bounds = shared.limits.load();
@@ -107,12 +109,12 @@ impl Admission {
         Ok(Permit { shared: Arc::clone(shared), caller: Some(own) })
     }
 
-    /// Short requests under way.
+    /// The number of short requests under way.
     pub fn in_flight(&self) -> u32 {
         self.0.short.load(Ordering::Acquire)
     }
 
-    /// Long-running requests under way.
+    /// The number of long-running requests under way.
     pub fn long_running(&self) -> u32 {
         self.0.long.load(Ordering::Acquire)
     }
@@ -135,7 +137,7 @@ impl Shared {
     }
 }
 
-/// Counts one more, unless that is too many.
+/// Counts one more, and returns true, if that stays within the limit.
 fn take(count: &AtomicU32, limit: u32) -> bool {
     if count.fetch_add(1, Ordering::AcqRel) < limit {
         return true;

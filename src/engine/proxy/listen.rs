@@ -52,7 +52,7 @@ const HANDSHAKES_MAX: usize = 256;
 /// Pause after an accept error such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Who is at the other end of a connection, as far as the connection tells.
+/// The client at the other end of a connection, as far as the connection identifies it.
 #[derive(Debug)]
 pub struct Peer {
     /// TCP clients only.
@@ -61,18 +61,19 @@ pub struct Peer {
     pub uid: Option<u32>,
     /// A client certificate that was verified: the leaf, DER.
     pub certificate: Option<Arc<CertificateDer<'static>>>,
-    /// The cluster this listener stands for, by name: places in the configuration change with it.
+    /// The only cluster this listener stands for, by name, since indexes change with the configuration; `None` for all
+    /// clusters.
     pub cluster: Option<Arc<str>>,
     /// HTTP/2; otherwise HTTP/1.1.
     pub h2: bool,
-    /// Whose resource versions the client holds.
+    /// The clusters whose resource versions the client holds.
     pub held: Held,
     draining: CancellationToken,
     place: Weak<ConnectionSlot>,
 }
 
 impl Peer {
-    /// Somebody who did not come through a listener.
+    /// A peer without a listener: no address, uid or certificate.
     pub fn nobody() -> Self {
         Self {
             address: None,
@@ -86,48 +87,51 @@ impl Peer {
         }
     }
 
-    /// To be held by an upgraded stream as long as it lives; taken before its request is answered.
+    /// Returns a guard that an upgraded stream holds as long as it lives; take it before its request is answered.
     pub fn tunnel(&self) -> Tunnel {
         Tunnel::begin(self.place.upgrade())
     }
 
-    /// Cancelled when the proxy, or the port of one cluster, begins to drain: a watch can be let go then, since its client takes it up again
-    /// elsewhere.
+    /// Cancelled when the proxy, or the port of one cluster, begins to drain: a watch can end then, since its client
+    /// resumes it elsewhere.
     pub fn draining(&self) -> &CancellationToken {
         &self.draining
     }
 }
 
-/// Answers requests.
+/// A service that answers requests.
 pub trait Serve: Send + Sync + 'static {
+    /// Body of the answers.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin + Send + 'static;
 
+    /// Answers one request of a client.
     fn serve(
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: Arc<Peer>,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
-    /// The answer to a request whose serving panicked.
+    /// Returns the answer to a request whose handler panicked.
     fn broken(&self) -> Response<Self::Body>;
 
-    /// A client's TLS handshake failed: there will be no request.
+    /// Called when a client's TLS handshake has failed: there will be no request.
     fn unserved(&self, _why: TlsTrouble) {}
 }
 
-/// Who besides the bearer of the token may call; from flags and configuration together.
+/// Means of authentication besides the published token, from flags and configuration together.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
-    /// PEM.
+    /// CA certificates for client certificates, PEM; `None` accepts no client certificate.
     pub client_ca: Option<Vec<u8>>,
+    /// The home cluster reviews ServiceAccount tokens.
     pub token_review: bool,
 }
 
-/// Whom new connections are let in by, ready to be put in force.
+/// TLS settings for new connections, ready to be put in force.
 #[derive(Debug)]
 pub struct Prepared(Arc<ServerConfig>);
 
-/// What all listeners share, and a reload may change.
+/// State that all listeners share and that a reload may change.
 #[derive(Debug)]
 pub struct Gate {
     identity: Arc<Identity>,
@@ -136,56 +140,63 @@ pub struct Gate {
     protocols: Protocols,
     handshakes: Arc<Semaphore>,
     ports: Ports,
-    /// What is still open of a port that was closed may take this long to end.
+    /// Longest time that connections of a closed port may take to end.
     drain: Duration,
 }
 
 impl Gate {
-    /// What new connections are to be asked for; nothing has changed yet.
+    /// Builds the TLS settings for new connections; changes nothing yet.
+    ///
+    /// Fails if the client CA holds no usable certificate or TLS cannot be set up.
     pub fn prepare(&self, trust: &Trust) -> Result<Prepared, UserError> {
         tls::settings(&self.identity, trust.client_ca.as_deref()).map(Prepared)
     }
 
-    /// Asks new connections for it; those that are open stay as they are.
+    /// Uses the settings for new connections; open connections keep theirs.
     pub fn apply(&self, prepared: Prepared) {
         self.tls.store(prepared.0);
     }
 
-    /// Where clients come in now: first what stands for all clusters.
+    /// The addresses clients can connect to now: first the listeners for all clusters.
     pub fn listening(&self) -> Vec<Listening> {
         self.ports.listening()
     }
 
-    /// Opens the ports that these clusters need, where each has one. Nobody is let in yet; a port that cannot be had is an
-    /// error, and nothing has changed then.
+    /// Opens the ports that these clusters need, if each cluster has a port of its own. No connection is accepted yet.
+    ///
+    /// Fails if a port cannot be opened; nothing has changed then.
     pub fn open(&self, clusters: &[Arc<str>]) -> Result<Change, UserError> {
         self.ports.open(clusters)
     }
 
-    /// Lets clients in by the ports that are new, and closes those of clusters that are gone. What came by these may end
-    /// by itself, as in a drain of the proxy.
+    /// Accepts connections on the new ports, and closes the ports of removed clusters. Their connections may end by
+    /// themselves, as in a drain of the proxy.
     pub async fn settle(&self, change: Change) {
         self.ports.settle(change).await;
     }
 
-    /// Changes how many connections may be open at once.
+    /// Sets the bound on open connections.
     pub fn allow(&self, connections: usize) {
         self.ledger.allow(connections);
     }
 
+    /// Returns the number of connections and requests now.
     pub fn load(&self) -> Load {
         self.ledger.load()
     }
 
+    /// The certificate, the authority and the token of this proxy.
     pub fn identity(&self) -> &Arc<Identity> {
         &self.identity
     }
 }
 
-/// Where one listener is, and the one cluster it stands for, if it does.
+/// The address of a listener, and the only cluster it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listening {
+    /// Address the listener is bound to.
     pub address: Address,
+    /// Name of the only cluster the listener stands for; `None` for all clusters.
     pub cluster: Option<Arc<str>>,
 }
 
@@ -196,8 +207,11 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Opens every socket the options ask for, and one for each of `clusters` where they ask for that. `ending` tells
-    /// the proxy to end. Limits of the configuration are given later, by [`Gate::allow`].
+    /// Opens every socket the options ask for, and one for each of `clusters` if the options ask for that. The bound
+    /// on connections comes later, by [`Gate::allow`].
+    ///
+    /// Fails if the client CA is unusable, an address can be reached from other machines while callers show only a
+    /// token, or a socket cannot be opened.
     pub fn bind(
         options: &ServeOptions,
         identity: &Arc<Identity>,
@@ -239,21 +253,23 @@ impl Listeners {
         Ok(Self { gate: Arc::new(gate) })
     }
 
-    /// In the order they were asked for: first those for all clusters.
+    /// The listeners in the order of the options: first those for all clusters.
     pub fn listening(&self) -> Vec<Listening> {
         self.gate.listening()
     }
 
+    /// The state that all listeners share.
     pub fn gate(&self) -> Arc<Gate> {
         Arc::clone(&self.gate)
     }
 
-    /// How this proxy is told to end.
+    /// The tokens that end this proxy.
     pub fn ending(&self) -> Ending {
         self.gate.ledger.ending().clone()
     }
 
-    /// Accepts and serves until it is told to end; then waits for what runs, at most as long as the options say.
+    /// Accepts and serves until the proxy is to end; then waits for requests under way, at most as long as the options
+    /// allow.
     pub async fn run<S: Serve>(self, service: Arc<S>, clock: Running) -> Drained {
         let ending = self.ending();
         let names = self.gate.listening().into_iter().filter_map(|listening| match listening.address {
@@ -287,10 +303,12 @@ impl Listeners {
     }
 }
 
-/// Until the configuration says otherwise.
+/// Bound on open connections until the configuration sets one.
 const CONNECTIONS: usize = 5_000;
 
-/// Refuses what other machines can reach, unless callers show more than a token that lies in a file.
+/// Refuses an address that other machines can reach while callers show only a token from a file.
+///
+/// Fails if the address is not local and `trust` has neither a client CA nor token reviews.
 pub fn guard(address: &Address, trust: &Trust) -> Result<(), UserError> {
     if address.is_local() || trust.client_ca.is_some() || trust.token_review {
         return Ok(());

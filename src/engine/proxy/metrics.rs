@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Percentiles of a rule are those of its last one to two of these.
+/// Length of a window; the percentiles of a rule cover its last one to two windows.
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// The refusal label that is counted as a stale resourceVersion as well.
@@ -75,7 +75,7 @@ struct RuleSeries {
     windows: [Latency; 2],
 }
 
-/// The handles of one configuration: indexed as its clusters and rules are.
+/// The handles of one configuration, with the indexes of its clusters and rules.
 #[derive(Debug)]
 pub struct Handles {
     shared: Arc<Shared>,
@@ -91,58 +91,65 @@ struct ClusterHandle {
     endpoints: Box<[Arc<Histogram>]>,
 }
 
-/// What a request is, in small numbers: all that is needed of its `RequestInfo` when it has ended.
+/// The labels of a request, as small numbers: all that is needed of its `RequestInfo` after its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct What {
+    /// Verb of the request.
     pub verb: Verb,
+    /// Resource of the request.
     pub resource: Resource,
-    /// `None` for what must end in its time.
+    /// Kind of a long-running request; `None` for a short one.
     pub long_running: Option<LongRunning>,
 }
 
-/// How a request went; filled when the last byte of its answer is gone, or its caller.
+/// The outcome of a request; complete when the last byte of its answer is sent or its caller is gone.
 #[derive(Debug, Clone, Copy)]
 pub struct Exchanged {
+    /// Labels of the request.
     pub what: What,
-    /// Its place in the configuration; `None` where the proxy answered itself.
+    /// Index of the cluster in the configuration; `None` if the proxy answered itself.
     pub cluster: Option<usize>,
-    /// The place of the endpoint that answered.
+    /// Index of the endpoint that answered; `None` if none did.
     pub endpoint: Option<usize>,
-    /// Its place in the configuration; `None` where no rule held.
+    /// Index of the rule in the configuration; `None` if no rule matched.
     pub rule: Option<usize>,
-    /// 0 where there was no answer.
+    /// HTTP status of the answer; 0 if there was none.
     pub code: u16,
-    /// How often it was sent; 0 where it never was.
+    /// Number of times the request was sent; 0 if it was never sent.
     pub attempts: u32,
-    /// Why it was sent again: one of a fixed, small set.
+    /// Reason for the retry: one of a fixed, small set.
     pub retried: Option<&'static str>,
-    /// From the head of the request to the end of the answer.
+    /// Time from the head of the request to the end of the answer.
     pub total: Duration,
-    /// Of that: waiting for an API server.
+    /// Part of `total` spent waiting for an API server.
     pub upstream: Duration,
-    /// Bytes from and to the caller.
+    /// Bytes from the caller.
     pub received: u64,
+    /// Bytes to the caller.
     pub sent: u64,
-    /// The label of the `Refusal` that was the answer.
+    /// Label of the `Refusal` that was the answer; `None` if a cluster answered.
     pub refused: Option<&'static str>,
-    /// What it wanted to become.
+    /// Protocol the request asked to upgrade to; `None` for a plain request.
     pub upgrade: Option<Protocol>,
 }
 
-/// A request under way, counted as such until this is dropped.
+/// A request under way, counted as such until the guard is dropped.
 #[derive(Debug)]
 pub struct Underway {
     series: Arc<ClusterSeries>,
     kind: Option<LongRunning>,
 }
 
-/// What the Routes view shows of a rule.
+/// Traffic of a rule, as the Routes view shows it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
+    /// Requests since the start.
     pub hits: u64,
+    /// Requests that ended without an answer or with a status of 500 or more.
     pub errors: u64,
-    /// Microseconds, of the last minute or two; `None` where there was no request.
+    /// Median duration of short requests in the last one to two minutes, in microseconds; `None` if there were none.
     pub p50_us: Option<u64>,
+    /// The 99th percentile of the same durations, in microseconds.
     pub p99_us: Option<u64>,
 }
 
@@ -153,6 +160,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Creates counters at zero.
     pub fn new() -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -168,8 +176,8 @@ impl Metrics {
         }
     }
 
-    /// Finds or makes what `config` needs; called before it comes into force. `endpoint` names one as the Routes view
-    /// does: `host:port`.
+    /// Finds or makes the counters that `config` needs; call it before the configuration comes into force. Endpoints
+    /// are named as in the Routes view: `host:port`.
     pub fn handles(&self, config: &ProxyConfig) -> Handles {
         let (mut clusters, mut rules) = (self.shared.clusters.write(), self.shared.rules.write());
         let cluster = |cluster: &crate::engine::proxy::config::UpstreamCluster| {
@@ -193,42 +201,44 @@ impl Metrics {
         }
     }
 
-    /// A refusal before there was a request to record, as when a head cannot be read.
+    /// Counts a refusal without a request to record, for example when a head cannot be read.
     pub fn rejected(&self, label: &'static str) {
         self.shared.rejected(label);
     }
 
+    /// Counts a failed TLS handshake.
     pub fn tls_error(&self, side: Side, why: TlsTrouble) {
         self.shared.cold.count(&catalogue::TLS_ERRORS, [word(side.word()), word(why.word())]);
     }
 
-    /// A cluster's credential was renewed, or could not be, so many times more.
+    /// Adds renewals of a cluster's credential: successful ones, or failed ones.
     pub fn tokens_refreshed(&self, cluster: &str, ok: bool, times: u64) {
         let result = if ok { "ok" } else { "failed" };
         self.shared.cold.add(&catalogue::TOKEN_REFRESH, [name(cluster), word(result)], times);
     }
 
-    /// When a cluster's credential ends, in seconds since 1970.
+    /// Sets the time a cluster's credential expires, in seconds since 1970.
     pub fn token_expires(&self, cluster: &str, at: i64) {
         self.shared.cold.set(&catalogue::TOKEN_EXPIRY, name(cluster), at);
     }
 
-    /// When a certificate ends, in seconds since 1970: `leaf`, `ca`, or a cluster's name.
+    /// Sets the time a certificate expires, in seconds since 1970; `which` is `leaf`, `ca` or a cluster's name.
     pub fn certificate_expires(&self, which: &str, at: i64) {
         self.shared.cold.set(&catalogue::CERT_EXPIRY, name(which), at);
     }
 
+    /// Sets the number of a cluster's endpoints whose certificate is not verified.
     pub fn insecure_endpoints(&self, cluster: &str, count: usize) {
         self.shared.cold.set(&catalogue::INSECURE, name(cluster), i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// A configuration was read, and is in force or was refused.
+    /// Counts a reload: the configuration is in force, or was refused.
     pub fn reloaded(&self, ok: bool) {
         self.shared.cold.count(&catalogue::RELOADS, [word(if ok { "ok" } else { "refused" }), word("")]);
         self.shared.cold.set(&catalogue::RELOADED, word(""), i64::from(ok));
     }
 
-    /// A copy of a read was sent: `Some(true)` when its status was that of the original, `None` when it failed.
+    /// Counts a mirrored read: `Some(true)` if its status was that of the original, `None` if it failed.
     pub fn mirrored(&self, cluster: &str, same: Option<bool>) {
         let result = same.map_or("failed", |same| if same { "same" } else { "different" });
         self.shared.cold.count(&catalogue::MIRRORED, [name(cluster), word(result)]);
@@ -245,18 +255,19 @@ impl Shared {
 }
 
 impl Handles {
+    /// Returns the labels of a request.
     pub fn what(&self, info: &RequestInfo<'_>) -> What {
         What { verb: Verb::of(info), resource: self.shared.resources.of(info), long_running: LongRunning::of(info) }
     }
 
-    /// A request goes to a cluster, or is answered here.
+    /// Counts a request as under way: to a cluster, or answered by the proxy if `cluster` is `None`.
     pub fn started(&self, cluster: Option<usize>, what: What) -> Underway {
         let series = Arc::clone(self.cluster(cluster).0);
         series.under_way(what.long_running).fetch_add(1, Relaxed);
         Underway { series, kind: what.long_running }
     }
 
-    /// A request has ended.
+    /// Counts a request that has ended.
     pub fn record(&self, ended: &Exchanged) {
         let (cluster, endpoints) = self.cluster(ended.cluster);
         let rule = ended.rule.and_then(|place| self.rules.get(place)).unwrap_or(&self.no_rule);
@@ -302,7 +313,7 @@ impl Handles {
         }
     }
 
-    /// What rule `place` did; `None` asks for what no rule took.
+    /// Returns the traffic of a rule by its index; `None` stands for the requests that no rule matched.
     pub fn traffic(&self, place: Option<usize>, now: Instant) -> Traffic {
         self.shared.turn(now);
         let rule = place.and_then(|place| self.rules.get(place)).unwrap_or(&self.no_rule);
@@ -325,7 +336,8 @@ impl Handles {
 }
 
 impl Shared {
-    /// Begins a new window of percentiles where it is time. Nobody looking means a longer one, which does no harm.
+    /// Begins a new window of percentiles when the current one is full. Without readers a window grows longer, which
+    /// does no harm.
     fn turn(&self, now: Instant) {
         let mut turned = self.turned.lock();
         let since = *turned.get_or_insert(now);
@@ -348,7 +360,7 @@ impl Drop for Underway {
 }
 
 impl<T> Named<T> {
-    /// The first place is for none at all, the second for what found no place.
+    /// The first index stands for no name, the second for names beyond the bound.
     fn new(make: impl Fn(u16, Arc<str>) -> T) -> Self {
         let mut named = Self { places: BTreeMap::new(), all: Vec::new() };
         named.get("", &make);

@@ -6,43 +6,46 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What one proxy is started with.
+/// Options of one proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeOptions {
+    /// Source of the configuration.
     pub config: Source,
+    /// Addresses to listen on, for all clusters.
     pub listen: Vec<Address>,
-    /// `listen` was chosen by the user; sockets that systemd passes replace what was not.
+    /// The user chose `listen`; otherwise sockets that systemd passes replace it.
     pub listen_is_chosen: bool,
-    /// One more port for each cluster, from this one on; 0 lets the system choose each.
+    /// First of the ports for one cluster each; 0 lets the system choose every port, and `None` opens none.
     pub per_cluster: Option<u16>,
-    /// Names and addresses the server certificate holds besides its own.
+    /// Additional names and addresses in the server certificate.
     pub names: Vec<String>,
-    /// Holds the authority's key and the token. 0700.
+    /// Folder with the authority's key and the token, mode 0700.
     pub state_dir: PathBuf,
-    /// Where clients find `kubeconfig`, `ca.crt`, `token` and `namespace`.
+    /// Folder where clients find `kubeconfig`, `ca.crt`, `token` and `namespace`.
     pub publish_dir: PathBuf,
-    /// Of the files there; the folder may be entered by whoever may read them.
+    /// Mode of the published files; users that may read them may also enter the folder.
     pub publish_mode: u32,
-    /// Authority shared by replicas: a folder with `ca.crt` and `ca.key`, or `tls.crt` and `tls.key`.
+    /// Authority shared by replicas: a folder with `ca.crt` and `ca.key`, or `tls.crt` and `tls.key`. `None` uses an
+    /// authority of the state folder.
     pub ca_dir: Option<PathBuf>,
-    /// Token shared by replicas.
+    /// File with the token that replicas share; `None` uses a token of the state folder.
     pub token_file: Option<PathBuf>,
-    /// Makes a new token; the one before ends.
+    /// Makes a new token; the previous one becomes invalid.
     pub new_token: bool,
-    /// PEM: client certificates of these authorities are callers.
+    /// PEM file with CAs whose client certificates authenticate callers.
     pub client_ca: Option<PathBuf>,
     /// The home cluster reviews ServiceAccount tokens.
     pub token_review: bool,
-    /// Where metrics, health and state are served; none serves none.
+    /// Address of the admin listener for metrics, health and state; `None` opens none.
     pub admin: Option<SocketAddr>,
-    /// Where the proxy runs; empty is told by the configuration, or by nobody.
+    /// Region of the proxy; empty uses the one of the configuration, if any.
     pub region: String,
-    /// How long requests and streams may take to end once the proxy is told to.
+    /// Longest time that requests and streams may take to end in a drain.
     pub drain: Duration,
 }
 
 impl ServeOptions {
-    /// The defaults of `qd --serve`, with everything it keeps below `state_dir`.
+    /// The defaults of `qd --serve`, with all its files below `state_dir`.
     pub fn under(state_dir: PathBuf) -> Self {
         Self {
             config: Source::Inventory,

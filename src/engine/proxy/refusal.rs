@@ -2,42 +2,46 @@
 
 use std::borrow::Cow;
 
-/// Why a request goes no further. The message is for the caller: it names no upstream address and no secret.
+/// An answer of the proxy itself instead of a cluster's. The message is for the caller: it names no upstream address
+/// and no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
     pub code: u16,
     /// `Status.reason`: `Forbidden`, `Expired`, `ServiceUnavailable`, ...
     pub reason: &'static str,
+    /// `Status.message`, for the caller.
     pub message: Cow<'static, str>,
-    /// Seconds for `Retry-After`.
+    /// Seconds for `Retry-After`; `None` sends no such header.
     pub retry_after: Option<u32>,
     /// The label of `qd_proxy_rejected_total`: one of a fixed, small set.
     pub label: &'static str,
-    /// Told as the first event of a watch, whose head then says 200.
+    /// Sends the refusal as the first event of a watch, whose status is then 200.
     pub in_watch: bool,
 }
 
 impl Refusal {
+    /// Creates a refusal with a fixed label, without `Retry-After`.
     pub fn new(code: u16, reason: &'static str, label: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, reason, message: message.into(), retry_after: None, label, in_watch: false }
     }
 
+    /// Sets `Retry-After`, in seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// As an API server tells a watch that cannot begin where its client wants it to. Clients that try a refused watch
-    /// again as it was list anew when they are told so.
+    /// Sends the refusal as an API server refuses a watch at an expired resource version: as its first event. Clients
+    /// retry a watch that is refused by its status without a change, but list again after such an event.
     #[must_use]
     pub fn in_watch(mut self) -> Self {
         self.in_watch = true;
         self
     }
 
-    /// The `Status` as an event of a watch.
+    /// The `Status` as a watch event, one line of JSON.
     pub fn event(&self) -> String {
         format!("{{\"type\":\"ERROR\",\"object\":{}}}\n", self.status())
     }

@@ -28,13 +28,21 @@ pub struct RequestInfo<'a> {
     pub verb: Cow<'a, str>,
     /// `api` or `apis`.
     pub api_prefix: Cow<'a, str>,
+    /// API group; empty for the core group.
     pub api_group: Cow<'a, str>,
+    /// API version: `v1`.
     pub api_version: Cow<'a, str>,
+    /// Namespace; empty if the URL names none.
     pub namespace: Cow<'a, str>,
+    /// Plural name of the resource: `pods`.
     pub resource: Cow<'a, str>,
+    /// Subresource: `log`, `exec`, `status`; empty if the URL names none.
     pub subresource: Cow<'a, str>,
+    /// Name of the object; empty if neither the path nor a field selector names one.
     pub name: Cow<'a, str>,
+    /// Field selector of a list, watch or collection delete; otherwise empty.
     pub field_selector: Cow<'a, str>,
+    /// Label selector of a list, watch or collection delete; otherwise empty.
     pub label_selector: Cow<'a, str>,
     /// `resourceVersion` of the query, decoded; empty where absent.
     #[serde(skip)]
@@ -44,19 +52,23 @@ pub struct RequestInfo<'a> {
     pub continues: bool,
 }
 
-/// What rules may allow apart: exec is a GET over WebSocket and still no read.
+/// Classes of requests that rules may tell apart: exec is a GET over WebSocket and still no read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
+    /// get, list and watch; HEAD and OPTIONS of URLs that are no resource.
     Read,
+    /// Every other request.
     Write,
-    /// exec, attach, portforward, proxy.
+    /// exec, attach, portforward and proxy.
     Connect,
 }
 
 impl Class {
+    /// All classes.
     pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Connect];
 
+    /// The class as rules spell it: `read`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -75,23 +87,24 @@ pub enum Unreadable {
     Character,
     /// `%zz` in the path.
     Escape,
-    /// What stands behind percent signs is no text.
+    /// The escaped bytes of the URL are not UTF-8.
     NotText,
-    /// A control character, written with percent signs.
+    /// An escaped control character.
     Control,
-    /// `%2F`, `%5C` or `\` where the request's resource is named.
+    /// `%2F`, `%5C` or `\` in the part of the path that names the resource.
     EncodedSlash,
     /// `//`.
     EmptySegment,
     /// `.` or `..`.
     DotSegment,
-    /// `/api/v1/watch` with nothing behind it.
+    /// `/api/v1/watch` without a resource behind it.
     NothingBehindPrefix,
-    /// More parameters than servers of all versions read.
+    /// More query parameters than servers of all versions accept.
     Parameters,
 }
 
 impl Unreadable {
+    /// Returns the reason as a sentence for the caller.
     pub fn why(self) -> &'static str {
         match self {
             Self::NoPath => "the URL's path does not begin with a slash",
@@ -107,7 +120,7 @@ impl Unreadable {
         }
     }
 
-    /// The answer: 400.
+    /// The answer for the caller: 400.
     pub fn refusal(self) -> Refusal {
         Refusal::new(400, "BadRequest", "unreadable_url", self.why())
     }
@@ -121,8 +134,11 @@ impl std::fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// What a request asks for, if a server and every other reader see the same in it. The URL is in origin form:
-/// a path, and what follows the first `?`. Allocates nothing unless a percent sign must be decoded or the method is odd.
+/// Returns the attributes of a request, if a server and every other reader see the same in it. The URL is in origin
+/// form: a path, and a query behind the first `?`. Allocates nothing unless a percent sign must be decoded or the
+/// method is odd.
+///
+/// Fails if no server would read the URL, or if two readers could read it differently.
 pub fn parse<'a>(method: &'a str, path_and_query: &'a str) -> Result<RequestInfo<'a>, Unreadable> {
     let seen = seen(method, path_and_query)?;
     match seen.flaw {
@@ -131,15 +147,19 @@ pub fn parse<'a>(method: &'a str, path_and_query: &'a str) -> Result<RequestInfo
     }
 }
 
-/// What a server sees in a URL that it reads at all.
+/// The attributes that a server sees in a URL it can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen<'a> {
+    /// Attributes of the request.
     pub info: RequestInfo<'a>,
-    /// Why it is not forwarded all the same.
+    /// Reason why the proxy does not forward the URL although a server can read it; `None` if it does.
     pub flaw: Option<Unreadable>,
 }
 
-/// What a kube-apiserver makes of a URL, whether or not we would forward it.
+/// Returns the attributes that a kube-apiserver sees in a URL, even if the proxy would not forward it.
+///
+/// Fails if a server would not read the URL: no leading slash, an illegal character, a malformed escape, bytes that
+/// are not UTF-8, or too many parameters.
 pub fn seen<'a>(method: &'a str, path_and_query: &'a str) -> Result<Seen<'a>, Unreadable> {
     let (raw, query) = match path_and_query.split_once('?') {
         Some((raw, query)) => (raw, query),
@@ -160,11 +180,11 @@ pub fn seen<'a>(method: &'a str, path_and_query: &'a str) -> Result<Seen<'a>, Un
     Ok(Seen { info, flaw })
 }
 
-/// Of segments: every one.
+/// Stands for all segments.
 const ALL: usize = usize::MAX;
 
-/// What was read, how many of its first path segments name it (those behind them are for what a pod or service
-/// serves), and the server's own objection.
+/// The attributes, the number of first path segments that name them (the segments behind belong to a pod or service),
+/// and the server's own objection.
 type Read<'a> = (RequestInfo<'a>, usize, Option<Unreadable>);
 
 fn read<'a>(method: &'a str, path: &'a str, query: &'a str) -> Result<Read<'a>, Unreadable> {
@@ -273,18 +293,18 @@ fn lower_case(method: &str) -> Cow<'_, str> {
 }
 
 impl RequestInfo<'_> {
-    /// Whether it goes on from an earlier answer, by its resource version or a `continue` token: only the cluster that
-    /// gave that answer knows what is meant. Version 0 means any.
+    /// Returns true if the request continues from an earlier answer, by its resource version or a `continue` token:
+    /// only the cluster that gave that answer understands it. Version 0 means any version.
     pub fn carries_version(&self) -> bool {
         self.continues || !matches!(&*self.resource_version, "" | "0")
     }
 
-    /// A pod, service or node answers, and the API server passes its answer on.
+    /// Returns true if a pod, service or node answers, and the API server passes its answer on.
     pub fn is_proxied(&self) -> bool {
         self.is_resource && (self.verb == "proxy" || self.subresource == "proxy")
     }
 
-    /// Whether it reads, changes, or opens a way into a pod or service.
+    /// Returns the class of the request: it reads, writes, or opens a connection into a pod or service.
     pub fn class(&self) -> Class {
         if self.is_proxied() || (self.is_resource && matches!(&*self.subresource, "exec" | "attach" | "portforward")) {
             return Class::Connect;
@@ -296,14 +316,14 @@ impl RequestInfo<'_> {
         }
     }
 
-    /// No time limit holds for these.
+    /// Returns true if the request has no time limit.
     pub fn is_long_running(&self) -> bool {
         matches!(&*self.verb, "watch" | "proxy")
             || (self.is_resource && matches!(&*self.subresource, "attach" | "exec" | "proxy" | "log" | "portforward"))
             || (!self.is_resource && self.path.starts_with("/debug/pprof/"))
     }
 
-    /// The same, with texts of its own.
+    /// Copies the texts that borrow from the URL.
     pub fn into_owned(self) -> RequestInfo<'static> {
         fn own(text: Cow<'_, str>) -> Cow<'static, str> {
             Cow::Owned(text.into_owned())

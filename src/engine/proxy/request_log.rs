@@ -15,26 +15,32 @@ const TEXT_MAX: usize = 512;
 #[derive(Debug)]
 pub struct Tail {
     places: Box<[Mutex<Exchange>]>,
-    /// Of the last one; the first is 1.
+    /// Number of the last request; the first one is 1.
     number: AtomicU64,
 }
 
-/// What is shown of a request; the texts are copied.
+/// The shown attributes of a request; the texts are copied.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a> {
+    /// Time of the request.
     pub at: UnixSeconds,
+    /// Verb of the request.
     pub verb: &'a str,
-    /// Path and query as received; tokens are taken out here.
+    /// Path and query as received; the log removes tokens.
     pub uri: &'a str,
+    /// User name of the caller.
     pub user: &'a str,
-    /// Empty where no rule held.
+    /// Rule that decided; empty if no rule matched.
     pub rule: &'a str,
-    /// Empty where the proxy answered itself.
+    /// Cluster that answered; empty if the proxy answered itself.
     pub cluster: &'a str,
-    /// 0 where there was no answer.
+    /// HTTP status of the answer; 0 if there was none.
     pub code: u16,
+    /// Duration, in microseconds.
     pub micros: u64,
+    /// Number of times the request was sent.
     pub attempts: u32,
+    /// The request has no time limit: watch, log, exec, …
     pub long_running: bool,
 }
 
@@ -46,7 +52,7 @@ impl Default for Tail {
 }
 
 impl Tail {
-    /// Adds one. A reader that is copying this very place loses it: nobody waits for a screen.
+    /// Adds a request. It is lost if a reader is copying the same slot: no request waits for a screen.
     pub fn push(&self, shown: &Shown<'_>) {
         let number = self.number.fetch_add(1, Relaxed) + 1;
         let place = usize::try_from(number).unwrap_or(0) % TAIL_MAX;
@@ -65,7 +71,7 @@ impl Tail {
         exchange.long_running = shown.long_running;
     }
 
-    /// All that is kept, the newest last.
+    /// Returns all kept requests, the newest last.
     pub fn read(&self) -> Vec<Exchange> {
         let copies = self.places.iter().map(|place| fit(place.lock().clone()));
         let mut all: Vec<Exchange> = copies.filter(|exchange| exchange.number > 0).collect();

@@ -25,18 +25,20 @@ use layer::{Kind, Layer};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// What is asked, and by whom.
+/// A request and its caller, for the rules to decide.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
+    /// Attributes of the request.
     pub info: &'a RequestInfo<'a>,
+    /// Authenticated caller.
     pub caller: &'a Caller,
-    /// The labels of the object that was sent, where a rule wanted the body and it could be read.
+    /// Labels of the object sent; `None` if no rule needs the body or it could not be read.
     pub body_labels: Option<&'a BTreeMap<String, String>>,
-    /// Where the proxy runs.
+    /// Region of the proxy.
     pub region: &'a str,
 }
 
-/// All rules, in their order, ready to decide.
+/// All rules in their order, compiled.
 #[derive(Debug, Default)]
 pub struct RuleTable {
     count: usize,
@@ -47,7 +49,7 @@ pub struct RuleTable {
     about_resources: Bits,
     /// Rules that look at the labels of the object sent.
     about_bodies: Bits,
-    /// The most regular expressions that are looked for at once.
+    /// The largest number of regular expressions in one search.
     patterns: usize,
 }
 
@@ -78,7 +80,10 @@ impl Scratch {
 }
 
 impl RuleTable {
-    /// Fails with the rule's name, its place and the reason: a regular expression that is none, or too large.
+    /// Compiles the rules of a configuration.
+    ///
+    /// Fails if a regular expression is invalid or too large; the error names the rule and its place. Fails as well if
+    /// the expressions of all rules on one field are too large together.
     pub fn compile(config: &ProxyConfig) -> Result<Self, String> {
         let mut table = Self { count: config.rules.len(), ..Self::default() };
         table.about_resources = Bits::of(table.count);
@@ -120,7 +125,7 @@ impl RuleTable {
         Ok(table)
     }
 
-    /// The place in `config.rules` of the rule that decides; `None` where none does.
+    /// Returns the index in `config.rules` of the rule that decides; `None` if no rule matches.
     pub fn decide(&self, asked: &Asked<'_>) -> Option<usize> {
         self.with_scratch(|scratch| {
             self.narrow(scratch, asked.info, |layer| layer.texts(asked));
@@ -139,8 +144,8 @@ impl RuleTable {
         })
     }
 
-    /// Whether the labels of the object sent may decide: before the first rule that holds without them stands one that
-    /// looks at them. Callers and the region are not asked for here: their conditions may hold.
+    /// Returns true if the labels of the object sent may decide: a rule that reads them comes before the first rule
+    /// that matches without them. Conditions on callers and the region are not evaluated here; they may hold.
     pub fn wants_body(&self, info: &RequestInfo<'_>) -> bool {
         if self.by_body.is_empty() || !sends_object(info) {
             return false;
@@ -210,12 +215,13 @@ impl RuleTable {
     }
 }
 
-/// Whether the request's body is an object, or a part of one, with labels of its own.
+/// Returns true if the request's body is an object with labels, or a part of one.
 pub fn sends_object(info: &RequestInfo<'_>) -> bool {
     info.is_resource && matches!(&*info.verb, "create" | "update" | "patch")
 }
 
-/// Layers to be: what they look at, how many such conditions of the same rule came before, and rules with conditions.
+/// Layers under construction: field, number of earlier conditions of the same rule on it, and the rules with their
+/// conditions.
 type Pending<'c, K> = Vec<(K, usize, Vec<(usize, &'c Condition)>)>;
 
 fn push<'c, K: PartialEq + Copy>(

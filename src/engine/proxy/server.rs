@@ -43,17 +43,22 @@ const FLUSH: Duration = Duration::from_secs(5);
 
 type Readings = BoxStream<'static, Result<ParsedConfig, ConfigErrors>>;
 
-/// What a proxy is started with.
+/// Everything a proxy needs at its start.
 #[derive(Debug)]
 pub struct ProxyServerConfig {
+    /// Options of the command line.
     pub options: ServeOptions,
+    /// Loader of the configuration.
     pub loader: Loader,
+    /// Inventory and connections that the loader reads from.
     pub ground: LoadContext,
+    /// Environment and credential plugins, shared by all connections to API servers.
     pub surroundings: ClientContext,
     /// Sockets that systemd passed.
     pub inherited: Inherited,
     /// The uid of this process, and its user's name.
     pub own: (u32, String),
+    /// Clock for certificates, windows and logs.
     pub clock: Running,
 }
 
@@ -76,12 +81,12 @@ pub(super) struct Shared {
     pub(super) assembly: ActiveConfigBuilder,
     pub(super) gate: Arc<Gate>,
     pub(super) publication: Publication,
-    /// Host names that clients may call it by, beside its own.
+    /// Additional host names that clients may call it by.
     pub(super) names: Vec<String>,
     pub(super) publish_dir: Text,
     pub(super) ending: Ending,
     pub(super) in_force: ReloadStatus,
-    /// Has everything read again.
+    /// Triggers a reload.
     pub(super) nudge: Arc<Notify>,
     pub(super) clock: Running,
 }
@@ -96,8 +101,11 @@ impl std::fmt::Debug for Following {
 }
 
 impl ProxyServer {
-    /// Reads the configuration, opens every socket and publishes what clients need. A configuration that is refused, an
-    /// address in use, a folder that is somebody else's end the start.
+    /// Reads the configuration, opens every socket and publishes the files for clients.
+    ///
+    /// Fails if the configuration is refused or does not come in time, an address is in use, other machines can reach
+    /// an address while callers show only a token, a key, certificate or token is unusable, or the publish folder
+    /// holds files of another program.
     pub async fn start(start: ProxyServerConfig) -> Result<Self, UserError> {
         let ProxyServerConfig { options, loader, ground, surroundings, inherited, own, clock } = start;
         let token = CancellationToken::new();
@@ -140,17 +148,17 @@ impl ProxyServer {
         Ok(Self { listeners, shared: Arc::new(shared), admin, following, state_dir: options.state_dir, token, notes })
     }
 
-    /// Where clients come in.
+    /// The addresses clients can connect to.
     pub fn listening(&self) -> Vec<Listening> {
         self.shared.gate.listening()
     }
 
-    /// Where metrics, health and state are served.
+    /// The address of the admin listener; `None` if there is none.
     pub fn admin(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(|(admin, _)| admin.address())
     }
 
-    /// The names of its clusters, and which of them is home.
+    /// The names of the clusters, and the name of the home cluster.
     pub fn clusters(&self) -> (Vec<Arc<str>>, Option<Arc<str>>) {
         let scene = self.shared.carry.scene();
         let names = names(&scene.config);
@@ -158,27 +166,29 @@ impl ProxyServer {
         (names, home)
     }
 
-    /// How many rules there are.
+    /// The number of rules.
     pub fn rules(&self) -> usize {
         self.shared.carry.scene().config.rules.len()
     }
 
-    /// What the user should know, one line each.
+    /// Messages for the user about this start, one line each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// What `qd route lint` would say.
+    /// The findings of `qd route lint` about the configuration in force.
     pub fn findings(&self) -> Vec<Finding> {
         self.shared.in_force.findings()
     }
 
-    /// How it is told to end.
+    /// The tokens that end this proxy.
     pub fn ending(&self) -> Ending {
         self.shared.ending.clone()
     }
 
-    /// Serves until it is told to end, and drains then.
+    /// Serves until the proxy is to end, then drains.
+    ///
+    /// Fails if the file that announces the admin listener cannot be written; nothing is served then.
     pub async fn run(self) -> Result<Drained, UserError> {
         let Self { listeners, shared, admin, following, state_dir, token, .. } = self;
         let (over, mut announced) = (CancellationToken::new(), None);
@@ -211,7 +221,8 @@ impl ProxyServer {
 }
 
 impl Shared {
-    /// Makes what surrounds the scene in force agree with it.
+    /// Applies the bound on connections and the published files of the configuration in force. Fails if the files
+    /// cannot be written.
     fn settle(&self) -> Result<(), UserError> {
         let scene = self.carry.scene();
         self.gate.allow(usize::try_from(scene.config.limits.connections).unwrap_or(usize::MAX));
@@ -219,7 +230,7 @@ impl Shared {
         self.publication.write(self.gate.identity(), &self.gate.listening(), &namespace_of)
     }
 
-    /// Puts a reading in force, or says why not; nothing has changed then.
+    /// Puts a reading in force. Fails if it is refused; nothing has changed then.
     async fn reload(&self, read: Result<ParsedConfig, ConfigErrors>) -> Result<(), String> {
         let reading = read.map_err(|refused| refused.to_string())?;
         let config = self.assembly.config(&reading);
@@ -288,7 +299,7 @@ fn names(config: &ProxyConfig) -> Vec<Arc<str>> {
     config.clusters.iter().map(|cluster| Arc::clone(&cluster.name)).collect()
 }
 
-/// The names by which clients may call.
+/// The host names that clients may call. Fails if one of `names` is neither a host name nor an IP address.
 fn hosts(ports: &Change, names: &[String]) -> Result<Hosts, UserError> {
     let mut addresses = ports.given();
     let mut has_socket = false;

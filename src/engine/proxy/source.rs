@@ -18,21 +18,30 @@ use crate::engine::k8s::endpoint::Endpoints;
 use crate::engine::proxy::config::read::Listed;
 use std::path::PathBuf;
 
-/// What `--proxy-config` names.
+/// Source of a configuration, as `--proxy-config` names it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Source {
-    /// A file, or a folder of them.
+    /// A file, or a folder of files.
     Path(PathBuf),
-    /// A ConfigMap in the home cluster, and the Secret with the credentials, which has the ConfigMap's own name
+    /// A ConfigMap in the home cluster, and the Secret with the credentials, which has the name of the ConfigMap
     /// unless another is given.
-    ConfigMap { namespace: String, name: String, secret: String },
-    /// Nothing: every cluster of the inventory, the current context as home, no rules.
+    ConfigMap {
+        /// Namespace of both objects.
+        namespace: String,
+        /// Name of the ConfigMap.
+        name: String,
+        /// Name of the Secret.
+        secret: String,
+    },
+    /// No configuration: every cluster of the inventory, the current context as home, no rules.
     #[default]
     Inventory,
 }
 
 impl Source {
-    /// Reads `PATH` or `configmap:NAMESPACE/NAME[,secret:NAME]`; `resolve` makes a path of what a user wrote.
+    /// Parses `PATH` or `configmap:NAMESPACE/NAME[,secret:NAME]`; `resolve` makes a path of the text.
+    ///
+    /// Fails if the text is empty, or begins with `configmap:` and has another form.
     pub fn parse(text: &str, resolve: impl Fn(&str) -> PathBuf) -> Result<Self, String> {
         let Some(rest) = text.strip_prefix("configmap:") else {
             return if text.is_empty() { Err("names no file".to_owned()) } else { Ok(Self::Path(resolve(text))) };
@@ -64,7 +73,7 @@ impl std::fmt::Display for Source {
     }
 }
 
-/// The clusters of an inventory as the reader takes them.
+/// Converts the clusters of an inventory for the reader of configurations.
 pub fn listed(listing: &Listing, endpoints: &Endpoints) -> Vec<Listed> {
     let one = |entry: &crate::model::cluster::ClusterEntry| Listed {
         name: entry.name.to_string(),

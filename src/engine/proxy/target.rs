@@ -27,31 +27,33 @@ use std::collections::HashMap;
 /// make all clients list anew each time.
 pub const HOLD: i64 = 60;
 
-/// Keys remembered of each kind; at the bound those not asked for longest are forgotten.
+/// Keys remembered of each kind; at the bound the least recently used are forgotten.
 const KEYS_MAX: usize = 65_536;
 
-/// Rules whose turn is remembered; at the bound all start anew.
+/// Rules whose turn is remembered; at the bound all turns start again.
 const TURNS_MAX: usize = 4096;
 
-/// How a cluster is doing, as far as choosing it goes.
+/// Availability of a cluster, as far as its choice depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Availability {
-    /// Requests can be sent there now.
+    /// Requests can be sent to the cluster now.
     pub routable: bool,
-    /// Nobody drains or fences it.
+    /// The cluster takes new keys: an operator neither drains nor blocks it.
     pub takes_new: bool,
     /// Requests under way there, for `least-loaded`.
     pub load: u32,
-    /// Requests it could take besides, for `most-free`.
+    /// Requests it could take in addition, for `most-free`.
     pub free: u32,
 }
 
-/// The clusters at the time of a choice.
+/// The state of the clusters at the time of a choice.
 #[derive(Clone, Copy)]
 pub struct Clusters<'a> {
+    /// Configuration in force.
     pub config: &'a ProxyConfig,
-    /// Of each, by its place in `config.clusters`.
+    /// Availability of a cluster, by its index in `config.clusters`.
     pub standing: &'a dyn Fn(usize) -> Availability,
+    /// Time of the choice, for windows.
     pub now: UnixSeconds,
 }
 
@@ -64,27 +66,34 @@ impl std::fmt::Debug for Clusters<'_> {
 /// The cluster for one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
-    /// Its place in `config.clusters`.
+    /// Index of the cluster in `config.clusters`.
     pub cluster: usize,
-    /// Another cluster than the key's last success, or nobody knows: resource versions and `continue` tokens of the
-    /// client may be another cluster's. True until a request of the key has succeeded there.
+    /// The cluster is another than that of the key's last success, or that one is unknown: resource versions and
+    /// `continue` tokens of the client may belong to another cluster. True until a request of the key has succeeded
+    /// there.
     pub moved: bool,
 }
 
-/// What stays together.
+/// Attributes of requests that stay on one cluster together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key<'a> {
+    /// User name of the caller.
     pub user: &'a str,
-    /// Empty for what goes home.
+    /// Name of the rule; empty for requests that go home.
     pub rule: &'a str,
+    /// Namespace; empty for cluster-scoped kinds and for namespaces themselves.
     pub namespace: &'a str,
+    /// API group of the resource.
     pub group: &'a str,
+    /// Plural name of the resource.
     pub resource: &'a str,
-    /// Reads one state and carries nothing of an earlier answer: a rule of declared replicas may send it anywhere.
+    /// The request reads one state and carries nothing of an earlier answer: a rule with declared replicas may send it
+    /// anywhere.
     pub stateless: bool,
 }
 
 impl<'a> Key<'a> {
+    /// Returns the key of a request under a rule.
     pub fn of(user: &'a str, rule: &'a str, info: &'a RequestInfo<'_>) -> Self {
         // A namespace stays with the list it is in.
         let namespace = if info.resource == "namespaces" { "" } else { &*info.namespace };
@@ -126,7 +135,8 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// The seed decides only what replicas may decide differently: where requests of `stateless` rules go.
+    /// Creates an empty memory. The seed decides only choices in which replicas may differ: the target of requests
+    /// under `stateless` rules.
     pub fn new(seed: u64) -> Self {
         Self {
             placed: BoundedMap::new(KEYS_MAX),
@@ -136,7 +146,11 @@ impl Targets {
         }
     }
 
-    /// Chooses for one request. To try the next one after a failure, let `clusters.standing` say that the first is not routable.
+    /// Chooses a cluster for one request under the rule of that index. To try the next cluster after a failure, let
+    /// `clusters.standing` return that the first is not routable.
+    ///
+    /// Fails with 403 if the rule denies the request or does not exist; with 503 if none of its clusters takes the
+    /// request, or the key's cluster cannot be reached.
     pub fn choose(&self, clusters: &Clusters<'_>, rule: usize, key: &Key<'_>) -> Result<Choice, Refusal> {
         let Clusters { config, standing, now } = *clusters;
         let rule = config.rules.get(rule).ok_or_else(|| refused("no rule decides here"))?;
@@ -166,7 +180,9 @@ impl Targets {
         Ok(Choice { cluster, moved: self.moved(&hashes, &ranking, cluster) })
     }
 
-    /// The same for what no rule decides.
+    /// Chooses the home cluster, for a request that no rule matches.
+    ///
+    /// Fails with 403 if there is no home cluster, and with 503 if it cannot be reached.
     pub fn choose_home(&self, clusters: &Clusters<'_>, key: &Key<'_>) -> Result<Choice, Refusal> {
         let Clusters { config, standing, .. } = *clusters;
         let cluster = config.home.ok_or_else(|| {
@@ -182,15 +198,16 @@ impl Targets {
         Ok(Choice { cluster, moved: last.is_some_and(|last| last != name) })
     }
 
-    /// A request of the key was answered there: its client, who came on the connection of `held`, now holds that
-    /// cluster's resource versions.
+    /// Remembers that a cluster answered a request of the key: the client, on the connection of `held`, now holds
+    /// resource versions of that cluster.
     pub fn succeeded(&self, key: &Key<'_>, cluster: &str, held: &Held) {
         let (hashes, name) = (key.hashes(), rank::hash(&[cluster]));
         self.last.put(&hashes, name);
         held.0.put(&hashes, name);
     }
 
-    /// The clusters in the order in which they would be tried for this key, the chosen one first. Changes nothing.
+    /// Returns the clusters in the order in which they would be tried for this key, the chosen one first. Changes
+    /// nothing.
     pub fn candidates(&self, clusters: &Clusters<'_>, rule: usize, key: &Key<'_>) -> Vec<usize> {
         let Clusters { config, standing, now } = *clusters;
         let Some((rule, (targets, balance))) = config.rules.get(rule).and_then(|rule| match &rule.action {
@@ -209,7 +226,7 @@ impl Targets {
         order
     }
 
-    /// The cluster of a key; `take` ends the turn of a new one.
+    /// Returns the cluster of a key; `take` advances the turn for a new key.
     fn place(
         &self,
         ranking: &mut Ranking<'_>,

@@ -15,28 +15,35 @@ use crate::model::proxy::{Candidate, Explanation, NEXT_MAX, PASSED_MAX, Passed};
 use crate::model::text::{Text, clean};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a request is tested against.
+/// The state a request is tested against.
 #[derive(Debug, Clone, Copy)]
 pub struct RoutingState<'a> {
+    /// Compiled rules.
     pub table: &'a RuleTable,
+    /// Choices of clusters made so far.
     pub targets: &'a Targets,
+    /// State of the clusters.
     pub clusters: Clusters<'a>,
 }
 
-/// One request.
+/// A request to explain.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
+    /// HTTP method.
     pub method: &'a str,
-    /// A path, and its query.
+    /// Path and query.
     pub url: &'a str,
+    /// Caller of the request.
     pub caller: &'a Caller,
-    /// The labels of the object that would be sent, where they are known.
+    /// Labels of the object that would be sent; `None` if they are unknown.
     pub body_labels: Option<&'a BTreeMap<String, String>>,
-    /// It says `Impersonate-User`: `kubectl --as`.
+    /// The request has `Impersonate-User`, as with `kubectl --as`.
     pub impersonates: bool,
 }
 
-/// Explains one line: `GET /api/v1/pods`, or a kubectl command line. The error says why it is neither.
+/// Explains one line: `GET /api/v1/pods`, or a kubectl command line.
+///
+/// Fails if the line is neither, or if the requests of the command cannot be known without a server or a file.
 pub fn explain_line(ground: &RoutingState<'_>, line: &str, caller: &Caller) -> Result<Explanation, String> {
     let words = kubectl::split(line)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -55,7 +62,9 @@ pub fn explain_line(ground: &RoutingState<'_>, line: &str, caller: &Caller) -> R
     }
 }
 
-/// Explains all that a kubectl command sends: the first, and behind it the others.
+/// Explains all requests of a kubectl command: the first one, with the others behind it.
+///
+/// Fails if the command sends nothing.
 pub fn explain_all(
     ground: &RoutingState<'_>,
     command: &kubectl::Command,

@@ -4,17 +4,20 @@ use crate::engine::proxy::caller::Caller;
 use crate::engine::proxy::request::RequestInfo;
 use serde::Deserialize;
 
-/// Steps of a request that may be written.
+/// Stages of a request that an event may be written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Stage {
+    /// The request was read and authenticated or refused.
     RequestReceived,
     /// Long-running requests only: the head of the answer was sent.
     ResponseStarted,
+    /// The answer has ended.
     ResponseComplete,
+    /// The request panicked, or its handler was dropped.
     Panic,
 }
 
-/// How much is written. This proxy reads no bodies: what is more than `Metadata` is written as `Metadata`.
+/// Amount that is written. This proxy reads no bodies: a level above `Metadata` is written as `Metadata`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Deserialize)]
 enum Level {
     None,
@@ -96,14 +99,17 @@ impl Stages {
 }
 
 impl Default for Policy {
-    /// Without a policy file: one line for each request, when it has ended, and one more when a stream begins.
+    /// The policy without a policy file: one line for each request when it has ended, and one more when a stream
+    /// begins.
     fn default() -> Self {
         Self { rules: vec![PolicyRule::all(Level::Metadata)], omitted: Stages::of(&[Stage::RequestReceived]) }
     }
 }
 
 impl Policy {
-    /// Reads a policy file, and says in one line each what of it this proxy does otherwise.
+    /// Reads a policy file. Returns with it one line for each point in which this proxy deviates from it.
+    ///
+    /// Fails if the text is no `audit.k8s.io/v1` Policy, has no rules, or has a malformed rule.
     pub fn read(text: &str) -> Result<(Self, Vec<String>), String> {
         let file: PolicyFile = serde_saphyr::from_str(text).map_err(|why| why.to_string())?;
         if file.api_version != "audit.k8s.io/v1" || file.kind != "Policy" {
@@ -126,7 +132,7 @@ impl Policy {
         Ok((Self { rules: file.rules, omitted: Stages::of(&file.omit_stages) }, findings))
     }
 
-    /// The stages to leave out of this request's lines; `None` where there is to be no line.
+    /// The stages to omit for this request; `None` if no line is to be written.
     pub(super) fn decide(&self, info: &RequestInfo<'_>, caller: Option<&Caller>) -> Option<Stages> {
         let rule = self.rules.iter().find(|rule| rule.matches(info, caller))?;
         (rule.level != Level::None).then(|| self.omitted.and(Stages::of(&rule.omit_stages)))

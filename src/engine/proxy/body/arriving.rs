@@ -8,19 +8,19 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// A body that is read as far as it is passed on.
+/// An incoming body, read only as fast as it is passed on.
 #[derive(Debug)]
 pub enum Arriving {
-    /// Of a connection that hyper speaks on.
+    /// A body of a connection that hyper serves.
     Hyper(Incoming),
-    /// Of a stream of a caller's HTTP/2 connection, whose reset with NO_ERROR hyper takes for the end.
+    /// A body of a stream of a caller's HTTP/2 connection: hyper takes its reset with NO_ERROR for the end.
     Asked(Incoming),
-    /// Of a stream of an HTTP/2 connection of ours.
+    /// A body of a stream of one of the proxy's own HTTP/2 connections.
     Streamed(Streamed),
 }
 
 impl Arriving {
-    /// What a caller sends.
+    /// The body of a caller's request.
     pub(in crate::engine::proxy) fn asked(body: Incoming, h2: bool) -> Self {
         if h2 { Self::Asked(body) } else { Self::Hyper(body) }
     }
@@ -62,16 +62,16 @@ impl Body for Arriving {
     }
 }
 
-/// What a cluster answers on one stream. Dropped before its end, it takes the stream with it.
+/// The body of an answer on one HTTP/2 stream. Dropping it before its end resets the stream.
 #[derive(Debug)]
 pub struct Streamed {
-    /// Gone only while this is dropped.
+    /// The stream; `None` only during the drop.
     stream: Option<RecvStream>,
-    /// The bytes still to come, where the head told.
+    /// Bytes still to come; `None` if the head gives no length.
     left: Option<u64>,
-    /// No more data; trailers may follow.
+    /// The data has ended; trailers may follow.
     data_ended: bool,
-    /// The request's own body, if it is still on its way.
+    /// The request's own body, if it is still being sent.
     upload: Option<Upload>,
 }
 
@@ -102,7 +102,7 @@ impl Streamed {
     }
 }
 
-/// A reset with NO_ERROR in the middle of an answer; passed on as it is, clients take it for the answer's end.
+/// Replaces NO_ERROR, in the middle of an answer, by INTERNAL_ERROR: clients would take it for the answer's end.
 fn unlike_an_end(error: h2::Error) -> h2::Error {
     if error.reason() == Some(Reason::NO_ERROR) { Reason::INTERNAL_ERROR.into() } else { error }
 }

@@ -5,19 +5,21 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderName, header};
 use std::borrow::Cow;
 
-/// Browsers cannot set `Authorization` on a WebSocket; Kubernetes lets them name the token as a protocol instead.
+/// Prefix of a WebSocket subprotocol that holds a token: browsers cannot set `Authorization` on a WebSocket, so
+/// Kubernetes accepts the token there.
 pub const SUBPROTOCOL: &str = "base64url.bearer.authorization.k8s.io.";
 
-/// Where subprotocols stand.
+/// Header with the subprotocols.
 pub const PROTOCOLS: HeaderName = header::SEC_WEBSOCKET_PROTOCOL;
 
-/// More than one token, or one that is no text. Never a reason to take the first.
+/// The request has more than one token, or one that is no text. No token is accepted then, not even the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ambiguous;
 
-/// The token of the `Authorization` line or, where there is none, of the WebSocket subprotocols.
+/// Returns the token of the `Authorization` line or, if there is none, of the WebSocket subprotocols; `None` without a
+/// bearer token. Another scheme counts as no token.
 ///
-/// `Ok(None)` where there is no bearer token; another scheme counts as none.
+/// Fails if there are two `Authorization` lines or two tokens, or a token is empty or no text.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<Cow<'_, str>>, Ambiguous> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     match (lines.next(), lines.next()) {
@@ -49,7 +51,7 @@ fn of_protocols(headers: &HeaderMap) -> Result<Option<Cow<'_, str>>, Ambiguous> 
     Ok(found.map(Cow::Owned))
 }
 
-/// A line of subprotocols without the token: `None` where nothing else stands in it, or it is no text.
+/// Returns a line of subprotocols without the token; `None` if nothing else stands in it, or it is no text.
 pub(crate) fn without_token(line: &[u8]) -> Option<Cow<'_, str>> {
     let text = std::str::from_utf8(line).ok()?;
     let bears = |one: &&str| one.trim().get(..SUBPROTOCOL.len()).is_some_and(|p| p.eq_ignore_ascii_case(SUBPROTOCOL));

@@ -22,6 +22,7 @@ impl Uids {
         Self(others.chain([own]).map(caller).collect())
     }
 
+    /// Returns the caller of a uid; `None` if the uid may not use the socket.
     pub fn caller(&self, uid: u32) -> Option<Arc<Caller>> {
         self.0.iter().find(|(own, _)| *own == uid).map(|(_, caller)| Arc::clone(caller))
     }

@@ -14,6 +14,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// Computes the digest of a token.
     pub fn of(token: &str) -> Self {
         // The TLS library's own SHA-256: no second one in the program.
         let suite = TLS13_AES_128_GCM_SHA256.tls13();
@@ -39,21 +40,22 @@ impl Hash for Digest {
     }
 }
 
-/// The tokens that are valid now. Replaced as a whole; a request sees the old ones or the new.
+/// The valid tokens. They are replaced as a whole: a request sees the old ones or the new ones.
 #[derive(Debug, Default)]
 pub struct Tokens(ArcSwap<Vec<(Digest, Arc<Caller>)>>);
 
-/// Tokens valid at once: the one in use, the one before it, and some for others.
+/// Bound on valid tokens: the current one, the previous one, and some for others.
 pub const TOKENS_MAX: usize = 16;
 
 impl Tokens {
-    /// Makes these, and only these, valid: at most [`TOKENS_MAX`], the first ones. An empty token never is.
+    /// Makes these tokens valid, and only these: at most [`TOKENS_MAX`], the first ones. An empty token never becomes
+    /// valid.
     pub fn replace<'a>(&self, tokens: impl IntoIterator<Item = (&'a str, Arc<Caller>)>) {
         let valid = tokens.into_iter().filter(|(token, _)| !token.is_empty()).take(TOKENS_MAX);
         self.0.store(Arc::new(valid.map(|(token, caller)| (Digest::of(token), caller)).collect()));
     }
 
-    /// Looks at all of them, always, each in constant time.
+    /// Returns the caller of a token. Compares all tokens every time, each in constant time.
     pub fn caller(&self, digest: &Digest) -> Option<Arc<Caller>> {
         let valid = self.0.load();
         let mut found: Option<&Arc<Caller>> = None;

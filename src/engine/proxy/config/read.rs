@@ -31,37 +31,49 @@ const CLUSTERS_MAX: usize = 1000;
 const RULES_MAX: usize = 5000;
 const FLAWS_MAX: usize = 50;
 
-/// One text of a configuration, and what it is.
+/// A document of a configuration: a file, a key of a ConfigMap, or a key of a Secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Document {
-    /// The file, as the user wrote it; or what it is of: `configmap mca-system/mca-config: clusters.yaml`.
+    /// Name of the document for messages: the file as the user wrote it, or `configmap mca-system/mca-config:
+    /// clusters.yaml`.
     pub name: String,
+    /// Content of the document.
     pub text: String,
+    /// Form of the content.
     pub form: DocumentForm,
 }
 
+/// Form of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DocumentForm {
-    /// YAML: a configuration, a ConfigMap or a Secret. Relative paths are those of `folder`; a document without one
+    /// YAML: a configuration, a ConfigMap or a Secret. Relative paths start at `folder`; a document without a folder
     /// came over the network and may name no file and no program of this machine.
-    Yaml { folder: Option<PathBuf> },
-    /// One key of a Secret: `prod-token`. Where it is a file, that is read again when it changes.
-    Credential { key: String, path: Option<PathBuf> },
+    Yaml {
+        /// Folder that relative paths start at; `None` if the document came over the network.
+        folder: Option<PathBuf>,
+    },
+    /// A key of a Secret: `prod-token`. If it is a file at `path`, the file is read again when it changes.
+    Credential {
+        /// Name of the key.
+        key: String,
+        /// File of the key; `None` if it came over the network.
+        path: Option<PathBuf>,
+    },
 }
 
 impl Document {
-    /// A file of this machine.
+    /// A YAML file of this machine.
     pub fn file(name: &str, text: &str, folder: &Path) -> Self {
         let form = DocumentForm::Yaml { folder: Some(folder.to_path_buf()) };
         Self { name: name.to_owned(), text: text.to_owned(), form }
     }
 
-    /// What came over the network.
+    /// A YAML document that came over the network.
     pub fn remote(name: &str, text: &str) -> Self {
         Self { name: name.to_owned(), text: text.to_owned(), form: DocumentForm::Yaml { folder: None } }
     }
 
-    /// One key of a Secret, decoded.
+    /// A decoded key of a Secret.
     pub fn credential(name: &str, key: &str, text: &str, path: Option<&Path>) -> Self {
         let form = DocumentForm::Credential { key: key.to_owned(), path: path.map(Path::to_path_buf) };
         Self { name: name.to_owned(), text: text.to_owned(), form }
@@ -75,43 +87,53 @@ impl std::fmt::Debug for Document {
     }
 }
 
-/// A cluster of the inventory, as `cluster:` finds it.
+/// A cluster of the inventory, for `cluster:` to refer to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
+    /// Name in the inventory.
     pub name: String,
+    /// Context of the kubeconfig; `None` if the cluster is from another source.
     pub context: Option<String>,
+    /// Default namespace.
     pub namespace: String,
+    /// Region; empty if unknown.
     pub region: String,
+    /// Labels, for `targetLabels` of rules.
     pub labels: BTreeMap<String, String>,
-    /// Why it cannot be connected, where it cannot.
+    /// Address and credentials, or the reason why the cluster cannot be connected.
     pub endpoint: Result<Arc<Endpoint>, String>,
 }
 
-/// What documents are read against.
+/// The surroundings that documents refer to.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
+    /// Clusters of the inventory.
     pub inventory: &'a [Listed],
-    /// The cluster that is home where the documents name none, if they have it.
+    /// Home cluster if the documents name none; ignored if they lack it.
     pub home: Option<&'a str>,
+    /// Environment for paths: the home folder and variables.
     pub environment: &'a Environment,
-    /// Where the documents are from, as the user wrote it.
+    /// Source of the documents, as the user wrote it.
     pub origin: &'a str,
 }
 
-/// A configuration, what is doubtful about it, and where its values stand.
+/// A configuration with its findings and the origins of its values.
 #[derive(Debug, Clone)]
 pub struct ParsedConfig {
+    /// The configuration.
     pub config: ProxyConfig,
+    /// Doubtful points that do not prevent its use.
     pub findings: Vec<Finding>,
-    /// Places by value: `clusters.prod.weight` is at `routing.yaml:4`. What is not there is a default.
+    /// Places by value: `clusters.prod.weight` is at `routing.yaml:4`. A value without a place is a default.
     pub origins: BTreeMap<String, String>,
-    /// Clusters whose endpoint and credentials are the inventory's: nobody else wrote them.
+    /// Clusters whose endpoint and credentials come from the inventory, not from the documents.
     pub inherited: BTreeSet<Arc<str>>,
 }
 
-/// A configuration that is refused whole: everything that is wrong with it.
+/// The errors of a configuration that is refused as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConfigErrors {
+    /// Errors with their places, at most 50.
     pub flaws: Vec<Flaw>,
 }
 
@@ -130,6 +152,9 @@ impl std::fmt::Display for ConfigErrors {
 impl std::error::Error for ConfigErrors {}
 
 /// Reads documents as one configuration.
+///
+/// Fails if a document is malformed, a value is invalid or missing, or a name is given twice or unknown; the error
+/// holds everything that is wrong.
 pub fn read(documents: &[Document], context: &Context<'_>) -> Result<ParsedConfig, ConfigErrors> {
     let mut reader = Reader::new(context);
     let pieces = reader.unwrap(documents);
@@ -147,7 +172,7 @@ pub fn read(documents: &[Document], context: &Context<'_>) -> Result<ParsedConfi
     Ok(reader.done(config))
 }
 
-/// The configuration where none was given: every cluster of the inventory that can be reached safely, the current
+/// Returns the configuration without documents: every cluster of the inventory that can be reached safely, the current
 /// context as home, no rules.
 pub fn of_inventory(context: &Context<'_>) -> ParsedConfig {
     let mut reader = Reader::new(context);
@@ -158,15 +183,15 @@ pub fn of_inventory(context: &Context<'_>) -> ParsedConfig {
     reader.done(config)
 }
 
-/// Says whether a key of a Secret is one of ours: `prod-token`.
+/// Returns true if a key of a Secret is a credential of a cluster: `prod-token`.
 pub fn is_credential_key(key: &str) -> bool {
     credential::SUFFIXES.iter().any(|(suffix, _)| key.len() > suffix.len() && key.ends_with(suffix))
 }
 
-/// One configuration document, and what of its surroundings it may name.
+/// A configuration document, and the folder whose files it may name.
 struct Piece {
     file: String,
-    /// None: it came over the network.
+    /// Folder of relative paths; `None` if the document came over the network.
     folder: Option<PathBuf>,
     root: Node,
 }
@@ -190,7 +215,7 @@ impl std::fmt::Display for At {
     }
 }
 
-/// What gathers while documents are read.
+/// State that accumulates while documents are read.
 struct Reader<'a> {
     context: &'a Context<'a>,
     flaws: Vec<Flaw>,
@@ -236,7 +261,7 @@ impl<'a> Reader<'a> {
         self.origins.insert(value.into(), at.to_string());
     }
 
-    /// Ends the reading if anything was wrong.
+    /// Ends the reading if anything was wrong. Fails with everything that was.
     fn stop(&mut self) -> Result<(), ConfigErrors> {
         if self.flaws.is_empty() {
             return Ok(());
@@ -247,7 +272,7 @@ impl<'a> Reader<'a> {
         Err(ConfigErrors { flaws })
     }
 
-    /// What nothing used is worth a word.
+    /// Reports credentials that belong to no cluster.
     fn leftovers(&mut self, config: &ProxyConfig) {
         for (key, name) in self.credentials.unused() {
             let known: Vec<&str> = config.clusters.iter().map(|c| &*c.name).collect();

@@ -31,6 +31,7 @@ pub const DOCUMENT: &[Entry] = &[
     key("cache", Shape::Object(CACHE), "", "What is kept; resources never are"),
 ];
 
+/// Keys of an entry of `clusters`.
 pub const CLUSTER: &[Entry] = &[
     must("name", Shape::Text, "What rules call it: letters, digits, `-`, `_`, `.`"),
     key(
@@ -76,6 +77,7 @@ pub const CLUSTER: &[Entry] = &[
     key("circuitBreaker", Shape::Object(BREAKER), "", "When an endpoint is left alone"),
 ];
 
+/// Keys of `exec` of a cluster: a credential plugin.
 pub const EXEC: &[Entry] = &[
     must("command", Shape::Text, "The program; one with a `/` is relative to this file"),
     key("args", Shape::Texts, "", "Its arguments"),
@@ -84,12 +86,14 @@ pub const EXEC: &[Entry] = &[
     key("provideClusterInfo", Shape::Flag, "false", "It is told the cluster in `KUBERNETES_EXEC_INFO`"),
 ];
 
+/// Keys of an entry of `maintenance`.
 pub const WINDOW: &[Entry] = &[
     key("days", Shape::Texts, "every day", "`mon`, `sat`, `mon-fri`"),
     must("from", Shape::Text, "`22:00`, UTC"),
     must("to", Shape::Text, "`04:00`, UTC; not after `from` means the next day"),
 ];
 
+/// Keys of `healthCheck`.
 pub const HEALTH: &[Entry] = &[
     key("interval", Shape::Span, "30s", "Between two probes; at least 1s"),
     key("timeout", Shape::Span, "5s", "Of one probe"),
@@ -97,12 +101,14 @@ pub const HEALTH: &[Entry] = &[
     key("failures", POSITIVE, "2", "So many in a row, and it is down"),
 ];
 
+/// Keys of `retry`.
 pub const RETRY: &[Entry] = &[
     key("maxRetries", Shape::Whole(0, 10), "1", "Further attempts"),
     key("backoffFactor", Shape::Number(1.0), "2", "Each wait is so many times the one before"),
     key("maxDelay", Shape::Span, "1s", "The longest wait"),
 ];
 
+/// Keys of `circuitBreaker`.
 pub const BREAKER: &[Entry] = &[
     key(
         "failureThreshold",
@@ -114,6 +120,7 @@ pub const BREAKER: &[Entry] = &[
     key("halfOpenRequests", POSITIVE, "1", "Requests let through to try"),
 ];
 
+/// Keys of an entry of `rules`.
 pub const RULE: &[Entry] = &[
     must("name", Shape::Text, "Unique; it names the rule in metrics, logs and the audit"),
     key(
@@ -134,6 +141,7 @@ pub const RULE: &[Entry] = &[
     key("allowImpersonation", Shape::Flag, "false", "`Impersonate-*` of the caller (`kubectl --as`) goes on"),
 ];
 
+/// Keys of an entry of `conditions`.
 pub const CONDITION: &[Entry] = &[
     must("type", Shape::Word(TYPES), "What it looks at"),
     key("operator", Shape::Word(OPERATORS), "equals", "How"),
@@ -142,6 +150,7 @@ pub const CONDITION: &[Entry] = &[
     key("values", Shape::Texts, "", "The same"),
 ];
 
+/// Keys of `actions`.
 pub const ACTIONS: &[Entry] = &[
     key("targetCluster", Shape::Text, "", "One cluster"),
     key("targetClusters", Shape::Texts, "", "Several, of which one is chosen for each user, namespace and kind"),
@@ -157,6 +166,7 @@ pub const ACTIONS: &[Entry] = &[
     key("mirror", Shape::Text, "", "Send reads to this cluster too; its answers are dropped and compared"),
 ];
 
+/// Keys of an entry of `windows`.
 pub const TARGET_WINDOW: &[Entry] = &[
     must("cluster", Shape::Text, "The target"),
     key("days", Shape::Texts, "every day", "`mon`, `sat`, `mon-fri`"),
@@ -164,6 +174,7 @@ pub const TARGET_WINDOW: &[Entry] = &[
     must("to", Shape::Text, "`20:00`, UTC; not after `from` means the next day"),
 ];
 
+/// Keys of `callers`.
 pub const CALLERS: &[Entry] = &[
     key(
         "clientCAData",
@@ -183,11 +194,13 @@ pub const CALLERS: &[Entry] = &[
     ),
 ];
 
+/// Keys of `tokenReview`.
 pub const REVIEW: &[Entry] = &[
     key("audiences", Shape::Texts, "the API server's", "What the token must be meant for"),
     key("cache", Shape::Span, "10s", "How long an answer is believed; at most 5m"),
 ];
 
+/// Keys of `limits`.
 pub const LIMITS: &[Entry] = &[
     key("perCaller", POSITIVE, "1500", "Requests of one caller at once; long-running ones count apart"),
     key("inFlight", POSITIVE, "2000", "Short requests at once; further ones are turned away"),
@@ -196,6 +209,7 @@ pub const LIMITS: &[Entry] = &[
     key("requestTimeout", Shape::Span, "75s", "The longest a short request may take"),
 ];
 
+/// Keys of `audit`.
 pub const AUDIT: &[Entry] = &[
     key("path", Shape::Text, "", "Where the log goes; `-` is standard output; none keeps none"),
     key("policy", Shape::Text, "", "An `audit.k8s.io/v1` Policy; without one, Metadata for all"),
@@ -204,13 +218,17 @@ pub const AUDIT: &[Entry] = &[
     key("blocking", Shape::Flag, "false", "A full queue makes requests wait instead of losing events"),
 ];
 
+/// Keys of `cache`.
 pub const CACHE: &[Entry] =
     &[key("discovery", Shape::Flag, "true", "Discovery and OpenAPI, by cluster, caller, path and Accept")];
 
+/// Words of `mode`.
 pub const MODES: &[&str] = &["swap", "impersonate", "passthrough"];
 
+/// Words of `apiVersion` of a credential plugin.
 pub const EXEC_VERSIONS: &[&str] = &["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"];
 
+/// Words of `type` of a condition.
 pub const TYPES: &[&str] = &[
     "namespace",
     "resource",
@@ -226,9 +244,11 @@ pub const TYPES: &[&str] = &[
     "region",
 ];
 
+/// Words of `operator` of a condition.
 pub const OPERATORS: &[&str] =
     &["equals", "in", "contains", "regex", "prefix", "not-equals", "not-in", "not-contains", "not-regex", "not-prefix"];
 
+/// Words of `loadBalancing`.
 pub const BALANCES: &[&str] =
     &["round-robin", "weighted", "random", "least-loaded", "nearest-region", "cheapest", "most-free", "time-window"];
 

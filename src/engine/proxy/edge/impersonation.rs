@@ -12,29 +12,32 @@ const GROUP: HeaderName = HeaderName::from_static("impersonate-group");
 const UID: HeaderName = HeaderName::from_static("impersonate-uid");
 const EXTRA: &str = "impersonate-extra-";
 
-/// Extra keys of these domains say what a cluster itself found out about a caller (its pod, its node, its
-/// credential). Nobody may claim them, and those of one cluster mean nothing in another.
+/// Domains of extra keys that a cluster itself adds about a caller (its pod, its node, its credential). No client may
+/// send them, and the keys of one cluster mean nothing in another.
 const RESERVED: [&str; 2] = ["kubernetes.io", "k8s.io"];
 
-/// Every server adds it to whoever it knows; asking for it would need one permission more.
+/// Every server adds this group to authenticated users; to send it would need one more permission.
 const AUTHENTICATED: &str = "system:authenticated";
 
 const UNAUTHENTICATED: &str = "system:unauthenticated";
 const ANONYMOUS: &str = "system:anonymous";
 const ACCOUNT: &str = "system:serviceaccount:";
 
-/// Whom a caller goes on as, as an API server takes it.
+/// An impersonated user, as an API server sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Impersonated {
+    /// User name.
     pub user: String,
-    /// Empty where none was named.
+    /// Uid of the user; empty if the headers name none.
     pub uid: String,
+    /// Groups of the user, including those that every server adds.
     pub groups: Vec<String>,
+    /// Extra attributes by their decoded keys.
     pub extra: BTreeMap<String, Vec<String>>,
 }
 
 impl Impersonated {
-    /// Of the headers of a request that [`super::outgoing`] has let go on; `None` where they name nobody.
+    /// Reads the headers of a request that [`super::outgoing`] has let pass; `None` if they impersonate nobody.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let user = text(headers.get(USER)?);
@@ -50,7 +53,7 @@ impl Impersonated {
     }
 }
 
-/// Those that were named, and those that every server adds.
+/// The groups in the headers plus `system:authenticated`.
 fn groups(user: &str, mut named: Vec<String>) -> Vec<String> {
     if named.is_empty()
         && let Some((namespace, name)) = user.strip_prefix(ACCOUNT).and_then(|account| account.split_once(':'))
@@ -72,7 +75,8 @@ fn forbidden(message: &'static str) -> Refusal {
     Refusal::new(403, "Forbidden", "impersonation", message)
 }
 
-/// May this header of the client go on? A spelling that servers do not know would be lost in silence: refused as well.
+/// Checks an impersonation header of the client. Servers would ignore a header they do not know, so it is refused as
+/// well.
 pub(super) fn of_client(
     name: &HeaderName,
     options: &ConnectionOptions<'_>,
@@ -97,7 +101,8 @@ pub(super) fn of_client(
     if [USER, GROUP, UID].contains(name) { Ok(()) } else { Err(forbidden("an unknown Impersonate header")) }
 }
 
-/// Impersonation without exactly one user would run as the proxy itself, or as whom the server picks.
+/// Checks that impersonation names exactly one user. Without it the request would run as the proxy itself, or as the
+/// user the server picks.
 pub(super) fn check_client(out: &HeaderMap) -> Result<(), Refusal> {
     let any = out.keys().any(|name| name.as_str().starts_with("impersonate-"));
     if !any {
@@ -110,7 +115,8 @@ pub(super) fn check_client(out: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// The caller in full: who has groups and extras keeps them, or would be somebody else.
+/// Adds headers that impersonate the caller, with all its groups and extra attributes: without them it would be
+/// another user.
 pub(super) fn of_caller(out: &mut HeaderMap, caller: &Caller) -> Result<(), Refusal> {
     append(out, USER, value(&caller.user)?)?;
     for group in caller.groups.iter().filter(|group| &***group != AUTHENTICATED) {
@@ -128,7 +134,8 @@ pub(super) fn of_caller(out: &mut HeaderMap, caller: &Caller) -> Result<(), Refu
     Ok(())
 }
 
-/// A value that arrives as it is: spaces at its ends would be lost on the way, and it would name another.
+/// Makes a header value that arrives unchanged: spaces at its ends would be lost on the way, and it would name another
+/// user.
 fn value(text: &str) -> Result<HeaderValue, Refusal> {
     let unfit = || forbidden("the caller's identity cannot be written as a header");
     if text.is_empty() || text.trim() != text {

@@ -7,20 +7,21 @@ use crate::engine::proxy::refusal::Refusal;
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 
-/// Options of all `Connection` lines together. Clients send one or two; each costs a look at every header.
+/// Options of all `Connection` lines together. Clients send one or two; each costs a pass over all headers.
 pub(super) const OPTIONS_MAX: usize = 32;
 
 /// The properties of caller, cluster and rule that decide which headers of a request cross.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy<'a> {
+    /// Authenticated caller.
     pub caller: &'a Caller,
-    /// The cluster's.
+    /// Mode of the cluster.
     pub mode: Mode,
-    /// The rule's `allow_impersonation`.
+    /// `allow_impersonation` of the rule.
     pub allow_impersonation: bool,
-    /// From [`super::upgrade::upgrade`].
+    /// Protocol from [`super::upgrade::upgrade`]; `None` for a plain request.
     pub upgrade: Option<Protocol>,
-    /// From [`crate::engine::proxy::audit::Ids`]; the server writes it into its own log.
+    /// Audit id from [`crate::engine::proxy::audit::Ids`]; the server writes it into its own log.
     pub audit_id: &'a str,
 }
 

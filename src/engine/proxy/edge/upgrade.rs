@@ -7,14 +7,16 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 /// A protocol a connection may change to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
+    /// WebSocket, by GET.
     WebSocket,
+    /// SPDY/3.1, by GET or POST.
     Spdy,
 }
 
 impl Protocol {
     const ALL: [Self; 2] = [Self::WebSocket, Self::Spdy];
 
-    /// As it stands in `Upgrade`, and in `qd_proxy_upgrades_total`.
+    /// The token in `Upgrade`, also the label in `qd_proxy_upgrades_total`.
     pub const fn token(self) -> &'static str {
         match self {
             Self::WebSocket => "websocket",
@@ -26,7 +28,7 @@ impl Protocol {
         HeaderValue::from_static(self.token())
     }
 
-    /// The server changed to just this protocol: only then do bytes flow.
+    /// Returns true if the server changed to this protocol: only then do bytes flow.
     pub fn confirmed(self, status: StatusCode, headers: &HeaderMap) -> bool {
         let mut lines = headers.get_all(header::UPGRADE).iter();
         let named = match (lines.next(), lines.next()) {
@@ -37,12 +39,12 @@ impl Protocol {
     }
 }
 
-/// The protocol a request asks to change to; `None` for a plain request, also one that asks for a protocol we do not
-/// know, as HTTP lets a server ignore the wish.
+/// Returns the protocol a request asks to change to; `None` for a plain request, and for an unknown protocol, as HTTP
+/// lets a server ignore the wish.
 ///
-/// Refused is what would leave two readers at odds about where the request ends, or who may speak next: an upgrade of
-/// a known protocol with a body, by another method, in HTTP/1.0, with a second `Upgrade` line or protocol.
-/// Over HTTP/2 hyper refuses the headers themselves.
+/// Fails with 400 if two readers could disagree on the end of the request or on the next sender: an upgrade to a known
+/// protocol with a body, by another method, in HTTP/1.0, with a second `Upgrade` line or protocol. Over HTTP/2 hyper
+/// refuses the headers themselves.
 pub fn upgrade(parts: &Parts) -> Result<Option<Protocol>, Refusal> {
     if !asks(&parts.headers) {
         return Ok(None);
@@ -72,7 +74,7 @@ pub fn upgrade(parts: &Parts) -> Result<Option<Protocol>, Refusal> {
     Ok(Some(protocol))
 }
 
-/// Some `Connection` line has the option `upgrade`.
+/// Returns true if there is an `Upgrade`, and a `Connection` line has the option `upgrade`.
 fn asks(headers: &HeaderMap) -> bool {
     let mut options = headers.get_all(header::CONNECTION).iter().flat_map(|line| line.as_bytes().split(|b| *b == b','));
     headers.contains_key(header::UPGRADE) && options.any(|o| o.trim_ascii().eq_ignore_ascii_case(b"upgrade"))

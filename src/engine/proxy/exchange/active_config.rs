@@ -11,24 +11,30 @@ use crate::engine::proxy::target::Availability;
 use crate::engine::proxy::upstream::Upstream;
 use std::sync::Arc;
 
-/// What a reload replaces as a whole.
+/// The configuration in force with everything built from it. A reload replaces it as a whole.
 #[derive(Debug)]
 pub struct ActiveConfig {
+    /// The configuration.
     pub config: ProxyConfig,
+    /// Compiled rules.
     pub table: RuleTable,
-    /// As `config.clusters`.
+    /// Clusters, in the order of `config.clusters`.
     pub members: Vec<Arc<Upstream>>,
+    /// Counters of the clusters and rules.
     pub handles: Handles,
+    /// Means of authentication.
     pub callers: Arc<Callers>,
-    /// The names by which clients may call.
+    /// Host names by which clients may call.
     pub hosts: Hosts,
-    /// Where requests are logged, if anywhere.
+    /// Audit log; `None` keeps no log.
     pub audit: Option<Arc<Audit>>,
-    /// Some rule looks at namespaces, and there is more than one cluster: a list over all of them is not all there is.
+    /// Some rule reads namespaces, and there is more than one cluster: a list over all namespaces of one cluster is
+    /// incomplete.
     splits_namespaces: bool,
 }
 
 impl ActiveConfig {
+    /// Joins the parts of a configuration that is to be put in force.
     pub fn new(
         config: ProxyConfig,
         table: RuleTable,

@@ -27,10 +27,10 @@ const FILE: &str = "authority.pem";
 /// Longer than a machine lives, so that no client needs a new one.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// With less than this left, an authority of our own making is made anew at the next start.
+/// At the next start an authority of the proxy's own making is replaced if its certificate expires within this time.
 const AUTHORITY_REST: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Of a server certificate.
+/// Life of a server certificate.
 pub const LEAF_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// A certificate is valid this long before it was issued: clocks of clients differ.
@@ -40,7 +40,7 @@ const BACKDATED: Duration = Duration::from_secs(300);
 pub const NAMES: &[&str] =
     &["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
 
-/// Who signs the certificates of this proxy. Its key never leaves the process.
+/// The certificate authority that signs this proxy's certificates. Its key never leaves the process.
 pub struct Authority {
     certificate: CertificateDer<'static>,
     pem: String,
@@ -54,15 +54,20 @@ impl std::fmt::Debug for Authority {
     }
 }
 
-/// A server certificate and how long it holds.
+/// A server certificate and its expiry.
 #[derive(Debug, Clone)]
 pub struct Leaf {
+    /// Certificate chain and private key.
     pub key: Arc<CertifiedKey>,
+    /// Time the certificate expires.
     pub not_after: UnixSeconds,
 }
 
 impl Authority {
-    /// The one kept in the folder; where none is, or it ends soon, a new one.
+    /// Reads the authority in the folder; makes a new one if there is none or it expires soon.
+    ///
+    /// Fails if the folder or the file is open to other users or cannot be read or written, or if the file holds no
+    /// certificate of an authority with its ECDSA P-256 key.
     pub fn kept(folder: &Path, now: UnixSeconds) -> Result<Self, UserError> {
         let path = folder.join(FILE);
         let refused = |why: String| {
@@ -86,7 +91,10 @@ impl Authority {
         Self::read(&text, &text).map_err(refused)
     }
 
-    /// The one that replicas share: a mounted Secret.
+    /// Reads the authority that replicas share: a mounted Secret.
+    ///
+    /// Fails if the folder has neither `ca.crt` with `ca.key` nor `tls.crt` with `tls.key`, a file cannot be read, the
+    /// pair is no authority with an ECDSA P-256 key in PKCS#8, or the certificate has expired.
     pub fn shared(folder: &Path, now: UnixSeconds) -> Result<Self, UserError> {
         let refused = |why: String| {
             UserError::new(
@@ -131,16 +139,20 @@ impl Authority {
         Ok(Self { pem, issuer: Issuer::new(params, key), not_after, certificate: der })
     }
 
-    /// What clients verify servers with.
+    /// The certificate of the authority, PEM: clients verify servers with it.
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
+    /// The time the authority's certificate expires.
     pub fn not_after(&self) -> UnixSeconds {
         self.not_after
     }
 
-    /// A fresh key and a certificate for it, for [`LEAF_LIFE`] or as long as the authority itself holds.
+    /// Makes a fresh key and a certificate for it, valid for [`LEAF_LIFE`] or until the authority expires.
+    ///
+    /// Fails if a name is neither a host name nor an IP address, a key cannot be generated, or the authority's name is
+    /// encoded in a way that the certificate cannot repeat.
     pub fn issue(&self, names: &[String], now: UnixSeconds) -> Result<Leaf, String> {
         let said = |e: rcgen::Error| format!("no server certificate could be made: {e}");
         let not_after = UnixSeconds(now.0.saturating_add(seconds(LEAF_LIFE)).min(self.not_after.0));
@@ -162,7 +174,8 @@ impl Authority {
         Ok(Leaf { key: Arc::new(CertifiedKey::new(vec![certificate.der().clone()], key)), not_after })
     }
 
-    /// Names are compared byte by byte by clients; a shared authority may be encoded as we would not.
+    /// Checks that the issuer in `leaf` is byte for byte the authority's name, as clients compare them: a shared
+    /// authority may be encoded differently.
     fn check(&self, leaf: &CertificateDer<'_>) -> Result<(), String> {
         let said = |e| format!("a certificate does not read: {e}");
         let (_rest, own) = x509_parser::parse_x509_certificate(&self.certificate).map_err(said)?;
@@ -189,7 +202,7 @@ fn create(now: UnixSeconds) -> Result<String, String> {
     Ok(format!("{}{}", key.serialize_pem(), certificate.pem()))
 }
 
-/// The authority's name, as issuers are to repeat it.
+/// The authority's name, for issuers to repeat.
 fn name(certificate: &X509Certificate<'_>) -> Result<DistinguishedName, String> {
     let mut name = DistinguishedName::new();
     for set in certificate.subject().iter_rdn() {
@@ -210,7 +223,7 @@ fn name(certificate: &X509Certificate<'_>) -> Result<DistinguishedName, String> 
     Ok(name)
 }
 
-/// The key's name in the authority's certificate, which those it signs repeat.
+/// The key identifier in the authority's certificate, which certificates it signs repeat.
 fn identifier(certificate: &X509Certificate<'_>) -> KeyIdMethod {
     let own = certificate.extensions().iter().find_map(|extension| {
         let ParsedExtension::SubjectKeyIdentifier(own) = extension.parsed_extension() else { return None };

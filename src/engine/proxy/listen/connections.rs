@@ -11,16 +11,17 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// From the first byte of a request's head to its last; also from the handshake to the first head.
+/// Longest time from the first byte of a request's head to its last; also from the handshake to the first head.
 pub(super) const HEAD: Duration = Duration::from_secs(10);
 
-/// A connection without a request. Go's clients close theirs after 90 s: who closes first decides who is surprised.
+/// Longest time a connection may be without a request. Go's clients close theirs after 90 s: the side that closes
+/// first decides which side is surprised.
 pub(super) const IDLE: Duration = Duration::from_secs(150);
 
-/// What an idle connection that was asked to end may still take.
+/// Time an idle connection may take to end after it was asked to.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// How often connections are looked over.
+/// Interval between two passes over all connections.
 const SWEEP: Duration = Duration::from_secs(1);
 
 const FINISH: u8 = 1;
@@ -35,45 +36,50 @@ pub(super) struct ConnectionTable {
     requests: AtomicUsize,
     tunnels: AtomicUsize,
     refused: AtomicU64,
-    /// A line went.
+    /// Notified when an entry is removed.
     left: Notify,
     started: Instant,
     ending: Ending,
-    /// Everything has been counted and is cut.
+    /// Cancelled when the drain is over: everything has been counted and is cut.
     over: CancellationToken,
 }
 
-/// How a proxy is told to end.
+/// The tokens that end a proxy.
 #[derive(Debug, Clone, Default)]
 pub struct Ending {
-    /// No new connections; what runs may end by itself.
+    /// Stops new connections; requests under way may end by themselves.
     pub drain: CancellationToken,
-    /// Everything ends now.
+    /// Ends everything now.
     pub cut: CancellationToken,
 }
 
-/// What a drain came to.
+/// Outcome of a drain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Drained {
-    /// Requests, watches among them, that ended by themselves, and those that were cut.
+    /// Requests, watches among them, that ended by themselves.
     pub requests_ended: usize,
+    /// Requests that were cut.
     pub requests_cut: usize,
-    /// Upgraded streams: exec, attach, port-forward.
+    /// Upgraded streams (exec, attach, port-forward) that ended by themselves.
     pub streams_ended: usize,
+    /// Upgraded streams that were cut.
     pub streams_cut: usize,
 }
 
-/// How many connections and requests there are now.
+/// The number of connections and requests now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Load {
+    /// Open connections.
     pub connections: usize,
+    /// Requests whose answers have not ended.
     pub requests: usize,
+    /// Upgraded streams.
     pub streams: usize,
     /// Connections turned away since the start, because none was idle at the bound.
     pub refused: u64,
 }
 
-/// One connection as the ledger sees it.
+/// The entry of one connection in the table.
 #[derive(Debug)]
 pub(super) struct ConnectionEntry {
     listener: Arc<Listener>,
@@ -81,17 +87,17 @@ pub(super) struct ConnectionEntry {
     in_flight: AtomicU32,
     /// A head has begun and is not complete.
     is_in_head: AtomicBool,
-    /// Milliseconds since the ledger's start: since when it is idle, or in its head.
+    /// Start of the idle time or of the head, in milliseconds since the table's start.
     since: AtomicU64,
     asked: AtomicU8,
     asked_at: AtomicU64,
     called: Notify,
 }
 
-/// What a connection is asked.
+/// A request to a connection to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndRequest {
-    /// GOAWAY, or `Connection: close` after the present request.
+    /// Sends GOAWAY, or `Connection: close` after the present request.
     Finish,
     Cut,
 }
@@ -109,7 +115,7 @@ impl ConnectionEntry {
         }
     }
 
-    /// Waits until the connection is asked something.
+    /// Waits until the connection is asked to end.
     pub(super) async fn asked(&self) -> EndRequest {
         self.called.notified().await;
         if self.asked.load(Ordering::Acquire) == CUT { EndRequest::Cut } else { EndRequest::Finish }
@@ -128,7 +134,7 @@ impl ConnectionEntry {
             && self.asked.load(Ordering::Relaxed) == 0
     }
 
-    /// What time alone asks of it.
+    /// The request to end that is due because of the time alone.
     fn overdue(&self, now: u64) -> Option<u8> {
         let past = |since: &AtomicU64, span: Duration| {
             u128::from(now.saturating_sub(since.load(Ordering::Relaxed))) >= span.as_millis()
@@ -188,8 +194,8 @@ impl ConnectionTable {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// A place for a new connection. At the bound the connection that has been idle longest makes room; where none is
-    /// idle, the new one is turned away.
+    /// Returns a slot for a new connection. At the bound the connection that has been idle longest makes room; if none
+    /// is idle, the new connection is turned away.
     pub(super) fn admit(self: &Arc<Self>, listener: &Arc<Listener>) -> Option<Arc<ConnectionSlot>> {
         let now = self.now();
         let line = Arc::new(ConnectionEntry::new(listener, now));
@@ -216,7 +222,7 @@ impl ConnectionTable {
         Some(Arc::new(ConnectionSlot { ledger: Arc::clone(self), number, line }))
     }
 
-    /// Asks what time asks, until all is over.
+    /// Ends overdue connections, until the drain is over.
     pub(super) async fn sweep(&self) {
         let mut tick = tokio::time::interval(SWEEP);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -256,7 +262,7 @@ impl ConnectionTable {
         }
     }
 
-    /// Lets everything end that came by one listener, for at most `patience`, then ends it.
+    /// Lets the connections of one listener end for at most `patience`, then cuts them.
     pub(super) async fn finish(&self, listener: &Arc<Listener>, patience: Duration) {
         let came = |line: &ConnectionEntry| Arc::ptr_eq(&line.listener, listener);
         self.ask(FINISH, came);
@@ -288,7 +294,7 @@ impl ConnectionTable {
         self.none(|_| true).await;
     }
 
-    /// Waits until there are none of these.
+    /// Waits until no connection matches.
     async fn none(&self, of: impl Fn(&ConnectionEntry) -> bool) {
         loop {
             let gone = self.left.notified();
@@ -300,7 +306,7 @@ impl ConnectionTable {
     }
 }
 
-/// A connection's place in the ledger; dropped, it is free.
+/// A connection's slot in the table; dropping it frees the slot.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
     ledger: Arc<ConnectionTable>,
@@ -313,7 +319,7 @@ impl ConnectionSlot {
         &self.line
     }
 
-    /// By which the connection came.
+    /// The listener that accepted the connection.
     pub(super) fn listener(&self) -> &Listener {
         &self.line.listener
     }
@@ -363,7 +369,8 @@ impl Drop for RequestGuard {
     }
 }
 
-/// An upgraded stream. Held as long as the stream lives: a drain waits for it, and its connection counts.
+/// Guard of an upgraded stream, held as long as the stream lives: a drain waits for it, and its connection counts as
+/// busy.
 #[derive(Debug)]
 pub struct Tunnel(Option<Arc<ConnectionSlot>>);
 

@@ -18,13 +18,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often the wall clock is looked at: a laptop that slept has missed a timer.
+/// Interval between two looks at the wall clock: a laptop that slept has missed a timer.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// 256 bits as base64url; a token that was brought along must not be much weaker.
+/// Shortest token, in characters: 256 random bits as base64url have 43, and a token from a file must not be much
+/// weaker.
 const TOKEN_MIN: usize = 32;
 
-/// The authority and the certificate in force.
+/// The certificate authority, the server certificate in force and the token of a proxy.
 pub struct Identity {
     authority: Authority,
     token: Secret,
@@ -39,7 +40,10 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// Reads the authority and the token, or makes them.
+    /// Reads the authority and the token, or makes them, and issues the first certificate.
+    ///
+    /// Fails if a file of the state folder, the shared authority or the token is unusable, or if a name of the options
+    /// is neither a host name nor an IP address.
     pub fn load(options: &ServeOptions, now: UnixSeconds) -> Result<Self, UserError> {
         let authority = match &options.ca_dir {
             Some(folder) => Authority::shared(folder, now)?,
@@ -57,16 +61,17 @@ impl Identity {
         Ok(Self { authority, token, names: Mutex::new(names), leaf: ArcSwap::from_pointee(leaf) })
     }
 
-    /// PEM of what clients verify this proxy with.
+    /// The certificate that clients verify this proxy with, PEM.
     pub fn ca(&self) -> &str {
         self.authority.pem()
     }
 
+    /// The authority that signs this proxy's certificates.
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// The bearer token that callers show.
+    /// The bearer token that callers send.
     pub fn token(&self) -> &Secret {
         &self.token
     }
@@ -76,12 +81,14 @@ impl Identity {
         self.names.lock().clone()
     }
 
-    /// The end of the certificate in force.
+    /// The time the certificate in force expires.
     pub fn not_after(&self) -> UnixSeconds {
         self.leaf.load().not_after
     }
 
-    /// Adds names and issues a certificate that holds them.
+    /// Adds names and issues a certificate with all of them.
+    ///
+    /// Fails if no certificate can be issued; the one in force stays, and the names are kept for the next.
     pub fn rename(&self, more: impl IntoIterator<Item = String>, now: UnixSeconds) -> Result<(), String> {
         {
             let mut names = self.names.lock();
@@ -94,14 +101,16 @@ impl Identity {
         self.reissue(now)
     }
 
-    /// Replaces the certificate; connections that are open keep theirs.
+    /// Replaces the certificate; open connections keep theirs.
+    ///
+    /// Fails if no certificate can be issued; the one in force stays.
     pub fn reissue(&self, now: UnixSeconds) -> Result<(), String> {
         let names = self.names();
         self.leaf.store(Arc::new(self.authority.issue(&names, now)?));
         Ok(())
     }
 
-    /// Whether the certificate is to be replaced now.
+    /// Returns true if a third of the certificate's life is left, or less.
     pub fn is_due(&self, now: UnixSeconds) -> bool {
         let rest = u64::try_from(self.not_after().0.saturating_sub(now.0)).unwrap_or(0);
         rest <= LEAF_LIFE.as_secs() / 3
@@ -129,7 +138,7 @@ impl Identity {
     }
 }
 
-/// Shows the certificate in force, whatever name a client asks for: many ask for none, or for an address.
+/// Returns the certificate in force for every server name: many clients send none, or an address.
 #[derive(Debug)]
 pub(super) struct Shown(pub(super) Arc<Identity>);
 
@@ -168,7 +177,7 @@ fn shared_token(path: &Path) -> Result<Secret, UserError> {
     })
 }
 
-/// A token is what can stand in a header and is too long to guess.
+/// Checks that a token can stand in a header and is too long to guess.
 fn checked(text: &str) -> Result<Secret, String> {
     let text = text.trim();
     if text.len() < TOKEN_MIN {

@@ -13,30 +13,33 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Says that a folder is ours; locked as long as a proxy publishes there.
+/// File that marks a folder of a proxy; locked as long as a proxy publishes there.
 const MARKER: &str = ".quarterdeck";
 const MARKED: &str = "qd --serve publishes here and replaces kubeconfig, ca.crt, token and namespace.\n";
 
-/// What a kubeconfig calls the way through the rules.
+/// Name of the context for all clusters in the published kubeconfig.
 const CONTEXT: &str = "quarterdeck";
 
-/// The namespace of a cluster's context, by the cluster's name; `None` asks for that of the home cluster.
+/// Returns the namespace of a cluster's context by the cluster's name; `None` stands for the home cluster.
 pub type NamespaceOf<'a> = &'a dyn Fn(Option<&str>) -> String;
 
-/// A folder that this proxy publishes in, and no other does at the same time.
+/// A folder with the published files of this proxy, locked against other proxies.
 #[derive(Debug)]
 pub struct Publication {
     folder: PathBuf,
     mode: u32,
-    /// Names of this host, the one clients use first.
+    /// Additional names of this host; clients use the first one.
     names: Vec<String>,
-    /// What the user should know, one line each.
+    /// Messages for the user, one line each.
     notes: Vec<String>,
     _lock: File,
 }
 
 impl Publication {
-    /// Takes the folder; it is refused where somebody else's files or another proxy are.
+    /// Takes the folder, and makes it if it is missing.
+    ///
+    /// Fails if the folder holds the state folder or files of another program, another proxy publishes there, or it
+    /// cannot be written.
     pub fn claim(options: &ServeOptions) -> Result<Self, UserError> {
         let mut notes = Vec::new();
         let lock = claim(&options.publish_dir, options, &mut notes)?;
@@ -44,8 +47,10 @@ impl Publication {
         Ok(Self { folder, mode: options.publish_mode, names, notes, _lock: lock })
     }
 
-    /// Writes everything clients need. Each file is replaced in one step, so that one that is read meanwhile is whole.
-    /// To be done again when namespaces change.
+    /// Writes all files for clients. Each file is replaced in one step, so that a reader sees a whole file. Call it
+    /// again when namespaces change.
+    ///
+    /// Fails if a file cannot be written.
     pub fn write(
         &self,
         identity: &Identity,
@@ -65,13 +70,13 @@ impl Publication {
         }
     }
 
-    /// What the user should know, one line each.
+    /// Messages for the user, one line each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 }
 
-/// Makes the folder, or takes one that is empty or ours; anything else may be somebody's home.
+/// Makes the folder, or takes a folder that is empty or marked as ours; any other folder may be a user's home.
 fn claim(folder: &Path, options: &ServeOptions, notes: &mut Vec<String>) -> Result<File, UserError> {
     let refused = |why: &str| {
         UserError::new(ErrorKind::Refused, format!("cannot publish in {}: {why}", folder.display()))
@@ -122,12 +127,13 @@ fn unwritable(folder: &Path, why: &io::Error) -> UserError {
         .hint("choose another folder with --publish-dir")
 }
 
-/// Whoever may read the files may enter the folder.
+/// Returns a mode with which readers of the files may enter the folder.
 fn folder_mode(files: u32) -> u32 {
     0o700 | files | ((files & 0o444) >> 2)
 }
 
-/// A context for each TCP listener: for all clusters together, and for each that has a port of its own.
+/// Returns a kubeconfig with a context for each TCP listener: for all clusters together, and for each cluster with a
+/// port of its own. `None` if there is no TCP listener.
 fn kubeconfig(
     names: &[String],
     identity: &Identity,
@@ -194,7 +200,8 @@ fn contexts(names: &[String], listening: &[Listening]) -> Vec<Context> {
     contexts
 }
 
-/// What a client calls a listener: its address; where that is every address, the first name given, or loopback.
+/// Returns the host of a listener's URL: its address or, if it listens on every address, the first name given, or
+/// loopback.
 fn host(address: SocketAddr, names: &[String]) -> String {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 const BACKLOG: u32 = 1_024;
 
-/// The first word of HTTP/2.
+/// The first bytes of HTTP/2.
 const PREFACE: &[u8; 3] = b"PRI";
 
 /// A peer whose machine is gone is noticed after about a minute, also within a tunnel.
@@ -32,8 +32,10 @@ pub struct Inherited {
 }
 
 impl Inherited {
-    /// Takes the sockets that systemd passed (`LISTEN_FDS`). To be called once, before any thread is started: it takes
-    /// the variables out of the environment, so that no child thinks they are meant for it.
+    /// Takes the sockets that systemd passed (`LISTEN_FDS`). Call it once, before any thread is started: it removes
+    /// the variables from the environment, so that no child process uses them.
+    ///
+    /// Fails if a passed socket is neither a TCP nor a Unix listener.
     pub fn take() -> Result<Self, UserError> {
         let mut passed = ListenFd::from_env();
         let mut inherited = Self::default();
@@ -55,6 +57,7 @@ impl Inherited {
         Ok(inherited)
     }
 
+    /// Returns true if systemd passed no socket.
     pub fn is_empty(&self) -> bool {
         self.tcp.is_empty() && self.unix.is_empty()
     }
@@ -80,7 +83,7 @@ impl Inherited {
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpListener),
-    /// With the file that is ours to remove.
+    /// A Unix socket, with the file to remove on drop if the proxy made it.
     Unix(UnixListener, #[expect(dead_code, reason = "dropping it is its purpose")] Option<SocketFile>),
 }
 
@@ -114,7 +117,7 @@ impl Socket {
         }
     }
 
-    /// Where it listens, the port the system chose included.
+    /// The address it listens on, with the port the system chose.
     pub(super) fn address(&self) -> io::Result<Address> {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(Address::Tcp),
@@ -134,7 +137,7 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// A socket file that a proxy left behind when it was killed is replaced; one that answers is not.
+/// Binds a Unix socket. A socket file that a killed proxy left behind is replaced; a socket that answers is not.
 fn unix(path: &Path) -> io::Result<UnixListener> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {
@@ -152,8 +155,8 @@ fn unix(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Reads as much of a connection without TLS, which has no other place to agree on a protocol, as tells which it speaks:
-/// HTTP/2 by prior knowledge begins with a word that is no method of HTTP/1.1. Says whether, and gives back the whole.
+/// Reads the first bytes of a connection without TLS, which has no other means to agree on a protocol: HTTP/2 by prior
+/// knowledge begins with a word that is no method of HTTP/1.1. Returns true for HTTP/2, and the whole stream.
 pub(super) async fn by_prior_knowledge(
     mut stream: UnixStream,
 ) -> io::Result<(bool, impl AsyncRead + AsyncWrite + Unpin + Send + 'static)> {
@@ -171,7 +174,7 @@ pub(super) async fn by_prior_knowledge(
     Ok((h2, tokio::io::join(begun.chain(rest), write)))
 }
 
-/// Small frames go at once, and peers that vanish are noticed.
+/// Sends small frames at once, and detects vanished peers.
 pub(super) fn tune(stream: &TcpStream) {
     let _best_effort = stream.set_nodelay(true);
     let keepalive =

@@ -14,13 +14,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What others know when metrics are asked for.
+/// State of other parts at the time of a scrape.
 #[derive(Debug, Clone, Default)]
 pub struct ScrapeContext {
+    /// Clusters, as a screen shows them.
     pub upstreams: Vec<UpstreamFacts>,
     /// The hash of the configuration in force.
     pub hash: String,
-    /// Audit events written, dropped and failed; `None` where no log is kept.
+    /// Audit events written, dropped and failed; `None` if no log is kept.
     pub audit: Option<[u64; 3]>,
 }
 

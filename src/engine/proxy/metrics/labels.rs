@@ -12,14 +12,15 @@ macro_rules! words {
         pub enum $name { $($(#[$of])* $variant),+ }
 
         impl $name {
+            /// All variants, in order.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// Its label.
+            /// The label of the variant.
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
 
-            /// Its place in [`Self::ALL`].
+            /// The index of the variant in [`Self::ALL`].
             pub const fn place(self) -> usize {
                 self as usize
             }
@@ -28,69 +29,90 @@ macro_rules! words {
 }
 
 words! {
-    /// What is asked for. Words that are none of Kubernetes' are `other`: a caller cannot make labels.
+    /// The verb of a request. A word that is no verb of Kubernetes is `other`: a caller cannot make labels.
     Verb {
+        /// Reads one object.
         Get = "get",
+        /// Lists objects.
         List = "list",
+        /// Watches objects.
         Watch = "watch",
+        /// Creates an object.
         Create = "create",
+        /// Replaces an object.
         Update = "update",
+        /// Changes a part of an object.
         Patch = "patch",
+        /// Deletes one object.
         Delete = "delete",
+        /// Deletes all objects of a list.
         DeleteCollection = "deletecollection",
+        /// Passes a request on to a pod, service or node.
         Proxy = "proxy",
+        /// Every other word.
         Other = "other",
     }
 }
 
 words! {
-    /// What may run for hours.
+    /// The kind of a request that may run for hours.
     LongRunning {
+        /// A watch.
         Watch = "watch",
+        /// The log of a container.
         Log = "log",
+        /// A command in a container.
         Exec = "exec",
+        /// A terminal attached to a container.
         Attach = "attach",
+        /// Forwarded ports of a pod.
         PortForward = "portforward",
+        /// A request passed on to a pod, service or node, or a profile of the server.
         Proxy = "proxy",
     }
 }
 
 words! {
-    /// How a stream was upgraded.
+    /// The protocol of an upgraded stream.
     Protocol {
+        /// SPDY/3.1.
         Spdy = "spdy",
+        /// WebSocket.
         WebSocket = "websocket",
+        /// Every other protocol.
         Other = "other",
     }
 }
 
 words! {
-    /// Which leg of the way.
+    /// The side of the proxy a connection is on.
     Side {
+        /// Connections of callers.
         Client = "client",
-        /// The API server's.
+        /// Connections to API servers.
         Upstream = "upstream",
     }
 }
 
 words! {
-    /// Why a TLS connection failed.
+    /// The reason why a TLS connection failed.
     TlsTrouble {
-        /// Closed without a word; so do probes that look for an open port only.
+        /// The connection was closed without an alert; probes that look only for an open port do the same.
         Closed = "closed",
+        /// The handshake was not finished in time.
         Timeout = "timeout",
-        /// Something else is spoken, as HTTP without TLS.
+        /// The other side speaks something else, such as HTTP without TLS.
         NotTls = "not_tls",
-        /// No version, cipher or protocol that both have, or messages out of order.
+        /// The sides have no version, cipher or protocol in common, or a message is out of order.
         Handshake = "handshake",
-        /// The other side's certificate is not accepted here.
+        /// The proxy does not accept the other side's certificate.
         Certificate = "certificate",
-        /// Ours is not accepted there.
+        /// The other side does not accept the proxy's certificate.
         Distrusted = "distrusted",
     }
 }
 
-/// What the other side says that does not accept our certificate.
+/// The alerts of a side that does not accept a certificate.
 const DISTRUST: [AlertDescription; 6] = [
     AlertDescription::UnknownCA,
     AlertDescription::BadCertificate,
@@ -101,7 +123,7 @@ const DISTRUST: [AlertDescription; 6] = [
 ];
 
 impl TlsTrouble {
-    /// Why a handshake failed, on whichever side of it we are.
+    /// Returns the reason why a handshake failed, on either side of the proxy.
     pub fn of(why: &io::Error) -> Self {
         let Some(inner) = why.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
             // Of the connection below, whichever way it went.
@@ -120,6 +142,7 @@ impl TlsTrouble {
 }
 
 impl Verb {
+    /// Returns the verb of a request.
     pub fn of(info: &RequestInfo<'_>) -> Self {
         match info.verb.as_ref() {
             "get" => Self::Get,
@@ -137,7 +160,7 @@ impl Verb {
 }
 
 impl LongRunning {
-    /// `None` for a request that must end in its time.
+    /// Returns the kind of a long-running request; `None` for a short one.
     pub fn of(info: &RequestInfo<'_>) -> Option<Self> {
         match (info.verb.as_ref(), info.subresource.as_ref()) {
             ("watch", _) => Some(Self::Watch),

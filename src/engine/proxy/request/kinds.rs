@@ -1,18 +1,21 @@
 //! The kinds every cluster has, as kubectl knows them by name. What else a server has, only it can tell.
 
-/// One kind.
+/// A built-in kind of Kubernetes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
     /// Empty for the core group.
     pub group: &'static str,
+    /// Preferred version of the API group.
     pub version: &'static str,
-    /// Plural, as in URLs.
+    /// Plural name, as in URLs.
     pub resource: &'static str,
-    /// `Deployment`.
+    /// Kind, as in manifests: `Deployment`.
     pub kind: &'static str,
+    /// Short names that kubectl accepts.
     pub short: &'static [&'static str],
+    /// Objects of the kind belong to a namespace.
     pub namespaced: bool,
-    /// Among what `kubectl get all` lists.
+    /// `kubectl get all` lists the kind.
     pub in_all: bool,
 }
 
@@ -48,7 +51,7 @@ const AUTHENTICATION: (&str, &str) = ("authentication.k8s.io", "v1");
 const FLOW: (&str, &str) = ("flowcontrol.apiserver.k8s.io", "v1");
 const METRICS: (&str, &str) = ("metrics.k8s.io", "v1beta1");
 
-/// Where a word means several, the first is meant, as with a server's own order.
+/// All built-in kinds. The first entry wins if a word names several, as in a server's own order.
 #[rustfmt::skip]
 pub const BUILT_IN: &[Kind] = &[
     all(within(CORE, ("pods", "Pod"), &["po"])),
@@ -116,17 +119,18 @@ pub const BUILT_IN: &[Kind] = &[
     cluster(METRICS, ("nodes", "NodeMetrics"), &[]),
 ];
 
-/// The kind of a URL.
+/// Returns the kind of a URL.
 pub fn of(group: &str, resource: &str) -> Option<&'static Kind> {
     BUILT_IN.iter().find(|kind| kind.group == group && kind.resource == resource)
 }
 
-/// The kind of a manifest.
+/// Returns the kind of a manifest.
 pub fn of_manifest(group: &str, kind: &str) -> Option<&'static Kind> {
     BUILT_IN.iter().find(|known| known.group == group && known.kind == kind)
 }
 
-/// The kind a user types: plural, singular or short; with its group, or version and group, behind dots.
+/// Returns the kind a user typed: plural, singular or short name; optionally with the group, or version and group,
+/// behind dots.
 pub fn typed(word: &str) -> Option<&'static Kind> {
     let word = word.to_lowercase();
     let (name, api) = word.split_once('.').map_or((word.as_str(), None), |(name, api)| (name, Some(api)));

@@ -2,25 +2,26 @@
 
 use super::{RequestInfo, Unreadable};
 
-/// What is printed of one request line. The fields of [`RequestInfo`] come first, under its own names
-/// (`is_resource`, `path`, `verb`, `api_prefix`, `api_group`, `api_version`, `namespace`, `resource`, `subresource`,
-/// `name`, `field_selector`, `label_selector`); then:
+/// The output for one request line. The fields of [`RequestInfo`] come first, under its own names (`is_resource`,
+/// `path`, `verb`, `api_prefix`, `api_group`, `api_version`, `namespace`, `resource`, `subresource`, `name`,
+/// `field_selector`, `label_selector`); then:
 #[derive(Debug, serde::Serialize)]
 struct Line<'a> {
     #[serde(flatten)]
     info: RequestInfo<'a>,
     long_running: bool,
     class: &'static str,
-    /// Why the proxy refuses it all the same.
+    /// Reason why the proxy refuses a URL that a server can read.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<&'static str>,
 }
 
-/// Why a line shows nothing.
+/// Why a line has no attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Malformed {
-    /// Not METHOD, a space, and a URL.
+    /// The line is not METHOD, a space, and a URL.
     Line,
+    /// No server would read the URL.
     Url(Unreadable),
 }
 
@@ -33,7 +34,10 @@ impl std::fmt::Display for Malformed {
     }
 }
 
-/// One line's JSON, or `{"error": ...}` and why.
+/// Returns the JSON of one line.
+///
+/// Fails if the line is no request line or no server would read its URL; the error holds `{"error": ...}` as JSON, and
+/// the reason.
 pub fn json(line: &str) -> Result<String, (String, Malformed)> {
     read(line).map_err(|malformed| (serde_json::json!({ "error": malformed.to_string() }).to_string(), malformed))
 }

@@ -16,7 +16,7 @@ pub struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Splits at every slash, after those at both ends are cut off; segments between two slashes stay, empty.
+    /// Splits at every slash, after the slashes at both ends are cut off; empty segments between two slashes stay.
     pub fn split(path: &'a str) -> Self {
         let path = path.trim_matches('/');
         let mut parts = Self { named: [""; NAMED], taken: 0, count: 0 };
@@ -33,30 +33,32 @@ impl<'a> Parts<'a> {
         parts
     }
 
-    /// Segments in all, those taken too.
+    /// The number of all segments, taken ones included.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Segments left.
+    /// The number of segments left.
     pub fn len(&self) -> usize {
         self.count - self.taken
     }
 
+    /// Returns true if no segment is left.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    /// Returns the first segment left, without taking it.
     pub fn first(&self) -> Option<&'a str> {
         (!self.is_empty()).then(|| self.get(0))
     }
 
-    /// Of those left; empty where there is none.
+    /// Returns a segment left, by its index; empty if there is none.
     pub fn get(&self, place: usize) -> &'a str {
         self.named.get(self.taken + place).copied().unwrap_or_default()
     }
 
-    /// The first of those left, which is then gone.
+    /// Takes the first segment left; empty if there is none.
     pub fn take(&mut self) -> Cow<'a, str> {
         let first = self.get(0);
         self.taken = self.count.min(self.taken + 1);
@@ -64,17 +66,18 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// What stands between slashes; of nothing, one empty segment. Short as they are, they are found sooner than the search
-/// of `str::split` is set up.
+/// Iterator over the texts between slashes; an empty text is one empty segment. Segments are short: a plain search for
+/// a slash is faster than setting up the search of `str::split`.
 #[derive(Debug, Clone)]
 pub struct Segments<'a>(Option<&'a str>);
 
 impl<'a> Segments<'a> {
+    /// Iterates over the segments of a path, whose leading slash is cut off.
     pub fn of(path: &'a str) -> Self {
         Self(Some(path))
     }
 
-    /// There is another one.
+    /// Returns true if another segment follows.
     fn more(&self) -> bool {
         self.0.is_some()
     }
@@ -94,7 +97,9 @@ impl<'a> Iterator for Segments<'a> {
     }
 }
 
-/// Refuses characters that stand in no request line.
+/// Checks that a URL holds only characters of a request line.
+///
+/// Fails on control characters, spaces, `#` and everything beyond ASCII.
 pub fn characters(url: &str) -> Result<(), Unreadable> {
     if url.bytes().any(|byte| byte <= b' ' || byte >= 0x7f || byte == b'#') {
         return Err(Unreadable::Character);
@@ -102,12 +107,14 @@ pub fn characters(url: &str) -> Result<(), Unreadable> {
     Ok(())
 }
 
-/// Turns `%2e` into `.`; a plus stays a plus.
+/// Decodes the escapes of a path: `%2e` becomes `.`; a plus stays a plus.
+///
+/// Fails if two hexadecimal digits do not follow a percent sign, or the result is not UTF-8.
 pub fn decoded(raw: &str) -> Result<Cow<'_, str>, Unreadable> {
     unescaped(raw, false)
 }
 
-/// Decodes what stands behind percent signs and, in a query, turns pluses into spaces.
+/// Decodes escapes and, in a query, turns pluses into spaces. Fails as [`decoded`].
 pub(super) fn unescaped(raw: &str, plus_is_space: bool) -> Result<Cow<'_, str>, Unreadable> {
     if !raw.bytes().any(|byte| byte == b'%' || (plus_is_space && byte == b'+')) {
         return Ok(Cow::Borrowed(raw));
@@ -160,8 +167,10 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// Refuses a path in which another reader could see other segments. Those behind the first `named` are for what a pod
-/// or service serves: there a slash may be encoded or doubled, but nothing may climb out.
+/// Checks that no other reader can see other segments in a path. Segments behind the first `named` belong to a pod or
+/// service: there a slash may be escaped or doubled, but no dot segment may leave them.
+///
+/// Fails on empty segments, escaped slashes, dot segments, control characters and malformed escapes.
 pub fn one_meaning(raw: &str, named: usize) -> Result<(), Unreadable> {
     let segments = raw.strip_prefix('/').unwrap_or(raw);
     let mut rest = Segments::of(segments);

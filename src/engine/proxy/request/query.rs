@@ -5,23 +5,32 @@ use super::path::unescaped;
 use super::{Unreadable, selector};
 use std::borrow::Cow;
 
-/// Go's own bound; beyond it newer servers read none.
+/// Go's own bound; newer servers read no query with more parameters.
 const PARAMETERS_MAX: usize = 10_000;
 
-/// The parameters that the routing of a request hangs on, decoded.
+/// The decoded parameters that the routing of a request depends on; `None` is an absent one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query<'a> {
+    /// `watch`.
     pub watch: Option<Cow<'a, str>>,
+    /// `fieldSelector`.
     pub field_selector: Option<Cow<'a, str>>,
+    /// `labelSelector`.
     pub label_selector: Option<Cow<'a, str>>,
+    /// `limit`.
     pub limit: Option<Cow<'a, str>>,
+    /// `timeoutSeconds`.
     pub timeout_seconds: Option<Cow<'a, str>>,
+    /// `resourceVersion`.
     pub resource_version: Option<Cow<'a, str>>,
     /// `continue`.
     pub next: Option<Cow<'a, str>>,
 }
 
 impl<'a> Query<'a> {
+    /// Reads the query of a URL.
+    ///
+    /// Fails if there are too many parameters, or a value that is needed decodes to something that is not UTF-8.
     pub fn read(text: &'a str) -> Result<Self, Unreadable> {
         let mut query = Self::default();
         if text.bytes().filter(|byte| *byte == b'&').count() >= PARAMETERS_MAX {
@@ -53,14 +62,15 @@ impl<'a> Query<'a> {
         Ok(query)
     }
 
-    /// Only absence, `0` and `false` in any case are no; `?watch` watches.
+    /// Returns true if the request asks for a watch. Only an absent `watch`, `0` and `false` in any case do not;
+    /// `?watch` does.
     pub fn watches(&self, options_hold: bool) -> bool {
         // Go folds the long s too, but not in the code that reads `watch` where the other options cannot be read.
         let fold = |c: char| if c == 'ſ' && options_hold { 's' } else { c.to_ascii_lowercase() };
         self.watch.as_deref().is_some_and(|value| value != "0" && !value.chars().map(fold).eq("false".chars()))
     }
 
-    /// Whether the server can read all of its `ListOptions`.
+    /// Returns true if the server can read all of its `ListOptions`.
     pub fn options_hold(&self) -> bool {
         let number = |text: &Option<Cow<'_, str>>| text.as_deref().is_none_or(|text| text.parse::<i64>().is_ok());
         number(&self.limit)
@@ -69,7 +79,7 @@ impl<'a> Query<'a> {
             && self.field_selector.as_deref().is_none_or(selector::fields_hold)
     }
 
-    /// The one name that the field selector asks for, if it could stand in a path.
+    /// Returns the single name that the field selector requires, if it could stand in a path.
     pub fn name(&self) -> Option<Cow<'a, str>> {
         let name = match self.field_selector.as_ref()? {
             Cow::Borrowed(text) => selector::field(text, "metadata.name")?,

@@ -3,36 +3,43 @@
 
 use std::borrow::Cow;
 
-/// How a requirement relates its label to its values.
+/// Relation of a label to the values of a requirement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relation {
-    /// `=`, `==`, and `in`: the label is there and has one of the values.
+    /// `=`, `==` and `in`: the label is present and has one of the values.
     In,
-    /// `!=` and `notin`: another value, or not there.
+    /// `!=` and `notin`: the label has another value or is absent.
     NotIn,
+    /// `key`: the label is present.
     Exists,
+    /// `!key`: the label is absent.
     Absent,
+    /// `>`: the label is a number greater than the value.
     Greater,
+    /// `<`: the label is a number less than the value.
     Less,
 }
 
-/// One requirement of a label selector.
+/// A requirement of a label selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requirement<'a> {
+    /// Key of the label.
     pub key: &'a str,
+    /// Relation of the label to [`Requirement::values`].
     pub relation: Relation,
-    /// As written, between commas; use [`Requirement::values`].
+    /// The values as written, between commas; use [`Requirement::values`].
     list: &'a str,
 }
 
 impl<'a> Requirement<'a> {
-    /// At least one for `In` and `NotIn`; the same one may come twice.
+    /// Returns the values: at least one for `In` and `NotIn`. A value may come twice.
     pub fn values(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         self.list.split(',').map(|value| value.trim_matches(|c| is_blank(c) || c == '\0'))
     }
 }
 
-/// Calls `each` with every requirement; `false` if a server refuses the selector, whatever was called before.
+/// Calls `each` with every requirement. Returns false if a server refuses the selector; `each` may have been called
+/// before.
 pub fn labels<'a>(text: &'a str, each: &mut dyn FnMut(Requirement<'a>)) -> bool {
     let mut tokens = Tokens { text, at: 0 };
     let mut token = tokens.next();
@@ -75,7 +82,7 @@ pub fn labels<'a>(text: &'a str, each: &mut dyn FnMut(Requirement<'a>)) -> bool 
     }
 }
 
-/// What follows a key: an operator and its values, each of which may be a label's.
+/// Reads the operator and the values behind a key; each value must be legal for a label.
 fn compared<'a>(key: &'a str, operator: Token<'a>, tokens: &mut Tokens<'a>) -> Option<Requirement<'a>> {
     let (relation, list) = match operator {
         Token::Word("in") => (Relation::In, set(tokens)?),
@@ -94,7 +101,7 @@ fn compared<'a>(key: &'a str, operator: Token<'a>, tokens: &mut Tokens<'a>) -> O
     requirement.values().all(holds).then_some(requirement)
 }
 
-/// A value, which may be missing.
+/// Reads a value, which may be missing.
 fn single<'a>(tokens: &mut Tokens<'a>) -> Option<&'a str> {
     let before = tokens.at;
     match tokens.next() {
@@ -107,7 +114,7 @@ fn single<'a>(tokens: &mut Tokens<'a>) -> Option<&'a str> {
     }
 }
 
-/// `(a, b)`: words between commas, any of them missing.
+/// Reads `(a, b)`: words between commas, any of which may be missing.
 fn set<'a>(tokens: &mut Tokens<'a>) -> Option<&'a str> {
     if tokens.next() != Token::Open {
         return None;

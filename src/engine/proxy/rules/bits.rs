@@ -2,26 +2,26 @@
 
 const WORD: usize = 64;
 
-/// A set of numbers below a bound that is given once.
+/// A set of numbers below a bound that is fixed at its creation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bits {
     words: Vec<u64>,
 }
 
 impl Bits {
-    /// Empty, for numbers below `bound`.
+    /// Creates an empty set, for numbers below `bound`.
     pub fn of(bound: usize) -> Self {
         Self { words: vec![0; bound.div_ceil(WORD)] }
     }
 
-    /// With every number below `bound`.
+    /// Creates a set of every number below `bound`.
     pub fn full(bound: usize) -> Self {
         let mut bits = Self::default();
         bits.fill(bound);
         bits
     }
 
-    /// Becomes the set of all below `bound`; allocates only for a bound larger than any before.
+    /// Fills the set with all numbers below `bound`; allocates only for a bound larger than any before.
     pub fn fill(&mut self, bound: usize) {
         self.words.clear();
         self.words.resize(bound / WORD, u64::MAX);
@@ -30,46 +30,51 @@ impl Bits {
         }
     }
 
-    /// Becomes empty, for numbers below `bound`.
+    /// Empties the set, for numbers below `bound`.
     pub fn resize(&mut self, bound: usize) {
         self.words.clear();
         self.words.resize(bound.div_ceil(WORD), 0);
     }
 
+    /// Empties the set; the bound stays.
     pub fn clear(&mut self) {
         self.words.fill(0);
     }
 
-    /// Beyond the bound nothing happens.
+    /// Adds a number. A number beyond the bound is ignored.
     pub fn set(&mut self, number: usize) {
         if let Some(word) = self.words.get_mut(number / WORD) {
             *word |= 1 << (number % WORD);
         }
     }
 
+    /// Returns true if the set has the number.
     pub fn has(&self, number: usize) -> bool {
         self.words.get(number / WORD).is_some_and(|word| word & (1 << (number % WORD)) != 0)
     }
 
+    /// Adds all numbers of `other`.
     pub fn add(&mut self, other: &Self) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
             *word |= other;
         }
     }
 
+    /// Keeps the numbers that are in `other` too.
     pub fn intersect(&mut self, other: &Self) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
             *word &= other;
         }
     }
 
+    /// Removes all numbers of `other`.
     pub fn remove(&mut self, other: &Self) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
             *word &= !other;
         }
     }
 
-    /// Of the numbers in `asked`, keeps those that are in exactly one of `held` and `negated`; all others stay.
+    /// Keeps, of the numbers in `asked`, those in exactly one of `held` and `negated`; all other numbers stay.
     pub fn keep(&mut self, asked: &Self, held: &Self, negated: &Self) {
         let others = asked.words.iter().zip(&held.words).zip(&negated.words);
         for (word, ((asked, held), negated)) in self.words.iter_mut().zip(others) {
@@ -77,15 +82,17 @@ impl Bits {
         }
     }
 
+    /// Returns true if the sets have no number in common.
     pub fn is_disjoint(&self, other: &Self) -> bool {
         self.words.iter().zip(&other.words).all(|(word, other)| word & other == 0)
     }
 
+    /// Returns the smallest number.
     pub fn first(&self) -> Option<usize> {
         self.iter().next()
     }
 
-    /// In order.
+    /// Iterates over the numbers in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = usize> {
         self.words.iter().enumerate().flat_map(|(place, word)| {
             let mut left = *word;
@@ -98,17 +105,20 @@ impl Bits {
     }
 }
 
-/// Rules that a text selects: often a few of a thousand, sometimes all.
+/// A set of rules that a text selects: often a few of a thousand, sometimes all.
 #[derive(Debug, Clone)]
 pub enum Members {
+    /// At most eight rules, as a list.
     Few(Vec<usize>),
+    /// More rules, as bits.
     Many(Bits),
 }
 
 impl Members {
-    /// More than this and a set of bits is the cheaper one.
+    /// Largest list; above it a set of bits is cheaper.
     const FEW: usize = 8;
 
+    /// Creates the set of `rules`, of which all are below `bound`.
     pub fn of(bound: usize, rules: &[usize]) -> Self {
         if rules.len() <= Self::FEW {
             return Self::Few(rules.to_vec());
@@ -120,6 +130,7 @@ impl Members {
         Self::Many(bits)
     }
 
+    /// Adds the rules to `held`.
     pub fn mark(&self, held: &mut Bits) {
         match self {
             Self::Few(rules) => rules.iter().for_each(|rule| held.set(*rule)),

@@ -7,7 +7,7 @@ use crate::engine::proxy::config::Condition;
 use crate::engine::proxy::request::selector::{self, Relation};
 use std::collections::{BTreeMap, HashMap};
 
-/// At most one label condition of each rule.
+/// Label conditions of the rules: at most one of each rule.
 #[derive(Debug)]
 pub struct LabelLayer {
     rules: Bits,
@@ -17,21 +17,22 @@ pub struct LabelLayer {
 
 #[derive(Debug)]
 struct KeyIndex {
-    /// Rules for which any value will do.
+    /// Rules that accept any value.
     any: Members,
     values: TextIndex,
 }
 
-/// Sets for values of one label; used again for each request.
+/// Sets for the values of one label; reused for each request.
 #[derive(Debug, Default)]
 pub struct Values {
     /// Rules that hold for all values so far.
     all: Bits,
-    /// Rules that hold for this one.
+    /// Rules that hold for the current value.
     one: Bits,
 }
 
 impl Values {
+    /// Empties the sets, for `count` rules.
     pub fn resize(&mut self, count: usize) {
         self.all.resize(count);
         self.one.resize(count);
@@ -39,6 +40,9 @@ impl Values {
 }
 
 impl LabelLayer {
+    /// Compiles conditions with the indexes of their rules, among `count` rules.
+    ///
+    /// Fails if the texts or the regular expressions of one label are too large together.
     pub fn compile(count: usize, conditions: &[(usize, &Condition)]) -> Result<Self, String> {
         let (mut rules, mut negated) = (Bits::of(count), Bits::of(count));
         let mut keys: BTreeMap<&str, (Vec<usize>, Builder)> = BTreeMap::new();
@@ -61,16 +65,17 @@ impl LabelLayer {
         Ok(Self { rules, negated, keys: keys.into_iter().map(finish).collect::<Result<_, String>>()? })
     }
 
+    /// The rules with a condition in this layer.
     pub fn rules(&self) -> &Bits {
         &self.rules
     }
 
-    /// Takes away the rules whose condition here does not hold.
+    /// Removes the rules whose condition in this layer does not hold.
     pub fn keep(&self, alive: &mut Bits, held: &Bits) {
         alive.keep(&self.rules, held, &self.negated);
     }
 
-    /// Regular expressions looked for at once.
+    /// The number of regular expressions in one search.
     pub fn patterns(&self) -> usize {
         self.keys.values().map(|key| key.values.patterns()).max().unwrap_or_default()
     }
@@ -126,7 +131,7 @@ impl KeyIndex {
     }
 }
 
-/// Whether a label that must be there may be there, as far as one can see: not `a,!a`, and not `a,a in (b),a!=b`.
+/// Returns true if a label that must be present can be, as far as can be seen: not `a,!a`, and not `a,a in (b),a!=b`.
 fn is_satisfiable(text: &str, key: &str) -> bool {
     let mut satisfiable = true;
     selector::labels(text, &mut |other| {

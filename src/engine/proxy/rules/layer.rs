@@ -11,23 +11,33 @@ use index::{Builder, Found, TextIndex};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The fields that are plain texts, in the order in which they are looked at: what tells most rules apart comes first.
+/// Text fields of a request, in the order of evaluation: the fields that separate most rules come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// Resource, with group and subresource in the pattern of `equals` and `in`.
     Resource,
+    /// Namespace of the request.
     Namespace,
+    /// Kubernetes verb.
     Verb,
+    /// Class of the request.
     Class,
+    /// API group.
     Group,
+    /// Subresource.
     Subresource,
+    /// Name of the object.
     Name,
+    /// User name of the caller.
     User,
+    /// Region of the proxy.
     Region,
+    /// Groups of the caller.
     CallerGroup,
 }
 
 impl Kind {
-    /// `None` for labels.
+    /// Returns the text field of a condition; `None` for labels.
     pub fn of(field: Field) -> Option<Self> {
         Some(match field {
             Field::Namespace => Self::Namespace,
@@ -45,20 +55,22 @@ impl Kind {
     }
 }
 
-/// What a layer finds in a text becomes a set of rules.
+/// The conditions of all rules on one field, at most one of each rule: maps a text to the rules whose condition holds.
 #[derive(Debug)]
 pub struct Layer {
     kind: Kind,
-    /// Rules with a condition here.
+    /// Rules with a condition in this layer.
     rules: Bits,
-    /// Those of them whose condition is negated.
+    /// Rules whose condition is negated.
     negated: Bits,
     index: TextIndex,
     resources: ResourceIndex,
 }
 
 impl Layer {
-    /// Of conditions with the places of their rules, among `count` rules.
+    /// Compiles conditions with the indexes of their rules, among `count` rules.
+    ///
+    /// Fails if the texts or the regular expressions of the field are too large together.
     pub fn compile(kind: Kind, count: usize, conditions: &[(usize, &Condition)]) -> Result<Self, String> {
         let (mut rules, mut negated) = (Bits::of(count), Bits::of(count));
         let mut texts = Builder::new(count);
@@ -80,20 +92,22 @@ impl Layer {
         Ok(Self { kind, rules, negated, index: texts.finish()?, resources })
     }
 
+    /// The field of the layer.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
+    /// The rules with a condition in this layer.
     pub fn rules(&self) -> &Bits {
         &self.rules
     }
 
-    /// Whether the request alone decides here.
+    /// Returns true if the field is one of the request alone, not of its caller or the proxy.
     pub fn is_about_request(&self) -> bool {
         !matches!(self.kind, Kind::User | Kind::CallerGroup | Kind::Region)
     }
 
-    /// What the layer looks at; of groups there may be several.
+    /// The texts of the field; several for groups.
     pub fn texts<'a>(&self, asked: &Asked<'a>) -> Option<impl Iterator<Item = &'a str> + use<'a>> {
         let (one, groups): (Option<&'a str>, &'a [Arc<str>]) = match self.kind {
             Kind::User => (Some(&asked.caller.user), &[]),
@@ -110,7 +124,7 @@ impl Layer {
         Some(one.into_iter().chain(groups.iter().map(|group| &**group)))
     }
 
-    /// The same without a caller: `None` where one is needed.
+    /// The texts of the field without a caller; `None` if the field is not one of the request.
     pub fn texts_of_request<'a>(&self, info: &'a RequestInfo<'_>) -> Option<std::option::IntoIter<&'a str>> {
         self.is_about_request().then(|| self.text_of_request(info).into_iter())
     }
@@ -136,12 +150,12 @@ impl Layer {
         }
     }
 
-    /// Takes away the rules whose condition here does not hold.
+    /// Removes the rules whose condition in this layer does not hold.
     pub fn keep(&self, alive: &mut Bits, held: &Bits) {
         alive.keep(&self.rules, held, &self.negated);
     }
 
-    /// Regular expressions looked for at once.
+    /// The number of regular expressions in one search.
     pub fn patterns(&self) -> usize {
         self.index.patterns()
     }

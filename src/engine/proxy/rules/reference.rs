@@ -6,13 +6,13 @@ use crate::engine::proxy::request::RequestInfo;
 use crate::engine::proxy::request::selector::{self, Relation, Requirement};
 use regex::Regex;
 
-/// Memory one compiled expression may take. A pattern of a few hundred characters is far below.
+/// Memory one compiled expression may take. A pattern of a few hundred characters needs far less.
 pub const PATTERN_MAX: usize = 1 << 20;
 
-/// What a label's value must be.
+/// A predicate on the value of a label.
 pub type Wanted<'a> = &'a dyn Fn(&str) -> bool;
 
-/// Whether the condition holds. A regular expression is compiled anew each time: not for the way of a request.
+/// Returns true if the condition holds. Compiles a regular expression each time: not for use on the request path.
 pub fn holds(condition: &Condition, asked: &Asked<'_>) -> bool {
     let info = asked.info;
     let of_resource = !matches!(condition.field, Field::User | Field::CallerGroup | Field::Region);
@@ -44,7 +44,7 @@ pub fn holds(condition: &Condition, asked: &Asked<'_>) -> bool {
     held != condition.negated
 }
 
-/// Whether `has` the label that any of the values names, with one of the values named for it.
+/// Returns true if `has` has the label of any of the values, with one of the values given for it.
 fn by_label(condition: &Condition, has: &dyn Fn(&str, Option<Wanted<'_>>) -> bool) -> bool {
     condition.values.iter().map(|written| label(written)).any(|(key, value)| {
         if value.is_none() {
@@ -55,7 +55,7 @@ fn by_label(condition: &Condition, has: &dyn Fn(&str, Option<Wanted<'_>>) -> boo
     })
 }
 
-/// Key and value of a label condition; without a value the label need only be there.
+/// Splits a label condition into key and value; without a value the label need only be present.
 pub fn label(written: &str) -> (&str, Option<&str>) {
     match written.split_once('=') {
         Some((key, value)) => (key.trim(), Some(value.trim())),
@@ -72,8 +72,8 @@ fn compares(operator: Operator, value: &str, text: &str) -> bool {
     }
 }
 
-/// Whether every object the selector selects has the label, with a value that `holds` where one is asked for. A selector
-/// that says nothing of the label implies nothing, and so does one that selects no object at all.
+/// Returns true if every object that the selector selects has the label, with a value that `holds`, if given. A
+/// selector without a requirement on the label implies nothing, and so does a selector that can select no object.
 pub fn implied(text: &str, key: &str, holds: Option<Wanted<'_>>) -> bool {
     // The first requirement that lists values, and whether any requires the label at all, or its absence.
     let (mut listed, mut there, mut absent): (Option<Requirement<'_>>, bool, bool) = (None, false, false);
@@ -100,7 +100,7 @@ pub fn implied(text: &str, key: &str, holds: Option<Wanted<'_>>) -> bool {
     }
 }
 
-/// Whether all the selector's requirements on the label admit the value.
+/// Returns true if all of the selector's requirements on the label admit the value.
 pub(super) fn admitted(text: &str, key: &str, value: &str) -> bool {
     let mut admits = true;
     selector::labels(text, &mut |other| admits &= other.key != key || admitted_by(&other, value));
@@ -120,17 +120,20 @@ fn admitted_by(requirement: &Requirement<'_>, value: &str) -> bool {
     }
 }
 
-/// `pods`, `deployments.apps`, `pods/exec`, `*.apps`, `*/scale`, `*`. Without a group it is any group's, without a
-/// subresource any subresource's too: what belongs to an object is where the object is.
+/// A pattern for resources: `pods`, `deployments.apps`, `pods/exec`, `*.apps`, `*/scale`, `*`. Without a group it
+/// matches any group, without a subresource any subresource too: a subresource is where its object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourcePattern<'a> {
-    /// `None` is every one.
+    /// Plural name; `None` matches every resource.
     pub resource: Option<&'a str>,
+    /// API group; `None` matches every group.
     pub group: Option<&'a str>,
+    /// Subresource; `None` matches every subresource, and none.
     pub subresource: Option<&'a str>,
 }
 
 impl<'a> ResourcePattern<'a> {
+    /// Parses a pattern; every text is one.
     pub fn read(text: &'a str) -> Self {
         let (name, subresource) = match text.split_once('/') {
             Some((name, subresource)) => (name, Some(subresource)),
@@ -144,18 +147,21 @@ impl<'a> ResourcePattern<'a> {
         Self { resource: some(resource), group: group.and_then(some), subresource: subresource.and_then(some) }
     }
 
+    /// Returns true if the request matches the pattern.
     pub fn holds(&self, info: &RequestInfo<'_>) -> bool {
         self.resource.is_none_or(|resource| info.resource == resource) && self.narrows(info)
     }
 
-    /// The group and the subresource alone.
+    /// Returns true if the group and the subresource of the request match.
     pub fn narrows(&self, info: &RequestInfo<'_>) -> bool {
         self.group.is_none_or(|group| info.api_group == group)
             && self.subresource.is_none_or(|subresource| info.subresource == subresource)
     }
 }
 
-/// Whether the condition can be compiled; else why not.
+/// Checks that the condition can be compiled.
+///
+/// Fails if its operator is `regex` and a value is no regular expression, or is too large once compiled.
 pub fn check(condition: &Condition) -> Result<(), String> {
     if condition.operator != Operator::Regex {
         return Ok(());

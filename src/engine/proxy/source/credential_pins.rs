@@ -18,10 +18,11 @@ use std::path::{Path, PathBuf};
 
 const VERSION: u32 = 1;
 
-/// Credentials remembered; the file is small, and a proxy of 1,000 clusters that renews each monthly takes years.
+/// Credentials remembered; the file stays small, and a proxy of 1,000 clusters that renews each monthly needs years to
+/// reach the bound.
 const CREDENTIALS_MAX: usize = 20_000;
 
-/// What is bound, as it stands on disk.
+/// The destinations of credentials, as they are on disk.
 #[derive(Debug)]
 pub struct CredentialPins {
     file: PathBuf,
@@ -31,9 +32,9 @@ pub struct CredentialPins {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Stored {
     version: u32,
-    /// Base64 of the hash's key.
+    /// Key of the hash, base64.
     key: String,
-    /// Places by the hash of a credential.
+    /// Destinations by the hash of a credential.
     bound: BTreeMap<String, BTreeSet<Place>>,
 }
 
@@ -43,22 +44,25 @@ impl std::fmt::Debug for Stored {
     }
 }
 
-/// Where a credential may go: an address, and what proves that it is the right one.
+/// A destination of a credential: an address, and the trust by which it is verified.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
-    /// `host:port`.
+    /// Address, as `host:port`.
     pub address: String,
-    /// A fingerprint of the CA, `system` roots, a file, or `unverified`; with the name that is verified.
+    /// Fingerprint of the CA, `system`, a file, or `unverified`; with the verified name if it is not the host.
     pub trust: String,
 }
 
 impl CredentialPins {
+    /// Returns the path of the file in the state folder.
     pub fn file(state: &Path) -> PathBuf {
         state.join("bindings.json")
     }
 
-    /// Reads what was bound, or starts anew. A file that cannot be read is an error: taking it for an empty one would
-    /// trust everything again.
+    /// Reads the destinations, or starts empty if there is no file.
+    ///
+    /// Fails if the file cannot be read or has another form: an empty start would trust everything again. Fails as
+    /// well if the system provides no random numbers for a new key.
     pub fn open(state: &Path) -> Result<Self, String> {
         let file = Self::file(state);
         let shown = file.display().to_string();
@@ -78,7 +82,7 @@ impl CredentialPins {
         Ok(Self { file, kept })
     }
 
-    /// The places a cluster's credential would newly go to although it is bound to others.
+    /// Returns the new destinations of a cluster's credential that is pinned to others.
     pub fn strange(&self, cluster: &UpstreamCluster) -> Vec<Place> {
         let wanted = cluster.endpoints.iter().flat_map(|endpoint| {
             let place = place(endpoint);
@@ -92,7 +96,7 @@ impl CredentialPins {
         strange
     }
 
-    /// Binds a cluster's credential to where it goes now; says whether anything was new.
+    /// Pins a cluster's credential to its present destinations; returns true if any of them is new.
     pub fn bind(&mut self, cluster: &UpstreamCluster) -> bool {
         let mut is_new = false;
         for endpoint in &cluster.endpoints {
@@ -106,12 +110,15 @@ impl CredentialPins {
         is_new
     }
 
+    /// Writes the file, readable by its owner only.
+    ///
+    /// Fails if the file cannot be written.
     pub fn save(&self) -> Result<(), String> {
         let bytes = serde_json::to_vec(&self.kept).map_err(|error| error.to_string())?;
         private::own(&self.file, &bytes).map_err(|error| format!("{}: cannot be written: {error}", self.file.display()))
     }
 
-    /// Keyed hashes of the credentials of an endpoint. A file is known by its path: what it holds is renewed.
+    /// Keyed hashes of the credentials of an endpoint. A file is known by its path, since its content is renewed.
     fn prints(&self, endpoint: &Endpoint) -> Vec<String> {
         let user = &endpoint.user;
         let material = |kind: &str, material: &Option<Material>| match material {
@@ -135,7 +142,7 @@ impl CredentialPins {
     }
 }
 
-/// The address of an endpoint, and what is believed there.
+/// The address of an endpoint, and the trust by which it is verified.
 fn place(endpoint: &Endpoint) -> Place {
     let uri: Option<http::Uri> = endpoint.server.parse().ok();
     let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default().to_lowercase();

@@ -6,10 +6,13 @@ use crate::engine::files::folder;
 use crate::engine::proxy::config::read::{Document, is_credential_key};
 use std::path::Path;
 
-/// Files of one folder; a folder with more is not meant for us.
+/// Bound on files of one folder; a folder with more is not a configuration.
 const FILES_MAX: usize = 256;
 
-/// Reads what is there now.
+/// Reads the file, or the files of the folder, as they are now.
+///
+/// Fails if a file cannot be read or is too large, or a folder has more than 256 files or no YAML file and no
+/// credential.
 pub fn read(path: &Path, environment: &Environment) -> Result<Vec<Document>, String> {
     if !path.is_dir() {
         return Ok(vec![document(path, environment)?]);

@@ -17,26 +17,27 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Readings that may wait; only the newest matters, so few.
+/// Bound on readings that wait; only the newest matters, so few suffice.
 const WAITING_MAX: usize = 2;
 
-/// How long a hub is waited for at the start: rules may name its clusters.
+/// Longest wait for a hub at the start: rules may name its clusters.
 const INVENTORY_WAIT: Duration = Duration::from_secs(10);
 
-/// What readings are made on.
+/// The inventory and the connections that readings depend on.
 #[derive(Debug, Clone)]
 pub struct LoadContext {
+    /// Inventory of clusters.
     pub inventory: Arc<dyn Inventory>,
-    /// Filled by the inventory before each listing.
+    /// Endpoints of the inventory's clusters, filled before each listing.
     pub endpoints: Endpoints,
-    /// Connects the home cluster, where the configuration is a ConfigMap of it.
+    /// Connector to the home cluster, for a configuration in a ConfigMap.
     pub connector: Arc<dyn Connector>,
-    /// Everything is read again when notified: SIGHUP.
+    /// Notified, on SIGHUP for example, to read everything again.
     pub nudge: Arc<Notify>,
 }
 
-/// Readings and refusals of a source: the first as soon as it can be told, then one for each change. It does not end;
-/// dropped, nothing is followed any more.
+/// Returns the stream of readings and refusals of a source: the first as soon as it is known, then one for each
+/// change. It does not end; dropping it stops the watches.
 pub fn readings(loader: Loader, ground: LoadContext) -> BoxStream<'static, Result<ParsedConfig, ConfigErrors>> {
     let (tx, rx) = mpsc::channel(WAITING_MAX);
     // Ends when the stream is dropped.
@@ -48,7 +49,9 @@ pub fn readings(loader: Loader, ground: LoadContext) -> BoxStream<'static, Resul
     Box::pin(futures::stream::unfold((rx, task), next))
 }
 
-/// What a source says now, for showing: nothing is followed, and no credential is bound to anything.
+/// Reads the present state of a source, for display: nothing is watched, and no credential is pinned.
+///
+/// Fails if the source cannot be read, or the configuration is refused.
 pub async fn look(loader: &Loader, ground: &LoadContext) -> Result<ParsedConfig, ConfigErrors> {
     let whole = |message: String| whole(loader, &message);
     let mut listings = ground.inventory.entries(false);
@@ -60,7 +63,7 @@ pub async fn look(loader: &Loader, ground: &LoadContext) -> Result<ParsedConfig,
     read.map_err(whole)?
 }
 
-/// A source that cannot be had at all.
+/// The error of a source that cannot be read at all.
 fn whole(loader: &Loader, why: &str) -> ConfigErrors {
     let file = loader.origin();
     // What the system says of a file begins with its name.
@@ -68,7 +71,7 @@ fn whole(loader: &Loader, why: &str) -> ConfigErrors {
     ConfigErrors { flaws: vec![Flaw { file, line: 0, message }] }
 }
 
-/// The inventory as far as readings need it.
+/// The part of the inventory that readings depend on.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct InventoryView {
     listed: Vec<Listed>,
@@ -125,7 +128,7 @@ async fn run(loader: Loader, ground: LoadContext, tx: mpsc::Sender<Result<Parsed
     }
 }
 
-/// The first complete listing, or what is there after a while.
+/// The first complete listing, or the present one after [`INVENTORY_WAIT`].
 async fn first(listings: &mut BoxStream<'static, Listing>, endpoints: &Endpoints) -> InventoryView {
     let end = Instant::now() + INVENTORY_WAIT;
     let mut fleet = InventoryView::default();
@@ -140,7 +143,7 @@ async fn first(listings: &mut BoxStream<'static, Listing>, endpoints: &Endpoints
 
 type News = Result<Vec<Document>, String>;
 
-/// Starts to follow the documents.
+/// Starts to watch the documents.
 fn follow(
     loader: &Loader,
     ground: &LoadContext,
@@ -195,7 +198,7 @@ async fn load(loader: &Loader, documents: Vec<Document>, fleet: &InventoryView) 
     loaded.await.unwrap_or_else(|message| Err(whole(&refused, &message)))
 }
 
-/// Away from the runtime's workers: a folder may be on a network.
+/// Runs `work` away from the runtime's workers: a folder may be on a network.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
     #[expect(clippy::disallowed_methods, reason = "reading files is what a source is for")]
     let task = tokio::task::spawn_blocking(work);

@@ -8,10 +8,10 @@ use crate::model::time::UnixSeconds;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Written into each file; another form is another version.
+/// Version in each file; another form gets another version.
 const VERSION: u32 = 1;
 
-/// One source's copy.
+/// The copy of one source.
 #[derive(Debug, Clone)]
 pub struct Kept {
     file: PathBuf,
@@ -30,18 +30,18 @@ struct Copy {
 struct CopiedDocument {
     name: String,
     text: String,
-    /// Of a credential.
+    /// Key of a credential; `None` for YAML.
     key: Option<String>,
 }
 
 impl Kept {
-    /// `source` as it shows itself; there is one copy of each.
+    /// The copy of `source`, by its display form, in the state folder; each source has a copy of its own.
     pub fn new(state: &Path, source: &str) -> Self {
         let plain: String = source.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         Self { file: state.join(format!("last-good-{plain}.json")), source: source.to_owned() }
     }
 
-    /// The documents and when they were kept; nothing where the copy is not as it should be.
+    /// Returns the documents and the time they were kept; `None` if there is no copy, or it is malformed.
     pub fn read(&self) -> Option<(Vec<Document>, UnixSeconds)> {
         let text = yaml::read(&self.file, &self.source).ok()??;
         let copy: Copy = serde_json::from_str(&text).ok()?;
@@ -54,6 +54,8 @@ impl Kept {
     }
 
     /// Keeps documents that were accepted.
+    ///
+    /// Fails if the file cannot be written.
     pub fn write(&self, documents: &[Document], now: UnixSeconds) -> std::io::Result<()> {
         let of = |document: &Document| CopiedDocument {
             name: document.name.clone(),

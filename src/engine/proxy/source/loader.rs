@@ -19,30 +19,34 @@ use std::sync::Arc;
 pub struct Loader {
     source: Source,
     environment: Arc<Environment>,
-    /// Says which clusters are read-only.
+    /// Settings of the user, with the access level of each cluster.
     settings: Arc<Config>,
-    /// Where bindings and copies are kept: private to the user.
+    /// Folder of pins and copies, private to the user.
     state: PathBuf,
 }
 
 impl Loader {
+    /// Creates a loader; `state` is the folder of pins and copies.
     pub fn new(source: Source, environment: Arc<Environment>, settings: Arc<Config>, state: PathBuf) -> Self {
         Self { source, environment, settings, state }
     }
 
+    /// The source.
     pub fn source(&self) -> &Source {
         &self.source
     }
 
+    /// The environment for paths.
     pub fn environment(&self) -> &Arc<Environment> {
         &self.environment
     }
 
+    /// The folder of pins and copies.
     pub fn state(&self) -> &PathBuf {
         &self.state
     }
 
-    /// As the user would write the source.
+    /// The source as the user would write it.
     pub fn origin(&self) -> String {
         match &self.source {
             Source::Path(path) => self.environment.shorten(path),
@@ -50,11 +54,15 @@ impl Loader {
         }
     }
 
+    /// The last good copy of the source.
     pub fn kept(&self) -> Kept {
         Kept::new(&self.state, &self.source.to_string())
     }
 
-    /// The documents of a file or a folder as they are now; none where the inventory is the source.
+    /// Reads the documents of a file or a folder as they are now; of a ConfigMap the last good copy, and none for the
+    /// inventory.
+    ///
+    /// Fails if a file cannot be read, or there is no copy of the ConfigMap yet.
     pub fn documents(&self) -> Result<Vec<Document>, String> {
         match &self.source {
             Source::Path(path) => files::read(path, &self.environment),
@@ -67,8 +75,10 @@ impl Loader {
         }
     }
 
-    /// Reads and lints, without a look at bindings: for showing, not for use. `current` is the inventory's current
-    /// cluster, which is home where nothing is configured.
+    /// Reads and lints documents without a look at pins: for display, not for use. `current` is the inventory's
+    /// current cluster, which is home if the inventory is the source.
+    ///
+    /// Fails if the configuration is refused.
     pub fn read(
         &self,
         documents: &[Document],
@@ -87,8 +97,8 @@ impl Loader {
         Ok(reading)
     }
 
-    /// Gives a cluster the access level that the settings have for its name here; one of the inventory has that of the
-    /// inventory already, and the stricter counts.
+    /// Gives a cluster the access level that the settings have for its name here. A cluster of the inventory has the
+    /// inventory's level already; the stricter one counts.
     fn gate(&self, cluster: &mut UpstreamCluster) {
         let (level, origin) = self.settings.access(|matches| matches.is_unlisted(&cluster.name, &cluster.labels));
         let gate = AccessGate::of(level, origin);
@@ -100,8 +110,11 @@ impl Loader {
         }
     }
 
-    /// As [`Loader::read`], and binds credentials to where they go: a known one that would go elsewhere refuses the
-    /// whole. What is good is kept where it came over the network.
+    /// Reads documents like [`Loader::read`], and pins credentials to their destinations. An accepted configuration
+    /// that came over the network is kept on disk.
+    ///
+    /// Fails if the configuration is refused, a pinned credential would go elsewhere, or the pins cannot be read or
+    /// written.
     pub fn load(
         &self,
         documents: &[Document],
@@ -131,12 +144,17 @@ impl Loader {
         Ok(reading)
     }
 
-    /// The credentials that [`Loader::load`] would refuse to send where the reading says. Binds nothing.
+    /// Returns the credentials that [`Loader::load`] would refuse to send to their destination in the reading. Pins
+    /// nothing.
+    ///
+    /// Fails if the pins cannot be read.
     pub fn strangers(&self, reading: &ParsedConfig) -> Result<Vec<Flaw>, String> {
         Ok(strangers(&CredentialPins::open(&self.state)?, reading))
     }
 
-    /// Allows a cluster's credential to go where the reading says. Fails where the reading has no such cluster.
+    /// Pins a cluster's credential to its destinations in the reading.
+    ///
+    /// Fails if the reading has no such cluster, or the pins cannot be read or written.
     pub fn acknowledge(&self, reading: &ParsedConfig, cluster: &str) -> Result<(), String> {
         let Some(found) = reading.config.clusters.iter().find(|c| &*c.name == cluster) else {
             let known: Vec<&str> = reading.config.clusters.iter().map(|c| &*c.name).collect();

@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Keys are spread over so many locks.
+/// Number of locks that the keys are spread over.
 const SHARDS: usize = 16;
 
 /// Where a key was placed.
@@ -16,7 +16,7 @@ pub struct Placed {
     pub since: i64,
 }
 
-/// The values of the most recently used keys: at least half of the bound, at most all of it.
+/// A map that keeps the values of the most recently used keys: at least half of the bound, at most all of it.
 #[derive(Debug)]
 pub struct BoundedMap<V> {
     shards: Vec<Mutex<Shard<V>>>,
@@ -34,19 +34,22 @@ struct Shard<V> {
 type Keys<V> = HashMap<u64, V, BuildHasherDefault<AsIs>>;
 
 impl<V: Copy> BoundedMap<V> {
+    /// Creates an empty map for `max` keys, spread over several locks.
     pub fn new(max: usize) -> Self {
         Self { shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(max / SHARDS))).collect() }
     }
 
-    /// For one who asks alone: behind one lock.
+    /// Creates an empty map for `max` keys behind a single lock, for use by one task.
     pub fn single(max: usize) -> Self {
         Self { shards: vec![Mutex::new(Shard::new(max))] }
     }
 
+    /// Returns the value of a key, and marks the key as used.
     pub fn get(&self, key: u64) -> Option<V> {
         self.shard(key)?.lock().get(key)
     }
 
+    /// Sets the value of a key; at the bound the least recently used keys are forgotten.
     pub fn put(&self, key: u64, value: V) {
         if let Some(shard) = self.shard(key) {
             shard.lock().put(key, value);
@@ -69,7 +72,7 @@ impl<V: Copy> BoundedMap<V> {
 }
 
 impl<V: Copy> Shard<V> {
-    /// At most so many keys.
+    /// Creates a shard for at most `max` keys.
     fn new(max: usize) -> Self {
         Self { young: Keys::default(), old: Keys::default(), max: (max / 2).max(1) }
     }

@@ -5,18 +5,22 @@ use super::window;
 use crate::engine::proxy::config::{Balance, ProxyConfig, UpstreamCluster};
 use crate::model::time::UnixSeconds;
 
-/// What the order hangs on.
+/// Everything the order of a rule's clusters depends on.
 #[derive(Clone, Copy)]
 pub struct Ranking<'a> {
+    /// Configuration in force.
     pub config: &'a ProxyConfig,
-    /// Places in `config.clusters`.
+    /// Targets of the rule, as indexes into `config.clusters`.
     pub targets: &'a [usize],
+    /// Strategy of the rule.
     pub balance: &'a Balance,
     /// The hash of the key.
     pub place: u64,
-    /// New keys that came before, for round-robin.
+    /// Number of new keys before this one, for round-robin.
     pub turn: u64,
+    /// Availability of a cluster, by its index in `config.clusters`.
     pub standing: &'a dyn Fn(usize) -> Availability,
+    /// Time of the choice, for windows.
     pub now: UnixSeconds,
 }
 
@@ -27,7 +31,7 @@ impl std::fmt::Debug for Ranking<'_> {
 }
 
 impl Ranking<'_> {
-    /// The first of those that `may`.
+    /// Returns the first target in the order for which `may` is true.
     pub fn best(&self, may: impl Fn(usize) -> bool) -> Option<usize> {
         let candidates = self.targets.iter().enumerate().filter(|(_, cluster)| may(**cluster));
         let scored = candidates.filter_map(|(place, cluster)| Some((self.score(place, *cluster)?, *cluster)));
@@ -35,7 +39,7 @@ impl Ranking<'_> {
         scored.min_by(|(a, _), (b, _)| order(*a, *b)).map(|(_, cluster)| cluster)
     }
 
-    /// The one the key belongs to while all are well; `None` if only memory can tell.
+    /// The target the key belongs to while all clusters are healthy; `None` if that depends on earlier choices.
     pub fn natural(&self) -> Option<usize> {
         match self.targets {
             [only] => Some(*only),
@@ -44,12 +48,13 @@ impl Ranking<'_> {
         }
     }
 
-    /// The strategy looks at what is now, so its choices must be remembered.
+    /// Returns true if the strategy depends on the present state, so that its choices must be remembered.
     pub fn has_memory(&self) -> bool {
         matches!(self.balance, Balance::RoundRobin | Balance::LeastLoaded | Balance::MostFree)
     }
 
-    /// The cluster may be given keys: it has a weight, nobody drains it, and it is not in maintenance.
+    /// Returns true if the cluster may get new keys: it has a weight, an operator does not drain it, and it is not in
+    /// maintenance.
     pub fn takes_new(&self, cluster: usize) -> bool {
         let in_maintenance = |c: &UpstreamCluster| c.maintenance.iter().any(|w| window::holds(w, self.now));
         self.weight(cluster) > 0
@@ -57,7 +62,7 @@ impl Ranking<'_> {
             && (self.standing)(cluster).takes_new
     }
 
-    /// The rule leads to the cluster at this time.
+    /// Returns true if the rule leads to the cluster at this time.
     pub fn admits(&self, cluster: usize) -> bool {
         if matches!(self.balance, Balance::TimeWindow(_)) {
             return self.best(|_| true) == Some(cluster);
@@ -70,12 +75,12 @@ impl Ranking<'_> {
         hash(&[self.config.clusters.get(cluster).map_or("", |c| &*c.name)])
     }
 
-    /// The target of that name.
+    /// Returns the target whose name has that hash.
     pub fn find(&self, name: u64) -> Option<usize> {
         self.targets.iter().copied().find(|cluster| self.name(*cluster) == name)
     }
 
-    /// With one target alone a weight of 0 says nothing.
+    /// The weight of a target; with a single target a weight of 0 has no effect.
     fn weight(&self, cluster: usize) -> u32 {
         match self.targets {
             [_] => 1,
@@ -83,7 +88,8 @@ impl Ranking<'_> {
         }
     }
 
-    /// The least is the first; the second number decides between equals. `None`: not at this time.
+    /// The score of a target: the lowest comes first, and the second number decides between equals. `None` if the
+    /// target does not count at this time.
     fn score(&self, place: usize, cluster: usize) -> Option<(f64, f64)> {
         let member = self.config.clusters.get(cluster)?;
         let weight = if matches!(self.balance, Balance::Random) { 1 } else { self.weight(cluster) };
@@ -141,7 +147,7 @@ pub fn hash(texts: &[&str]) -> u64 {
     finish(all)
 }
 
-/// One number of two, spread evenly.
+/// Combines two hashes into one, spread evenly.
 pub fn mix(a: u64, b: u64) -> u64 {
     finish(a.rotate_left(29) ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }

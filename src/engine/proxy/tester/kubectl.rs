@@ -15,12 +15,12 @@ use std::collections::BTreeMap;
 /// Requests of one command; one that names more objects is not meant for a tester.
 const REQUESTS_MAX: usize = 200;
 
-/// What a command takes from where it runs.
+/// The environment of a kubectl command.
 #[derive(Clone, Copy)]
 pub struct KubectlContext<'a> {
-    /// The namespace where none is given.
+    /// Namespace if the command names none.
     pub namespace: &'a str,
-    /// Reads a file that `-f` names; the error says why it cannot.
+    /// Reads a file that `-f` names; fails with the reason why it cannot.
     pub file: &'a dyn Fn(&str) -> Result<String, String>,
 }
 
@@ -30,25 +30,27 @@ impl std::fmt::Debug for KubectlContext<'_> {
     }
 }
 
-/// One request.
+/// A request that kubectl sends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sent {
+    /// HTTP method.
     pub method: &'static str,
-    /// A path, and its query.
+    /// Path and query.
     pub url: String,
-    /// The labels of the object sent, where its file was read.
+    /// Labels of the object sent; `None` if its file was not read.
     pub labels: Option<BTreeMap<String, String>>,
-    /// What it is for, where that is not plain; one line.
+    /// Purpose of the request in one line; empty if it is plain.
     pub note: String,
 }
 
-/// All a command sends, in order.
+/// All requests of a command, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Command {
+    /// Requests, in the order in which kubectl sends them.
     pub requests: Vec<Sent>,
-    /// What is not known without a server.
+    /// Facts that are unknown without a server, one line each.
     pub notes: Vec<String>,
-    /// `--as`.
+    /// The command has `--as`.
     pub impersonates: bool,
 }
 
@@ -61,7 +63,7 @@ impl Command {
         self.requests.push(Sent { method, url: url.into(), note: note.to_owned(), ..Sent::default() });
     }
 
-    /// Each note once.
+    /// Adds a note, unless it is there already.
     fn note(&mut self, text: impl Into<String>) {
         let text = text.into();
         if !self.notes.contains(&text) {
@@ -70,10 +72,10 @@ impl Command {
     }
 }
 
-/// What a verb does with its arguments.
+/// Adds the requests of a verb with its arguments.
 type Verb = fn(&Call<'_>, &mut Command) -> Result<(), String>;
 
-/// One command line, taken apart.
+/// A parsed command line.
 struct Call<'a> {
     verb: &'a str,
     arguments: Arguments,
@@ -118,7 +120,10 @@ const VERBS: &[(&str, Verb)] = &[
     ("wait", reads::wait),
 ];
 
-/// What is sent for the arguments behind `kubectl`.
+/// Returns the requests for the arguments behind `kubectl`.
+///
+/// Fails if the arguments are malformed, the verb is unknown, the requests depend on facts that only a server knows,
+/// or the command sends no request or more than 200.
 pub fn requests(words: &[&str], surroundings: &KubectlContext<'_>) -> Result<Command, String> {
     let (verb, arguments) = Arguments::read(words)?;
     let Some((known, run)) = VERBS.iter().find(|(known, _)| *known == verb) else {
@@ -138,6 +143,8 @@ pub fn requests(words: &[&str], surroundings: &KubectlContext<'_>) -> Result<Com
 }
 
 /// Splits a line as a shell does, as far as it goes without variables: spaces, quotes and backslashes.
+///
+/// Fails if a quote is not closed.
 pub fn split(line: &str) -> Result<Vec<String>, String> {
     let mut words: Vec<String> = Vec::new();
     let mut word: Option<String> = None;
@@ -159,7 +166,7 @@ pub fn split(line: &str) -> Result<Vec<String>, String> {
     if quote.is_some() { Err("a quote is not closed".to_owned()) } else { Ok(words) }
 }
 
-/// A text as a part of a URL.
+/// Escapes a text for a part of a URL.
 fn escaped(text: &str) -> String {
     let one = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' => char::from(byte).to_string(),
@@ -168,7 +175,7 @@ fn escaped(text: &str) -> String {
     text.bytes().map(one).collect()
 }
 
-/// A URL with a query of those pairs that have a value.
+/// Returns a URL with a query of the pairs that have a value.
 fn with_query(path: &str, pairs: &[(&str, &str)]) -> String {
     let pairs = pairs.iter().filter(|(_, value)| !value.is_empty());
     let query: Vec<String> = pairs.map(|(key, value)| format!("{key}={}", escaped(value))).collect();

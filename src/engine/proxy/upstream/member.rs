@@ -23,31 +23,34 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Requests an API server takes at once where nobody said: kube-apiserver's own default for those that do not change anything.
+/// Requests an API server takes at once by default: kube-apiserver's own limit for requests that change nothing.
 pub const CAPACITY: u32 = 400;
 /// API servers of one cluster that can be told apart while sending again.
 const TRIED_MAX: usize = 64;
 
-/// An answer's head, and the body as it comes.
+/// The head of an answer, and its body as it comes.
 #[derive(Debug)]
 pub struct Sent {
+    /// The answer of the API server.
     pub response: Response<Arriving>,
-    /// Which API server, by its place in the configuration.
+    /// Index of the API server in the configuration.
     pub endpoint: usize,
-    /// Sendings in all; 1 where nothing failed.
+    /// Number of times the request was sent; 1 if nothing failed.
     pub attempts: u32,
-    /// From the first sending to the head of the answer.
+    /// Time from the first attempt to the head of the answer.
     pub upstream_wait: Duration,
-    /// To be kept until the body has ended.
+    /// Counts the request as under way; keep it until the body has ended.
     pub lease: InFlightGuard,
 }
 
-/// No answer.
+/// A request without an answer.
 #[derive(Debug)]
 pub struct Failed {
+    /// The answer for the caller.
     pub refusal: Refusal,
+    /// Number of times the request was sent.
     pub attempts: u32,
-    /// The request as it came, where no byte of it was accepted by anybody: another cluster may have it.
+    /// The request as it came, if no server accepted a byte of it: another cluster may take it.
     pub unsent: Option<Box<Request<Outgoing>>>,
 }
 
@@ -57,19 +60,22 @@ impl From<Failed> for Refusal {
     }
 }
 
-/// What has happened since the start, for metrics.
+/// Events since the start, for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Requests sent again, by what the first sending came to.
+    /// Requests sent again after no byte of them was sent.
     pub retried_unsent: u64,
+    /// Requests sent again after the server reported that it had not processed them.
     pub retried_unprocessed: u64,
+    /// Reads sent again although the server may have processed them.
     pub retried_written: u64,
-    /// Sent again with new credentials after a 401.
+    /// Requests sent again with new credentials after a 401.
     pub retried_login: u64,
     /// Retries that the budget did not allow.
     pub retries_refused: u64,
-    /// New credentials, and looks for them that failed.
+    /// Successful renewals of credentials.
     pub logins: u64,
+    /// Failed renewals of credentials.
     pub logins_failed: u64,
 }
 
@@ -84,7 +90,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// A request goes out again after a failure at this stage.
+    /// Counts a retry after a failure at this stage.
     fn retried(&self, stage: Stage) {
         let count = match stage {
             Stage::Unsent => &self.unsent,
@@ -95,7 +101,7 @@ impl Tally {
     }
 }
 
-/// What outlives a reload: the operator's switch and what retries have cost.
+/// State that outlives a reload: the operator's switch and the cost of retries.
 #[derive(Debug, Default)]
 pub(super) struct Lasting {
     traffic: AtomicU8,
@@ -103,7 +109,7 @@ pub(super) struct Lasting {
     tally: Tally,
 }
 
-/// One cluster.
+/// A cluster, as the proxy sends requests to it.
 pub struct Upstream {
     name: Arc<str>,
     region: Text,
@@ -113,7 +119,7 @@ pub struct Upstream {
     access: AccessGate,
     terms: Vec<Terms>,
     origins: Vec<Arc<UpstreamEndpoint>>,
-    /// Endpoints that cannot be used as written, and why.
+    /// Endpoints that cannot be used as written, with the reason.
     unfit: Vec<(Text, ClusterError)>,
     lasting: Arc<Lasting>,
     token: CancellationToken,
@@ -153,7 +159,7 @@ impl Upstream {
         }
     }
 
-    /// Nothing that concerns the way there differs.
+    /// Returns true if nothing differs that concerns the connection to the cluster.
     pub(super) fn is_of(&self, cluster: &UpstreamCluster) -> bool {
         self.region == cluster.region
             && self.retry == cluster.retry
@@ -161,6 +167,7 @@ impl Upstream {
             && Terms::of(cluster).eq(self.terms.iter().cloned())
     }
 
+    /// Name of the cluster.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -169,7 +176,7 @@ impl Upstream {
         &self.origins
     }
 
-    /// What the choice between clusters asks.
+    /// Returns the availability that the choice between clusters reads.
     pub fn standing(&self) -> Availability {
         let fence = self.traffic();
         let routable = fence != TrafficState::Fenced && self.origins.iter().any(|o| o.admits(true));
@@ -190,7 +197,7 @@ impl Upstream {
         self.origins.iter().map(|o| o.in_flight.load(Ordering::Relaxed)).sum()
     }
 
-    /// The operator's switch, as it stands.
+    /// The operator's switch: open, draining or blocked.
     pub fn traffic(&self) -> TrafficState {
         match self.lasting.traffic.load(Ordering::Acquire) {
             0 => TrafficState::Open,
@@ -199,7 +206,7 @@ impl Upstream {
         }
     }
 
-    /// Turns the operator's switch. Fencing ends what runs there.
+    /// Sets the operator's switch. Blocking ends the requests under way there.
     pub fn set_traffic(&self, state: TrafficState) {
         let value = match state {
             TrafficState::Open => 0,
@@ -232,7 +239,7 @@ impl Upstream {
         }
     }
 
-    /// What has happened since the cluster was first configured.
+    /// Returns the events since the cluster was first configured.
     pub fn counts(&self) -> Counts {
         let tally = &self.lasting.tally;
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -249,13 +256,16 @@ impl Upstream {
         }
     }
 
-    /// The first credential of ours to end there, and which one it is.
+    /// The first of the proxy's credentials for the cluster to expire, and which one it is.
     pub fn expiry(&self) -> Option<(crate::model::time::UnixSeconds, Text)> {
         self.origins.iter().filter_map(|o| o.login.expiry()).min_by_key(|(at, _)| *at)
     }
 
-    /// Sends a request and waits for the head of its answer. Its headers are ready but for `Authorization` and `Host`; of its
-    /// address only path and query count.
+    /// Sends a request and waits for the head of its answer. The headers are ready except `Authorization` and `Host`;
+    /// of the address only path and query count.
+    ///
+    /// Fails with 403 if the access level of the cluster forbids the request. Fails if no endpoint is available, or
+    /// the last attempt fails and no further one is allowed.
     pub async fn send(&self, request: Request<Outgoing>, call: &Call) -> Result<Sent, Failed> {
         self.admit(request.method(), request.uri(), false)?;
         let mut course = SendState::new(request);
@@ -288,8 +298,8 @@ impl Upstream {
         Err(self.failed(course, &failure))
     }
 
-    /// Holds back what the cluster's access level does not let leave, before anybody is asked. It is an answer: no other
-    /// cluster may have the request instead.
+    /// Refuses a request that the cluster's access level forbids, before any endpoint is tried. The refusal is final:
+    /// no other cluster may take the request instead. Fails with 403 in that case.
     pub(super) fn admit(&self, method: &Method, uri: &Uri, upgrades: bool) -> Result<(), Failed> {
         let root = PathAndQuery::from_static("/");
         let uri = uri.path_and_query().unwrap_or(&root);
@@ -299,7 +309,7 @@ impl Upstream {
         })
     }
 
-    /// Decides about another sending, and waits the pause before it.
+    /// Returns true if the request is to be sent again, after the pause before it.
     async fn again(&self, course: &mut SendState, failure: Failure, place: usize, call: &Call) -> bool {
         let stage = failure.stage;
         let final_cause = matches!(failure.cause, Cause::Late | Cause::Caller | Cause::Busy | Cause::Malformed(_));

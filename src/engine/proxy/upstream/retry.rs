@@ -6,23 +6,26 @@ use crate::engine::proxy::request::Class;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// Sendings of a request that was never looked at, beyond the first.
+/// Attempts after the first for a request that was never processed.
 pub(super) const UNLOOKED_MAX: u32 = 3;
 
 /// The first pause; each further one is `backoff_factor` times as long.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What a failure allows.
+/// Permission to send a request again after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
-    /// It was never looked at: at once, and it costs nothing of the budget.
+    /// The request was never processed: it may be sent again at once, outside the budget.
     Free,
-    /// It may have been carried out, which does no harm: after a pause, within the budget.
+    /// The request may have been carried out, which does no harm: it may be sent again after a pause, within the
+    /// budget.
     Paced,
+    /// The request must not be sent again.
     Never,
 }
 
-/// Says whether a request that failed may be sent again. `whole` is one that can be: its body is here, or it came back unwritten.
+/// Returns whether a failed request may be sent again. `whole` is true if it can be: its body is in memory, or came
+/// back unwritten.
 pub fn decide(stage: Stage, class: Class, whole: bool) -> Again {
     match (stage, class, whole) {
         (Stage::Unsent | Stage::Unprocessed, _, true) => Again::Free,
@@ -32,7 +35,7 @@ pub fn decide(stage: Stage, class: Class, whole: bool) -> Again {
     }
 }
 
-/// The longest pause before sending again for the `number`th time (1 is the first); the pause is a random part of it.
+/// Longest pause before the `number`th retry (1 is the first); the pause is a random part of it.
 pub fn pause(settings: &RetrySettings, number: u32) -> Duration {
     let factor = settings.backoff_factor.clamp(1.0, 100.0);
     let exponent = i32::try_from(number.saturating_sub(1)).unwrap_or(i32::MAX);
@@ -41,16 +44,16 @@ pub fn pause(settings: &RetrySettings, number: u32) -> Duration {
     Duration::from_secs_f64(if wanted.is_finite() { wanted.min(longest) } else { longest }.max(0.0))
 }
 
-/// One in ten requests may be sent a second time, with a reserve for the first ones.
+/// A budget for retries: one for every ten requests, with a reserve for the first ones.
 #[derive(Debug)]
 pub struct Budget {
     /// In tenths of a retry.
     tenths: AtomicU32,
 }
 
-/// What is saved at most, in tenths: a quiet hour does not buy a storm.
+/// Largest savings, in tenths: a quiet hour does not buy a storm.
 const SAVED_MAX: u32 = 1000;
-/// What there is at the start.
+/// Savings at the start, in tenths.
 const SAVED_FIRST: u32 = 100;
 const PRICE: u32 = 10;
 
@@ -61,7 +64,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// A request went out for the first time.
+    /// Adds a tenth of a retry, for a request that is sent for the first time.
     pub fn earn(&self) {
         // Races lose or win a tenth; the bound holds within the number of threads.
         if self.tenths.load(Ordering::Relaxed) < SAVED_MAX {
@@ -69,7 +72,7 @@ impl Budget {
         }
     }
 
-    /// Takes one retry, if there is one.
+    /// Takes one retry; returns false if none is left.
     pub fn spend(&self) -> bool {
         self.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |have| have.checked_sub(PRICE)).is_ok()
     }

@@ -24,12 +24,12 @@ use tokio_util::sync::CancellationToken;
 /// How long login and connection may take where the call has no deadline.
 const DIAL_WAIT: Duration = Duration::from_secs(10);
 
-/// What became of a request for an upgrade.
+/// Outcome of a request for an upgrade.
 #[derive(Debug)]
 pub enum Upgraded {
     /// The cluster switched to the protocol that was asked for.
     Switched(Box<Tunnel>),
-    /// Its own answer, status and body: clients fall back by it, and show it.
+    /// The cluster did not switch; its status and body go to the client, which shows them or falls back.
     Answered(Box<Sent>),
 }
 
@@ -37,13 +37,15 @@ pub enum Upgraded {
 pub struct Tunnel {
     /// The 101 with its headers.
     pub response: Response<()>,
+    /// Index of the API server in the configuration.
     pub endpoint: usize,
+    /// Number of times the request was sent.
     pub attempts: u32,
-    /// From the first dial to the 101.
+    /// Time from the first dial to the 101.
     pub upstream_wait: Duration,
-    /// What came right behind the 101 is read first.
+    /// The upgraded stream; bytes that came right behind the 101 are read first.
     pub(in crate::engine::proxy) io: TokioIo<hyper::upgrade::Upgraded>,
-    /// Fencing cuts it.
+    /// Cancelled when an operator blocks the cluster.
     pub(in crate::engine::proxy) severed: CancellationToken,
     _flight: Flight,
 }
@@ -55,8 +57,11 @@ impl std::fmt::Debug for Tunnel {
 }
 
 impl Upstream {
-    /// Asks for the upgrade that the request's `Upgrade` names. All its other headers are ready but for `Authorization`,
-    /// `Host`, `UpstreamEndpoint` and `Connection`; repeated lines stay apart.
+    /// Asks for the upgrade that the request's `Upgrade` names. All other headers are ready except `Authorization`,
+    /// `Host`, `Origin` and `Connection`; repeated lines stay apart.
+    ///
+    /// Fails with 403 if the access level of the cluster forbids the request, and with 400 unless there is exactly one
+    /// `Upgrade`. Fails if no endpoint is available, or none answers.
     pub async fn upgrade(&self, request: Request<()>, call: &Call) -> Result<Upgraded, Failed> {
         self.admit(request.method(), request.uri(), true)?;
         let began = Instant::now();
@@ -145,7 +150,7 @@ async fn ask(
     Ok(Asked::Switched { response: response.map(drop), io: TokioIo::new(io), flight })
 }
 
-/// The protocol of the 101 is the one that was asked for.
+/// Returns true if the protocol of the 101 is the requested one.
 fn agrees(request: &Request<()>, response: &Response<Arriving>) -> bool {
     let mut given = response.headers().get_all(UPGRADE).iter();
     match (request.headers().get(UPGRADE), given.next(), given.next()) {
@@ -156,7 +161,7 @@ fn agrees(request: &Request<()>, response: &Response<Arriving>) -> bool {
     }
 }
 
-/// One request on a connection of its own.
+/// Sends one request on a connection of its own.
 async fn exchange(
     origin: &Arc<UpstreamEndpoint>,
     request: &Request<()>,

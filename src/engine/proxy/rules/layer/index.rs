@@ -8,30 +8,31 @@ use regex_automata::PatternSet;
 use regex_automata::meta;
 use std::collections::{BTreeMap, HashMap};
 
-/// Memory all expressions of one field may take together, compiled.
+/// Memory that all compiled expressions of one field may take together.
 const PATTERNS_MAX: usize = 64 << 20;
 
-/// Memory for what a search finds out about its expressions, per thread. Less makes it forget and start again.
+/// Memory for the cache of a search, per thread. With less the cache is cleared and filled again.
 const SEARCH_MAX: usize = 8 << 20;
 
-/// Collects conditions; texts that come often become one entry.
+/// Collects conditions; equal texts become one entry.
 #[derive(Debug)]
 pub struct Builder {
     count: usize,
-    /// Conditions that every text meets.
+    /// Rules with a condition that every text meets.
     always: Vec<usize>,
     exact: BTreeMap<String, Vec<usize>>,
-    /// Literal, and whether it must be at the start.
+    /// Rules by a literal; true if it must be at the start.
     literals: BTreeMap<(String, bool), Vec<usize>>,
     patterns: BTreeMap<String, Vec<usize>>,
 }
 
 impl Builder {
-    /// For `count` rules.
+    /// Creates a builder for `count` rules.
     pub fn new(count: usize) -> Self {
         Self { count, always: Vec::new(), exact: BTreeMap::new(), literals: BTreeMap::new(), patterns: BTreeMap::new() }
     }
 
+    /// Adds a condition of a rule.
     pub fn add(&mut self, operator: Operator, value: &str, rule: usize) {
         let rules = match operator {
             Operator::Equals | Operator::In => self.exact.entry(value.to_owned()).or_default(),
@@ -43,6 +44,9 @@ impl Builder {
         rules.push(rule);
     }
 
+    /// Builds the index.
+    ///
+    /// Fails if the literals cannot be searched together, or the regular expressions are too large together.
     pub fn finish(self) -> Result<TextIndex, String> {
         let members = |rules: &Vec<usize>| Members::of(self.count, rules);
         let mut index = TextIndex {
@@ -75,7 +79,7 @@ impl Builder {
     }
 }
 
-/// Finds rules by a text, without allocating.
+/// Maps a text to the rules whose operator holds for it, without allocating.
 #[derive(Debug)]
 pub struct TextIndex {
     always: Members,
@@ -87,7 +91,7 @@ pub struct TextIndex {
 #[derive(Debug)]
 struct Literals {
     automaton: AhoCorasick,
-    /// Of each literal: whether only the start of the text counts, and its rules.
+    /// Rules of each literal; true if only the start of the text counts.
     found: Vec<(bool, Members)>,
 }
 
@@ -97,7 +101,7 @@ struct Patterns {
     found: Vec<Members>,
 }
 
-/// Where a search puts the expressions it found; used again for each request.
+/// Buffer for the expressions a search finds; reused for each request.
 #[derive(Debug)]
 pub struct Found(PatternSet);
 
@@ -108,7 +112,7 @@ impl Default for Found {
 }
 
 impl Found {
-    /// Room for so many expressions; allocates only for more than ever before.
+    /// Makes room for that many expressions; allocates only for more than ever before.
     pub fn reserve(&mut self, patterns: usize) {
         if self.0.capacity() < patterns {
             self.0 = PatternSet::new(patterns);
@@ -117,6 +121,7 @@ impl Found {
 }
 
 impl TextIndex {
+    /// The number of regular expressions.
     pub fn patterns(&self) -> usize {
         self.patterns.as_ref().map_or(0, |patterns| patterns.found.len())
     }
