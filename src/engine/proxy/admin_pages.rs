@@ -22,7 +22,7 @@ pub const PAGES: &[Page] = &[
     Page { path: "/reload", method: Method::POST, open: false, about: "Read the configuration again" },
 ];
 
-/// The state of a proxy, and the orders it takes over its admin listener.
+/// The state of a proxy, and the commands it takes over its admin listener.
 pub trait ProxyAdmin: Send + Sync + Debug + 'static {
     /// Appends all metrics as OpenMetrics text.
     fn metrics(&self, out: &mut String);
@@ -36,7 +36,7 @@ pub trait ProxyAdmin: Send + Sync + Debug + 'static {
     /// Returns the whole state, as the Routes view shows it.
     fn routes(&self) -> Routes;
 
-    /// The effective configuration as text, secrets masked.
+    /// Returns the effective configuration as text, secrets masked.
     fn config(&self) -> String;
 
     /// Explains the route of a request: `GET /api/v1/pods`, or a kubectl command line.

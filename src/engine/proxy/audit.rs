@@ -39,11 +39,11 @@ pub struct Audit {
     queue: Queue,
     policy: ArcSwap<Policy>,
     ids: Ids,
-    /// Microseconds since 1970.
+    /// Returns microseconds since 1970.
     now: fn() -> i64,
 }
 
-/// Makes audit ids, random to the eye and never twice in a run.
+/// Makes audit ids that look random and never repeat in one run.
 #[derive(Debug)]
 pub struct Ids {
     seed: u64,
@@ -84,7 +84,7 @@ pub struct Finished<'a> {
     pub attempts: u32,
     /// Reason for the last retry; `None` if the request was not sent again.
     pub retried: Option<&'static str>,
-    /// How often the target of this request's key has changed.
+    /// Number of times the target of this request's key has changed.
     pub epoch: Option<u64>,
     /// Bytes from and to the caller; for streams only.
     pub bytes: Option<(u64, u64)>,

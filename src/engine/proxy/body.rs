@@ -34,7 +34,7 @@ impl Broke {
     }
 }
 
-/// A body that goes out. Frames and trailers pass untouched.
+/// A body that is sent. Frames and trailers pass unchanged.
 #[derive(Debug)]
 pub enum Outgoing {
     /// There is no body.

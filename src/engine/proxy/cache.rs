@@ -17,9 +17,9 @@ use tokio::time::Instant;
 /// Life of a discovery answer without revalidation: none, since the client that has just created a kind asks for it
 /// next.
 pub const DISCOVERY_LIFE: Duration = Duration::ZERO;
-/// OpenAPI documents whose address holds the hash of their content do not change.
+/// Life of an OpenAPI document whose address holds the hash of its content: the content does not change.
 pub const HASHED_LIFE: Duration = Duration::from_secs(3_600);
-/// The longest answer that is kept; `/openapi/v2` of a cluster with many CRDs has some 5 MB.
+/// Longest answer that is kept; `/openapi/v2` of a cluster with many CRDs has some 5 MB.
 pub const BODY_MAX: usize = 8 * 1_024 * 1_024;
 /// Size of all answers together. At the bound the least recently used answers are dropped.
 const BYTES_MAX: usize = 64 * 1_024 * 1_024;
@@ -38,7 +38,7 @@ pub struct Key {
     life: Duration,
 }
 
-/// An answer as it came.
+/// A kept answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kept {
     /// Headers of the answer.
@@ -59,7 +59,7 @@ pub enum Look {
     Stale(Arc<Kept>),
 }
 
-/// The answers of all clusters.
+/// The kept answers of all clusters.
 #[derive(Debug, Default)]
 pub struct Cache {
     held: Mutex<Held>,
@@ -80,7 +80,7 @@ struct Entry {
     used: u64,
 }
 
-/// How long the answer to a path may be kept; `None` for everything that is not discovery or OpenAPI.
+/// Returns how long the answer to a path may be kept; `None` for everything that is neither discovery nor OpenAPI.
 pub fn life(method: &Method, uri: &str) -> Option<Duration> {
     if method != Method::GET {
         return None;
@@ -137,7 +137,7 @@ impl Key {
     }
 }
 
-/// Everything of a caller that an API server sees; the debug form quotes, so that no two read the same.
+/// All attributes of a caller that an API server sees; the debug form quotes, so that no two callers share one text.
 fn identity(caller: &Caller) -> String {
     format!("{:?}", (&caller.user, &caller.groups, &caller.uid, &caller.extra))
 }

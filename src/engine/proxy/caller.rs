@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// `WWW-Authenticate` of every 401.
 pub const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"quarterdeck\"");
 
-/// How a caller showed who it is.
+/// Means of authentication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Means {
     /// The token this proxy made and published.
@@ -46,12 +46,12 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A user without groups.
+    /// Creates a caller without groups.
     pub fn plain(user: &str, means: Means) -> Self {
         Self { user: user.into(), groups: Arc::default(), uid: None, extra: Arc::default(), means }
     }
 
-    /// The bearer of the token, as tests want one.
+    /// Creates a caller with the published token, for tests.
     #[cfg(test)]
     pub(in crate::engine::proxy) fn in_groups(user: &str, groups: &[&str]) -> Self {
         let groups = groups.iter().map(|group| Arc::from(*group)).collect();
@@ -62,7 +62,8 @@ impl Caller {
 /// Credentials of the client's connection, verified when it was accepted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shown<'a> {
-    /// The client's leaf certificate, DER, which the TLS handshake verified against the configured CA.
+    /// The client's leaf certificate, DER, which the TLS handshake verified against the configured CA; `None` without
+    /// one.
     pub certificate: Option<&'a [u8]>,
     /// Uid of the process at the other end of a Unix socket, from the kernel; `None` on TCP.
     pub uid: Option<u32>,

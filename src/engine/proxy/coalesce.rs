@@ -10,32 +10,32 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-/// What may wait for the end of a turn; a TLS record holds as much.
+/// Bytes that may wait for the end of a turn; a TLS record holds as many.
 const ROOM: usize = 16 * 1024;
 
-/// An idle connection keeps no more than this for its next turn.
+/// Capacity an idle connection keeps for its next turn.
 const IDLE_ROOM: usize = 1024;
 
-/// The connection's end of a stream: what is written, and flushed, waits for the end of the turn or until it is much.
+/// The connection's end of a stream: written and flushed bytes wait for the end of the turn, or until there are many.
 pub(super) struct CoalescingWriter<I>(Arc<Mutex<Buffered<I>>>);
 
-/// The other end, by which it goes out.
+/// The other end of the stream, which sends the bytes at the end of the turn.
 pub(super) struct Flusher<I>(Arc<Mutex<Buffered<I>>>);
 
 struct Buffered<I> {
     io: I,
-    /// How often something was handed to it; counted before it is.
+    /// Number of writes to `io`; counted before each write.
     writes: Arc<AtomicU64>,
-    /// When something was last read, if somebody wants to know.
+    /// Time of the last read; `None` until an [`Ear`] asks for it.
     heard: Option<Instant>,
     waiting: Vec<u8>,
-    /// So much of it went out already.
+    /// Number of bytes of `waiting` that were sent already.
     gone: usize,
-    /// What became of an earlier turn; told with the next write or flush.
+    /// Error of an earlier turn, returned by the next write or flush.
     failed: Option<io::Error>,
 }
 
-/// Both ends of a stream.
+/// Splits a stream into its two ends.
 pub(super) fn gather<I>(io: I) -> (CoalescingWriter<I>, Flusher<I>) {
     let writes = Arc::default();
     let held = Buffered { io, writes, heard: None, waiting: Vec::new(), gone: 0, failed: None };
@@ -44,7 +44,7 @@ pub(super) fn gather<I>(io: I) -> (CoalescingWriter<I>, Flusher<I>) {
 }
 
 impl<I: AsyncWrite + Unpin> Buffered<I> {
-    /// Hands on what waits, as far as it is taken.
+    /// Sends the waiting bytes as far as the stream takes them.
     fn push(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.waiting.get(self.gone..).filter(|rest| !rest.is_empty()) {
             self.writes.fetch_add(1, Ordering::Release);
@@ -114,7 +114,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for CoalescingWriter<I> {
         true
     }
 
-    /// Done by the outlet, at the end of the turn.
+    /// Returns only an earlier failure: the flusher flushes at the end of the turn.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.0.lock().failure())
     }
@@ -127,7 +127,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for CoalescingWriter<I> {
     }
 }
 
-/// A connection's task: lets all others that are ready go first, has its turn, and lets out what it wrote.
+/// A connection's task: lets all other ready tasks run first, takes its turn, and flushes the bytes it wrote.
 pub(super) struct FlushingTask<F, I> {
     connection: Pin<Box<F>>,
     outlet: Flusher<I>,
@@ -162,23 +162,23 @@ impl<F: Future, I: AsyncWrite + Unpin> Future for FlushingTask<F, I> {
     }
 }
 
-/// Knows how long the other side has been silent.
+/// Measures the silence of the other side.
 pub(super) struct Ear<I>(Arc<Mutex<Buffered<I>>>);
 
 impl<I> Ear<I> {
-    /// When something last came; the beginning counts.
+    /// Returns the time of the last read, or of the first call if nothing was read.
     pub(super) fn heard(&self) -> Instant {
         *self.0.lock().heard.get_or_insert_with(Instant::now)
     }
 }
 
 impl<I> Flusher<I> {
-    /// Counts how often something was handed to the stream. While the count stands still, nothing goes out.
+    /// Returns the number of writes to the stream. While it does not grow, nothing is sent.
     pub(super) fn writes(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.0.lock().writes)
     }
 
-    /// Listens from now on.
+    /// Measures silence from now on.
     pub(super) fn ear(&self) -> Ear<I> {
         let ear = Ear(Arc::clone(&self.0));
         ear.heard();
@@ -187,7 +187,7 @@ impl<I> Flusher<I> {
 }
 
 impl<I: AsyncWrite + Unpin> Flusher<I> {
-    /// What is not taken now goes out in a later turn, which the stream calls for.
+    /// Flushes the stream. Bytes it does not take now are sent in a later turn, for which the stream wakes the task.
     fn let_out(&self, cx: &mut Context<'_>) {
         let mut held = self.0.lock();
         if let Poll::Ready(Err(error)) = held.flush(cx) {

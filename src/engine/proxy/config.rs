@@ -20,12 +20,12 @@ use std::time::Duration;
 /// An effective configuration. Clusters and rules refer to each other by their index in these lists.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyConfig {
-    /// The cluster for requests that no rule matches: discovery, cluster-scoped kinds, other namespaces. `None`
-    /// refuses them.
+    /// The cluster for requests that no rule matches: discovery, cluster-scoped kinds, other namespaces. `None` sends
+    /// discovery to the first cluster, and refuses the others.
     pub home: Option<usize>,
     /// Clusters that requests may go to.
     pub clusters: Vec<UpstreamCluster>,
-    /// By priority, highest first; equal ones in the order of the files.
+    /// Rules by priority, the highest first; equal ones in the order of the files.
     pub rules: Vec<Rule>,
     /// Region of the proxy; empty if none is configured.
     pub region: String,
@@ -45,14 +45,14 @@ pub struct ProxyConfig {
     pub origin: String,
 }
 
-/// A cluster: one world of objects, reached over one or more endpoints of the same etcd.
+/// A cluster, reached through one or more API servers with the same etcd.
 #[derive(Debug, Clone)]
 pub struct UpstreamCluster {
     /// Name of the cluster, as rules and clients call it.
     pub name: Arc<str>,
     /// Address, trust and identity of each API server. Never empty.
     pub endpoints: Vec<Arc<Endpoint>>,
-    /// The namespace written to `kubeconfig` and published for clients.
+    /// Namespace that clients start in; written to `kubeconfig` and published.
     pub namespace: String,
     /// Labels, for `targetLabels` of rules.
     pub labels: BTreeMap<String, String>,
@@ -126,7 +126,7 @@ pub struct CallerSettings {
     pub token_review: Option<ReviewSettings>,
     /// Users by the uid at the other end of a Unix socket. The proxy's own uid is always allowed.
     pub uids: BTreeMap<u32, String>,
-    /// Groups of the token's bearer and of socket callers.
+    /// Groups of callers with the published token and of callers on the Unix socket.
     pub groups: Vec<String>,
     /// Origins of web pages that may call, authenticated as every caller is; `*` allows all origins.
     pub allowed_origins: Vec<String>,
@@ -145,10 +145,10 @@ pub struct ReviewSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// The cluster's configured credential replaces the caller's.
+    /// The cluster's configured credential replaces the caller's credential.
     #[default]
     Swap,
-    /// The configured credential, impersonating the caller.
+    /// The configured credential, with headers that impersonate the caller.
     Impersonate,
     /// The caller's own bearer token.
     Passthrough,
@@ -157,11 +157,11 @@ pub enum Mode {
 /// A weekly window in UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
-    /// Bit 0 is Monday.
+    /// Days on which the window begins; bit 0 is Monday.
     pub days: u8,
-    /// Minutes since midnight.
+    /// Beginning, in minutes since midnight.
     pub from: u16,
-    /// Minutes since midnight; not after `from` means the next day.
+    /// End, in minutes since midnight; the next day if it is not after `from`.
     pub to: u16,
 }
 
@@ -250,7 +250,7 @@ pub enum Field {
     User,
     /// A group of the caller; any one of them may match.
     CallerGroup,
-    /// A requirement that the request's label selector implies, or, where `body` is set, a label of the object sent.
+    /// A requirement that the request's label selector implies, or, if `body` is set, a label of the object sent.
     Label {
         /// Reads the labels of the object sent instead of the label selector.
         body: bool,

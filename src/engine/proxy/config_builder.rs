@@ -23,10 +23,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a reviewed token is believed, where `--token-review` asks for reviews and the configuration does not say.
+/// Cache time of a review if `--token-review` asks for reviews and the configuration does not set one.
 const REVIEW_CACHE: Duration = Duration::from_secs(10);
 
-/// Makes scenes. One for the life of a proxy.
+/// Builds the active configuration of each reading; lives as long as the proxy.
 #[derive(Debug)]
 pub(super) struct ActiveConfigBuilder {
     options: ServeOptions,
@@ -39,19 +39,19 @@ pub(super) struct ActiveConfigBuilder {
     kept: Mutex<Kept>,
 }
 
-/// What the next scene may take over.
+/// Parts that the next active configuration may take over.
 #[derive(Debug, Default)]
 struct Kept {
     audit: Option<(AuditSettings, Option<Arc<Audit>>)>,
-    /// Reviews remember answers: they stay while they would be asked of the same home in the same way.
+    /// Callers with the results of reviews: kept while the settings and the home endpoint stay the same.
     callers: Option<(CallerSettings, Option<Arc<Endpoint>>, Arc<Callers>)>,
 }
 
-/// A configuration that can be put in force.
+/// An active configuration that is ready to be put in force.
 #[derive(Debug)]
 pub(super) struct Assembled {
     pub(super) scene: ActiveConfig,
-    /// What the user should know, one line each.
+    /// Messages for the user, one line each.
     pub(super) notes: Vec<String>,
 }
 
@@ -65,7 +65,7 @@ impl ActiveConfigBuilder {
         Self { options, surroundings, own, token, upstreams, metrics, kept: Mutex::default() }
     }
 
-    /// The configuration of a reading with what the command line adds to it.
+    /// Returns the configuration of a reading with the additions of the command line.
     pub(super) fn config(&self, reading: &ParsedConfig) -> ProxyConfig {
         let mut config = reading.config.clone();
         if !self.options.region.is_empty() {
@@ -80,7 +80,8 @@ impl ActiveConfigBuilder {
         config
     }
 
-    /// Who besides the bearer of the token may call.
+    /// Returns the means of authentication besides the published token. Fails if the file of the client CA cannot be
+    /// read.
     pub(super) fn trust(config: &ProxyConfig) -> Result<Trust, String> {
         let client_ca = match &config.callers.client_ca {
             None => None,
@@ -90,9 +91,9 @@ impl ActiveConfigBuilder {
         Ok(Trust { client_ca, token_review: config.callers.token_review.is_some() })
     }
 
-    /// Everything for a configuration of [`Self::config`] to be in force. What fails leaves the scene before as it is;
-    /// what does not is to be put in force, since connections that it does not need are let go. To be called within a
-    /// runtime.
+    /// Builds everything a configuration of [`Self::config`] needs to be in force. Fails if a part cannot be built;
+    /// the configuration in force is unchanged then. A result must be put in force, since connections it does not need
+    /// are closed. Call it within a runtime.
     pub(super) fn assemble(&self, config: ProxyConfig, hosts: Hosts) -> Result<Assembled, String> {
         let table = RuleTable::compile(&config)?;
         let mut notes = Vec::new();
@@ -160,7 +161,7 @@ impl ActiveConfigBuilder {
     }
 }
 
-/// The clusters to which nothing but reads will go, by the setting that says so.
+/// Returns a note for each setting that makes clusters read-only, with their names.
 fn read_only(config: &ProxyConfig) -> Vec<String> {
     let mut clusters: BTreeMap<Text, Vec<&str>> = BTreeMap::new();
     for cluster in &config.clusters {

@@ -4,11 +4,12 @@ use super::edge::headers::AUDIT_ID;
 use http::{HeaderMap, HeaderValue};
 use hyper::body::Bytes;
 
-/// Values that together have at most so many bytes share one piece of memory.
+/// Bound on the bytes of values that share one piece of memory.
 const TOGETHER_MAX: usize = 4 * 1024;
 
-/// Makes headers ready for an HTTP/2 connection, which remembers values: each would hold the whole buffer it was read
-/// into (hyper#4060), so all get memory of their own; and the id of one request must not push out what comes again.
+/// Prepares headers for an HTTP/2 connection, which remembers values: each value would hold the whole buffer it was
+/// read into (hyper#4060), so all get memory of their own; and the id of one request must not displace values that
+/// recur.
 pub(super) fn fit(headers: &mut HeaderMap) {
     if let Some(id) = headers.get_mut(AUDIT_ID) {
         // Never in the table of either side (RFC 7541, 7.1.3).
@@ -17,7 +18,7 @@ pub(super) fn fit(headers: &mut HeaderMap) {
     own(headers);
 }
 
-/// Puts all values into memory of their own.
+/// Copies all values into memory of their own.
 pub(super) fn own(headers: &mut HeaderMap) {
     let total: usize = headers.values().map(HeaderValue::len).sum();
     if total > TOGETHER_MAX {

@@ -55,16 +55,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The client at the other end of a connection, as far as the connection identifies it.
 #[derive(Debug)]
 pub struct Peer {
-    /// TCP clients only.
+    /// Address of a TCP client; `None` on a Unix socket.
     pub address: Option<SocketAddr>,
-    /// Unix socket clients only.
+    /// Uid of a client on a Unix socket; `None` on TCP.
     pub uid: Option<u32>,
-    /// A client certificate that was verified: the leaf, DER.
+    /// Verified leaf certificate of the client, DER; `None` without one.
     pub certificate: Option<Arc<CertificateDer<'static>>>,
     /// The only cluster this listener stands for, by name, since indexes change with the configuration; `None` for all
     /// clusters.
     pub cluster: Option<Arc<str>>,
-    /// HTTP/2; otherwise HTTP/1.1.
+    /// The connection speaks HTTP/2; otherwise HTTP/1.1.
     pub h2: bool,
     /// The clusters whose resource versions the client holds.
     pub held: Held,
@@ -325,7 +325,7 @@ fn unknown(why: &std::io::Error) -> UserError {
     UserError::new(ErrorKind::Internal, "a socket does not say where it listens").cause(why.to_string())
 }
 
-/// Accepts until the listener is to be closed; then waits for what came by it, unless the whole proxy ends.
+/// Accepts until the listener is to be closed; then waits for its connections, unless the whole proxy ends.
 async fn accept<S: Serve>(socket: Socket, listener: Arc<Listener>, gate: Arc<Gate>, service: Arc<S>) {
     tokio::select! {
         () = listener.closing.cancelled() => {}
@@ -368,13 +368,13 @@ async fn next(socket: &Socket) -> std::io::Result<Client> {
     }
 }
 
-/// What a new connection has been given.
+/// Resources of a new connection.
 struct Arrival {
     place: Arc<ConnectionSlot>,
     handshake: OwnedSemaphorePermit,
 }
 
-/// One connection, from its handshake to its end.
+/// Serves one connection, from its handshake to its end.
 async fn serve<S: Serve>(client: Client, arrival: Arrival, gate: Arc<Gate>, service: Arc<S>) {
     let Arrival { place, handshake } = arrival;
     let listener = place.listener();

@@ -42,12 +42,12 @@ struct Shared {
     resources: Resources,
     overhead: Histogram,
     cold: LabelledMetrics,
-    /// Which window of each rule is being filled.
+    /// Index of the window that is being filled.
     window: AtomicUsize,
     turned: Mutex<Option<Instant>>,
 }
 
-/// Things with a place and a name, for good: a cluster that comes back continues its counters.
+/// Series with an index and a name, for good: a cluster that returns continues its counters.
 #[derive(Debug)]
 struct Named<T> {
     places: BTreeMap<Arc<str>, Arc<T>>,
@@ -409,7 +409,7 @@ impl RuleSeries {
     }
 }
 
-/// `host:port` of a server's URL.
+/// Returns `host:port` of a server's URL.
 pub(super) fn address(server: &str) -> &str {
     let rest = server.split_once("://").map_or(server, |(_, rest)| rest);
     rest.split('/').next().unwrap_or(rest)

@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// What is told of the configuration in force, and of the last one that was read.
+/// Facts about the configuration in force, and about the last one that was read.
 #[derive(Debug)]
 pub(super) struct ReloadStatus {
     pub(super) told: ArcSwap<Told>,
-    /// Changes with each reading, also a refused one.
+    /// Changes with each reading, refused ones included.
     pub(super) readings: watch::Sender<u64>,
-    /// Logins of each cluster that metrics know of: done, and failed.
+    /// Logins of each cluster that the metrics include: successful and failed.
     pub(super) logins: Mutex<BTreeMap<Arc<str>, (u64, u64)>>,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct ReloadStatus {
 pub(super) struct Told {
     pub(super) reload: Reload,
     pub(super) findings: Vec<Finding>,
-    /// Where each value stands.
+    /// Positions of the values in their documents.
     pub(super) origins: BTreeMap<String, String>,
 }
 

@@ -19,12 +19,12 @@ use std::borrow::Cow;
 /// The attributes of a request. Texts are decoded as the server decodes them; most borrow from the URL.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct RequestInfo<'a> {
-    /// An API resource; otherwise only `path`, `verb` and what was understood before it became clear hold.
+    /// The request is for an API resource; otherwise only `path`, `verb` and the parts read so far are set.
     pub is_resource: bool,
     /// The decoded path.
     pub path: Cow<'a, str>,
-    /// `get`, `list`, `watch`, `create`, ...; the lower-case HTTP method for what is no resource; empty for a method
-    /// without a verb.
+    /// `get`, `list`, `watch`, `create`, ...; the lower-case HTTP method of a request for no resource; empty for a
+    /// method without a verb.
     pub verb: Cow<'a, str>,
     /// `api` or `apis`.
     pub api_prefix: Cow<'a, str>,
@@ -44,10 +44,10 @@ pub struct RequestInfo<'a> {
     pub field_selector: Cow<'a, str>,
     /// Label selector of a list, watch or collection delete; otherwise empty.
     pub label_selector: Cow<'a, str>,
-    /// `resourceVersion` of the query, decoded; empty where absent.
+    /// `resourceVersion` of the query, decoded; empty if absent.
     #[serde(skip)]
     pub resource_version: Cow<'a, str>,
-    /// A `continue` token is present.
+    /// The query has a `continue` token.
     #[serde(skip)]
     pub continues: bool,
 }
@@ -78,14 +78,14 @@ impl Class {
     }
 }
 
-/// Why a URL is not forwarded: a server would not read it, or two readers could read two things.
+/// The reason why a URL is not forwarded: a server would not read it, or two readers could read it differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreadable {
     /// The path does not begin with a slash.
     NoPath,
-    /// A character that no URL holds: a control character, a space, a `#`, or one beyond ASCII.
+    /// A character that is illegal in a URL: a control character, a space, a `#`, or one beyond ASCII.
     Character,
-    /// `%zz` in the path.
+    /// A malformed escape in the path, such as `%zz`.
     Escape,
     /// The escaped bytes of the URL are not UTF-8.
     NotText,
@@ -93,9 +93,9 @@ pub enum Unreadable {
     Control,
     /// `%2F`, `%5C` or `\` in the part of the path that names the resource.
     EncodedSlash,
-    /// `//`.
+    /// An empty segment: `//`.
     EmptySegment,
-    /// `.` or `..`.
+    /// A segment `.` or `..`.
     DotSegment,
     /// `/api/v1/watch` without a resource behind it.
     NothingBehindPrefix,
@@ -244,7 +244,7 @@ fn read<'a>(method: &'a str, path: &'a str, query: &'a str) -> Result<Read<'a>, 
     Ok((info, named, None))
 }
 
-/// What the query adds: lists, watches, the name a field selector asks for, selectors and versions.
+/// Adds the attributes of the query: lists, watches, the name that a field selector requires, selectors and versions.
 fn selected<'a>(info: &mut RequestInfo<'a>, text: &'a str, by_prefix: bool) -> Result<(), Unreadable> {
     let query = Query::read(text)?;
     if info.name.is_empty() && info.verb == "get" {
@@ -264,7 +264,7 @@ fn selected<'a>(info: &mut RequestInfo<'a>, text: &'a str, by_prefix: bool) -> R
     Ok(())
 }
 
-/// Methods are told apart by case: `get` is none of the known ones.
+/// Returns the verb of a method. Methods are case-sensitive: `get` is unknown.
 fn resource_verb(method: &str) -> &'static str {
     match method {
         "POST" => "create",

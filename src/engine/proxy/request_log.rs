@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The longest part of an address, and of every other text, that is kept.
+/// Longest part of an address, and of every other text, that is kept, in bytes.
 const TEXT_MAX: usize = 512;
 
 /// A ring of the newest [`TAIL_MAX`] requests.
@@ -80,7 +80,7 @@ impl Tail {
     }
 }
 
-/// The beginning of a text, at most so many bytes.
+/// Returns the beginning of a text, at most `max` bytes.
 pub(super) fn cut(text: &str, max: usize) -> &str {
     let end = (0..=max.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     text.get(..end.unwrap_or(0)).unwrap_or_default()
@@ -96,7 +96,8 @@ fn fit(mut exchange: Exchange) -> Exchange {
     exchange
 }
 
-/// Replaces a text in its own memory; what a screen must not see is taken out when it is read.
+/// Replaces a text in its own memory; characters that a screen must not show are removed when it is
+/// read.
 fn put(text: &mut Text, value: &str) {
     text.clear();
     text.push_str(cut(value, TEXT_MAX));

@@ -45,9 +45,9 @@ pub struct RuleTable {
     layers: Vec<Layer>,
     by_selector: Vec<LabelLayer>,
     by_body: Vec<LabelLayer>,
-    /// Rules that look at what only requests for resources have.
+    /// Rules with a condition that only requests for resources can meet.
     about_resources: Bits,
-    /// Rules that look at the labels of the object sent.
+    /// Rules that read the labels of the object sent.
     about_bodies: Bits,
     /// The largest number of regular expressions in one search.
     patterns: usize,
@@ -57,12 +57,12 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Sets that are used again for each request.
+/// Sets that are reused for each request.
 #[derive(Debug, Default)]
 struct Scratch {
     /// Rules that still may decide.
     alive: Bits,
-    /// Rules whose condition of a layer holds.
+    /// Rules whose condition in the current layer holds.
     held: Bits,
     values: Values,
     found: Found,
@@ -180,7 +180,7 @@ impl RuleTable {
         })
     }
 
-    /// Leaves those rules alive whose conditions on plain fields hold; layers without texts are passed over.
+    /// Keeps the rules alive whose conditions on plain fields hold; layers without texts are skipped.
     fn narrow<'a, T: Iterator<Item = &'a str>>(
         &self,
         scratch: &mut Scratch,

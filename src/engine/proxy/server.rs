@@ -35,10 +35,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-/// How long the first reading may take: longer than a hub and a home cluster are waited for.
+/// Longest wait for the first reading: longer than the waits for a hub and for a home cluster.
 const FIRST_READING: Duration = Duration::from_secs(45);
 
-/// How long the last lines of the audit log may take at the end.
+/// Longest wait for the last lines of the audit log at the end.
 const FLUSH: Duration = Duration::from_secs(5);
 
 type Readings = BoxStream<'static, Result<ParsedConfig, ConfigErrors>>;
@@ -74,7 +74,7 @@ pub struct ProxyServer {
     notes: Vec<String>,
 }
 
-/// What the parts of a running proxy share.
+/// State that the parts of a running proxy share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) carry: Arc<ProxyService>,
@@ -91,7 +91,7 @@ pub(super) struct Shared {
     pub(super) clock: Running,
 }
 
-/// The configuration's changes to come.
+/// Future readings of the configuration.
 struct Following(Readings);
 
 impl std::fmt::Debug for Following {
@@ -257,7 +257,7 @@ impl Shared {
     }
 }
 
-/// Puts one reading after another in force.
+/// Puts each reading in force as it comes.
 async fn follow(mut readings: Readings, shared: Arc<Shared>) {
     while let Some(read) = readings.next().await {
         systemd::reloading();

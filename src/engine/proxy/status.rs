@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// How long a reload that was asked for may take; a home cluster is asked in that time.
+/// Longest wait for a requested reload, which may read from a home cluster.
 const RELOAD: Duration = Duration::from_secs(30);
 
 impl ProxyAdmin for Shared {
@@ -105,7 +105,7 @@ impl ProxyAdmin for Shared {
 }
 
 impl Shared {
-    /// Adds to the metrics the logins since the last time.
+    /// Adds the logins since the last call to the metrics.
     fn tell_logins(&self, member: &Upstream, name: &Arc<str>) {
         let (counts, metrics) = (member.counts(), self.carry.metrics());
         let mut known = self.in_force.logins.lock();

@@ -23,8 +23,8 @@ use parking_lot::Mutex;
 use rank::Ranking;
 use std::collections::HashMap;
 
-/// How long a key stays where a failure moved it, though its own cluster is back: a cluster that comes and goes must not
-/// make all clients list anew each time.
+/// Seconds a key stays where a failure moved it after its own cluster is back: a flapping cluster must not make all
+/// clients list again each time.
 pub const HOLD: i64 = 60;
 
 /// Keys remembered of each kind; at the bound the least recently used are forgotten.
@@ -110,26 +110,26 @@ impl<'a> Key<'a> {
     }
 }
 
-/// The numbers a key is remembered by.
+/// The hashes a key is remembered by.
 #[derive(Debug, Clone, Copy)]
 struct Hashes {
-    /// Of the caller, the rule and the namespace: all kinds of a namespace are placed together, since they own and name
-    /// each other.
+    /// Hash of the caller, the rule and the namespace: all kinds of a namespace are placed together, since they own
+    /// and name each other.
     place: u64,
-    /// Of the whole key: each kind has resource versions of its own to lose.
+    /// Hash of the whole key: each kind has its own resource versions.
     exact: u64,
-    /// Without the rule, for when rules are renamed or reordered.
+    /// Hash without the rule, for when rules are renamed or reordered.
     any_rule: u64,
 }
 
 /// The choices made so far.
 #[derive(Debug)]
 pub struct Targets {
-    /// Where keys were placed, and when.
+    /// Cluster of each key, and the time of its choice.
     placed: BoundedMap<Placed>,
     /// The cluster of the last success, by the hash of its name.
     last: Last,
-    /// Whose turn it is, by the hash of the rule's name.
+    /// Next turn of each rule, by the hash of the rule's name.
     turns: Mutex<HashMap<u64, u64>>,
     random: Mutex<fastrand::Rng>,
 }

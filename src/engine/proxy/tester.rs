@@ -148,7 +148,7 @@ fn passed(rule: &Rule, asked: &Asked<'_>) -> Option<Passed> {
     })
 }
 
-/// One request, understood.
+/// A request with its parsed attributes.
 struct Tested<'a> {
     ground: &'a RoutingState<'a>,
     asked: &'a Asked<'a>,
@@ -164,7 +164,7 @@ impl Tested<'_> {
         Key::of(&self.asked.caller.user, rule, self.asked.info)
     }
 
-    /// The cluster, or none; and the reason in one line.
+    /// Returns the cluster, if any, and the reason in one line.
     fn outcome(&self, place: Option<usize>, rule: Option<&Rule>) -> (Option<usize>, String) {
         let Some((place, rule)) = place.zip(rule) else { return self.without_rule() };
         let targets = match &rule.action {
@@ -227,7 +227,7 @@ impl Tested<'_> {
         }
     }
 
-    /// The access level of the cluster holds it back.
+    /// Returns the reason why the cluster's access level refuses the request; `None` if it does not.
     fn withheld(&self, cluster: usize) -> Option<String> {
         let cluster = self.config().clusters.get(cluster)?;
         let (method, url) = (self.question.method.parse().ok()?, self.question.url.parse().ok()?);
@@ -235,7 +235,8 @@ impl Tested<'_> {
         Some(format!("refused with 403: cluster {} is {why}", cluster.name))
     }
 
-    /// The other clusters of the rule, then the rules that would hold were it not there, then home.
+    /// Returns the alternatives: the other clusters of the rule, then the rules that would match without it, then
+    /// home.
     fn next(&self, place: Option<usize>, rule: Option<&Rule>) -> Vec<Candidate> {
         let config = self.config();
         let mut next = Vec::new();
@@ -272,7 +273,7 @@ impl Tested<'_> {
         next
     }
 
-    /// A rule further down that holds too.
+    /// Returns a later rule that matches too.
     fn behind(&self, place: usize, rule: &Rule) -> Candidate {
         let order = self.ground.targets.candidates(&self.ground.clusters, place, &self.key(&rule.name));
         let why = match &rule.action {
@@ -322,7 +323,7 @@ impl Tested<'_> {
     }
 }
 
-/// `kubectl auth can-i` asks this.
+/// Returns true for the reviews that `kubectl auth can-i` sends.
 fn is_review(info: &RequestInfo<'_>) -> bool {
     info.api_group == "authorization.k8s.io" && info.verb == "create" && info.namespace.is_empty()
 }

@@ -8,26 +8,27 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// Read at once, each way.
+/// Bytes of one read, in each direction.
 const BUFFER: usize = 16 * 1024;
-/// When one side has ended, the other may be silent for this long. Bytes that flow are no silence.
+/// Longest silence of one side after the other has ended. Flowing bytes are no silence.
 const GRACE: Duration = Duration::from_secs(2);
-/// So many times that long, a caller may let output wait, or go on sending what nobody takes any more.
+/// Number of [`GRACE`] periods a caller may leave output unread, or go on sending bytes that the cluster no longer
+/// takes.
 const PATIENCE: u32 = 15;
 
-/// How a tunnel ended.
+/// Outcome of a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spliced {
     /// Bytes from the caller to the cluster.
     pub up: u64,
     /// Bytes from the cluster to the caller.
     pub down: u64,
-    /// We ended it: the proxy drains, or the cluster is fenced.
+    /// The proxy ended the tunnel: it drains, or the cluster is blocked.
     pub cut: bool,
 }
 
-/// Carries bytes until both sides have ended, one has ended and the other is silent, the caller is gone, or `drain` or a fence
-/// cuts it. There is no idle timeout: an exec may be silent for hours.
+/// Copies bytes until both sides have ended, one has ended and the other is silent, the caller is gone, or `drain` or
+/// a blocked cluster cuts the tunnel. There is no idle timeout: an exec may be silent for hours.
 pub async fn splice<C>(client: C, mut tunnel: Box<Tunnel>, drain: CancellationToken) -> Spliced
 where
     C: AsyncRead + AsyncWrite + Unpin,
@@ -42,10 +43,10 @@ where
     .await
 }
 
-/// The same between any two streams; `cut` ends it.
+/// Copies bytes between any two streams in the same way; `cut` ends the tunnel.
 ///
-/// A cluster that takes no more input may still have output: of a command that ended while its input was on its way. So only
-/// an error towards the caller ends the tunnel at once.
+/// A cluster that takes no more input may still have output: of a command that ended while its input was on its way.
+/// So only an error towards the caller ends the tunnel at once.
 pub async fn between<C, U>(client: C, upstream: U, cut: impl Future<Output = ()>) -> Spliced
 where
     C: AsyncRead + AsyncWrite + Unpin,
@@ -75,11 +76,11 @@ where
     Spliced { up: up.count(), down: down.count(), cut: was_cut }
 }
 
-/// The caller went away: nobody is there for the other way.
+/// The caller is gone, so the other direction ends too.
 struct Gone;
 
-/// From the caller to the cluster; once the cluster takes no more, to nowhere, so that a caller who first writes and then
-/// reads is not stuck.
+/// Copies from the caller to the cluster. Once the cluster takes no more, discards the rest, so that a caller that
+/// writes before it reads is not stuck.
 async fn input(
     mut from: impl AsyncRead + Unpin,
     to: impl AsyncWrite + Unpin,
@@ -101,7 +102,8 @@ async fn input(
     }
 }
 
-/// From the cluster to the caller, and its end. However the cluster ended, what it carried tells the caller whether it is whole.
+/// Copies from the cluster to the caller, and ends the caller's side. The copied bytes themselves show the caller
+/// whether they are complete.
 async fn output(
     from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -120,7 +122,7 @@ async fn output(
     }
 }
 
-/// Ends when one side has ended and nothing flows any more.
+/// Returns when one side has ended and no bytes flow any more.
 async fn silence(up: &Way, down: &Way, ended: &Notify) {
     ended.notified().await;
     let mut patience = PATIENCE;
@@ -138,7 +140,7 @@ async fn silence(up: &Way, down: &Way, ended: &Notify) {
     }
 }
 
-/// Tells the caller the end, and reads what it still sends until it has heard of it.
+/// Ends the caller's side, and reads what the caller still sends until it closes.
 async fn linger(from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) {
     let told = async {
         // An error says that it knows.
@@ -156,13 +158,13 @@ async fn discard(mut from: impl AsyncRead + Unpin) -> io::Result<()> {
     Ok(())
 }
 
-/// Which side of a way failed.
+/// The side of a direction that failed.
 enum Broken {
     Reading,
     Writing,
 }
 
-/// One way, until its end; the end goes on to the other side.
+/// Copies one direction until its end, and passes the end on.
 async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, way: &Way) -> Result<(), Broken> {
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -182,19 +184,19 @@ async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin
     }
 }
 
-/// What one way does at present.
+/// The present activity of one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Doing {
     Reading,
     Writing,
-    /// The other side takes nothing any more.
+    /// The other side takes no more; the rest is read and dropped.
     Discarding,
-    /// There is no more to read.
+    /// There is nothing more to read.
     Nothing,
 }
 
-/// What one way has carried, for whoever watches it.
+/// The progress of one direction.
 #[derive(Debug, Default)]
 struct Way {
     bytes: AtomicU64,
@@ -214,7 +216,7 @@ impl Way {
         self.doing.load(Ordering::Relaxed) == doing as u8
     }
 
-    /// The side it reads from may have sent more than was taken.
+    /// Returns true if the source may have sent more than was read.
     fn leaves_unread(&self) -> bool {
         self.is(Doing::Writing) || self.is(Doing::Discarding)
     }

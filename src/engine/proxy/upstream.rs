@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How long the streams of an API server that left the configuration go on.
+/// Longest life of the streams of an API server that left the configuration.
 const LEAVE: Duration = Duration::from_secs(30);
 
 /// All clusters of the configuration in force.
@@ -53,13 +53,14 @@ impl std::fmt::Debug for Upstreams {
 }
 
 impl Upstreams {
-    /// Their tasks and connections end with `token`; `tls_failed` hears of handshakes that fail, of requests and of probes.
+    /// Creates an empty set. Tasks and connections end with `token`; `tls_failed` is called for each failed handshake,
+    /// of requests and of probes.
     pub fn new(surroundings: ClientContext, tls_failed: TlsFailed, token: &CancellationToken) -> Self {
         Self { surroundings, tls_failed, token: token.child_token(), members: Mutex::default() }
     }
 
-    /// The members of a configuration, in the order of its clusters. What did not change is kept with its connections; what
-    /// left gets no new requests, and its streams end after half a minute. To be called within a runtime.
+    /// Returns the clusters of a configuration, in its order. Unchanged ones are kept with their connections; removed
+    /// ones get no new requests, and their streams end after half a minute. Call it within a runtime.
     pub fn apply(&self, config: &ProxyConfig) -> Vec<Arc<Upstream>> {
         let mut members = self.members.lock();
         let mut kept: Vec<Arc<UpstreamEndpoint>> =

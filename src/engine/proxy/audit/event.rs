@@ -9,12 +9,12 @@ use crate::engine::proxy::request::RequestInfo;
 use crate::engine::proxy::request_log::cut;
 use std::io::Write as _;
 
-/// Longer addresses and user agents are cut; no API server's own reach these.
+/// Longest address or user agent, in bytes; longer ones are cut. No API server's own log reaches it.
 const URI_MAX: usize = 16 * 1_024;
 const AGENT_MAX: usize = 1_024;
 
-/// What stays the same in every line of a request: from its address to the object it names. Says where [`impersonated`]
-/// belongs.
+/// Appends the part that every line of a request shares: from its address to the object it names. Returns the offset
+/// where [`impersonated`] belongs.
 pub(super) fn middle(out: &mut Vec<u8>, received: &Received<'_>) -> usize {
     key(out, "requestURI");
     text(out, cut(&redact(received.uri), URI_MAX));
@@ -36,7 +36,7 @@ pub(super) fn middle(out: &mut Vec<u8>, received: &Received<'_>) -> usize {
     user_ends
 }
 
-/// As whom the caller goes on.
+/// Appends the impersonated user.
 pub(super) fn impersonated(out: &mut Vec<u8>, whom: &Impersonated) {
     out.extend_from_slice(b",\"impersonatedUser\":{\"username\":");
     text(out, &whom.user);
@@ -88,14 +88,14 @@ fn object(out: &mut Vec<u8>, info: &RequestInfo<'_>) {
     out.push(b'}');
 }
 
-/// When and how far, in microseconds since 1970.
+/// Time of the request and of the line, in microseconds since 1970.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moments {
     pub(super) received: i64,
     pub(super) now: i64,
 }
 
-/// One whole line.
+/// Appends one complete line.
 pub(super) fn line(out: &mut Vec<u8>, id: &str, stage: Stage, of: (&[u8], Moments), finished: Option<&Finished<'_>>) {
     let (middle, moments) = of;
     out.extend_from_slice(
@@ -125,7 +125,7 @@ fn status(out: &mut Vec<u8>, finished: &Finished<'_>) {
     drop(write!(out, ",\"code\":{}}}", finished.code));
 }
 
-/// By name, as Go writes a map.
+/// Appends the annotations sorted by name, as Go writes a map.
 fn annotations(out: &mut Vec<u8>, finished: &Finished<'_>) {
     let start = out.len();
     let number = |out: &mut Vec<u8>, name: &str, value: u64| {
@@ -157,7 +157,7 @@ fn annotations(out: &mut Vec<u8>, finished: &Finished<'_>) {
     }
 }
 
-/// RFC 3339 with microseconds, UTC.
+/// Appends a timestamp as RFC 3339 with microseconds, UTC.
 fn timestamp(out: &mut Vec<u8>, name: &str, micros: i64) {
     let (seconds, fraction) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
     let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
@@ -211,7 +211,7 @@ fn array<'a>(out: &mut Vec<u8>, values: impl Iterator<Item = &'a str>) {
     out.push(b']');
 }
 
-/// A JSON string. Most need no escape; the others are left to the library.
+/// Appends a JSON string. Most need no escape; the library escapes the others.
 fn text(out: &mut Vec<u8>, value: &str) {
     if value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
         out.push(b'"');

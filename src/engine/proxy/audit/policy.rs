@@ -26,11 +26,11 @@ enum Level {
     RequestResponse,
 }
 
-/// Stages, as bits.
+/// A set of stages, as bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stages(u8);
 
-/// A policy that was read.
+/// A parsed audit policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     rules: Vec<PolicyRule>,
@@ -196,7 +196,7 @@ impl GroupResources {
     }
 }
 
-/// `pods`, `pods/log`, `pods/*`, `*/scale`, `*`.
+/// Returns true if the request matches the pattern: `pods`, `pods/log`, `pods/*`, `*/scale`, `*`.
 fn is_resource(pattern: &str, info: &RequestInfo<'_>) -> bool {
     match pattern.split_once('/') {
         None => pattern == "*" || info.subresource.is_empty() && pattern == info.resource,

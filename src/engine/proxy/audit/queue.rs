@@ -9,11 +9,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
-/// Bytes that may wait. At this bound lines are dropped and counted, or requests wait, as the settings say.
+/// Bound on the bytes in the queue. At the bound lines are dropped and counted, or requests wait, as the settings ask.
 pub(super) const BYTES_MAX: usize = 8 * 1_024 * 1_024;
-/// The thread waits this long for more lines, so that it wakes a few times a second and not for each.
+/// Time the thread waits for more lines, so that it wakes a few times a second and not for each line.
 const GATHER: Duration = Duration::from_millis(50);
-/// What a buffer keeps after a burst.
+/// Capacity that a buffer keeps after a burst.
 const KEPT: usize = 256 * 1_024;
 
 #[derive(Debug)]
@@ -26,11 +26,11 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    /// For the thread: there is something to write, or to hurry for.
+    /// Wakes the thread: there are lines to write, or a flush waits.
     wake: Condvar,
-    /// For requests that wait.
+    /// Wakes requests that wait for room.
     room: Notify,
-    /// Lines that left the queue.
+    /// Number of lines that left the queue.
     done: watch::Sender<u64>,
     written: AtomicU64,
     dropped: AtomicU64,
@@ -41,7 +41,7 @@ struct Shared {
 struct Waiting {
     bytes: Vec<u8>,
     lines: u64,
-    /// All lines there ever were.
+    /// Number of lines since the start.
     pushed: u64,
     hurry: bool,
     closed: bool,
@@ -63,7 +63,7 @@ impl Queue {
         Ok(Self { shared, writer: Some(writer), blocking })
     }
 
-    /// Adds one line, which ends with a line break.
+    /// Adds a line, which ends with a line break.
     pub(super) fn push(&self, line: &[u8]) {
         let mut waiting = self.shared.waiting.lock();
         // Where requests wait for room, those that run are bounded, and so is what they add.
@@ -115,7 +115,7 @@ impl Queue {
 }
 
 impl Drop for Queue {
-    /// Writes what is waiting.
+    /// Writes the lines in the queue.
     fn drop(&mut self) {
         self.shared.waiting.lock().closed = true;
         self.shared.wake.notify_one();
@@ -155,7 +155,8 @@ impl Shared {
         }
     }
 
-    /// Waits for lines, and takes them in exchange for an empty buffer. Returns how many, and whether they are the last.
+    /// Waits for lines, and takes them in exchange for an empty buffer. Returns their number, and true if they are the
+    /// last.
     fn take(&self, bytes: &mut Vec<u8>) -> (u64, bool) {
         let mut waiting = self.waiting.lock();
         while waiting.bytes.is_empty() && !waiting.closed {

@@ -17,13 +17,14 @@ pub(super) struct Rotated {
     path: PathBuf,
     file: File,
     size: u64,
-    /// 0 never rotates.
+    /// Size at which the file is rotated; 0 never rotates it.
     max_bytes: u64,
-    /// Files kept beside the one that is written.
+    /// Rotated files that are kept beside the current one.
     max_files: u32,
 }
 
-/// Opens the file for its owner only, and makes an older one so; `-` is standard output.
+/// Opens the file for its owner only, and restricts the mode of an existing one; `-` is standard output. Fails if the
+/// file cannot be opened or restricted.
 pub(super) fn open(path: &Path, max_bytes: u64, max_files: u32) -> Result<Sink, String> {
     if path.as_os_str() == "-" {
         return Ok(Sink::Output);
@@ -44,7 +45,7 @@ fn append(path: &Path) -> io::Result<File> {
 }
 
 impl Sink {
-    /// Writes whole lines.
+    /// Writes complete lines.
     pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         match self {
             Self::Output => {
@@ -80,7 +81,7 @@ impl Rotated {
         Ok(())
     }
 
-    /// How many bytes of whole lines fit into the file; into an empty one always at least one line.
+    /// Returns the number of bytes of complete lines that fit into the file; an empty file takes at least one line.
     fn fitting(&self, lines: &[u8]) -> usize {
         let room = usize::try_from(self.max_bytes.saturating_sub(self.size)).unwrap_or(usize::MAX);
         if self.max_bytes == 0 || lines.len() <= room {

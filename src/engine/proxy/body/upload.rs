@@ -11,23 +11,24 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-/// A server that has the whole request, and whose answer is complete, ends the stream within this; API servers give short
-/// requests as long.
+/// Longest time from a complete answer to the end of its stream, once the server has the whole request; API servers
+/// give short requests as long.
 const ENDING: Duration = Duration::from_secs(60);
 
-/// Ends when this is dropped: nobody waits for the answer any more. What is left of the stream is then reset.
+/// A body that is being sent. Dropping it means that the answer is no longer needed: the task ends, and the stream is
+/// reset if it has not ended.
 #[derive(Debug)]
 pub(in crate::engine::proxy) struct Upload(Option<Going>);
 
 #[derive(Debug)]
 struct Going {
     task: AbortHandle,
-    /// Takes the rest of the answer.
+    /// Passes the rest of the answer to the task.
     rest: oneshot::Sender<RecvStream>,
 }
 
 impl Upload {
-    /// Sends the body as the server takes it. What becomes of it shows in the answer.
+    /// Sends the body as fast as the server takes it. A failure shows in the answer.
     pub(in crate::engine::proxy) fn start(mut body: Outgoing, mut stream: SendStream<Bytes>) -> Self {
         let (rest, answer) = oneshot::channel();
         let task = tokio::spawn(async move {
@@ -44,7 +45,7 @@ impl Upload {
         Self(Some(Going { task: task.abort_handle(), rest }))
     }
 
-    /// The answer is complete but for its end, and the server may read on.
+    /// Lets the upload go on after the answer is complete except for its end: the server may read on.
     pub(super) fn goes_on(mut self, answer: RecvStream) {
         if let Some(going) = self.0.take() {
             // A body that broke off has taken the stream with it.
@@ -61,7 +62,7 @@ impl Drop for Upload {
     }
 }
 
-/// Waits for the end of an answer of which nothing is wanted any more.
+/// Waits for the end of an answer whose content is no longer needed.
 async fn end(mut answer: RecvStream) {
     while let Some(Ok(data)) = answer.data().await {
         if answer.flow_control().release_capacity(data.len()).is_err() {
@@ -71,7 +72,7 @@ async fn end(mut answer: RecvStream) {
     let _trailers = answer.trailers().await;
 }
 
-/// Errors: the body broke off, for this reason.
+/// Sends the body. Fails with the reason for a reset if the body breaks off.
 async fn pass(body: &mut Outgoing, stream: &mut SendStream<Bytes>) -> Result<(), Reason> {
     loop {
         let next = poll_fn(|cx| {
@@ -110,8 +111,8 @@ async fn pass(body: &mut Outgoing, stream: &mut SendStream<Bytes>) -> Result<(),
     }
 }
 
-/// Waits until the server takes more; false when it takes nothing any more. One byte is asked for, not the whole piece: a
-/// stream that waits must not hold what others could use.
+/// Waits until the server takes more; returns false if it takes no more at all. Reserves a single byte, not the whole
+/// piece: a waiting stream must not hold capacity that others could use.
 async fn room(stream: &mut SendStream<Bytes>) -> bool {
     stream.reserve_capacity(1);
     while stream.capacity() == 0 {

@@ -8,23 +8,23 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// Certificates remembered: reading one costs more than routing a request.
+/// Certificates remembered: parsing one costs more than routing a request.
 const REMEMBERED_MAX: usize = 1024;
 
-/// The callers of certificates seen before, by their DER. When full, all are forgotten and read anew.
+/// The callers of certificates seen before, by their DER. At the bound all are forgotten and parsed again.
 #[derive(Debug, Default)]
 pub struct Certificates(RwLock<HashMap<Box<[u8]>, Read>>);
 
 #[derive(Debug, Clone)]
 struct Read {
-    /// `None` for a certificate that names nobody.
+    /// Caller; `None` if the certificate names no user.
     caller: Option<Arc<Caller>>,
     from: UnixSeconds,
     until: UnixSeconds,
 }
 
 impl Certificates {
-    /// The caller of a verified certificate, as long as it is valid: a connection may outlive it.
+    /// Returns the caller of a verified certificate while it is valid: a connection may outlive its certificate.
     pub fn caller(&self, der: &[u8], now: UnixSeconds) -> Option<Arc<Caller>> {
         let known = self.0.read().get(der).cloned();
         let read = known.or_else(|| {

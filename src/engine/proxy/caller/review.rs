@@ -19,34 +19,34 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// How long an unknown one is not asked about again.
+/// Time before an unknown token is reviewed again.
 const UNKNOWN: Duration = Duration::from_secs(2);
 
-/// How long a home that did not answer is not asked about a token again.
+/// Time before a token is reviewed again whose review failed.
 const FAILED: Duration = Duration::from_millis(500);
 
-/// Answers remembered.
+/// Results remembered.
 const REMEMBERED_MAX: usize = 2048;
 
-/// Questions under way: who sends made-up tokens does not make the home cluster work harder than this.
+/// Reviews under way at once: bounds the load that callers with made-up tokens can put on the home cluster.
 const ASKING_MAX: usize = 16;
 
-/// The home cluster has so long to answer, as kube-apiserver's own webhooks have by default.
+/// Longest wait for the home cluster; the default of kube-apiserver's own webhooks.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// The longest token looked at; a ServiceAccount's has about 1 KiB.
+/// Longest token that is reviewed, in bytes; a ServiceAccount's has about 1 KiB.
 const TOKEN_MAX: usize = 16 * 1024;
 
-/// Asks the home cluster about a token.
+/// Reviews a token at the home cluster.
 pub type Ask = Box<dyn Fn(Secret) -> BoxFuture<'static, Result<Reviewed, ClusterError>> + Send + Sync>;
 
 type Verdict = Result<Arc<Caller>, Refusal>;
 type Asking = Shared<BoxFuture<'static, Verdict>>;
 
-/// The answers of the last moments.
+/// Reviews of ServiceAccount tokens, and their recent results.
 pub struct Reviews {
     ask: Ask,
-    /// How long a known token stays known, also after it was withdrawn.
+    /// Time a valid token stays valid here, even after it was revoked.
     known: Duration,
     slots: Arc<Semaphore>,
     remembered: Arc<Mutex<HashMap<Digest, Entry>>>,
@@ -64,12 +64,13 @@ enum Entry {
 }
 
 impl Reviews {
-    /// A known token is believed for `known`; an unknown one is asked about again after 2 s.
+    /// Creates reviews without results. A valid token stays valid for `known`; an unknown one is reviewed again after
+    /// 2 s.
     pub fn new(ask: Ask, known: Duration) -> Self {
         Self { ask, known, slots: Arc::new(Semaphore::new(ASKING_MAX)), remembered: Arc::default() }
     }
 
-    /// Asks over the home cluster's connection, with the proxy's own credential there.
+    /// Reviews tokens over the connection to the home cluster, with the proxy's own credential there.
     pub fn over(home: &Connection, settings: &ReviewSettings) -> Self {
         let (home, audiences) = (home.clone(), Arc::new(settings.audiences.clone()));
         let ask = move |token: Secret| {
@@ -79,8 +80,8 @@ impl Reviews {
         Self::new(Box::new(ask), settings.cache)
     }
 
-    /// Whose token this is. 401 for an unknown one, 503 when the home cluster does not say, 429 when too many are asked
-    /// about.
+    /// Returns the caller of a token. Fails with 401 for an unknown token, 503 if the home cluster does not answer,
+    /// and 429 if too many reviews are under way.
     pub(super) async fn caller(&self, token: &str, digest: Digest) -> Verdict {
         if !well_formed(token) {
             return Err(unknown());
@@ -100,7 +101,7 @@ impl Reviews {
         asking.await
     }
 
-    /// A question of which the answer is written down, whoever of those who wait for it stays.
+    /// Starts a review. Its result is stored even if all callers that wait for it go away.
     fn question(
         &self,
         token: &str,
@@ -163,7 +164,7 @@ fn verdict(answer: Result<Reviewed, ClusterError>, known: Duration) -> (Verdict,
     }
 }
 
-/// Three parts of base64url, as every ServiceAccount token has: nothing else is worth a question.
+/// Returns true for three parts of base64url, as every ServiceAccount token has: nothing else is worth a review.
 fn well_formed(token: &str) -> bool {
     let part =
         |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');

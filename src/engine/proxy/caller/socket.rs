@@ -4,12 +4,13 @@ use super::{Caller, Means};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The uids that may use the socket, each as a caller.
+/// The callers that may use the socket, by uid.
 #[derive(Debug, Default)]
 pub struct Uids(Vec<(u32, Arc<Caller>)>);
 
 impl Uids {
-    /// The proxy's own uid and its user's name, and others by the names they are given; all in `groups`.
+    /// Creates callers for the proxy's own uid and user name, and for others by their configured names; all are in
+    /// `groups`.
     pub fn new(own: (u32, &str), others: &BTreeMap<u32, String>, groups: &Arc<[Arc<str>]>) -> Self {
         let caller = |(uid, user): (u32, &str)| {
             let mut caller = Caller::plain(user, Means::Socket);

@@ -9,7 +9,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use subtle::{Choice, ConstantTimeEq as _};
 
-/// The SHA-256 of a token. Digests have one length, so that comparing them tells nothing about the token's.
+/// The SHA-256 of a token. All digests have one length, so that a comparison reveals nothing about the length of the
+/// token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Digest([u8; 32]);
 

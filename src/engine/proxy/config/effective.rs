@@ -9,14 +9,15 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
-/// A short hash of all but the secrets: two configurations that differ in a token only have the same.
+/// Returns a short hash of everything except secrets: two configurations that differ only in a token have the same
+/// hash.
 pub fn hash(config: &ProxyConfig) -> String {
     let mut hasher = DefaultHasher::new();
     document(config).to_string().hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
-/// The effective configuration in its own schema.
+/// Returns the effective configuration in its own schema.
 pub fn document(config: &ProxyConfig) -> Value {
     let name = |place: usize| config.clusters.get(place).map(|c| c.name.to_string());
     let limits = &config.limits;

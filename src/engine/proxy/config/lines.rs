@@ -3,7 +3,7 @@
 use super::words::{balance_word, condition_words};
 use super::{Action, Condition, ProxyConfig, Rule};
 
-/// The conditions: `namespace equals production and verb in get, list`; `always` where there are none.
+/// Returns the conditions as text: `namespace equals production and verb in get, list`; `always` if there are none.
 pub fn when(rule: &Rule) -> String {
     if rule.conditions.is_empty() {
         return "always".to_owned();
@@ -11,13 +11,13 @@ pub fn when(rule: &Rule) -> String {
     rule.conditions.iter().map(condition).collect::<Vec<_>>().join(" and ")
 }
 
-/// `namespace equals production`.
+/// Returns a condition as text: `namespace equals production`.
 pub fn condition(condition: &Condition) -> String {
     let (field, operator) = condition_words(condition);
     format!("{field} {operator} {}", condition.values.join(", "))
 }
 
-/// The action: `prod`, `a, b by weighted`, `deny`.
+/// Returns the action as text: `prod`, `a, b by weighted`, `deny`.
 pub fn then(rule: &Rule, config: &ProxyConfig) -> String {
     match &rule.action {
         Action::Deny { .. } => "deny".to_owned(),

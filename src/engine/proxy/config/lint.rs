@@ -7,14 +7,14 @@ use super::{ProxyConfig, Rule};
 use crate::model::proxy::{Finding, FindingSeverity};
 use crate::model::text::{Text, clean};
 
-/// All hazards of a configuration, in the order of its rules.
+/// Returns the hazards of a configuration, in the order of its rules.
 pub fn lint(config: &ProxyConfig) -> Vec<Finding> {
     let mut found = Found { config, findings: Vec::new() };
     hazards::all(&mut found);
     found.findings
 }
 
-/// What gathers while hazards are looked for.
+/// Findings that accumulate during a lint.
 struct Found<'a> {
     config: &'a ProxyConfig,
     findings: Vec<Finding>,

@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Clusters, rules and things wrong that one configuration may have.
+/// Bounds on the clusters, rules and errors of one configuration.
 const CLUSTERS_MAX: usize = 1000;
 const RULES_MAX: usize = 5000;
 const FLAWS_MAX: usize = 50;
@@ -202,7 +202,7 @@ impl Piece {
     }
 }
 
-/// A place in a document.
+/// A position in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct At {
     file: String,

@@ -3,15 +3,15 @@
 use super::{Balance, Condition, Field, Operator, Window};
 use crate::engine::k8s::endpoint::Material;
 
-/// Bit 0 of a window's days is the first of these.
+/// Names of the days; the first one is bit 0 of a window's days.
 pub(super) const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// How the schema writes what a condition looks at, and how.
+/// Returns the field and the operator of a condition as the schema spells them.
 pub(super) fn condition_words(condition: &Condition) -> (&'static str, &'static str) {
     (word_of(condition.field), operator_word(condition))
 }
 
-/// As the schema writes it.
+/// Returns a field as the schema spells it.
 pub(super) fn word_of(field: Field) -> &'static str {
     match field {
         Field::Namespace => "namespace",
@@ -29,7 +29,7 @@ pub(super) fn word_of(field: Field) -> &'static str {
     }
 }
 
-/// As the schema writes it.
+/// Returns an operator as the schema spells it.
 pub(super) fn operator_word(condition: &Condition) -> &'static str {
     match (condition.operator, condition.negated) {
         (Operator::Equals, false) => "equals",
@@ -45,7 +45,7 @@ pub(super) fn operator_word(condition: &Condition) -> &'static str {
     }
 }
 
-/// As it is written: `mon, sat 22:00-04:00`.
+/// Returns a window as the schema spells it: `mon, sat 22:00-04:00`.
 pub(super) fn window_words(window: &Window) -> (Vec<&'static str>, String, String) {
     let days =
         DAYS.iter().enumerate().filter(|(place, _)| window.days >> place & 1 == 1).map(|(_, day)| *day).collect();
@@ -66,7 +66,7 @@ pub(super) fn balance_word(balance: &Balance) -> &'static str {
     }
 }
 
-/// Where a CA or a credential is kept, for showing: never what it is.
+/// Returns the location of a CA or a credential, for display, without its content.
 pub(super) fn masked(material: Option<&Material>) -> Option<String> {
     material.map(|material| match material {
         Material::Inline(_) => "[redacted]".to_owned(),

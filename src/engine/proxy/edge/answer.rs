@@ -4,11 +4,13 @@ use crate::engine::proxy::refusal::Refusal;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, StatusCode};
 
-/// Takes away what ends here.
+/// Removes the headers of an answer that concern a single connection.
 ///
-/// `Warning`, `Audit-ID`, `Retry-After`, `X-Kubernetes-PF-*` and all else pass. An upgrade's answer keeps
-/// `Connection: Upgrade`. A redirect is an error of 502: whoever follows it leaves the proxy, or makes it fetch
-/// something nobody asked for.
+/// `Warning`, `Audit-ID`, `Retry-After`, `X-Kubernetes-PF-*` and all other headers pass. An upgrade's answer keeps
+/// `Connection: Upgrade`.
+///
+/// Fails with 502 on a redirect: a client that follows it leaves the proxy, and a proxy that follows it fetches
+/// something that was not requested.
 pub fn answered(headers: &mut HeaderMap, status: StatusCode) -> Result<(), Refusal> {
     if status.is_redirection() && headers.contains_key(header::LOCATION) {
         return Err(Refusal::new(

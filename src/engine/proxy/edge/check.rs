@@ -13,17 +13,20 @@ pub const HEADERS_MAX: usize = 256;
 /// Names and values of all header lines together; large OIDC tokens need them.
 pub const HEADER_BYTES_MAX: usize = 256 * 1024;
 
-/// The port of a `Host` without one.
+/// Port of a `Host` that has none.
 const HTTPS: u16 = 443;
 const HTTP: u16 = 80;
 
-/// Refuses what no Kubernetes client sends and what two programs could read in two ways.
+/// Refuses requests that no Kubernetes client sends, and requests that two programs could read in two ways.
 ///
-/// `h2` tells which of the two protocols the request came by. What hyper refuses before this is called, with 400 or a
-/// stream error: names and values with control characters, folded lines, a space before the colon, a
-/// `Transfer-Encoding` that does not end in `chunked` or comes in HTTP/1.0, lengths that differ or are no number, and
-/// over HTTP/2 all headers of one connection only (`connection`, `transfer-encoding`, `upgrade`).
-/// What it hides: of `Content-Length` beside `Transfer-Encoding` it drops the length; see [`closes`].
+/// `h2` is true if the request came over HTTP/2. Before this is called, hyper refuses with 400 or a stream error: names
+/// and values with control characters, folded lines, a space before the colon, a `Transfer-Encoding` that does not end
+/// in `chunked` or comes in HTTP/1.0, lengths that differ or are no number, and over HTTP/2 all headers that concern a
+/// single connection (`connection`, `transfer-encoding`, `upgrade`). hyper drops a `Content-Length` beside
+/// `Transfer-Encoding`; see [`closes`].
+///
+/// Fails with the refusal if the method, the framing, the target, the host, the origin or the path is not acceptable,
+/// or there are too many headers.
 pub fn check(parts: &Parts, hosts: &Hosts, h2: bool) -> Result<(), Refusal> {
     let seen = Seen::of(&parts.headers)?;
     method(parts)?;
@@ -35,13 +38,14 @@ pub fn check(parts: &Parts, hosts: &Hosts, h2: bool) -> Result<(), Refusal> {
     path::check(path_and_query)
 }
 
-/// The connection ends with the answer. A body of chunks may have come with a `Content-Length` as well, which hyper
-/// drops unseen: a program before us that went by that length would take what follows for another request.
+/// Returns true if the connection must end with the answer. A chunked body may have come with a `Content-Length` as
+/// well, which hyper drops silently: a program in front of the proxy that used that length would take the bytes behind
+/// it for another request.
 pub fn closes(parts: &Parts) -> bool {
     parts.version < Version::HTTP_2 && parts.headers.contains_key(header::TRANSFER_ENCODING)
 }
 
-/// What one pass over the headers finds.
+/// Facts from one pass over the headers.
 #[derive(Debug, Default)]
 struct Seen<'a> {
     host: Lines<'a>,
@@ -64,7 +68,7 @@ impl<'a> Lines<'a> {
         self.last = Some(value);
     }
 
-    /// The one line, as text.
+    /// Returns the only line, as text.
     fn only(&self) -> Option<&'a str> {
         self.last.filter(|_| self.count == 1).and_then(|value| value.to_str().ok())
     }
@@ -94,9 +98,9 @@ impl<'a> Seen<'a> {
         if bytes > HEADER_BYTES_MAX { Err(too_large("more than 256 KiB of headers")) } else { Ok(seen) }
     }
 
-    /// A page of another origin has no business here, whichever way its requests come: `Origin` tells of scripts and forms,
-    /// `Sec-Fetch-Site` of links and pictures, which a browser with a client certificate would send as its user. WebSocket
-    /// clients that are no browser name the origin of `host`, which the request was sent to and which is one of ours.
+    /// Refuses requests from pages of other origins, however they come: `Origin` marks scripts and forms,
+    /// `Sec-Fetch-Site` marks links and pictures, which a browser with a client certificate would send as its user.
+    /// WebSocket clients that are no browser send the origin of `host`, the host of the request, which is accepted.
     fn browser(&self, hosts: &Hosts, host: &str) -> Result<(), Refusal> {
         let origin = if self.origin.count > 0 {
             self.origin.only().and_then(|origin| hosts.origin_of(origin, host))
@@ -156,7 +160,7 @@ fn framing(parts: &Parts, seen: &Seen<'_>) -> Result<(), Refusal> {
     Err(bad("framing", "a Transfer-Encoding other than chunked"))
 }
 
-/// Path and query of a request to this server. A client that takes us for a forward proxy sends more.
+/// Returns path and query of the request. Fails on an absolute URL, as sent to a forward proxy.
 fn target(parts: &Parts, h2: bool) -> Result<&str, Refusal> {
     if !h2 && (parts.uri.scheme().is_some() || parts.uri.authority().is_some()) {
         return Err(bad("target", "an absolute URL in the request line: this is no forward proxy"));
@@ -167,7 +171,7 @@ fn target(parts: &Parts, h2: bool) -> Result<&str, Refusal> {
     }
 }
 
-/// The one name the request was sent to.
+/// Returns the host the request was sent to.
 fn host<'a>(parts: &'a Parts, seen: &Seen<'a>, h2: bool) -> Result<&'a str, Refusal> {
     let authority = if h2 { parts.uri.authority().map(http::uri::Authority::as_str) } else { None };
     match (authority, seen.host.count) {
@@ -181,26 +185,26 @@ fn host<'a>(parts: &'a Parts, seen: &Seen<'a>, h2: bool) -> Result<&'a str, Refu
     }
 }
 
-/// The names this proxy answers to: a page that made its own name point here is refused, however it was reached.
+/// The host names of this proxy. A page whose own name resolves to this proxy is refused, however the request came.
 #[derive(Debug, Clone, Default)]
 pub struct Hosts {
     names: Vec<(Name, Ports)>,
-    /// What the listeners are bound to.
+    /// Ports of the listeners.
     listening: Vec<u16>,
-    /// A listener takes all addresses of the machine. Any address in figures will do then: a name that was made to
-    /// point here is still a name.
+    /// A listener takes all addresses of the machine, so any IP address is accepted as a host. A host name is not: an
+    /// attacker could make it resolve to this proxy.
     any_address: bool,
-    /// A Unix socket is served as well: its clients name no port.
+    /// A Unix socket is served too: its clients name no port.
     socket: bool,
     origins: Vec<Box<str>>,
 }
 
-/// Which pages a request may come from.
+/// Origin of the page that sent a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
-    /// None, or one that this proxy served.
+    /// No page, or a page that this proxy served.
     Own,
-    /// One that was allowed.
+    /// A page of an allowed origin.
     Allowed,
 }
 
@@ -214,12 +218,12 @@ enum Name {
 enum Ports {
     Listening,
     One(u16),
-    /// A name that was configured without a port: what stands before us may listen on another.
+    /// Any port, for a name without one: a load balancer may listen on another port.
     Any,
 }
 
 impl Hosts {
-    /// The loopback's names, with the ports of the listeners.
+    /// Creates the names of loopback and the addresses of the listeners, all with the listeners' ports.
     pub fn new(listening: &[SocketAddr]) -> Self {
         let loopback = [
             Name::Text("localhost".into()),
@@ -236,8 +240,8 @@ impl Hosts {
         }
     }
 
-    /// Answers to another name: `qd.example` on any port, `qd.example:8443` on that one.
-    /// Anything else (a URL, a wildcard, nothing) is an error for whoever wrote it.
+    /// Adds a name: `qd.example` on any port, `qd.example:8443` on that one. Fails on anything else: a URL, a
+    /// wildcard, an empty text.
     pub fn name(mut self, text: &str) -> Result<Self, String> {
         let (host, port) = split(text).ok_or_else(|| format!("{text:?} is no host name"))?;
         let name = match address(host) {
@@ -248,21 +252,22 @@ impl Hosts {
         Ok(self)
     }
 
-    /// Serves a Unix socket too.
+    /// Accepts requests on a Unix socket too.
     #[must_use]
     pub fn socket(mut self) -> Self {
         self.socket = true;
         self
     }
 
-    /// Lets pages of one origin (`https://console.example`) in, or of all (`*`). They still have to show who they are.
+    /// Allows pages of one origin (`https://console.example`), or of all origins (`*`). Their requests still have to
+    /// be authenticated.
     #[must_use]
     pub fn origin(mut self, origin: &str) -> Self {
         self.origins.push(origin.into());
         self
     }
 
-    /// Whether this origin may call, of a request that was sent to `host`.
+    /// Returns the source of a request by its origin; `None` if the origin may not call `host`.
     fn origin_of(&self, origin: &str, host: &str) -> Option<Source> {
         if origin_parts(origin).is_some_and(|origin| Some(origin) == self.own_origin(host)) {
             return Some(Source::Own);
@@ -272,7 +277,7 @@ impl Hosts {
         self.origins.iter().any(|one| allowed(one)).then_some(Source::Allowed)
     }
 
-    /// The origin of what answers at `host`.
+    /// Returns the origin of the server at `host`.
     fn own_origin<'a>(&self, host: &'a str) -> Option<OriginParts<'a>> {
         let (name, port) = split(host)?;
         // Who comes through a Unix socket speaks no TLS and names no port.
@@ -312,7 +317,7 @@ fn is_same_origin(one: &str, other: &str) -> bool {
     origin_parts(one).is_some_and(|one| Some(one) == origin_parts(other))
 }
 
-/// What two origins are compared by.
+/// The parts by which two origins are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct OriginParts<'a> {
     https: bool,
@@ -343,7 +348,7 @@ fn origin_parts(origin: &str) -> Option<OriginParts<'_>> {
     Some(OriginParts { https, name: Host(name), port: port.unwrap_or(if https { HTTPS } else { HTTP }) })
 }
 
-/// Host and port of `host`, `host:port`, `[v6]` or `[v6]:port`.
+/// Splits `host`, `host:port`, `[v6]` or `[v6]:port` into host and port.
 fn split(host: &str) -> Option<(&str, Option<u16>)> {
     let (name, rest) = if host.starts_with('[') {
         let end = host.find(']')?;

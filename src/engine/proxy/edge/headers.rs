@@ -11,12 +11,14 @@ use crate::engine::proxy::refusal::Refusal;
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 
-/// The headers a request goes on with. Repeated lines stay separate and in their order. Values share the memory they
-/// were read into; see `engine::proxy::hpack_values`.
+/// Returns the headers of the request to the cluster. Repeated lines stay separate and in their order. Values share
+/// the memory they were read into; see `engine::proxy::hpack_values`.
 ///
-/// `Host` and `Authorization` are set by the upstream; only in mode `passthrough` does the caller's bearer token stand
-/// in the result. Errors: 403 for `Impersonate-*` that is not allowed, and for an identity that no header can carry;
-/// 400 for `Connection` lines beyond reason.
+/// The upstream sets `Host` and `Authorization`; only in mode `passthrough` does the result hold the caller's bearer
+/// token.
+///
+/// Fails with 403 for `Impersonate-*` that is not allowed, and for an identity that no header can hold; with 400 for
+/// too many options in `Connection`; with 431 for too many headers.
 pub fn outgoing(headers: &HeaderMap, policy: &Policy<'_>) -> Result<HeaderMap, Refusal> {
     let options = ConnectionOptions::of(headers)?;
     let mut out = HeaderMap::with_capacity(headers.keys_len().saturating_add(4).min(512));
@@ -44,7 +46,7 @@ pub fn outgoing(headers: &HeaderMap, policy: &Policy<'_>) -> Result<HeaderMap, R
     Ok(out)
 }
 
-/// Ours, after theirs are gone.
+/// Sets the proxy's own headers, after those of the client are gone.
 fn set(out: &mut HeaderMap, headers: &HeaderMap, policy: &Policy<'_>) -> Result<(), Refusal> {
     insert(out, AUDIT_ID, audit_id(policy.audit_id))?;
     if let Some(protocol) = policy.upgrade {
@@ -58,7 +60,8 @@ fn set(out: &mut HeaderMap, headers: &HeaderMap, policy: &Policy<'_>) -> Result<
     }
 }
 
-/// The caller's token as it goes on. The proxy's own never does: a cluster has no use for it, other than to use it here.
+/// Returns the caller's token for the cluster. The proxy's own token is never passed on: a cluster could only use it
+/// against this proxy.
 fn own_bearer(headers: &HeaderMap, caller: &Caller) -> Result<HeaderValue, Refusal> {
     let none = || {
         Refusal::new(
@@ -77,32 +80,33 @@ fn own_bearer(headers: &HeaderMap, caller: &Caller) -> Result<HeaderValue, Refus
     Ok(value)
 }
 
-/// The header by which logs of proxy and server join.
+/// The header that joins the logs of proxy and server.
 pub const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 
-/// The value of that header. Ours have no other letters than it may have; a caller's was looked at when it was taken over.
+/// Returns the value of [`AUDIT_ID`]. Own ids hold only legal characters; ids of callers were checked when they were
+/// taken over.
 pub fn audit_id(id: &str) -> HeaderValue {
     HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("-"))
 }
 
-/// What becomes of a header by its name alone.
+/// Treatment of a header by its name alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Keep,
     Drop,
-    /// `Impersonate-*`: the caller's, allowed or refused, never dropped in silence. Without it the request would run
-    /// as the proxy itself.
+    /// `Impersonate-*` of the caller: allowed or refused, never dropped silently. Without it the request would run as
+    /// the proxy itself.
     Impersonation,
-    /// Only with a WebSocket upgrade.
+    /// Passed on only with a WebSocket upgrade.
     Handshake,
-    /// Subprotocols, of which one may be a token.
+    /// Subprotocols, one of which may be a token.
     Protocols,
 }
 
-/// Headers that begin so are dropped.
+/// Prefixes of headers that are dropped.
 const PREFIXES: [&str; 5] = ["x-remote-", "x-forwarded-", "proxy-", "sec-fetch-", "access-control-request-"];
 
-/// As servers read it that take `_` for `-`: no other spelling crosses.
+/// Returns the treatment of a header. `_` counts as `-`, as some servers read it: no other spelling passes.
 pub(super) fn fate(name: &HeaderName) -> Fate {
     let name = name.as_str();
     if name.contains('_') { of_name(&name.replace('_', "-")) } else { of_name(name) }

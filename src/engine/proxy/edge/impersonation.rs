@@ -144,7 +144,8 @@ fn value(text: &str) -> Result<HeaderValue, Refusal> {
     HeaderValue::from_bytes(text.as_bytes()).map_err(|_| unfit())
 }
 
-/// The key lower-cased; what a header name cannot hold, and `%` itself, percent-encoded.
+/// Returns the header name of an extra key: lower-cased, with `%` and bytes that a header name cannot hold
+/// percent-encoded.
 fn extra_name(key: &str) -> Result<HeaderName, Refusal> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut name = Vec::with_capacity(EXTRA.len() + key.len());
@@ -177,7 +178,7 @@ fn decoded(key: &str) -> Option<String> {
     String::from_utf8(bytes).ok().filter(|key| !key.is_empty())
 }
 
-/// `kubernetes.io/x`, `authentication.kubernetes.io/pod-name`, `K8S.io`.
+/// Returns true for a key of a reserved domain: `kubernetes.io/x`, `authentication.kubernetes.io/pod-name`, `K8S.io`.
 fn reserved(key: &str) -> bool {
     let domain = key.split('/').next().unwrap_or_default().to_lowercase();
     RESERVED.iter().any(|own| domain.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))

@@ -7,8 +7,10 @@ use crate::engine::proxy::request::path::Segments;
 /// Query values that are credentials. A server's log keeps queries, so none goes on.
 const CREDENTIALS: [&str; 2] = ["token", "access_token"];
 
-/// Refuses a path (with its query) that is ambiguous. hyper refuses raw control characters, spaces and what is not
-/// UTF-8; a fragment it cuts off.
+/// Refuses an ambiguous path (with its query). hyper itself refuses raw control characters, spaces and bytes that are
+/// not UTF-8, and cuts off a fragment.
+///
+/// Fails with 400 if the path or the query holds one of these:
 ///
 /// * Everywhere: `%` without two hexadecimal digits, encoded control characters, segments `.` and `..` in any
 ///   spelling, raw backslashes and raw characters beyond ASCII.
@@ -16,7 +18,7 @@ const CREDENTIALS: [&str; 2] = ["token", "access_token"];
 ///   name), and bytes that are no UTF-8.
 /// * In the query of a resource: broken encodings, and `token` or `access_token`.
 ///
-/// The rest behind `…/proxy/` belongs to somebody else's program and keeps its slashes and its query.
+/// The part behind `…/proxy/` belongs to another program and keeps its slashes and its query.
 pub fn check(path_and_query: &str) -> Result<(), Refusal> {
     let (path, query) = match path_and_query.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -31,7 +33,7 @@ pub fn check(path_and_query: &str) -> Result<(), Refusal> {
     }
 }
 
-/// The path has none of the characters and places worth a second look.
+/// Returns true if the path holds none of the characters and segments that need a closer look.
 fn plain(path: &str) -> bool {
     let mut previous = 0;
     let mut plain = true;
@@ -47,9 +49,9 @@ fn bad(message: &'static str) -> Refusal {
     Refusal::new(400, "BadRequest", "path", message)
 }
 
-/// Where the part behind `…/proxy` begins, if there is one, as the place of its first byte.
+/// Returns the offset of the part behind `…/proxy`; `None` if there is none.
 ///
-/// Only plain spellings are known here: an encoded `proxy` is held to the stricter rules.
+/// Only plain spellings are known here: an encoded `proxy` falls under the stricter rules.
 pub fn proxied(path: &str) -> Option<usize> {
     let mut segments = Segments::of(path.strip_prefix('/')?);
     let mut at = 1;
@@ -86,7 +88,7 @@ fn examine(path: &str) -> Result<(), Refusal> {
     segments(rest, false)
 }
 
-/// Looks at each segment, decoded; an encoded slash ends one as well.
+/// Checks each decoded segment; an encoded slash ends a segment too.
 fn segments(path: &str, strict: bool) -> Result<(), Refusal> {
     let mut decoded = Vec::new();
     let mut start = 0;
@@ -114,7 +116,7 @@ fn dots(segment: &[u8]) -> Result<(), Refusal> {
     if matches!(name, b"." | b"..") { Err(bad("a dot segment in the path")) } else { Ok(()) }
 }
 
-/// One byte of a path, decoded.
+/// A decoded byte of a path.
 struct Unit {
     byte: u8,
     encoded: bool,
@@ -144,7 +146,7 @@ impl Iterator for Units<'_> {
     }
 }
 
-/// The byte of two hexadecimal digits, and what follows them.
+/// Decodes the byte of two hexadecimal digits; returns the rest behind them too.
 fn encoded(digits: &[u8]) -> Option<(u8, &[u8])> {
     let (&[high, low], rest) = digits.split_first_chunk()?;
     let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
@@ -170,12 +172,12 @@ fn check_query(query: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The pairs of a query, by either separator.
+/// Iterates over the pairs of a query, split by either separator.
 pub(super) fn pairs(query: &str) -> impl Iterator<Item = &str> {
     query.split(['&', ';'])
 }
 
-/// The pair's name, decoded, is this one.
+/// Returns true if the pair has this name, once decoded.
 pub(super) fn is(pair: &str, name: &str) -> bool {
     let mut rest = pair.split('=').next().unwrap_or_default().as_bytes();
     for expected in name.bytes() {

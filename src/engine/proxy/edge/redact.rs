@@ -3,7 +3,7 @@
 use super::path;
 use std::borrow::Cow;
 
-/// Query values no log may show. Most are of programs behind `…/proxy/`; the API has none of them.
+/// Query parameters that no log may show. Most belong to programs behind `…/proxy/`; the API has none of them.
 const HIDDEN: [&str; 9] = [
     "token",
     "access_token",
@@ -18,7 +18,7 @@ const HIDDEN: [&str; 9] = [
 
 const REPLACEMENT: &str = "[redacted]";
 
-/// The path and query with credentials replaced; borrowed where there are none.
+/// Returns the path and query with credentials replaced; borrowed if there are none.
 pub fn redact(path_and_query: &str) -> Cow<'_, str> {
     let Some((path, query)) = path_and_query.split_once('?') else {
         return Cow::Borrowed(path_and_query);

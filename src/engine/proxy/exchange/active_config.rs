@@ -50,7 +50,7 @@ impl ActiveConfig {
         self.config.rules.get(place?)
     }
 
-    /// The name of a cluster by its place.
+    /// The name of a cluster by its index.
     pub(super) fn name(&self, cluster: usize) -> &str {
         self.config.clusters.get(cluster).map_or("", |c| &*c.name)
     }
@@ -63,7 +63,7 @@ impl ActiveConfig {
         self.members.get(cluster).map(|m| m.standing()).unwrap_or_default()
     }
 
-    /// Says whether the answer may look whole and is not: namespaces lie in several clusters, and one answers.
+    /// Returns true if the answer looks complete but is not: namespaces are in several clusters, and only one answers.
     pub(super) fn is_partial(&self, info: &RequestInfo<'_>) -> bool {
         self.splits_namespaces && fallback::lists_all_namespaces(info)
     }

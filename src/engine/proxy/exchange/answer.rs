@@ -9,11 +9,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// An answer's body. Frames and trailers pass untouched.
+/// The body of an answer. Frames and trailers pass unchanged.
 #[derive(Debug)]
 pub struct Answer {
     kind: Kind,
-    /// Told how many bytes went out, when this is dropped.
+    /// Called with the number of bytes sent, on drop.
     end: Option<Box<dyn Ended>>,
     sent: u64,
 }
@@ -21,13 +21,13 @@ pub struct Answer {
 #[derive(Debug)]
 enum Kind {
     Plain(Outgoing),
-    /// Ends early where the cancellation says so and nothing is waiting: a watch that its client takes up again.
+    /// A watch that ends early, between two chunks, once the token is cancelled: its client resumes it.
     Watch(Arriving, Pin<Box<WaitForCancellationFutureOwned>>),
 }
 
-/// What waits for the end of an answer.
+/// A callback for the end of an answer.
 pub(super) trait Ended: Send + std::fmt::Debug {
-    /// All is over; so many bytes of body went out. Called once.
+    /// Called once, with the number of body bytes that were sent.
     fn ended(&mut self, sent: u64);
 }
 
@@ -44,7 +44,7 @@ impl Answer {
         Outgoing::Stream(body).into()
     }
 
-    /// The rest of what was begun to be read.
+    /// A body whose beginning was read already.
     pub(super) fn begun(read: Bytes, rest: Arriving) -> Self {
         Outgoing::Begun { read, rest }.into()
     }
@@ -55,7 +55,7 @@ impl Answer {
         Self { kind: Kind::Watch(body, ending), end: None, sent: 0 }
     }
 
-    /// With `end` told when it is over.
+    /// Sets the callback for the end of the answer.
     #[must_use]
     pub(super) fn then(mut self, end: Box<dyn Ended>) -> Self {
         self.end = Some(end);
@@ -117,7 +117,7 @@ impl Drop for Answer {
     }
 }
 
-/// A refusal as kubectl prints it well.
+/// Returns a refusal as a response that kubectl prints well.
 pub(super) fn refused(refusal: &Refusal) -> Response<Answer> {
     let (code, body) = if refusal.in_watch { (200, refusal.event()) } else { (refusal.code, refusal.status()) };
     let mut response = Response::new(Answer::whole(body));

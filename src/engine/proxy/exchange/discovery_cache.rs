@@ -16,24 +16,24 @@ use hyper::body::{Body as _, Bytes};
 use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 
-/// What a request may be answered from, or whose answer may be kept.
+/// A request that the cache may answer, or whose answer may be kept.
 #[derive(Debug)]
 pub(super) struct Keeping {
     key: Key,
-    /// What is kept: the API server was asked whether it is still so.
+    /// The kept answer that the cluster is asked to revalidate.
     known: Option<Arc<Kept>>,
 }
 
-/// A body as far as it was read.
+/// A body, as far as it was read.
 enum Read {
     Whole(Bytes),
-    /// It is longer than is kept.
+    /// The body is longer than the cache keeps.
     Begun(Bytes, Arriving),
 }
 
 impl Exchange<'_> {
-    /// Whether this request is one of those, and what `headers`, which go to the cluster, must say then.
-    /// `Err` is what is kept and cannot have changed.
+    /// Looks the request up in the cache; `None` if its answer may not be kept. Adds `If-None-Match` to `headers`,
+    /// which go to the cluster, if the kept answer must be revalidated. Fails with the kept answer if it is fresh.
     pub(super) fn keeping(&self, cluster: usize, headers: &mut HeaderMap) -> Result<Option<Keeping>, Arc<Kept>> {
         let config = &self.scene.config;
         if self.info.is_resource || !config.cache_discovery {
@@ -57,7 +57,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// The answer that goes on: from what is kept when it still holds, else what came, which may be kept now.
+    /// Returns the answer for the client: the kept one if it is still valid, else the cluster's, which may be kept
+    /// now. Fails if the body of the cluster breaks off or does not end in time.
     pub(super) async fn kept(
         &self,
         keeping: Keeping,
@@ -92,7 +93,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// What is kept as this request's answer.
+    /// Returns a kept answer as the response to this request.
     pub(super) fn of(&self, kept: &Kept) -> Response<Answer> {
         let known = is_known(&self.parts.headers, kept);
         let mut response = Response::new(if known { Answer::empty() } else { Answer::whole(kept.body.clone()) });

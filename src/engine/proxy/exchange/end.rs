@@ -23,11 +23,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// A request's memory, until its answer or its tunnel takes it over.
+/// The record of a request, until its answer or its tunnel takes it over.
 #[derive(Debug)]
 pub(super) struct Observed(Box<RequestTelemetry>);
 
-/// What outlives the request: told when the answer's body, or the tunnel, ends.
+/// The record of a request that outlives it: written when the answer's body, or the tunnel, ends.
 #[derive(Debug)]
 pub(super) struct RequestTelemetry {
     carry: Arc<ProxyService>,
@@ -37,7 +37,7 @@ pub(super) struct RequestTelemetry {
     source: Option<IpAddr>,
     caller: Option<Arc<Caller>>,
     id: AuditId,
-    /// From its head on it is known what the request is; before, there is nothing to count it under.
+    /// Labels of the request; `None` until its head was understood, since nothing can be counted before.
     what: Option<What>,
     record: Option<Record>,
     rule: Option<usize>,
@@ -52,7 +52,7 @@ pub(super) struct RequestTelemetry {
     underway: Option<Underway>,
     permit: Option<Permit>,
     lease: Option<InFlightGuard>,
-    /// Waits for our status, to compare it with its own.
+    /// Sends the status to the mirrored copy, which compares it with its own.
     mirror: Option<oneshot::Sender<StatusCode>>,
     told: bool,
 }
@@ -67,12 +67,12 @@ impl Observed {
         &self.0.scene
     }
 
-    /// Under which the logs here and there join.
+    /// The id that joins the proxy's log and the server's.
     pub(super) fn id(&self) -> AuditId {
         self.0.id
     }
 
-    /// What is asked; `caller` is `None` for one we do not know.
+    /// Records the attributes of the request; `caller` is `None` if authentication failed.
     pub(super) fn understood(&mut self, info: &RequestInfo<'_>, headers: &HeaderMap, caller: Option<&Arc<Caller>>) {
         let memory = &mut *self.0;
         memory.what = Some(memory.scene.handles.what(info));
@@ -89,8 +89,8 @@ impl Observed {
         });
     }
 
-    /// The caller's headers were let go on: where they name somebody, that was allowed. What the proxy itself says to a
-    /// cluster whose mode is `impersonate` is no impersonation by the caller.
+    /// Records an impersonation that the caller's headers ask for and a rule allowed. The proxy's own headers to a
+    /// cluster in mode `impersonate` are no impersonation by the caller.
     pub(super) fn dressed(&mut self, headers: &HeaderMap) {
         if let Some(record) = &mut self.0.record
             && let Some(whom) = Impersonated::of(headers)
@@ -128,14 +128,14 @@ impl Observed {
         self.0.attempts = self.0.attempts.saturating_add(attempts);
     }
 
-    /// The head of an answer is there.
+    /// Records the head of a cluster's answer.
     pub(super) fn sent(&mut self, endpoint: usize, attempts: u32, upstream: Duration) {
         self.0.endpoint = Some(endpoint);
         self.0.upstream = upstream;
         self.attempts(attempts);
     }
 
-    /// The answer goes on to the caller; one of ours holds no place at a cluster.
+    /// Records the status for the caller; `lease` is `None` if the proxy answers itself.
     pub(super) fn answered(&mut self, status: StatusCode, lease: Option<InFlightGuard>) {
         let memory = &mut *self.0;
         memory.lease = lease;
@@ -151,12 +151,12 @@ impl Observed {
         memory.refused = Some(refusal);
     }
 
-    /// Hands the memory to the body of the answer.
+    /// Hands the record to the body of the answer.
     pub(super) fn attach(self, response: Response<Answer>) -> Response<Answer> {
         response.map(|answer| answer.then(self.0))
     }
 
-    /// Hands the memory to a tunnel; what is left here tells nothing.
+    /// Hands the record to a tunnel; the remaining one writes nothing.
     pub(super) fn hand_over(&mut self, status: StatusCode) -> Box<RequestTelemetry> {
         let memory = &*self.0;
         let mut left = RequestTelemetry::new(&memory.carry, Uri::default(), memory.id, None);
@@ -196,7 +196,7 @@ impl RequestTelemetry {
         }
     }
 
-    /// The head of the answer goes out: a long-running request is logged and shown now, too.
+    /// Records the head of the answer: a long-running request is logged and shown now, too.
     fn begun(&mut self, status: StatusCode) {
         self.code = status.as_u16();
         if let Some(waiting) = self.mirror.take() {
@@ -225,7 +225,7 @@ impl RequestTelemetry {
         }
     }
 
-    /// What was refused goes to the log under the id that the audit logs here and there have.
+    /// Logs a refusal under the id of the audit logs.
     fn log(&self) {
         let Some(refused) = &self.refused else { return };
         let (audit_id, code, why) = (self.id.as_str(), refused.code, &*refused.message);
@@ -263,7 +263,7 @@ impl RequestTelemetry {
         });
     }
 
-    /// A tunnel has ended.
+    /// Records the end of a tunnel.
     pub(super) fn spliced(mut self: Box<Self>, spliced: &Spliced) {
         self.received = spliced.up;
         self.ended(spliced.down);

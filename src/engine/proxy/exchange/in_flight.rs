@@ -29,10 +29,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Bodies up to this are read before they are sent, so that they can be sent again.
+/// Longest body that is read before it is sent, so that it can be sent again.
 const REPLAY_BYTES_MAX: u64 = 64 * 1024;
 
-/// One request and all that is known of it.
+/// A request with everything known about it.
 pub(super) struct Exchange<'a> {
     pub(super) carry: &'a Arc<ProxyService>,
     pub(super) scene: &'a Arc<ActiveConfig>,
@@ -43,7 +43,7 @@ pub(super) struct Exchange<'a> {
     pub(super) observed: &'a mut Observed,
 }
 
-/// Where a request goes.
+/// The route of a request.
 #[derive(Debug, Clone, Copy)]
 struct Way {
     rule: Option<usize>,
@@ -51,7 +51,7 @@ struct Way {
 }
 
 impl Exchange<'_> {
-    /// A plain request: anything but a tunnel.
+    /// Answers a request that is no tunnel. Fails with the refusal to send instead.
     pub(super) async fn carried(&mut self, body: Arriving) -> Result<Response<Answer>, Refusal> {
         let (body, labels) = self.read(body).await?;
         let way = self.way(labels.as_ref()).map_err(|refusal| self.told(refusal))?;
@@ -73,7 +73,7 @@ impl Exchange<'_> {
         self.passed_on((sent, went), keeping).await
     }
 
-    /// A request that wants to become a tunnel.
+    /// Answers a request that asks for a tunnel. Fails with the refusal to send instead.
     pub(super) async fn tunnelled(
         &mut self,
         protocol: Protocol,
@@ -94,7 +94,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Ties both connections together as soon as ours has left HTTP, too.
+    /// Joins both connections as soon as the client's has left HTTP, too.
     fn switched(
         &mut self,
         mut tunnel: Box<Tunnel>,
@@ -125,7 +125,7 @@ impl Exchange<'_> {
         Ok(response)
     }
 
-    /// The body, and its labels where a rule looks at them.
+    /// Reads the body, and its labels if a rule needs them.
     async fn read(&self, body: Arriving) -> Result<(Outgoing, Option<BTreeMap<String, String>>), Refusal> {
         if body.is_end_stream() {
             return Ok((Outgoing::Empty, None));
@@ -146,7 +146,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// All of a body, in the time a short request has.
+    /// Reads a whole body, within the time of a short request.
     async fn whole(&self, body: Arriving, max: usize) -> Result<Bytes, Refusal> {
         let collected = Limited::new(body, max).collect();
         match tokio::time::timeout(self.scene.config.limits.request_timeout, collected).await {
@@ -162,7 +162,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Which rule, which cluster.
+    /// Chooses the rule and the cluster.
     fn way(&mut self, labels: Option<&BTreeMap<String, String>>) -> Result<Way, Refusal> {
         let scene = self.scene;
         let asked = Asked { info: &self.info, caller: self.caller, body_labels: labels, region: &scene.config.region };
@@ -187,7 +187,8 @@ impl Exchange<'_> {
         Ok(Way { rule, choice })
     }
 
-    /// A watch of another world's version hears of it as from an API server: in an event, where its client reads JSON.
+    /// Turns the refusal of a watch at another cluster's version into a watch event, as an API server sends it, if the
+    /// client reads JSON.
     fn told(&self, refusal: Refusal) -> Refusal {
         let accept = self.parts.headers.get_all(ACCEPT).iter();
         let mut other = accept.filter_map(|v| v.to_str().ok()).filter(|v| v.contains("protobuf") || v.contains("cbor"));
@@ -222,7 +223,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// What the client holds, and whoever else is the same caller, are this cluster's versions.
+    /// Remembers that the client, and all clients of the same caller, hold this cluster's versions.
     fn succeeded(&self, rule: Option<usize>, cluster: &str) {
         self.carry.targets.succeeded(&self.key(rule), cluster, &self.peer.held);
     }
@@ -235,7 +236,7 @@ impl Exchange<'_> {
         Clusters { config: &self.scene.config, standing, now: self.carry.clock.moment().wall }
     }
 
-    /// Admitted, and dressed for its cluster.
+    /// Admits the request, and prepares it for its cluster.
     fn ready(&mut self, way: Way, body: Outgoing, upgrade: Option<Protocol>) -> Result<Request<Outgoing>, Refusal> {
         let permit = self.carry.admission.admit(&self.caller.user, self.info.is_long_running())?;
         self.observed.admitted(permit);
@@ -261,7 +262,7 @@ impl Exchange<'_> {
         Call { class: self.info.class(), long_running, proxied: self.info.is_proxied(), deadline }
     }
 
-    /// Sends, and where the rule allows it, and nobody has taken a byte of it, to the next cluster.
+    /// Sends the request; to the next cluster if the rule allows failover and no server accepted a byte of it.
     async fn send(&mut self, mut way: Way, mut request: Request<Outgoing>) -> Result<(Sent, Way), Refusal> {
         let call = self.call();
         let mut tried = Vec::new();
@@ -283,7 +284,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// The cluster after those that failed.
+    /// Returns the route to the next cluster that has not failed.
     fn next(&self, way: Way, tried: &[usize]) -> Option<Way> {
         let rule = way.rule.filter(|_| self.peer.cluster.is_none())?;
         self.scene.rule(Some(rule)).filter(|r| r.failover)?;
@@ -301,7 +302,7 @@ impl Exchange<'_> {
         failed.refusal
     }
 
-    /// The answer as the client gets it.
+    /// Turns a cluster's answer into the answer for the client.
     async fn passed_on(
         &mut self,
         (sent, way): (Sent, Way),
@@ -340,7 +341,7 @@ impl Exchange<'_> {
         Ok(Response::from_parts(head, answer))
     }
 
-    /// A copy of a short read to another cluster, whose answer is compared and dropped.
+    /// Sends a copy of a short read to another cluster, whose answer is compared and dropped.
     fn mirror(&mut self, other: usize, way: Way, request: &Request<Outgoing>) {
         if self.info.is_long_running() || self.info.class() != Class::Read || !request.body().is_end_stream() {
             return;

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// The largest body that is read for its labels: what kube-apiserver itself accepts.
+/// Largest body that is read for its labels: kube-apiserver's own limit.
 pub(super) const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
 
-/// What every protobuf body of Kubernetes begins with.
+/// First bytes of every protobuf body of Kubernetes.
 const ENVELOPE: &[u8] = b"k8s\0";
 
 #[derive(Deserialize)]
@@ -21,8 +21,8 @@ struct Metadata {
     labels: Option<BTreeMap<String, Option<String>>>,
 }
 
-/// The labels of `body`, by what `content_type` says it is; `None` where it is nothing that has labels. A label a
-/// merge patch removes (null) is none.
+/// Returns the labels of `body` by its `content_type`; `None` if it has no labels. A label that a merge patch removes
+/// (null) is left out.
 pub(super) fn labels(content_type: &str, body: &[u8]) -> Option<BTreeMap<String, String>> {
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     let sent: Sent = match kind {
@@ -57,7 +57,7 @@ fn protobuf(body: &[u8]) -> Option<BTreeMap<String, String>> {
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    /// All values of a field that holds bytes, in order.
+    /// Iterates over all values of a field that holds bytes, in order.
     fn bytes(self, wanted: u64) -> impl Iterator<Item = &'a [u8]> {
         self.filter_map(move |(field, bytes)| (field == wanted).then_some(bytes).flatten())
     }

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 /// Lines in one second.
 const LINES_MAX: u32 = 10;
 
-/// Counts the lines of the present second.
+/// Counts the lines of the current second.
 #[derive(Debug, Default)]
 pub(super) struct Pace(Mutex<Second>);
 
@@ -17,7 +17,8 @@ struct Second {
 }
 
 impl Pace {
-    /// How many lines were left out before this one; `None` where this one is left out, too. `now` is in seconds.
+    /// Returns the number of lines left out before this one; `None` if this line is left out, too. `now` is in
+    /// seconds.
     pub(super) fn line(&self, now: i64) -> Option<u64> {
         let mut counted = self.0.lock();
         if counted.at != now {

@@ -13,10 +13,10 @@ use tokio::time::timeout;
 /// Copies under way at once; beyond, reads are not copied.
 const COPIES_MAX: usize = 32;
 
-/// How long the rest of a copy's answer is read.
+/// Longest time the rest of a copy's answer is read.
 const REST: Duration = Duration::from_secs(30);
 
-/// Bounds the copies.
+/// Bounds the copies under way.
 #[derive(Debug)]
 pub(super) struct Mirror(Arc<Semaphore>);
 
@@ -27,7 +27,7 @@ impl Default for Mirror {
 }
 
 impl Mirror {
-    /// Sends a copy, and gives the place where the status of the original is waited for; `None` at the bound.
+    /// Sends a copy, and returns a channel for the status of the original; `None` at the bound.
     pub(super) fn send(
         &self,
         carry: &Arc<ProxyService>,

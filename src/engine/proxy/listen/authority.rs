@@ -21,10 +21,10 @@ use x509_parser::der_parser::asn1_rs::Tag;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::X509Certificate;
 
-/// Certificate and key of our own making, in the state folder.
+/// File in the state folder with certificate and key of the proxy's own authority.
 const FILE: &str = "authority.pem";
 
-/// Longer than a machine lives, so that no client needs a new one.
+/// Life of an authority: longer than a machine lives, so that no client needs a new one.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// At the next start an authority of the proxy's own making is replaced if its certificate expires within this time.
@@ -33,10 +33,10 @@ const AUTHORITY_REST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Life of a server certificate.
 pub const LEAF_LIFE: Duration = Duration::from_secs(24 * 3600);
 
-/// A certificate is valid this long before it was issued: clocks of clients differ.
+/// Time before its issue at which a certificate becomes valid: clocks of clients differ.
 const BACKDATED: Duration = Duration::from_secs(300);
 
-/// Names every server certificate holds: what a laptop and a pod call the API server.
+/// Names in every server certificate: the names by which a laptop and a pod call the API server.
 pub const NAMES: &[&str] =
     &["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
 
@@ -187,7 +187,7 @@ impl Authority {
     }
 }
 
-/// Key and certificate of a new authority, PEM.
+/// Makes a new authority; returns its key and certificate, PEM.
 fn create(now: UnixSeconds) -> Result<String, String> {
     let said = |e: rcgen::Error| format!("no authority could be made: {e}");
     let mut params = CertificateParams::new(Vec::new()).map_err(said)?;
@@ -248,7 +248,7 @@ fn seconds(span: Duration) -> i64 {
     i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// What to add to 1970, which `rcgen` has a type for and does not name.
+/// Returns the time since 1970, to add to a date of `rcgen`, whose type it does not export.
 fn since_epoch(moment: i64) -> Duration {
     Duration::from_secs(u64::try_from(moment).unwrap_or(0))
 }

@@ -19,27 +19,28 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// More than the edge lets in, so that the refusal is a Status of ours; what is beyond these hyper answers without one.
+/// More headers than the edge accepts, so that the refusal is a Status of the proxy; hyper answers larger requests
+/// without one.
 const HEADERS_MAX: usize = check::HEADERS_MAX + 64;
 const HEAD_BYTES_MAX: u32 = 352 * 1024;
-/// The longest request line hyper reads, and what both protocols count for each header beside its name and value.
+/// Room for the longest request line of hyper, and for the overhead that both protocols count for each header.
 const _: () = assert!(HEAD_BYTES_MAX as usize > check::HEADER_BYTES_MAX + 64 * 1024 + 32 * HEADERS_MAX);
 
-/// What kube-apiserver allows a client on one connection.
+/// Streams of a client on one connection: kube-apiserver's own limit.
 const STREAMS_MAX: u32 = 250;
 
-/// Streams that clients reset before they were answered. A client that closes all its watches at once is no attack.
+/// Streams that clients may reset before they are answered. A client that closes all its watches at once is no attack.
 const RESETS_MAX: usize = 1_024;
 
-/// Request bodies are 3 MiB at most; one arrives without waiting for the window more than twice.
+/// Window of one stream. Request bodies are 3 MiB at most: such a body waits for the window at most twice.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
-/// A client that is gone without a word is noticed within their sum.
+/// Interval between pings. A vanished client is detected within this and [`PING_WAIT`].
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_WAIT: Duration = Duration::from_secs(20);
 
-/// Both protocols, set up once.
+/// Both protocols, configured once.
 #[derive(Debug)]
 pub(super) struct Protocols {
     h1: http1::Builder,
@@ -67,7 +68,7 @@ impl Default for Protocols {
 }
 
 impl Protocols {
-    /// Serves one connection until it ends, or is asked to.
+    /// Serves one connection until it ends, or is asked to end.
     pub(super) async fn serve<I, S>(&self, io: I, service: Arc<S>, peer: Arc<Peer>, place: Arc<ConnectionSlot>)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -92,7 +93,7 @@ impl Protocols {
     }
 }
 
-/// Drives a connection, and passes on what it is asked.
+/// Drives a connection, and ends it on request.
 async fn attend<C>(connection: C, finish: impl Fn(Pin<&mut C>), line: &super::connections::ConnectionEntry)
 where
     C: Future<Output = Result<(), hyper::Error>>,
@@ -111,7 +112,7 @@ where
     }
 }
 
-/// One request. A panic costs this request and no other.
+/// Answers one request. A panic affects this request only.
 async fn answer<S: Serve>(
     service: Arc<S>,
     request: Request<Incoming>,
@@ -123,7 +124,7 @@ async fn answer<S: Serve>(
     Ok(response.map(|body| Answering { body, _turn: turn }))
 }
 
-/// A body that says when it has ended, or was let go.
+/// A body that reports its end or its drop.
 #[derive(Debug)]
 pub(super) struct Answering<B> {
     body: B,
@@ -147,7 +148,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answering<B> {
     }
 }
 
-/// A stream that notes when a head begins.
+/// A stream that reports the beginning of a head.
 struct Watched<I> {
     io: I,
     place: Arc<ConnectionSlot>,

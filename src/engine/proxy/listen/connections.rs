@@ -240,7 +240,7 @@ impl ConnectionTable {
         }
     }
 
-    /// Lets everything end, for at most `patience`, then ends it.
+    /// Lets all connections end for at most `patience`, then cuts them.
     pub(super) async fn drain(&self, patience: Duration) -> Drained {
         let before = self.load();
         self.ask_all(FINISH);
@@ -324,7 +324,7 @@ impl ConnectionSlot {
         &self.line.listener
     }
 
-    /// A byte of a head was read, or one is due now.
+    /// Marks that a byte of a head was read, or is due now.
     pub(super) fn head_begins(&self) {
         if self.line.in_flight.load(Ordering::Relaxed) == 0 && !self.line.is_in_head.load(Ordering::Relaxed) {
             self.line.since.store(self.ledger.now(), Ordering::Relaxed);
@@ -350,7 +350,7 @@ impl Drop for ConnectionSlot {
     }
 }
 
-/// One request, from its head to the end of its answer.
+/// Guard of one request, from its head to the end of its answer.
 #[derive(Debug)]
 pub(super) struct RequestGuard(Arc<ConnectionSlot>);
 

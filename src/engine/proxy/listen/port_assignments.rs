@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 const VERSION: u32 = 1;
 
-/// A port is given once, so there are no more than there are ports.
+/// Ports by cluster. A port is assigned once, so there are no more entries than ports.
 pub(super) type Given = BTreeMap<Arc<str>, u16>;
 
-/// The file that they are kept in.
+/// The file with the assignments.
 #[derive(Debug)]
 pub(super) struct Kept {
     file: PathBuf,
-    /// The first port; those given from another one on are forgotten.
+    /// First port; assignments made with another one are ignored.
     first: u16,
 }
 
@@ -34,7 +34,8 @@ impl Kept {
         Self { file: state.join("ports.json"), first }
     }
 
-    /// What was given before. A file that cannot be read is an error: taken for an empty one, ports would change hands.
+    /// Reads the assignments. Fails if the file cannot be read: with an empty start, ports would move to other
+    /// clusters.
     pub(super) fn read(&self) -> Result<Given, UserError> {
         let wrong = |why: String| {
             UserError::new(ErrorKind::Config, format!("{} cannot be used", self.file.display()))

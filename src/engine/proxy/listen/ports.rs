@@ -15,18 +15,18 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How long a socket that is to be closed may take; its task has nothing else to do.
+/// Longest wait for a socket to close; its task has nothing else to do.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// One listener while it is open, and as long as connections that came by it are.
+/// A listener, alive while it is open and as long as its connections are.
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) listening: Listening,
-    /// No new connections; what runs may end by itself. Comes with the drain of the proxy, too.
+    /// Stops new connections; requests under way may end by themselves. Cancelled by the drain of the proxy, too.
     pub(super) closing: CancellationToken,
-    /// What came by it ends now. Comes with the end of the proxy, too.
+    /// Ends the connections of the listener now. Cancelled by the end of the proxy, too.
     pub(super) cut: CancellationToken,
-    /// Its socket is closed.
+    /// Cancelled once the socket is closed.
     pub(super) closed: CancellationToken,
 }
 
@@ -40,26 +40,26 @@ pub(super) struct Ports {
     arrived: Notify,
 }
 
-/// How single clusters get their ports.
+/// Ports for single clusters.
 #[derive(Debug)]
 struct Each {
     ip: IpAddr,
-    /// 0 lets the system choose each.
+    /// First port; 0 lets the system choose each.
     first: u16,
     kept: Kept,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// First those for all clusters, then those of single ones in the order of the configuration.
+    /// Listeners for all clusters first, then those of single clusters in the order of the configuration.
     open: Vec<Arc<Listener>>,
-    /// Open, and not served yet. No more than there are clusters.
+    /// Listeners that are open and not served yet. No more than there are clusters.
     unserved: Vec<(Socket, Arc<Listener>)>,
     given: Given,
 }
 
-/// The listeners that a configuration needs. They are open; nobody is let in until it is in force. Dropped, those that are
-/// new are closed again.
+/// The open listeners that a configuration needs. They accept no connection until it is in force; dropping the change
+/// closes the new ones.
 #[derive(Debug)]
 pub struct Change {
     open: Vec<Arc<Listener>>,
@@ -69,20 +69,21 @@ pub struct Change {
 }
 
 impl Change {
-    /// Where clients come in once this is in force.
+    /// The addresses clients can connect to once the change is in force.
     pub fn listening(&self) -> Vec<Listening> {
         self.open.iter().map(|listener| listener.listening.clone()).collect()
     }
 
-    /// Ports of clusters, those included that are closed: connections that came by them may still be open.
+    /// Ports of single clusters, closed ones included: their connections may still be open.
     pub fn given(&self) -> Vec<SocketAddr> {
         self.ip.map_or_else(Vec::new, |ip| self.given.values().map(|&port| SocketAddr::new(ip, port)).collect())
     }
 }
 
 impl Ports {
-    /// Of sockets that are open, and one more for each cluster from port `each` on, if any; which had which is kept in
-    /// the folder beside it.
+    /// Takes the open sockets, and plans a port for each cluster from port `each` on, if given; the assignments are
+    /// kept in the folder beside it. Fails if there is no TCP socket to take the address from, or the assignments
+    /// cannot be read.
     pub(super) fn new(
         sockets: Vec<(Socket, Address)>,
         each: Option<(u16, &Path)>,
@@ -124,7 +125,8 @@ impl Ports {
         self.state.lock().open.iter().map(|listener| listener.listening.clone()).collect()
     }
 
-    /// Opens what these clusters need and have not. A cluster keeps its port, and finds it again when it comes back.
+    /// Opens the ports that these clusters lack. A cluster keeps its port, and gets it again when it returns. Fails if
+    /// a port cannot be opened.
     pub(super) fn open(&self, clusters: &[Arc<str>]) -> Result<Change, UserError> {
         let state = self.state.lock();
         let (of_one, for_all): (Vec<_>, Vec<_>) =
@@ -151,7 +153,7 @@ impl Ports {
         Ok(change)
     }
 
-    /// Keeps what this gives for the next start.
+    /// Writes the assignments for the next start. Fails if the file cannot be written.
     pub(super) fn remember(&self, change: &Change) -> Result<(), UserError> {
         match &self.each {
             Some(each) if self.state.lock().given != change.given => each.kept.write(&change.given),
@@ -159,7 +161,7 @@ impl Ports {
         }
     }
 
-    /// Lets clients in by what is new, and gives back what nobody needs any more.
+    /// Puts the change in force, and returns the listeners that are no longer needed.
     pub(super) fn put(&self, change: Change) -> Vec<Arc<Listener>> {
         let Change { open, fresh, given, .. } = change;
         let mut state = self.state.lock();
@@ -175,7 +177,8 @@ impl Ports {
         gone
     }
 
-    /// As [`Self::put`], and closes the rest. Waits until that is closed; what came by it may take longer.
+    /// Puts the change in force like [`Self::put`], and closes the other listeners. Waits until they are closed; their
+    /// connections may take longer.
     pub(super) async fn settle(&self, change: Change) {
         for (_, listener) in &change.fresh {
             let cluster = listener.listening.cluster.as_deref();
@@ -195,18 +198,19 @@ impl Ports {
         }
     }
 
-    /// Waits until there may be sockets to be served.
+    /// Waits until there may be sockets to serve.
     pub(super) async fn arrived(&self) {
         self.arrived.notified().await;
     }
 
-    /// The sockets that are to be served from now on.
+    /// Takes the sockets to serve from now on.
     pub(super) fn take(&self) -> Vec<(Socket, Arc<Listener>)> {
         std::mem::take(&mut self.state.lock().unserved)
     }
 }
 
-/// The port a cluster had; for one that is new the one after all that were ever given.
+/// Binds the port a cluster had; a new cluster gets the port after the highest one ever assigned. Fails if the port
+/// cannot be opened.
 fn bind(cluster: &str, (ip, first): (IpAddr, u16), given: &Given) -> Result<Socket, UserError> {
     let open = |port: u16| Socket::bind(&Address::Tcp(SocketAddr::new(ip, port)));
     let port = match (given.get(cluster), given.values().max()) {
@@ -228,7 +232,7 @@ fn bind(cluster: &str, (ip, first): (IpAddr, u16), given: &Given) -> Result<Sock
     opened.map_err(|why| of(cluster, why))
 }
 
-/// A port of the system's choice that no cluster ever had: those that one had are held until there is another.
+/// Binds a port that the system chooses and no cluster ever had: unsuitable ports are held until a suitable one comes.
 fn unlike(given: &Given, open: impl Fn() -> Result<Socket, UserError>) -> Result<Socket, UserError> {
     let mut held = Vec::new();
     loop {

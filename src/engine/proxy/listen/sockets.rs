@@ -19,12 +19,12 @@ const BACKLOG: u32 = 1_024;
 /// The first bytes of HTTP/2.
 const PREFACE: &[u8; 3] = b"PRI";
 
-/// A peer whose machine is gone is noticed after about a minute, also within a tunnel.
+/// Idle time before keepalive probes: a vanished peer is detected after about a minute, also within a tunnel.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 const KEEPALIVE_TRIES: u32 = 3;
 
-/// Sockets this process was started with.
+/// Sockets that systemd passed to this process.
 #[derive(Debug, Default)]
 pub struct Inherited {
     tcp: Vec<std::net::TcpListener>,
@@ -79,7 +79,7 @@ impl Inherited {
     }
 }
 
-/// A socket that listens.
+/// A listening socket.
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpListener),
@@ -99,7 +99,7 @@ impl Drop for SocketFile {
 }
 
 impl Socket {
-    /// Opens a socket of our own.
+    /// Binds a socket of the proxy's own. Fails if the address is in use or cannot be bound.
     pub(super) fn bind(address: &Address) -> Result<Self, UserError> {
         let failed = |why: io::Error| {
             let error = UserError::new(ErrorKind::Config, format!("cannot listen on {address}")).cause(why.to_string());

@@ -2,19 +2,19 @@
 
 use sd_notify::NotifyState;
 
-/// Clients are served from now on.
+/// Notifies systemd that clients are served from now on.
 pub fn ready(clusters: usize) {
     let status = format!("serving {clusters} clusters");
     tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
 }
 
-/// The configuration is being read again; [`ready`] follows.
+/// Notifies systemd that the configuration is being read again; [`ready`] follows.
 pub fn reloading() {
     let now = NotifyState::monotonic_usec_now();
     tell(&[NotifyState::Reloading].into_iter().chain(now.ok()).collect::<Vec<_>>());
 }
 
-/// No new connections; what runs ends.
+/// Notifies systemd that no new connections are accepted, and open ones end.
 pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }

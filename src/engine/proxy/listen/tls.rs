@@ -10,7 +10,8 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{Error, RootCertStore, ServerConfig};
 use std::sync::Arc;
 
-/// The settings of all TLS listeners. Client certificates are asked for, never insisted on: a token does as well.
+/// Builds the settings of all TLS listeners. Client certificates are requested, not required: a token is enough. Fails
+/// if `client_ca` holds no usable certificate.
 pub(super) fn settings(identity: &Arc<Identity>, client_ca: Option<&[u8]>) -> Result<Arc<ServerConfig>, UserError> {
     let provider = Arc::new(default_provider());
     let failed = |why: Error| UserError::new(ErrorKind::Internal, format!("TLS cannot be set up: {why}"));

@@ -6,7 +6,7 @@ use crate::engine::metrics::table::{Metric, MetricKind, MetricTable};
 macro_rules! catalogue {
     ($($name:ident = $described:expr;)+) => {
         $(pub(super) const $name: Metric = $described;)+
-        /// In the order of the exposition.
+        /// All metrics, in the order of the exposition.
         pub const ALL: &[Metric] = &[$($name),+];
     };
 }

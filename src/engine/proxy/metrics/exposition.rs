@@ -164,7 +164,7 @@ impl ProxyCollector {
         self.shared.cold.counts_of(metric).iter().map(|(_, count)| count).sum()
     }
 
-    /// One gauge of every endpoint.
+    /// Writes a gauge for every endpoint.
     fn upstreams(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         type Read = fn(&crate::model::proxy::EndpointFacts) -> i64;
         let gauges: [(&Metric, Read); 4] = [
@@ -204,7 +204,7 @@ impl ProxyCollector {
     }
 }
 
-/// What a stable tokio tells of itself; nothing outside of a runtime.
+/// Writes the metrics of the tokio runtime; none outside of a runtime.
 fn runtime(to: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let Ok(handle) = tokio::runtime::Handle::try_current() else { return Ok(()) };
     let metrics = handle.metrics();

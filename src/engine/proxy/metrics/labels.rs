@@ -176,7 +176,7 @@ impl LongRunning {
 }
 
 impl Protocol {
-    /// Of an `Upgrade` header.
+    /// Returns the protocol of an `Upgrade` header.
     pub fn of(upgrade: &str) -> Self {
         if upgrade.eq_ignore_ascii_case("websocket") {
             Self::WebSocket

@@ -4,17 +4,17 @@ use crate::engine::proxy::request::RequestInfo;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
-/// Series of `requests_total` that are kept apart; further ones are counted without their resource.
+/// Separate series of `requests_total`; further ones are counted without their resource.
 const SERIES: usize = 4_096;
-/// Kept free, so that what is looked for is found in a few steps.
+/// Series in use at most; the rest of the table stays free, so that a look-up takes few steps.
 const SERIES_MAX: usize = SERIES / 4 * 3;
 const STEPS: usize = 64;
 
-/// Places of resources: ten bits of a key.
+/// Indexes of resources: ten bits of a key.
 const RESOURCES: usize = 1_024;
 const RESOURCES_MAX: usize = RESOURCES / 2;
 
-/// The labels of one series, as places.
+/// The labels of one series, as indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) cluster: u16,
@@ -24,11 +24,11 @@ pub(super) struct Key {
     pub(super) code: u16,
 }
 
-/// Clusters and rules that have a place of their own: twelve bits of a key.
+/// Clusters and rules that have an index of their own: twelve bits of a key.
 pub(super) const PLACES_MAX: usize = 1 << 12;
 
 impl Key {
-    /// Never 0, which is a free place.
+    /// Packs the labels into a number that is never 0, which marks a free entry.
     fn pack(self) -> u64 {
         1 << 63
             | u64::from(self.cluster & 0xFFF) << 36
@@ -61,7 +61,7 @@ struct Slot {
 pub(super) struct Series {
     slots: Box<[Slot]>,
     used: AtomicUsize,
-    /// Requests that found no place.
+    /// Requests for which no series was free.
     lost: AtomicU64,
 }
 
@@ -103,7 +103,7 @@ impl Series {
         None
     }
 
-    /// Each series with its count, in no order.
+    /// Iterates over the series with their counts, in no order.
     pub(super) fn read(&self) -> impl Iterator<Item = (Key, u64)> {
         let used = self.slots.iter().map(|slot| (slot.key.load(Acquire), slot.count.load(Relaxed)));
         used.filter(|(key, _)| *key != 0).map(|(key, count)| (Key::unpack(key), count))
@@ -119,18 +119,18 @@ fn spread(key: u64) -> usize {
     usize::try_from(mixed >> 40).unwrap_or(0)
 }
 
-/// A resource, by its place in `Resources`.
+/// A resource, by its index in `Resources`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Resource(u16);
 
 impl Resource {
-    /// What is no resource: `/version`, `/openapi/v3`.
+    /// A request for no resource: `/version`, `/openapi/v3`.
     const NONE: Self = Self(0);
-    /// What found no place, and names no server would have.
+    /// Resources without a free index, and names that no server would have.
     pub(super) const OTHER: Self = Self(1);
 }
 
-/// What a resource is called.
+/// The name of a resource.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ResourceName {
     pub(super) group: Box<str>,
@@ -138,7 +138,7 @@ pub(super) struct ResourceName {
     pub(super) subresource: Box<str>,
 }
 
-/// Names of resources, each met once.
+/// Names of resources, each added once.
 #[derive(Debug)]
 pub(super) struct Resources {
     slots: Box<[OnceLock<ResourceName>]>,
@@ -171,7 +171,8 @@ impl Resources {
         Resource::OTHER
     }
 
-    /// Gives a free place to a name; `false` where it may have none. Another may have been faster.
+    /// Gives a free entry to a name; returns false at the bound, or if no server would have the name. Another
+    /// thread may have been faster.
     fn take(&self, slot: &OnceLock<ResourceName>, wanted: [&str; 3]) -> bool {
         if self.used.load(Relaxed) >= RESOURCES_MAX || !wanted.iter().all(|text| is_plain(text)) {
             return false;
@@ -183,7 +184,7 @@ impl Resources {
         true
     }
 
-    /// Its name; `None` for what is no resource.
+    /// Returns the name of a resource; `None` for [`Resource::NONE`].
     pub(super) fn name(&self, resource: Resource) -> Option<[&str; 3]> {
         if resource == Resource::OTHER {
             return Some(["other", "other", ""]);
@@ -204,7 +205,8 @@ fn mix(hash: u64, text: &str) -> u64 {
     step(text.bytes().fold(hash, step), 0xFF)
 }
 
-/// Names that a server could serve; others are somebody's attempt.
+/// Returns true for a name that a server could serve; anything else is counted as `other`, so that callers cannot
+/// create series.
 fn is_plain(text: &str) -> bool {
     text.len() <= 253 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
 }

@@ -3,7 +3,7 @@
 /// A built-in kind of Kubernetes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
-    /// Empty for the core group.
+    /// API group; empty for the core group.
     pub group: &'static str,
     /// Preferred version of the API group.
     pub version: &'static str,

@@ -55,7 +55,7 @@ fn read(line: &str) -> Result<String, Malformed> {
     Ok(serde_json::to_string(&line).unwrap_or_default())
 }
 
-/// A token of HTTP.
+/// Returns true for a token of HTTP.
 fn is_method(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

@@ -3,11 +3,11 @@
 use super::Unreadable;
 use std::borrow::Cow;
 
-/// The most segments that mean something: prefix, group, version, `watch`, `namespaces`, its name, resource, name,
+/// Largest number of segments with a meaning: prefix, group, version, `watch`, `namespaces`, its name, resource, name,
 /// subresource.
 const NAMED: usize = 9;
 
-/// The segments of a decoded path, of which the first are taken one by one.
+/// The segments of a decoded path, to be taken one by one.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts<'a> {
     named: [&'a str; NAMED],
@@ -129,14 +129,14 @@ pub(super) fn unescaped(raw: &str, plus_is_space: bool) -> Result<Cow<'_, str>, 
     String::from_utf8(out).map(Cow::Owned).map_err(|_| Unreadable::NotText)
 }
 
-/// One byte of a decoded text, and how it was written.
+/// A byte of a decoded text, plain or escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Byte {
     Plain(u8),
     Escaped(u8),
 }
 
-/// Decodes byte by byte.
+/// Iterator that decodes byte by byte.
 struct Bytes<'a> {
     rest: std::str::Bytes<'a>,
 }

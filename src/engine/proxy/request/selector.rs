@@ -135,7 +135,7 @@ fn set<'a>(tokens: &mut Tokens<'a>) -> Option<&'a str> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token<'a> {
     Word(&'a str),
-    /// `=`, `==`, `!=`, `<`, `>`.
+    /// An operator: `=`, `==`, `!=`, `<`, `>`.
     Sign(&'a str),
     Not,
     Comma,
@@ -207,12 +207,12 @@ fn is_special(byte: u8) -> bool {
     matches!(byte, b'=' | b'!' | b'(' | b')' | b',' | b'>' | b'<')
 }
 
-/// Whether a server accepts the label selector.
+/// Returns true if a server accepts the label selector.
 pub fn labels_hold(text: &str) -> bool {
     labels(text, &mut |_| {})
 }
 
-/// `[prefix/]name`: a DNS subdomain, and a name of at most 63 characters.
+/// Returns true for `[prefix/]name`: a DNS subdomain, and a name of at most 63 characters.
 pub fn is_label_key(key: &str) -> bool {
     let name = match key.split_once('/') {
         Some((prefix, name)) if is_subdomain(prefix) => name,
@@ -222,7 +222,8 @@ pub fn is_label_key(key: &str) -> bool {
     !name.is_empty() && is_label_value(name)
 }
 
-/// Empty, or at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends.
+/// Returns true for an empty text, or at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both
+/// ends.
 pub fn is_label_value(value: &str) -> bool {
     let bytes = value.as_bytes();
     let inner = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -240,7 +241,7 @@ fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label)
 }
 
-/// Terms of a field selector: parts between commas that no backslash stands before.
+/// Iterates over the terms of a field selector: parts between commas that are not escaped.
 fn terms(text: &str) -> impl Iterator<Item = &str> {
     let mut escaped = false;
     text.split(move |c: char| {
@@ -254,7 +255,7 @@ fn terms(text: &str) -> impl Iterator<Item = &str> {
     .filter(|term| !term.is_empty())
 }
 
-/// The field, whether it must be equal, and the value as written.
+/// Splits a term into the field, true if it must be equal, and the value as written.
 fn term(text: &str) -> Option<(&str, bool, &str)> {
     // The first `=` ends the field, and so does a `!` right before it.
     let at = text.find('=')?;
@@ -265,7 +266,7 @@ fn term(text: &str) -> Option<(&str, bool, &str)> {
     Some((field, true, rest.strip_prefix("==").or_else(|| rest.strip_prefix('=')).unwrap_or(rest)))
 }
 
-/// Takes the backslashes away; `None` where one is missing, or stands before a character that needs none.
+/// Removes the backslashes; `None` if one is missing, or precedes a character that needs none.
 fn unescaped(value: &str) -> Option<Cow<'_, str>> {
     if !value.contains(['\\', ',', '=']) {
         return Some(Cow::Borrowed(value));
@@ -282,13 +283,13 @@ fn unescaped(value: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(out))
 }
 
-/// Whether a server accepts the field selector.
+/// Returns true if a server accepts the field selector.
 pub fn fields_hold(text: &str) -> bool {
     terms(text).all(|text| term(text).is_some_and(|(_, _, value)| unescaped(value).is_some()))
 }
 
-/// The value that the selector requires the field to have. Of several requirements it is that of the term that comes
-/// first in order of bytes, as servers sort them.
+/// Returns the value that the selector requires for the field. Of several requirements the first one in byte order
+/// counts, as servers sort them.
 pub fn field<'a>(text: &'a str, field: &str) -> Option<Cow<'a, str>> {
     let (_, value) = terms(text)
         .filter_map(|text| match term(text)? {

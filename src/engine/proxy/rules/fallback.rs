@@ -4,15 +4,15 @@
 use crate::engine::proxy::config::{Field, ProxyConfig, Rule};
 use crate::engine::proxy::request::{RequestInfo, kinds};
 
-/// The cluster that takes what no rule names: home; where there is none, the first cluster, for what every client
-/// asks before it asks for anything.
+/// Returns the cluster for a request that no rule matches: home, or, if there is none, the first cluster for a GET or
+/// HEAD of no resource, with which every client begins.
 pub fn fallback(config: &ProxyConfig, info: &RequestInfo<'_>) -> Option<usize> {
     let asks_what_is_there = !info.is_resource && matches!(&*info.verb, "get" | "head");
     config.home.or_else(|| (asks_what_is_there && !config.clusters.is_empty()).then_some(0))
 }
 
-/// Whether `Impersonate-*` of the caller may go on: where the rule says so. A client that acts as somebody first asks
-/// what there is, also as that one, and no rule names that: it may wherever any rule lets it.
+/// Returns true if `Impersonate-*` of the caller may pass: if the rule allows it. Clients that impersonate run
+/// discovery with the same headers; no rule matches discovery, so it is allowed if any rule allows impersonation.
 pub fn lets_impersonate(config: &ProxyConfig, rule: Option<&Rule>, info: &RequestInfo<'_>) -> bool {
     match rule {
         Some(rule) => rule.allow_impersonation,
@@ -20,14 +20,14 @@ pub fn lets_impersonate(config: &ProxyConfig, rule: Option<&Rule>, info: &Reques
     }
 }
 
-/// Namespaces may lie in several clusters.
+/// Returns true if namespaces may be in several clusters.
 pub fn splits_namespaces(config: &ProxyConfig) -> bool {
     let by_namespace = |rule: &Rule| rule.conditions.iter().any(|c| c.field == Field::Namespace);
     config.clusters.len() > 1 && config.rules.iter().any(by_namespace)
 }
 
-/// A list of all namespaces of a kind that has them: where namespaces are split, it may look whole and is not. Kinds
-/// that are not built in are taken for ones that have them.
+/// Returns true for a list or watch over all namespaces of a namespaced kind: if namespaces are split, its answer
+/// looks complete but is not. Unknown kinds count as namespaced.
 pub fn lists_all_namespaces(info: &RequestInfo<'_>) -> bool {
     info.is_resource
         && info.namespace.is_empty()
@@ -35,7 +35,8 @@ pub fn lists_all_namespaces(info: &RequestInfo<'_>) -> bool {
         && kinds::of(&info.api_group, &info.resource).is_none_or(|kind| kind.namespaced)
 }
 
-/// Discovery, OpenAPI or the version: of no object, and the same for whoever may ask at all.
+/// Returns true for discovery, OpenAPI and the version: they concern no object, and are the same for every authorized
+/// caller.
 fn asks_what_there_is(info: &RequestInfo<'_>) -> bool {
     let first = info.path.split('/').nth(1).unwrap_or_default();
     !info.is_resource && &*info.verb == "get" && matches!(first, "api" | "apis" | "openapi" | "version")

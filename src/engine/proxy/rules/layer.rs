@@ -161,15 +161,15 @@ impl Layer {
     }
 }
 
-/// Rules by the resource they name.
+/// Rules by the resource of their pattern.
 #[derive(Debug, Default)]
 struct ResourceIndex {
     named: HashMap<Box<str>, Narrowed>,
-    /// `*`.
+    /// Rules with the pattern `*`.
     every: Narrowed,
 }
 
-/// Rules that ask for a group and a subresource, or for none.
+/// Rules of one resource, by the group and subresource of their pattern.
 #[derive(Debug, Default)]
 struct Narrowed {
     groups: Vec<Narrow>,

@@ -16,13 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
-/// Between a change and the reading: both objects are often written together.
+/// Pause between a change and the reading: both objects are often written together.
 const SETTLE: Duration = Duration::from_millis(250);
 
-/// Between two readings without a change.
+/// Pause between two readings without a change.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// The two objects.
+/// The ConfigMap and the Secret.
 #[derive(Debug, Clone)]
 pub(super) struct Objects {
     pub(super) namespace: String,
@@ -30,7 +30,8 @@ pub(super) struct Objects {
     pub(super) secret: String,
 }
 
-/// Sends the documents at first and whenever they change, and why they cannot be had; until nobody listens.
+/// Sends the documents, at first and at every change, or the reason why they cannot be read; until the receiver is
+/// gone.
 pub(super) async fn run(
     objects: Objects,
     (connector, home): (Arc<dyn Connector>, Arc<ClusterEntry>),
@@ -66,15 +67,15 @@ pub(super) async fn run(
 struct Following {
     objects: Objects,
     sent: Option<Vec<Document>>,
-    /// The failure that was told last: the same one again is no news.
+    /// Last failure that was sent: a repetition is not sent again.
     said: String,
-    /// Used at the start only: what runs has something better.
+    /// Last good copy, for the start only: a running proxy has a newer configuration in force.
     kept: Option<Kept>,
     tx: mpsc::Sender<Result<Vec<Document>, String>>,
 }
 
 impl Following {
-    /// Reads and watches until the cluster fails. No means that nobody listens.
+    /// Reads and watches until the cluster fails. Returns false if the receiver is gone.
     async fn follow(&mut self, cluster: &dyn Cluster, nudge: &Notify, failures: &mut u32) -> bool {
         let spec = |kind: Kind, name: &str| WatchSpec {
             kind,

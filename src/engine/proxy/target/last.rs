@@ -3,7 +3,7 @@
 use super::memory::BoundedMap;
 use super::{Hashes, Key, rank};
 
-/// Keys remembered of one connection; at the bound those not asked for longest are forgotten.
+/// Keys remembered of one connection; at the bound the least recently used are forgotten.
 const KEYS_MAX: usize = 512;
 
 /// The cluster of each key's last success, by the hash of its name.
@@ -11,7 +11,7 @@ const KEYS_MAX: usize = 512;
 pub(super) struct Last(pub(super) BoundedMap<u64>);
 
 impl Last {
-    /// Whichever rule sent it there, where this one has sent nothing yet.
+    /// Returns the cluster of the key's last success; under any rule, if there is none under this one.
     pub(super) fn of(&self, hashes: &Hashes) -> Option<u64> {
         self.0.get(hashes.exact).or_else(|| self.0.get(hashes.any_rule))
     }
@@ -24,8 +24,8 @@ impl Last {
     }
 }
 
-/// The clusters whose resource versions the client of one connection holds: several programs may be the same caller, and
-/// one of them has listed anew before the others have.
+/// The clusters whose resource versions the client of one connection holds: several programs may share a caller, and
+/// one of them may have listed again before the others.
 #[derive(Debug)]
 pub struct Held(pub(super) Last);
 
@@ -36,8 +36,8 @@ impl Default for Held {
 }
 
 impl Held {
-    /// Another cluster than this answered the key's last request here. A client that uses several connections may hear so
-    /// once more than it had to.
+    /// Returns true if another cluster answered the key's last request on this connection. A client with several
+    /// connections may be sent to list once more than needed.
     pub fn moved(&self, key: &Key<'_>, cluster: &str) -> bool {
         self.0.of(&key.hashes()).is_some_and(|last| last != rank::hash(&[cluster]))
     }

@@ -7,12 +7,12 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// Number of locks that the keys are spread over.
 const SHARDS: usize = 16;
 
-/// Where a key was placed.
+/// The cluster of a key, and the time of its choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placed {
-    /// The hash of the cluster's name.
+    /// Hash of the cluster's name.
     pub cluster: u64,
-    /// Seconds since 1970.
+    /// Time of the choice, in seconds since 1970.
     pub since: i64,
 }
 
@@ -30,7 +30,7 @@ struct Shard<V> {
     max: usize,
 }
 
-/// Keys are good hashes already.
+/// A map whose keys are good hashes already.
 type Keys<V> = HashMap<u64, V, BuildHasherDefault<AsIs>>;
 
 impl<V: Copy> BoundedMap<V> {

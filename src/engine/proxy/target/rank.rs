@@ -14,7 +14,7 @@ pub struct Ranking<'a> {
     pub targets: &'a [usize],
     /// Strategy of the rule.
     pub balance: &'a Balance,
-    /// The hash of the key.
+    /// Hash of the key.
     pub place: u64,
     /// Number of new keys before this one, for round-robin.
     pub turn: u64,
@@ -70,7 +70,7 @@ impl Ranking<'_> {
         self.targets.contains(&cluster)
     }
 
-    /// The hash of the cluster's name.
+    /// Returns the hash of the cluster's name.
     pub fn name(&self, cluster: usize) -> u64 {
         hash(&[self.config.clusters.get(cluster).map_or("", |c| &*c.name)])
     }
@@ -116,7 +116,7 @@ impl Ranking<'_> {
     }
 }
 
-/// 0 for the proxy's own region, then the nearby ones in order, then all others.
+/// Returns 0 for the proxy's own region, then the nearby ones in order, then all others.
 fn distance(config: &ProxyConfig, region: &str) -> u64 {
     let far = config.nearby.len() + 1;
     let steps = if region == config.region {
@@ -132,15 +132,15 @@ fn number(small: u64) -> f64 {
     small as f64
 }
 
-/// Weighted rendezvous hashing: the least of all wins, each as often as its weight says, and when one leaves only its
-/// own keys go elsewhere.
+/// Weighted rendezvous hashing: the lowest score wins. Each target wins as often as its weight demands, and when one
+/// leaves, only its own keys move.
 fn rendezvous(hash: u64, weight: u32) -> f64 {
     // 53 bits are what a float can tell apart; never 0 nor 1.
     let unit = (number(hash >> 11) + 0.5) / number(1 << 53);
     -unit.ln() / f64::from(weight)
 }
 
-/// A hash that is the same in every process, of every version: FNV-1a over the texts, with their ends marked.
+/// Returns a hash that is the same in every process and version: FNV-1a over the texts, with their ends marked.
 pub fn hash(texts: &[&str]) -> u64 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let all = texts.iter().fold(0xcbf2_9ce4_8422_2325, |hash, text| step(text.bytes().fold(hash, step), 0xff));

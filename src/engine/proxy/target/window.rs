@@ -5,7 +5,7 @@ use crate::model::time::UnixSeconds;
 
 const DAY: i64 = 24 * 60;
 
-/// Whether the window is open at that time. One that does not end after it began ends the next day.
+/// Returns true if the window is open at that time. A window that does not end after its beginning ends the next day.
 pub fn holds(window: &Window, now: UnixSeconds) -> bool {
     let minutes = now.0.div_euclid(60);
     let (day, minute) = (minutes.div_euclid(DAY), minutes.rem_euclid(DAY));

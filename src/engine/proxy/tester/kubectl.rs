@@ -12,7 +12,7 @@ mod writes;
 use arguments::Arguments;
 use std::collections::BTreeMap;
 
-/// Requests of one command; one that names more objects is not meant for a tester.
+/// Bound on the requests of one command; a tester has no use for a command with more objects.
 const REQUESTS_MAX: usize = 200;
 
 /// The environment of a kubectl command.

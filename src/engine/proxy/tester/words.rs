@@ -6,7 +6,7 @@ use crate::engine::proxy::rules::Asked;
 use crate::model::proxy::Checked;
 use crate::model::text::{Text, clean};
 
-/// What the server would make of it: `list pods in production`.
+/// Returns the server's reading of a request: `list pods in production`.
 pub(super) fn read(info: &RequestInfo<'_>) -> String {
     if !info.is_resource {
         return format!("{} {}, which is no resource", info.verb, info.path);
@@ -31,14 +31,14 @@ pub(super) fn read(info: &RequestInfo<'_>) -> String {
     format!("{verb} {}{name}{place}{selected}{class}", resource(info))
 }
 
-/// `pods`, `deployments.apps/scale`.
+/// Returns the resource as text: `pods`, `deployments.apps/scale`.
 fn resource(info: &RequestInfo<'_>) -> String {
     let group = if info.api_group.is_empty() { String::new() } else { format!(".{}", info.api_group) };
     let subresource = if info.subresource.is_empty() { String::new() } else { format!("/{}", info.subresource) };
     format!("{}{group}{subresource}", info.resource)
 }
 
-/// A condition, and what it looks at.
+/// Returns a condition, and the value it reads.
 pub(super) fn checked(condition: &Condition, asked: &Asked<'_>) -> Checked {
     let text = |text: &str| Text::from(clean(text));
     Checked { condition: text(&lines::condition(condition)), value: text(&value(condition.field, asked)) }

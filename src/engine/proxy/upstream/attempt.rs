@@ -17,14 +17,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// How long a request without a deadline of its own waits for a connection.
+/// Longest wait for a connection, for a request without a deadline of its own.
 const PLACE_WAIT: Duration = Duration::from_secs(10);
 
-/// One request's way through its sendings.
+/// The state of one request over all its attempts.
 pub(super) struct SendState {
-    /// What to send next; `None` once it cannot be sent again.
+    /// Request to send next; `None` once it cannot be sent again.
     pub(super) request: Option<Request<Outgoing>>,
-    /// Of its address what the cluster sees.
+    /// Path and query of the request.
     pub(super) path: PathAndQuery,
     pub(super) version: Version,
     pub(super) host: Option<http::HeaderValue>,
@@ -32,10 +32,10 @@ pub(super) struct SendState {
     pub(super) attempts: u32,
     pub(super) free: u32,
     pub(super) paced: u32,
-    /// API servers that failed it.
+    /// API servers that failed the request, as bits.
     pub(super) tried: u64,
     pub(super) failure: Option<Failure>,
-    /// It went out again with new credentials.
+    /// The request was sent again with new credentials.
     pub(super) renewed: bool,
 }
 
@@ -57,7 +57,7 @@ impl SendState {
         }
     }
 
-    /// The request without what we put on it.
+    /// Returns the request without the proxy's own additions.
     pub(super) fn into_original(self) -> Option<Request<Outgoing>> {
         let mut request = self.request?;
         *request.uri_mut() = http::Uri::from(self.path);
@@ -72,7 +72,8 @@ impl SendState {
     }
 }
 
-/// One sending: login, connection, request, and once more with new credentials after a 401.
+/// Makes one attempt: login, connection, request, and once more with new credentials after a 401. Fails with the
+/// cause, and the stage the request had reached.
 pub(super) async fn attempt(
     flight: Flight,
     course: &mut SendState,
@@ -168,7 +169,7 @@ async fn dispatch(
     })
 }
 
-/// Addresses a request and puts our credential on it. The caller's never goes on where ours takes its place.
+/// Sets the address and the proxy's credential. The caller's credential never passes if the proxy's replaces it.
 fn dress<B>(
     request: &mut Request<B>,
     origin: &UpstreamEndpoint,
@@ -211,7 +212,7 @@ pub(super) fn authorise(headers: &mut HeaderMap, origin: &UpstreamEndpoint, gran
     }
 }
 
-/// A second one, where its body can be sent twice.
+/// Returns a copy of the request; `None` if its body can be sent only once.
 fn copy(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
     let mut copy = Request::new(request.body().again()?);
     *copy.method_mut() = request.method().clone();
@@ -220,7 +221,8 @@ fn copy(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
     Some(copy)
 }
 
-/// What an answer's status says of its server. Where a backend behind the server answers, an error is the backend's.
+/// Returns the outcome for the server by the status of its answer. If a backend behind the server answers, an error is
+/// the backend's.
 pub(super) fn judge(status: StatusCode, call: &Call) -> Outcome {
     match status.as_u16() {
         502..=504 if call.proxied => Outcome::Neither,
@@ -230,7 +232,7 @@ pub(super) fn judge(status: StatusCode, call: &Call) -> Outcome {
     }
 }
 
-/// What a failure says of its server.
+/// Returns the outcome for the server by a failure.
 pub(super) fn outcome_of(failure: &Failure, call: &Call) -> Outcome {
     match (&failure.cause, failure.stage) {
         // What a backend says too late, or breaks off, may end the request alone.

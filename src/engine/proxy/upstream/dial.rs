@@ -10,17 +10,17 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
 use std::sync::Arc;
 
-/// Where an API server is, in the pieces that requests are made of.
+/// The address of an API server, in the parts that requests are built from.
 pub(super) struct Place {
     pub(super) server: Server,
     pub(super) proxy: Option<Arc<Proxy>>,
     scheme: Scheme,
     authority: Authority,
-    /// For HTTP/1.1.
+    /// `Host` for HTTP/1.1.
     pub(super) host: HeaderValue,
-    /// For a WebSocket handshake: the server compares it with the host, or wants at least one.
+    /// `Origin` for a WebSocket handshake: the server compares it with the host, or requires at least one.
     pub(super) origin: HeaderValue,
-    /// `https://host/prefix` puts it before each path; mostly empty.
+    /// Prefix of each path, from an endpoint `https://host/prefix`; mostly empty.
     prefix: String,
 }
 
@@ -36,7 +36,7 @@ impl Place {
         Ok(Self { server, proxy, scheme, authority, host, origin, prefix })
     }
 
-    /// The address of a request as its connection's protocol wants it; `None` where prefix and path make none.
+    /// Returns the address of a request in the form its protocol needs; `None` if prefix and path form no address.
     pub(super) fn target(&self, path: &PathAndQuery, h2: bool) -> Option<Uri> {
         let path = if self.prefix.is_empty() {
             path.clone()
@@ -54,12 +54,12 @@ impl Place {
     }
 }
 
-/// Dials one place with one trust.
+/// Dials one address with one trust.
 pub(super) struct Dialler {
     place: Arc<Place>,
-    /// Offers both protocols.
+    /// Connector that offers both protocols.
     both: Connector,
-    /// Offers HTTP/1.1 alone: for upgrades, and for probes.
+    /// Connector that offers HTTP/1.1 alone: for upgrades, and for probes.
     one: Connector,
 }
 
@@ -86,12 +86,12 @@ impl Dialler {
         Ok(Self { place: Arc::clone(place), both: connector(&[ALPN_H2, ALPN_H1])?, one: connector(&[ALPN_H1])? })
     }
 
-    /// A connection for a pool.
+    /// Dials a connection for a pool. Fails if no connection can be made.
     pub(super) async fn dial(&self) -> Result<Dialled, ClusterError> {
         self.both.clone().dial(self.place.server.base.clone()).await
     }
 
-    /// A connection that speaks HTTP/1.1.
+    /// Dials a connection that speaks HTTP/1.1. Fails if no connection can be made.
     pub(super) async fn dial_h1(&self) -> Result<Dialled, ClusterError> {
         self.one.clone().dial(self.place.server.base.clone()).await
     }

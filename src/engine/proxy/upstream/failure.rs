@@ -4,29 +4,30 @@ use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::errors;
 use crate::model::text::Text;
 
-/// How far a request had come when it failed.
+/// The stage a request had reached when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// No byte of it was written.
     Unsent,
-    /// Written, and the server said that it did not look at it: REFUSED_STREAM, GOAWAY below it.
+    /// The request was written, and the server reported that it did not process it: REFUSED_STREAM, or a GOAWAY below
+    /// it.
     Unprocessed,
-    /// Written, and nobody knows what became of it.
+    /// The request was written, and its fate is unknown.
     Written,
 }
 
-/// Why it failed.
+/// The cause of a failure.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Cause {
-    /// No connection came up.
+    /// No connection could be made.
     Dial(ClusterError),
-    /// The credentials cannot be had.
+    /// There are no credentials.
     Login(ClusterError),
-    /// No API server of the cluster may be asked at present.
+    /// No API server of the cluster is available.
     Nobody,
     /// All connections were taken for as long as the request could wait.
     Busy,
-    /// The connection went away.
+    /// The connection was lost.
     Broken(Text),
     /// The answer is not HTTP, or its head is beyond all limits.
     Malformed(Text),
@@ -36,12 +37,12 @@ pub(super) enum Cause {
     Late,
 }
 
-/// A request that got no answer.
+/// A request without an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Failure {
     pub(super) stage: Stage,
     pub(super) cause: Cause,
-    /// The whole connection went, with all that was on it.
+    /// The whole connection was lost, with all requests on it.
     pub(super) shared: bool,
 }
 
@@ -54,7 +55,7 @@ impl Failure {
         Self { stage: Stage::Written, cause, shared: false }
     }
 
-    /// Reads an error of HTTP/1.1. `returned` says that the connection handed the request back.
+    /// Converts an error of HTTP/1.1. `returned` is true if the connection handed the request back.
     pub(super) fn of(error: &hyper::Error, returned: bool) -> Self {
         let why = Text::from(errors::translate_any(error).to_string());
         if returned {
@@ -70,12 +71,12 @@ impl Failure {
         Self { shared: matches!(cause, Cause::Broken(_)), ..Self::written(cause) }
     }
 
-    /// Reads an error of an HTTP/2 connection that took no request, or not this one.
+    /// Converts an error of an HTTP/2 connection that took no request, or not this one.
     pub(super) fn unopened(error: &h2::Error) -> Self {
         Self::unsent(Cause::Broken(Text::from(errors::translate_any(error).to_string())))
     }
 
-    /// Reads an error that a request on an HTTP/2 stream met.
+    /// Converts an error of a request on an HTTP/2 stream.
     pub(super) fn of_stream(error: &h2::Error) -> Self {
         let why = || Text::from(errors::translate_any(error).to_string());
         let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);

@@ -15,22 +15,22 @@ pub(super) struct Gate {
     shut: RwLock<bool>,
 }
 
-/// The task does not end while this is held; only for as long as it takes to put a request into the queue.
+/// Keeps the task from ending; held only while a request is put into the queue.
 pub(super) struct Open<'a> {
     _shut: RwLockReadGuard<'a, bool>,
 }
 
 impl Gate {
-    /// `None` when the task is gone.
+    /// Opens the gate; `None` if the task is gone.
     pub(super) fn enter(&self) -> Option<Open<'_>> {
         let shut = self.shut.read();
         if *shut { None } else { Some(Open { _shut: shut }) }
     }
 }
 
-/// A connection's task. However it ends, the gate is shut first.
+/// A connection's task. However it ends, the gate is closed first.
 pub(super) struct Gated<C> {
-    /// Gone only while this is dropped.
+    /// The connection; `None` only during the drop.
     connection: Option<C>,
     gate: Arc<Gate>,
 }

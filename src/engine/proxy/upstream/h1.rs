@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 
 /// Header lines of an answer: an API server sends some ten, and as many `Warning` as fit into 4 KiB.
 pub(super) const HEADERS_MAX: usize = 256;
-/// The head of an answer, as on HTTP/2.
+/// Longest head of an answer, as on HTTP/2.
 const HEADER_BYTES_MAX: usize = super::h2::HEADER_BYTES_MAX as usize;
-/// After an answer's end the connection is ready within this, or not used again.
+/// Longest time from the end of an answer until the connection is ready again; after it the connection is not reused.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// The place of one connection among those a pool may have.
+/// A slot for one connection of a pool.
 pub(super) struct Seat(pub(super) Arc<Pool>);
 
 impl Drop for Seat {
@@ -38,7 +38,7 @@ pub(super) struct Single {
     pub(super) sender: http1::SendRequest<Outgoing>,
     gate: Arc<Gate>,
     seat: Seat,
-    /// When it fell idle.
+    /// Time at which it became idle.
     pub(super) since: Instant,
 }
 
@@ -54,7 +54,7 @@ impl Single {
         Ok(Self { sender, gate, seat, since: Instant::now() })
     }
 
-    /// Sends one request; a failure hands it back where none of it was written.
+    /// Sends one request. Fails with the cause, and with the request if none of it was written.
     pub(super) async fn send(
         &mut self,
         request: Request<Outgoing>,
@@ -70,7 +70,7 @@ impl Single {
         })
     }
 
-    /// Its answer has ended, or nobody wants the rest of it: keeps it if it can serve again.
+    /// Keeps the connection if it can serve again; called when its answer has ended or is no longer needed.
     pub(super) fn settle(mut self) {
         let pool = Arc::clone(&self.seat.0);
         if self.sender.is_closed() {
@@ -90,14 +90,14 @@ impl Single {
     }
 }
 
-/// With the limits of answers.
+/// A builder with the limits on answers.
 pub(super) fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.max_headers(HEADERS_MAX).max_header_size(HEADER_BYTES_MAX);
     builder
 }
 
-/// The server spoke another protocol than it agreed to, or a connection of ours is lost.
+/// The failure of a server that speaks another protocol than agreed, or of a lost connection.
 pub(super) fn lost() -> Failure {
     Failure::unsent(Cause::Broken(Text::new("the connection was closed before it was used")))
 }

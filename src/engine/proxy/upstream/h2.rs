@@ -21,53 +21,53 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Streams we put on one connection, however many the server allows: kube-apiserver allows 100.
+/// Streams on one connection, even if the server allows more: kube-apiserver allows 100.
 const STREAMS_MAX: u32 = 90;
-/// Of them, those that no long-running request may take.
+/// Streams reserved for short requests.
 const RESERVED: u32 = 10;
 
 const STREAM_WINDOW: u32 = 1024 * 1024;
-/// Of all streams together, so that none waits because others are not read.
+/// Window of all streams together, so that no stream waits because others are not read.
 const CONNECTION_WINDOW: u32 = STREAMS_MAX * STREAM_WINDOW;
-/// The head of an answer.
+/// Longest head of an answer.
 pub(super) const HEADER_BYTES_MAX: u32 = 256 * 1024;
 const PING_AFTER: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
-/// Streams we gave up whose late frames are still expected; a hundred callers may go at once.
+/// Streams reset by the proxy whose late frames are still expected; a hundred callers may leave at once.
 const RESET_STREAMS_MAX: usize = 1024;
-/// What frames of a few bytes may cost that nobody reads yet, as h2 counts it, before the connection is given up: a
-/// caller who stops reading a log of short lines costs up to 25 MiB of it, and must not cost the others their streams.
+/// Cost of small unread frames, as h2 counts it, at which the connection is closed: a caller that stops reading a log
+/// of short lines costs up to 25 MiB of it, and must not cost other callers their streams.
 const FRAMES_BUDGET: usize = 64 * 1024 * 1024;
-/// Of a body that goes out, what a stream takes before the server has room for it.
+/// Bytes of a request body that a stream buffers before the server has room for them.
 const SEND_BUFFER: usize = 1024 * 1024;
 
-/// A connection and the streams taken on it.
+/// A connection with its count of taken streams.
 pub(super) struct Line {
     sender: SendRequest<Bytes>,
     told: Arc<Told>,
     writes: Arc<AtomicU64>,
     streams: AtomicU32,
-    /// No new streams; those there are go on.
+    /// Takes no new streams; open ones go on.
     retired: AtomicBool,
-    /// Its loss was told.
+    /// The loss of the connection was counted already.
     blamed: AtomicBool,
-    /// When it has served long enough.
+    /// Time at which the connection is to be replaced.
     pub(super) ends: Instant,
-    /// Looks in a row that found it without streams.
+    /// Number of sweeps in a row that found it without streams.
     pub(super) quiet: AtomicU32,
 }
 
-/// What the connection's task tells.
+/// State that the connection's task publishes.
 #[derive(Default)]
 struct Told {
-    /// Streams that the server allows at present; 0 before its SETTINGS.
+    /// Streams that the server allows now; 0 before its SETTINGS.
     allowed: AtomicU32,
     ended: AtomicBool,
 }
 
 impl Line {
-    /// Speaks HTTP/2 on a fresh connection and waits for the server's SETTINGS, so that its limit is known
-    /// before the first request. `severed` cuts it.
+    /// Starts HTTP/2 on a fresh connection and waits for the server's SETTINGS, so that its limit is known before the
+    /// first request. `severed` cuts the connection. Fails if the handshake fails or the SETTINGS do not come in time.
     pub(super) async fn open(io: Socket, severed: &CancellationToken, ends: Instant) -> Result<Arc<Self>, Failure> {
         let (io, outlet) = gather(io);
         let (ear, writes) = (outlet.ear(), outlet.writes());
@@ -106,8 +106,8 @@ impl Line {
         }))
     }
 
-    /// Sends one request on a taken stream; a failure hands it back where none of it was written. Whoever stops to wait
-    /// resets the stream.
+    /// Sends one request on a taken stream. Fails with the cause, and with the request if none of it was written.
+    /// Dropping the future resets the stream.
     pub(super) async fn send(
         &self,
         request: Request<Outgoing>,
@@ -149,7 +149,7 @@ impl Line {
         Ok(Response::from_parts(head, Arriving::Streamed(body)))
     }
 
-    /// What an error of a stream says; `before` is the count of writes when it was opened.
+    /// Converts an error of a stream; `before` is the number of writes when it was opened.
     fn failure(&self, error: &h2::Error, before: u64) -> Failure {
         if self.lost(error) && self.writes.load(Ordering::Acquire) == before {
             return Failure::unopened(error);
@@ -157,13 +157,14 @@ impl Line {
         Failure::of_stream(error)
     }
 
-    /// Nothing of the request was written, and nothing ever will be.
+    /// Converts an error of a stream that was never opened: nothing of the request was or will be written.
     fn unopened(&self, error: &h2::Error) -> Failure {
         self.lost(error);
         Failure::unopened(error)
     }
 
-    /// The connection has ended, or takes no new streams after a GOAWAY; whoever sends again takes another one.
+    /// Returns true if the connection has ended, or takes no new streams after a GOAWAY; retires it then, so that
+    /// retries take another one.
     fn lost(&self, error: &h2::Error) -> bool {
         let lost = error.is_io() || error.is_go_away();
         if lost {
@@ -172,7 +173,7 @@ impl Line {
         lost
     }
 
-    /// Takes a stream, if there is one for this kind of request.
+    /// Takes a stream; returns false if none is free for this kind of request.
     pub(super) fn take(&self, long: bool) -> bool {
         let limit = limit(self.told.allowed.load(Ordering::Relaxed), long);
         self.is_open()
@@ -182,7 +183,7 @@ impl Line {
                 .is_ok()
     }
 
-    /// A taken stream has ended.
+    /// Returns a taken stream that has ended.
     pub(super) fn give_back(&self) {
         self.streams.fetch_sub(1, Ordering::AcqRel);
     }
@@ -191,22 +192,22 @@ impl Line {
         self.streams.load(Ordering::Relaxed)
     }
 
-    /// Four fifths of it are taken: time for another one.
+    /// Returns true if four fifths of the streams are taken: time for another connection.
     pub(super) fn is_filling(&self) -> bool {
         self.streams() >= limit(self.told.allowed.load(Ordering::Relaxed), false) * 4 / 5
     }
 
-    /// Takes new streams.
+    /// Returns true if the connection takes new streams.
     pub(super) fn is_open(&self) -> bool {
         !self.retired.load(Ordering::Relaxed) && !self.told.ended.load(Ordering::Relaxed)
     }
 
-    /// From now on no new streams.
+    /// Stops new streams; open ones go on.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
     }
 
-    /// True for the first who loses it.
+    /// Returns true for the first call only: a lost connection counts once.
     pub(super) fn blame(&self) -> bool {
         !self.blamed.swap(true, Ordering::Relaxed)
     }
@@ -228,7 +229,7 @@ fn builder() -> h2::client::Builder {
     builder
 }
 
-/// The connection; each request wakes it, so what it tells is at most one request old.
+/// The connection's future. Each request wakes it, so that the state it publishes is at most one request old.
 struct Speaking {
     connection: Connection<CoalescingWriter<Socket>, Bytes>,
     told: Arc<Told>,
@@ -250,7 +251,7 @@ impl Drop for Speaking {
     }
 }
 
-/// Ends when the server has been silent for too long, and did not answer when it was asked.
+/// Returns when the server has been silent for too long and did not answer a ping.
 async fn silence(pings: Option<PingPong>, ear: Ear<Socket>) {
     let Some(mut pings) = pings else { return };
     loop {
@@ -263,7 +264,7 @@ async fn silence(pings: Option<PingPong>, ear: Ear<Socket>) {
     }
 }
 
-/// As servers expect it, where it can be told and is not.
+/// Adds `Content-Length`, as servers expect it, if the length is known and the header is missing.
 fn set_length(head: &mut http::request::Parts, body: &Outgoing) {
     let Some(length) = body.size_hint().exact() else { return };
     if (length != 0 || matches!(head.method, Method::POST | Method::PUT | Method::PATCH))
@@ -277,7 +278,7 @@ fn count(streams: usize) -> u32 {
     u32::try_from(streams).unwrap_or(u32::MAX)
 }
 
-/// The streams that requests of a kind may take up to.
+/// Returns the number of streams that requests of a kind may use.
 fn limit(allowed: u32, long: bool) -> u32 {
     let all = allowed.min(STREAMS_MAX);
     // A server that allows few still needs most of them for watches.

@@ -8,10 +8,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A stream that ends by itself within this, without a byte, is a failure of its server.
+/// A stream that ends by itself within this time, without a byte, is a failure of its server.
 const BARREN: Duration = Duration::from_secs(1);
 
-/// Counts one request at its origin; tells the breaker how it ended.
+/// Counts one request at its endpoint, and reports its outcome to the breaker.
 pub(super) struct Flight {
     pub(super) origin: Arc<UpstreamEndpoint>,
     long: bool,
@@ -27,7 +27,7 @@ impl Flight {
         Self { origin, long, trial }
     }
 
-    /// Tells how it went; a trial is told once.
+    /// Reports the outcome; a trial is reported once.
     pub(super) fn record(&mut self, outcome: Outcome) {
         self.origin.record(outcome, std::mem::take(&mut self.trial));
     }
@@ -46,11 +46,11 @@ impl Drop for Flight {
     }
 }
 
-/// A request's place at its cluster. Dropping it says that the answer's body has ended, or that nobody wants the rest.
+/// Counts a request as under way at its cluster. Drop it when the answer's body has ended or is no longer needed.
 pub struct InFlightGuard {
     pub(super) slot: Option<Slot>,
     pub(super) pool: Arc<Pool>,
-    /// Gone only while the lease is taken apart.
+    /// The count; `None` only while the guard is taken apart.
     pub(super) flight: Option<Flight>,
     pub(super) began: Instant,
 }
@@ -62,7 +62,7 @@ impl std::fmt::Debug for InFlightGuard {
 }
 
 impl InFlightGuard {
-    /// The body broke off in the middle. One lost connection is one failure, however many answers were on it.
+    /// Reports that the body broke off. A lost connection counts as one failure, however many answers were on it.
     pub fn broke(&mut self) {
         if self.slot.as_ref().is_some_and(Slot::blame) {
             self.record(Outcome::Bad);
@@ -75,12 +75,13 @@ impl InFlightGuard {
         }
     }
 
-    /// Gives the connection back and goes on with the next sending of the same request.
+    /// Returns the connection, and keeps the count for the next attempt of the same request.
     pub(super) fn fly_on(mut self) -> Option<Flight> {
         self.flight.take()
     }
 
-    /// A long-running answer ended by itself without a byte; counts against its server only if that was at once.
+    /// Reports that a long-running answer ended by itself without a byte; counts as a failure only if it ended at
+    /// once.
     pub fn ended_empty(&mut self) {
         if self.began.elapsed() < BARREN {
             self.record(Outcome::Bad);

@@ -19,34 +19,34 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// How often files are looked at that no request asks for; those of a server in use are looked at each second.
+/// Interval for reading credential files while no request needs them; files of a server in use are read each second.
 const FILES_EVERY: Duration = Duration::from_secs(20);
-/// How often a plugin's answer is looked at: it is replaced a minute, or a tenth of its life, before its end.
+/// Interval for checking a plugin's credential: it is replaced a minute, or a tenth of its life, before its expiry.
 const PLUGIN_EVERY: Duration = Duration::from_secs(5);
-/// After a failure.
+/// Interval after a failure.
 const FAILED_EVERY: Duration = Duration::from_secs(5);
-/// The same credentials are renewed after a 401 at most this often.
+/// Shortest time between two renewals of the same credentials after a 401.
 const RENEWED_EVERY: Duration = Duration::from_secs(3);
-/// The longest a request waits for that.
+/// Longest wait of a request for a renewal.
 const RENEWAL_MAX: Duration = Duration::from_secs(10);
 
-/// Who we are at one API server.
+/// The proxy's credentials at one API server.
 pub(super) struct Login {
     credentials: Credentials,
     current: ArcSwapOption<RequestCredentials>,
-    /// Why the last look brought nothing.
+    /// Error of the last look; `None` if it succeeded.
     failed: Mutex<Option<ClusterError>>,
     changed: Notify,
-    /// How often to look; `None`: nothing in it can change.
+    /// Interval between two looks; `None` if nothing can change.
     every: Option<Duration>,
-    /// A request has asked for them since the last look, or they are not looked at for requests.
+    /// A request used the credentials since the last look, or requests do not trigger looks.
     used: AtomicBool,
     wanted: Notify,
-    /// Held by the one that renews.
+    /// Held during a renewal; the time of the last one.
     renewing: tokio::sync::Mutex<Option<Instant>>,
-    /// `as` of the kubeconfig.
+    /// Headers for `as` of the kubeconfig.
     impersonation: Vec<(HeaderName, HeaderValue)>,
-    /// The credential of ours takes the place of the caller's.
+    /// The proxy's credential replaces the caller's.
     pub(super) replaces: bool,
     refreshed: AtomicU64,
     refused: AtomicU64,
@@ -79,7 +79,8 @@ impl Login {
         })
     }
 
-    /// The credentials as they are; waits only until the first ones are there.
+    /// Returns the current credentials; waits only until the first ones are there. Fails if they cannot be read, or do
+    /// not come by `until`.
     pub(super) async fn current(&self, until: Instant) -> Result<Arc<RequestCredentials>, ClusterError> {
         loop {
             let changed = self.changed.notified();
@@ -97,7 +98,7 @@ impl Login {
         }
     }
 
-    /// As they are, if there are any. Files are looked at soon after, in the background.
+    /// Returns the current credentials, if there are any. Files are read soon after, in the background.
     pub(super) fn now(&self) -> Option<Arc<RequestCredentials>> {
         if !self.used.load(Ordering::Relaxed) && !self.used.swap(true, Ordering::Relaxed) {
             self.wanted.notify_one();
@@ -109,7 +110,8 @@ impl Login {
         self.current.load_full()
     }
 
-    /// Keeps them current until told to stop. `changed` hears of each new grant, and may refuse it while there is another.
+    /// Keeps the credentials current until `stop`. `changed` is called with each new one, and may refuse it while
+    /// there is another.
     pub(super) async fn keep(
         &self,
         stop: &CancellationToken,
@@ -136,7 +138,7 @@ impl Login {
         }
     }
 
-    /// Waits until a request asks for them, and a while has passed since the last look.
+    /// Waits until a request needs the credentials, and some time has passed since the last look.
     async fn wanted(&self) {
         tokio::time::sleep(LOOK).await;
         self.used.store(false, Ordering::Relaxed);
@@ -149,7 +151,8 @@ impl Login {
         self.changed.notify_waiters();
     }
 
-    /// After a 401 for `rejected`: other credentials, if there are any. One renewal for all who ask.
+    /// Returns other credentials after a 401 for `rejected`; `None` if there are none. All waiting requests share one
+    /// renewal.
     pub(super) async fn renew(
         &self,
         rejected: &Arc<RequestCredentials>,
@@ -201,23 +204,23 @@ impl Login {
         &self.impersonation
     }
 
-    /// Why there are no current credentials, or why the last look failed.
+    /// Returns why there are no current credentials, or why the last look failed.
     pub(super) fn trouble(&self) -> Option<Text> {
         self.failed.lock().as_ref().map(|error| Text::from(error.to_string()))
     }
 
-    /// When the first of them ends.
+    /// Returns the first expiry of the credentials, and which one it is.
     pub(super) fn expiry(&self) -> Option<(UnixSeconds, Text)> {
         self.credentials.expiry()
     }
 
-    /// Looks that brought new credentials, and looks that failed.
+    /// Returns the number of looks that brought new credentials, and of looks that failed.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.refreshed.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed))
     }
 }
 
-/// How often what an endpoint names can change.
+/// Returns how often the credentials of an endpoint can change.
 fn every(endpoint: &Endpoint) -> Option<Duration> {
     match (endpoint.user.exec.is_some(), endpoint.has_files()) {
         (true, _) => Some(PLUGIN_EVERY),

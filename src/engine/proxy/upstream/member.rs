@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Requests an API server takes at once by default: kube-apiserver's own limit for requests that change nothing.
 pub const CAPACITY: u32 = 400;
-/// API servers of one cluster that can be told apart while sending again.
+/// API servers of one cluster that retries can tell apart.
 const TRIED_MAX: usize = 64;
 
 /// The head of an answer, and its body as it comes.
@@ -79,7 +79,7 @@ pub struct Counts {
     pub logins_failed: u64,
 }
 
-/// The counting ends of [`Counts`].
+/// Counters behind [`Counts`].
 #[derive(Debug, Default)]
 struct Tally {
     unsent: AtomicU64,
@@ -115,7 +115,7 @@ pub struct Upstream {
     region: Text,
     retry: RetrySettings,
     capacity: u32,
-    /// The strictest of its endpoints.
+    /// Access level of the strictest endpoint.
     access: AccessGate,
     terms: Vec<Terms>,
     origins: Vec<Arc<UpstreamEndpoint>>,
@@ -219,7 +219,7 @@ impl Upstream {
         }
     }
 
-    /// The cluster as a screen shows it.
+    /// Returns the cluster as a screen shows it.
     pub fn facts(&self) -> UpstreamFacts {
         let unfit = self.unfit.iter().map(|(address, error)| EndpointFacts {
             address: address.clone(),
@@ -343,7 +343,7 @@ impl Upstream {
         }
     }
 
-    /// A random part of the pause; false where the deadline comes first.
+    /// Waits for a random part of the pause; returns false if the deadline comes first.
     async fn rest(&self, number: u32, call: &Call) -> bool {
         let pause = retry::pause(&self.retry, number).mul_f64(fastrand::f64());
         if call.deadline.is_some_and(|until| Instant::now() + pause >= until) {
@@ -353,7 +353,8 @@ impl Upstream {
         true
     }
 
-    /// Of two random API servers that may be asked, the one with less to do; those that failed this request are left out.
+    /// Picks the less loaded of two random API servers that are available; those that failed this request are left
+    /// out.
     pub(super) fn pick(&self, tried: u64, class: Class) -> Option<(usize, &Arc<UpstreamEndpoint>, bool)> {
         if self.traffic() == TrafficState::Fenced {
             return None;
@@ -385,7 +386,8 @@ impl Upstream {
         Failed { refusal: self.refusal(failure), attempts, unsent }
     }
 
-    /// What the caller hears. A `Retry-After` stands only where nothing was written: clients send again what carries one.
+    /// Returns the answer for the caller. `Retry-After` is set only if nothing was written: clients retry a request
+    /// whose answer has it.
     pub(super) fn refusal(&self, failure: &Failure) -> Refusal {
         let name = &self.name;
         if self.traffic() == TrafficState::Fenced {

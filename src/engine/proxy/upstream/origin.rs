@@ -27,10 +27,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How often connections are looked over.
+/// Interval between two sweeps of the connections.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// All that makes one origin what it is: an equal one keeps its connections over a reload.
+/// The settings of an endpoint: an endpoint with equal settings keeps its connections over a reload.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Terms {
     pub(super) endpoint: Arc<Endpoint>,
@@ -64,22 +64,23 @@ pub(super) struct UpstreamEndpoint {
     wired: arc_swap::ArcSwapOption<Wired>,
     pub(super) health: Mutex<Health>,
     breaker: Mutex<Breaker>,
-    /// The breaker is closed and the health is good: what a request asks first.
+    /// The breaker is closed and the endpoint is healthy: the fast path of each request.
     open: AtomicBool,
     pub(super) in_flight: AtomicU32,
     pub(super) long_running: AtomicU32,
-    /// Asks for a probe now.
+    /// Requests a probe now.
     pub(super) kick: Notify,
-    /// A gateway answer asks for one, which need not be the first in this second.
+    /// Requests a probe after a gateway error; at most one a second.
     pub(super) doubted: Notify,
-    /// Cuts all that runs there; a new one after each cut.
+    /// Cuts everything under way at the endpoint; replaced after each cut.
     severed: Mutex<CancellationToken>,
-    /// Ends its tasks.
+    /// Ends the tasks of the endpoint.
     pub(super) stop: CancellationToken,
 }
 
 impl UpstreamEndpoint {
-    /// Makes it and starts its tasks, which end with `parent`; to be called within a runtime.
+    /// Creates the endpoint and starts its tasks, which end with `parent`. Call it within a runtime. Fails if the
+    /// endpoint is not https or its settings cannot be used.
     pub(super) fn start(
         terms: Terms,
         surroundings: &ClientContext,
@@ -134,8 +135,8 @@ impl UpstreamEndpoint {
         }
     }
 
-    /// New credentials: other certificates mean other connections, another token goes out with the next request. An error
-    /// where no connection can be made with them; what there was is kept then.
+    /// Applies new credentials: another certificate needs other connections, another token goes out with the next
+    /// request. Fails if no connection can be made with them; the present ones are kept then.
     pub(super) fn rewire(&self, grant: &RequestCredentials) -> Result<(), ClusterError> {
         let present = self.wired.load_full();
         if present.as_ref().is_some_and(|w| Arc::ptr_eq(&w.trust, &grant.trust)) {
@@ -161,7 +162,7 @@ impl UpstreamEndpoint {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Its connections under the present credentials.
+    /// Returns the connections under the present credentials. Fails if there are no usable credentials.
     pub(super) fn pool(&self) -> Result<Arc<Pool>, Failure> {
         match self.wired.load().as_ref().map(|w| &w.pool) {
             Some(Ok(pool)) => Ok(Arc::clone(pool)),
@@ -173,7 +174,7 @@ impl UpstreamEndpoint {
         }
     }
 
-    /// Ends all that runs there. New requests get new connections.
+    /// Ends everything under way at the endpoint. New requests get new connections.
     pub(super) fn sever(&self, parent: &CancellationToken) {
         let old = std::mem::replace(&mut *self.severed.lock(), parent.child_token());
         if let Some(wired) = self.wired.load_full() {
@@ -183,17 +184,17 @@ impl UpstreamEndpoint {
         old.cancel();
     }
 
-    /// What cuts the connections made from now on.
+    /// Returns the token that cuts connections made from now on.
     pub(super) fn severed(&self) -> CancellationToken {
         self.severed.lock().clone()
     }
 
-    /// Whether a request of this kind may go there at all.
+    /// Returns true if the endpoint takes requests of this kind.
     pub(super) fn admits(&self, read: bool) -> bool {
         self.open.load(Ordering::Acquire) || (self.health.lock().is_routable() && self.breaker.lock().admits(read))
     }
 
-    /// Lets a request go; `Some(true)` on trial.
+    /// Admits a request; `Some(true)` as a trial, `None` if the endpoint takes none.
     pub(super) fn admit(&self, read: bool) -> Option<bool> {
         if self.open.load(Ordering::Acquire) {
             return Some(false);
@@ -204,7 +205,7 @@ impl UpstreamEndpoint {
         self.breaker.lock().admit(read)
     }
 
-    /// Hears how a request ended.
+    /// Records the outcome of a request.
     pub(super) fn record(&self, outcome: Outcome, trial: bool) {
         if outcome == Outcome::Neither && !trial {
             return;
@@ -223,7 +224,7 @@ impl UpstreamEndpoint {
         }
     }
 
-    /// Hears of a probe that began at `began`.
+    /// Records the result of a probe that began at `began`.
     pub(super) fn probed(&self, probed: Probed, began: Instant) {
         let (good, unauthorized) = (matches!(probed, Probed::Ready(_)), matches!(probed, Probed::Unauthorized(_)));
         let mut health = self.health.lock();
@@ -251,7 +252,7 @@ impl UpstreamEndpoint {
         self.open.store(health.is_routable() && closed, Ordering::Release);
     }
 
-    /// How long until the next probe.
+    /// Returns the pause until the next probe.
     pub(super) fn next_probe(&self) -> Duration {
         let now = Instant::now();
         let usual = self.health.lock().pause(&self.terms.health);

@@ -19,43 +19,43 @@ use tokio_util::sync::CancellationToken;
 const LINES_MAX: usize = 64;
 /// HTTP/1.1 connections of one pool, each with one request.
 const SINGLES_MAX: u32 = 4096;
-/// Of them, those kept for a next request, and how long: kube-apiserver closes at 90 s.
+/// Idle HTTP/1.1 connections that are kept, and for how long: kube-apiserver closes at 90 s.
 const IDLE_MAX: usize = 256;
 const IDLE_TIME: Duration = Duration::from_secs(60);
-/// After this an HTTP/2 connection is replaced, so that new certificates and new servers take effect.
+/// Age at which an HTTP/2 connection is replaced, so that new certificates and new servers take effect.
 const AGE_MAX: Duration = Duration::from_secs(30 * 60);
-/// Looks in a row, 5 s apart, after which an HTTP/2 connection without streams is one too many.
+/// Sweeps in a row, 5 s apart, without streams, after which a spare HTTP/2 connection is closed.
 const QUIET_LOOKS: u32 = 12;
 
-/// After a failed dial, another one only for a request that has no connection.
+/// Time after a failed dial in which only a request without a connection dials again.
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
 
-/// What the server speaks, learnt from its last connection.
+/// Protocol of the server, known from its last connection.
 const UNKNOWN: u8 = 0;
 const HTTP1: u8 = 1;
 const HTTP2: u8 = 2;
 
-/// The connections.
+/// The connections to one API server under one trust.
 pub(super) struct Pool {
     dialler: Dialler,
     lines: ArcSwap<Vec<Arc<Line>>>,
     idle: Mutex<Vec<Single>>,
-    /// HTTP/1.1 connections there are, idle or not.
+    /// Number of HTTP/1.1 connections, idle or not.
     pub(super) h1: AtomicU32,
     spoken: AtomicU8,
     dialling: AtomicBool,
-    /// Counts failed dials; the last one's reason stands beside it.
+    /// Number of failed dials; `failure` holds the last reason.
     failures: AtomicU64,
     failure: Mutex<Option<(Instant, Failure)>>,
     waiting: AtomicU32,
     changed: Notify,
-    /// Serves on for what runs, takes nothing new.
+    /// Takes no new requests; those under way go on.
     retired: AtomicBool,
     /// Cuts all connections at once.
     pub(super) severed: CancellationToken,
 }
 
-/// A connection's place for one request.
+/// The place of one request on a connection.
 pub(super) enum Slot {
     Stream(Arc<Line>),
     Single(Single),
@@ -83,7 +83,7 @@ impl Pool {
         &self.dialler
     }
 
-    /// A place on a connection, as soon as there is one and no later than `until`.
+    /// Returns a place on a connection, as soon as there is one. Fails if there is none by `until`, or the dial fails.
     pub(super) async fn acquire(self: &Arc<Self>, long: bool, until: Instant) -> Result<Slot, Failure> {
         match self.take(long) {
             Some(slot) => Ok(slot),
@@ -92,7 +92,8 @@ impl Pool {
         }
     }
 
-    /// Another connection is made by a task of its own, so that a caller who goes away wastes nothing; all who wait share it.
+    /// Waits for a place. A separate task dials, so that a caller that leaves wastes nothing; all waiting requests
+    /// share its result.
     async fn wait(self: &Arc<Self>, long: bool, until: Instant) -> Result<Slot, Failure> {
         let failures = self.failures.load(Ordering::Acquire);
         let _waiting = Waiting::new(&self.waiting);
@@ -127,7 +128,7 @@ impl Pool {
         }
     }
 
-    /// What is there at once: the least loaded stream, or the connection used last.
+    /// Returns a free place: a stream of the least loaded connection, or the connection used last.
     fn take(self: &Arc<Self>, long: bool) -> Option<Slot> {
         let lines = self.lines.load();
         // Others may take what was free a moment ago; as many tries as there are connections.
@@ -161,14 +162,14 @@ impl Pool {
         }
     }
 
-    /// Room for one more HTTP/1.1 connection.
+    /// Takes a slot for one more HTTP/1.1 connection; `None` at the bound.
     fn seat(self: &Arc<Self>) -> Option<Seat> {
         let free = |taken: u32| (taken < SINGLES_MAX).then_some(taken + 1);
         self.h1.fetch_update(Ordering::AcqRel, Ordering::Relaxed, free).ok()?;
         Some(Seat(Arc::clone(self)))
     }
 
-    /// One dial at a time, in the background.
+    /// Dials in the background, unless a dial is under way.
     pub(super) fn dial_beside(self: &Arc<Self>) {
         if self.lines.load().len() >= LINES_MAX || self.dialling.swap(true, Ordering::AcqRel) {
             return;
@@ -192,7 +193,8 @@ impl Pool {
         });
     }
 
-    /// Dials; an HTTP/2 connection joins the others, one of HTTP/1.1 is handed out.
+    /// Dials. An HTTP/2 connection joins the pool; an HTTP/1.1 connection is returned. Fails if no connection can be
+    /// made.
     async fn open(self: &Arc<Self>, seat: Seat) -> Result<Option<Single>, Failure> {
         let dialled = self.dialler.dial().await.map_err(|e| Failure::unsent(Cause::Dial(e)))?;
         if !dialled.h2 {
@@ -223,14 +225,14 @@ impl Pool {
         }
     }
 
-    /// Something is free again.
+    /// Wakes waiting requests, after a place became free.
     pub(super) fn freed(&self) {
         if self.waiting.load(Ordering::Acquire) > 0 {
             self.changed.notify_waiters();
         }
     }
 
-    /// Takes nothing new; what runs, runs on.
+    /// Takes no new requests; those under way go on.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
         self.lines.store(Arc::default());
@@ -238,7 +240,7 @@ impl Pool {
         drop(idle);
     }
 
-    /// Lets go what has served long enough, what is closed and what nobody needs.
+    /// Closes connections that are too old, closed by the server or not needed.
     pub(super) fn sweep(self: &Arc<Self>, now: Instant) {
         let old: Vec<Single> = {
             let mut idle = self.idle.lock();
@@ -270,7 +272,7 @@ impl Pool {
         self.lines.rcu(|lines| lines.iter().filter(|l| l.is_open()).map(Arc::clone).collect::<Vec<_>>());
     }
 
-    /// Connections there are, and streams or requests on them.
+    /// Returns the number of connections, and of streams or requests on them.
     pub(super) fn counts(&self) -> (u32, u32) {
         let lines = self.lines.load();
         let streams: u32 = lines.iter().map(|line| line.streams()).sum();
@@ -286,7 +288,7 @@ impl Slot {
         matches!(self, Self::Stream(_))
     }
 
-    /// Sends one request; a failure hands it back where none of it was written.
+    /// Sends one request. Fails with the cause, and with the request if none of it was written.
     pub(super) async fn send(
         &mut self,
         request: http::Request<Outgoing>,
@@ -297,7 +299,7 @@ impl Slot {
         }
     }
 
-    /// Says whether the loss of its connection is news.
+    /// Returns true if the loss of the connection was not counted yet.
     pub(super) fn blame(&self) -> bool {
         match self {
             Self::Stream(line) => line.blame(),
@@ -305,7 +307,7 @@ impl Slot {
         }
     }
 
-    /// The answer has ended.
+    /// Returns the place, after the answer has ended.
     pub(super) fn give_back(self, pool: &Pool) {
         match self {
             Self::Stream(line) => {
@@ -317,7 +319,7 @@ impl Slot {
     }
 }
 
-/// Counts one who waits.
+/// Counts a waiting request.
 struct Waiting<'a>(&'a AtomicU32);
 
 impl<'a> Waiting<'a> {
@@ -333,7 +335,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Holds the one dial under way; whatever becomes of it, those who wait hear of it.
+/// Guard of the single dial in progress; its drop wakes all waiters.
 struct Dialling(Arc<Pool>);
 
 impl Drop for Dialling {

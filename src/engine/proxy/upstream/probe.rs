@@ -18,12 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// Of an answer so much is read, for its reason.
+/// Bytes of an answer that are read for its reason.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
-/// However soon one is wanted, by whomever: the pause between two.
+/// Shortest pause between two probes, whatever asks for the next.
 const SOONEST: Duration = Duration::from_millis(200);
 
-/// Probes until the origin stops.
+/// Probes until the endpoint stops.
 pub(super) async fn run(origin: &Arc<UpstreamEndpoint>) {
     loop {
         let began = Instant::now();
@@ -40,7 +40,7 @@ pub(super) async fn run(origin: &Arc<UpstreamEndpoint>) {
     }
 }
 
-/// The pause until the next probe, which whoever asks for one makes shorter.
+/// Waits for the pause until the next probe; a request for a probe shortens it.
 async fn rest(origin: &UpstreamEndpoint, pause: Duration) {
     let last = Instant::now();
     let mut due = last + pause;
@@ -53,12 +53,13 @@ async fn rest(origin: &UpstreamEndpoint, pause: Duration) {
     }
 }
 
-/// As wanted, give or take a tenth, and never none: a breaker that is to recover at once wants a probe at once each time.
+/// Returns the wanted pause, varied by a tenth, and never none: a breaker that recovers at once would ask for a probe
+/// at once each time.
 fn pause(wanted: Duration, random: f64) -> Duration {
     wanted.mul_f64(0.9 + random / 5.0).max(SOONEST)
 }
 
-/// One probe, within its deadline.
+/// Makes one probe, within its deadline.
 async fn ask(origin: &Arc<UpstreamEndpoint>) -> Probed {
     let settings = &origin.terms.health;
     let until = Instant::now() + settings.timeout;
@@ -91,7 +92,7 @@ async fn ask(origin: &Arc<UpstreamEndpoint>) -> Probed {
     }
 }
 
-/// The server's words after ours; what failed of a readiness check begins with `[-]`.
+/// Returns a reason: the proxy's words, then the server's; failed readiness checks begin with `[-]`.
 fn said(status: StatusCode, body: &[u8], what: &str) -> Text {
     let body = String::from_utf8_lossy(body);
     let failed: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("[-]")).take(3).collect();

@@ -47,7 +47,7 @@ pub fn pause(settings: &RetrySettings, number: u32) -> Duration {
 /// A budget for retries: one for every ten requests, with a reserve for the first ones.
 #[derive(Debug)]
 pub struct Budget {
-    /// In tenths of a retry.
+    /// Savings, in tenths of a retry.
     tenths: AtomicU32,
 }
 

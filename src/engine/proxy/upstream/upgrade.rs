@@ -21,13 +21,13 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// How long login and connection may take where the call has no deadline.
+/// Longest time for login and connection if the call has no deadline.
 const DIAL_WAIT: Duration = Duration::from_secs(10);
 
 /// Outcome of a request for an upgrade.
 #[derive(Debug)]
 pub enum Upgraded {
-    /// The cluster switched to the protocol that was asked for.
+    /// The cluster switched to the requested protocol.
     Switched(Box<Tunnel>),
     /// The cluster did not switch; its status and body go to the client, which shows them or falls back.
     Answered(Box<Sent>),

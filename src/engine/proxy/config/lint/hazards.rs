@@ -10,7 +10,7 @@ use crate::model::proxy::FindingSeverity::{Error, Warning};
 const READS: &[&str] = &["get", "list", "watch"];
 const WRITES: &[&str] = &["create", "update", "patch", "delete", "deletecollection"];
 
-/// What one cluster must have alone, and why.
+/// Requests that one cluster must serve alone, with the consequence if several do.
 const SINGLETONS: &[(Sort, &str, &str)] = &[
     (sort("leases", "coordination.k8s.io", "", "update", "write"), "leases", "two leaders are elected"),
     (sort("events", "", "", "create", "write"), "events", "they are written beside objects of another cluster"),
@@ -22,7 +22,7 @@ const SINGLETONS: &[(Sort, &str, &str)] = &[
     (sort("pods", "", "exec", "create", "connect"), "pods/exec", "a session may open in another cluster's pod"),
 ];
 
-/// Kinds of a whole cluster.
+/// Cluster-scoped kinds.
 const CLUSTER_SCOPED: &[(Sort, &str)] = &[
     (scoped("customresourcedefinitions", "apiextensions.k8s.io"), "CRDs"),
     (scoped("namespaces", ""), "namespaces"),
@@ -72,7 +72,7 @@ pub(super) fn all(found: &mut Found<'_>) {
     unused(found);
 }
 
-/// Where requests go that no rule names.
+/// Finds requests that are refused because there is no home cluster.
 fn no_home(found: &mut Found<'_>) {
     let config = found.config;
     if config.home.is_some() {
@@ -92,7 +92,7 @@ fn no_home(found: &mut Found<'_>) {
     }
 }
 
-/// What one condition by itself tells.
+/// Finds doubtful conditions.
 fn conditions(found: &mut Found<'_>, rule: &Rule) {
     for condition in &rule.conditions {
         let is_vacuous = match condition.operator {
@@ -128,7 +128,7 @@ fn unanchored(found: &mut Found<'_>, rule: &Rule, condition: &Condition) {
     }
 }
 
-/// Rules that never decide, and rules whose order nobody chose.
+/// Finds rules that never decide, and rules whose order was not chosen.
 fn order(found: &mut Found<'_>, rule: &Rule, earlier: &[Rule]) {
     if let Some(first) = earlier.iter().find(|first| hides(first, rule)) {
         let text = format!("never decides: {} ({}) matches all of it before", first.name, first.place);
@@ -155,7 +155,7 @@ fn writes(rule: &Rule) -> bool {
     WRITES.iter().any(|verb| may(rule, &of_verb(verb, "write")))
 }
 
-/// Several clusters are different worlds.
+/// Finds rules with several clusters whose objects differ.
 fn several(found: &mut Found<'_>, rule: &Rule, balance: &Balance, targets: &[usize]) {
     let count = targets.len();
     if writes(rule) {
@@ -202,7 +202,8 @@ fn several(found: &mut Found<'_>, rule: &Rule, balance: &Balance, targets: &[usi
     found.rule(Warning, code, rule, text);
 }
 
-/// Where a verb goes that the rule leaves out: the target of the first other rule that may take it, else home.
+/// Returns true if a verb that the rule leaves out goes to other targets: those of the first other rule that may match,
+/// else home.
 fn elsewhere(config: &ProxyConfig, rule: &Rule, verb: &'static str, class: &'static str, targets: &[usize]) -> bool {
     let takes =
         |other: &&Rule| other.name != rule.name && same_but_verbs(other, rule) && may(other, &of_verb(verb, class));
@@ -214,7 +215,7 @@ fn elsewhere(config: &ProxyConfig, rule: &Rule, verb: &'static str, class: &'sta
     }
 }
 
-/// `get` here and `create` there: one object's verbs in two worlds.
+/// Finds rules that send some verbs of an object to one cluster and other verbs to another.
 fn split_verbs(found: &mut Found<'_>, rule: &Rule, targets: &[usize]) {
     let is_about_verbs = rule.conditions.iter().any(|c| matches!(c.field, Field::Verb | Field::Class));
     // Declared replicas are one world.
@@ -241,7 +242,7 @@ fn split_verbs(found: &mut Found<'_>, rule: &Rule, targets: &[usize]) {
     }
 }
 
-/// Rules that see a part of what belongs together.
+/// Finds rules that match only a part of requests that belong together.
 fn partial(found: &mut Found<'_>, rule: &Rule, targets: &[usize]) {
     let has = |wanted: fn(&Condition) -> bool| rule.conditions.iter().any(wanted);
     let names_namespace = has(|c| c.field == Field::Namespace && is_exact(c) && !c.negated);
@@ -261,7 +262,7 @@ fn partial(found: &mut Found<'_>, rule: &Rule, targets: &[usize]) {
     }
 }
 
-/// What a rule's switches do together with its targets.
+/// Finds switches of a rule that have no effect, or conflict with its targets or verbs.
 fn flags(found: &mut Found<'_>, rule: &Rule, targets: &[usize]) {
     let config = found.config;
     if rule.stateless && writes(rule) {
@@ -286,7 +287,7 @@ fn flags(found: &mut Found<'_>, rule: &Rule, targets: &[usize]) {
     }
 }
 
-/// Clusters that no request can reach.
+/// Finds clusters that no request can reach.
 fn unused(found: &mut Found<'_>) {
     let config = found.config;
     // Without rules every cluster has a port of its own, or is there to be used soon.

@@ -3,25 +3,25 @@
 use crate::engine::proxy::config::read::pattern_of;
 use crate::engine::proxy::config::{Condition, Field, Operator, Rule};
 
-/// A sort of request. What it does not say may be anything.
+/// A kind of request. Empty fields stand for any value.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sort {
     pub(super) resource: &'static str,
     pub(super) group: &'static str,
     pub(super) subresource: &'static str,
-    /// Empty is any.
+    /// Kubernetes verb; empty is any verb.
     pub(super) verb: &'static str,
     pub(super) class: &'static str,
-    /// It is for no namespace.
+    /// The request has no namespace.
     pub(super) is_cluster_scoped: bool,
 }
 
-/// Any request of a verb, whatever the resource.
+/// Any request with a verb, for any resource.
 pub(super) fn of_verb(verb: &'static str, class: &'static str) -> Sort {
     Sort { verb, class, ..Sort::default() }
 }
 
-/// Says whether the rule may decide such a request.
+/// Returns true if the rule may match such a request.
 pub(super) fn may(rule: &Rule, sort: &Sort) -> bool {
     rule.conditions.iter().all(|condition| may_hold(condition, sort))
 }
@@ -63,7 +63,8 @@ fn resource(condition: &Condition, sort: &Sort) -> bool {
     condition.values.iter().any(|value| names(value, sort)) != condition.negated
 }
 
-/// `pods`, `deployments.apps`, `pods/exec`, `*.apps`: what is not said is any.
+/// Returns true if a pattern matches: `pods`, `deployments.apps`, `pods/exec`, `*.apps`. A missing part matches
+/// everything.
 fn names(value: &str, sort: &Sort) -> bool {
     let (name, subresource) = value.split_once('/').map_or((value, "*"), |(name, sub)| (name, sub));
     let (resource, group) = name.split_once('.').map_or((name, "*"), |(resource, group)| (resource, group));
@@ -71,7 +72,7 @@ fn names(value: &str, sort: &Sort) -> bool {
     fits(resource, sort.resource) && fits(group, sort.group) && fits(subresource, sort.subresource)
 }
 
-/// Says whether the condition holds for a text.
+/// Returns true if the condition holds for a text.
 pub(super) fn holds(condition: &Condition, text: &str) -> bool {
     let one = |value: &String| match condition.operator {
         Operator::Equals | Operator::In => value == text,
@@ -96,7 +97,7 @@ fn is_same(a: &Condition, b: &Condition) -> bool {
     a.field == b.field && a.negated == b.negated && same_operator && sorted(a) == sorted(b)
 }
 
-/// Every request for which `inner` holds, `outer` holds for too. Says no where that cannot be told.
+/// Returns true if `outer` holds for every request for which `inner` holds; false if that cannot be decided.
 fn implies(inner: &Condition, outer: &Condition) -> bool {
     if is_same(inner, outer) {
         return true;
@@ -122,12 +123,12 @@ fn implies(inner: &Condition, outer: &Condition) -> bool {
     inner.values.iter().all(|value| holds(outer, value))
 }
 
-/// Every request the later rule would decide, the earlier decides before it.
+/// Returns true if the earlier rule matches every request that the later rule matches.
 pub(super) fn hides(earlier: &Rule, later: &Rule) -> bool {
     earlier.conditions.iter().all(|outer| later.conditions.iter().any(|inner| implies(inner, outer)))
 }
 
-/// No request holds for both. Says no where that cannot be told.
+/// Returns true if no request matches both rules; false if that cannot be decided.
 pub(super) fn are_apart(a: &Rule, b: &Rule) -> bool {
     let apart = |a: &Condition, b: &Condition| {
         let is_plain = !matches!(a.field, Field::Label { .. } | Field::CallerGroup | Field::Resource);
@@ -139,7 +140,7 @@ pub(super) fn are_apart(a: &Rule, b: &Rule) -> bool {
     a.conditions.iter().any(|one| b.conditions.iter().any(|other| apart(one, other)))
 }
 
-/// The same but for what they say of verbs and classes.
+/// Returns true if the rules differ only in their conditions on verbs and classes.
 pub(super) fn same_but_verbs(a: &Rule, b: &Rule) -> bool {
     let others = |rule: &Rule| -> Vec<Condition> {
         rule.conditions.iter().filter(|c| !matches!(c.field, Field::Verb | Field::Class)).cloned().collect()

@@ -3,10 +3,10 @@
 use crate::engine::k8s::endpoint::is_link_local;
 use std::net::IpAddr;
 
-/// Names that lead to the metadata service of a cloud, which answers with credentials.
+/// Names of a cloud's metadata service, which answers with credentials.
 const METADATA: &[&str] = &["metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"];
 
-/// What is wrong with the URL of an endpoint; nothing if it may be used.
+/// Returns the flaw of an endpoint's URL; `None` if it may be used.
 pub(super) fn flaw_of(server: &str, allows_link_local: bool) -> Option<String> {
     let Ok(uri) = server.parse::<http::Uri>() else {
         return Some("is not a URL: write `https://host:port`".to_owned());
@@ -36,7 +36,7 @@ pub(super) fn flaw_of(server: &str, allows_link_local: bool) -> Option<String> {
     flaw_of_host(authority.host(), allows_link_local)
 }
 
-/// What is wrong with a host, written as in a URL; nothing if it may be connected to.
+/// Returns the flaw of a host, written as in a URL; `None` if it may be connected to.
 pub(super) fn flaw_of_host(host: &str, allows_link_local: bool) -> Option<String> {
     let bare = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_lowercase();
     if bare.is_empty() {

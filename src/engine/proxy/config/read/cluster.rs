@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Endpoints of one cluster.
 const ENDPOINTS_MAX: usize = 16;
 
-/// Deadline of a request of ours (a probe, a review) at an endpoint, seconds.
+/// Deadline of the proxy's own requests (probes, reviews) at an endpoint, in seconds.
 const TIMEOUT_S: u32 = 30;
 
 impl Reader<'_> {
@@ -60,7 +60,7 @@ impl Reader<'_> {
         Some(cluster)
     }
 
-    /// Endpoint and identity of the inventory's cluster of that name, context or alias.
+    /// Reads endpoint and identity from the inventory's cluster with that name, context or alias.
     fn of_inventory(&mut self, piece: &Piece, node: &Node, wanted: &Node, name: &str) -> Option<UpstreamCluster> {
         let at = piece.at(wanted);
         let vain = ["endpoint", "endpoints", "tlsServerName", "insecureSkipTLSVerify", "proxyURL"];
@@ -138,7 +138,7 @@ impl Reader<'_> {
         Some(cluster)
     }
 
-    /// What all endpoints of a cluster share.
+    /// Reads the settings that all endpoints of a cluster share.
     fn trust(&mut self, piece: &Piece, node: &Node, name: &str) -> Endpoint {
         let identity = self.identity(piece, node, name);
         let mode = node.get("mode").and_then(Node::text).and_then(|t| word(t, schema::MODES));
@@ -183,7 +183,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What rules choose it by.
+    /// Reads the attributes that rules select the cluster by.
     fn traits(&mut self, piece: &Piece, node: &Node, cluster: &mut UpstreamCluster) {
         let name = Arc::clone(&cluster.name);
         let mut given = |key: &str| {
@@ -225,7 +225,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Probes, retries, breaker.
+    /// Reads the settings for probes, retries and the breaker.
     fn settings_of(&mut self, piece: &Piece, node: &Node, cluster: &mut UpstreamCluster) {
         let name = Arc::clone(&cluster.name);
         for section in ["healthCheck", "retry", "circuitBreaker"] {
@@ -257,7 +257,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Every cluster of the inventory that can be reached over TLS.
+    /// Adds every cluster of the inventory that can be reached over TLS.
     pub(super) fn whole_inventory(&mut self, config: &mut ProxyConfig) {
         for listed in self.context.inventory.iter().take(CLUSTERS_MAX) {
             let at = At { file: format!("inventory {}", listed.name), line: 0 };
@@ -296,7 +296,7 @@ pub(super) fn set<T>(value: &mut T, given: Option<T>) {
     }
 }
 
-/// A whole number that the schema has bounded.
+/// Returns a whole number that the schema has bounded.
 pub(super) fn count(node: &Node) -> Option<u32> {
     u32::try_from(node.whole()?).ok()
 }
@@ -305,7 +305,7 @@ pub(super) fn text_map(node: &Node) -> BTreeMap<String, String> {
     node.entries().iter().filter_map(|(key, value)| Some((key.text.clone(), value.text()?.to_owned()))).collect()
 }
 
-/// Names enter metrics, logs and the keys of Secrets.
+/// Returns true for a name that is safe in metrics, logs and keys of Secrets.
 pub(super) fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     (1..=128).contains(&name.len()) && name.chars().all(fits)

@@ -9,17 +9,17 @@ use crate::engine::proxy::config::schema;
 use crate::engine::proxy::config::{Condition, Field, Operator};
 use crate::model::text::clean;
 
-/// Values of one condition, and the length of one.
+/// Bounds on the values of one condition, and on the length of a value.
 const VALUES_MAX: usize = 1000;
 const VALUE_BYTES_MAX: usize = 1024;
 
-/// What one compiled pattern may take; a larger one is a mistake or an attack.
+/// Memory one compiled pattern may take; a larger one is a mistake or an attack.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// The verbs of Kubernetes that rules know.
 const VERBS: &[&str] = &["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
 
-/// What a request with this HTTP method may be to Kubernetes.
+/// Kubernetes verbs of each HTTP method.
 const METHODS: &[(&str, &[&str])] = &[
     ("GET", &["get", "list", "watch"]),
     ("HEAD", &["get", "list", "watch"]),
@@ -32,7 +32,7 @@ const METHODS: &[(&str, &[&str])] = &[
 const CLASSES: &[&str] = &["read", "write", "connect"];
 
 impl Reader<'_> {
-    /// One condition of a rule; nothing where it is wrong.
+    /// Reads a condition of a rule; `None` if it is wrong.
     pub(super) fn condition(&mut self, piece: &Piece, node: &Node, rule: &str) -> Option<Condition> {
         let at = piece.at(node);
         let kind = node.get("type")?;
@@ -78,7 +78,7 @@ impl Reader<'_> {
         Some(condition)
     }
 
-    /// `key: team, value: a` is the same as `value: team=a`.
+    /// Reads the key of a label condition: `key: team, value: a` is the same as `value: team=a`.
     fn label(&mut self, node: &Node, mut condition: Condition, at: &At) -> Option<Condition> {
         let key = node.get("key").and_then(Node::text);
         if let Some(key) = key {
@@ -100,7 +100,7 @@ impl Reader<'_> {
         Some(condition)
     }
 
-    /// HTTP methods become the verbs they mean.
+    /// Replaces HTTP methods by their verbs.
     fn verb(&mut self, mut condition: Condition, at: &At, rule: &str) -> Option<Condition> {
         if !matches!(condition.operator, Operator::Equals | Operator::In) {
             return Some(condition);
@@ -166,7 +166,7 @@ impl Reader<'_> {
     }
 }
 
-/// The part of a value that is the pattern: of a label what follows its key.
+/// Returns the pattern in a value: for a label the part behind its key.
 pub(in super::super) fn pattern_of(field: Field, value: &str) -> &str {
     match field {
         Field::Label { .. } => value.split_once('=').map_or("", |(_, pattern)| pattern),

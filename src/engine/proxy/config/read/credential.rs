@@ -8,7 +8,7 @@ use base64::Engine as _;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// The keys of a Secret: `NAME-token` and so on, and what each is.
+/// Suffixes of the keys of a Secret (`NAME-token` and so on), with the part each holds.
 pub(super) const SUFFIXES: &[(&str, Part)] =
     &[("-token", Part::Token), ("-cert", Part::Certificate), ("-key", Part::Key), ("-ca", Part::Ca)];
 
@@ -20,12 +20,12 @@ pub(super) enum Part {
     Ca,
 }
 
-/// One key of a Secret.
+/// A key of a Secret.
 #[derive(Debug, Clone)]
 pub(super) struct Given {
     pub(super) text: Secret,
     pub(super) origin: String,
-    /// The file it is read from again when it changes.
+    /// File that is read again when it changes; `None` if the key came over the network.
     pub(super) path: Option<PathBuf>,
     pub(super) used: bool,
 }
@@ -35,7 +35,7 @@ pub(super) struct Given {
 pub(super) struct Credentials(BTreeMap<String, Given>);
 
 impl Credentials {
-    /// Keeps a key; where there is one already, says where that stands.
+    /// Adds a key. If it exists already, returns the name of the document that has it.
     pub(super) fn add(&mut self, key: &str, given: Given) -> Option<String> {
         if let Some(other) = self.0.get(key) {
             return Some(other.origin.clone());
@@ -51,27 +51,27 @@ impl Credentials {
         Some(given.clone())
     }
 
-    /// Keys that no cluster took, and where they stand.
+    /// Returns the keys that no cluster used, with their documents.
     pub(super) fn unused(&self) -> Vec<(String, String)> {
         self.0.iter().filter(|(_, given)| !given.used).map(|(key, given)| (key.clone(), given.origin.clone())).collect()
     }
 }
 
-/// Trust and identity of one cluster.
+/// Trust and credentials of one cluster.
 #[derive(Debug, Default)]
 pub(super) struct Identity {
     pub(super) ca: Option<Material>,
     pub(super) user: User,
 }
 
-/// What a part is called in messages, and how its text is unpacked.
+/// The name of a part in messages, and the form of its text.
 #[derive(Clone, Copy)]
 struct Wanted {
     part: Part,
-    /// Where it stands inline, and as a file.
+    /// Keys of the part inline and as a file.
     inline: &'static str,
     file: &'static str,
-    /// What its PEM must hold; empty for a token.
+    /// Label that its PEM must have; empty for a token.
     pem: &'static str,
 }
 
@@ -81,7 +81,7 @@ const CERTIFICATE: Wanted =
 const KEY: Wanted = Wanted { part: Part::Key, inline: "keyData", file: "keyFile", pem: "PRIVATE KEY" };
 const CA: Wanted = Wanted { part: Part::Ca, inline: "caData", file: "caFile", pem: "CERTIFICATE" };
 
-/// The keys that stand beside `cluster:` in vain.
+/// The keys that have no effect beside `cluster:`.
 pub(super) const KEYS: &[&str] =
     &["certificateData", "certificateFile", "keyData", "keyFile", "caData", "caFile", "token", "tokenFile", "exec"];
 
@@ -162,7 +162,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A path of this machine, if the document may name one.
+    /// Returns a path of this machine, if the document may name files.
     pub(super) fn path(&mut self, piece: &Piece, node: &Node, key: &str) -> Option<PathBuf> {
         let text = node.text().unwrap_or_default();
         let Some(folder) = &piece.folder else {
@@ -207,7 +207,7 @@ impl Reader<'_> {
         })
     }
 
-    /// PEM of a CA for callers: inline or a file.
+    /// Reads the PEM of a CA for callers: inline or from a file.
     pub(super) fn pem(
         &mut self,
         piece: &Piece,
@@ -232,7 +232,7 @@ impl Reader<'_> {
     }
 }
 
-/// One text or several.
+/// Returns a single text or a list of texts as a list.
 pub(super) fn texts(node: Option<&Node>) -> Vec<String> {
     let Some(node) = node else { return Vec::new() };
     node.text()
@@ -242,7 +242,7 @@ pub(super) fn texts(node: Option<&Node>) -> Vec<String> {
         .collect()
 }
 
-/// The text of a token, or PEM, which may come as base64 of PEM; and whether it did.
+/// Returns the text of a token, or PEM, which may be encoded as base64; true if it was.
 fn unpack(text: &str, pem: &str) -> Result<(String, bool), String> {
     let trimmed = text.trim();
     if pem.is_empty() {

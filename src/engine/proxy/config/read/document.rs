@@ -11,7 +11,7 @@ use base64::Engine as _;
 use std::path::PathBuf;
 
 impl Reader<'_> {
-    /// Takes documents apart: configurations to read, credentials kept aside.
+    /// Splits documents into configurations to read and credentials, which are collected.
     pub(super) fn unwrap(&mut self, documents: &[Document]) -> Vec<Piece> {
         let mut pieces = Vec::new();
         for document in documents {
@@ -50,7 +50,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The YAML texts of a ConfigMap, with the lines they have in the file around them.
+    /// Reads the YAML texts of a ConfigMap, with line numbers of the surrounding file.
     fn config_map(&mut self, outer: &Piece, pieces: &mut Vec<Piece>) {
         let data = outer.root.get("data");
         for (key, node) in data.map(Node::entries).unwrap_or_default() {
@@ -107,7 +107,7 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(base64::engine::general_purpose::STANDARD.decode(packed).ok()?).ok()
 }
 
-/// A tree whose lines are those of the file around it.
+/// Returns a tree with line numbers of the surrounding file.
 fn shifted(node: Node, by: u64) -> Node {
     let value = match node.value {
         Value::List(items) => Value::List(items.into_iter().map(|item| shifted(item, by)).collect()),

@@ -122,7 +122,7 @@ impl Reader<'_> {
         Some(targets)
     }
 
-    /// The place of a cluster in the configuration.
+    /// Returns the index of a cluster in the configuration.
     pub(super) fn target(&mut self, at: &At, name: &str, clusters: &[UpstreamCluster]) -> Option<usize> {
         let place = clusters.iter().position(|c| &*c.name == name);
         if place.is_none() {

@@ -10,10 +10,10 @@ use http::Uri;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A reviewed token may have been revoked in the meantime.
+/// Longest cache time of a review: the token may have been revoked in the meantime.
 const REVIEW_CACHE_MAX: Duration = Duration::from_secs(300);
 
-/// What may be given once over all documents.
+/// Keys that may be given once over all documents.
 const ONCE: &[&str] = &["home", "region", "nearby", "allowLinkLocal", "callers", "limits", "audit", "cache"];
 
 impl Reader<'_> {
@@ -42,7 +42,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Home needs the clusters; where no document names one, what the surroundings call home counts if it is there.
+    /// Reads the home cluster, after the clusters. If no document names one, the home of the context counts if it
+    /// exists.
     pub(super) fn home(&mut self, pieces: &[Piece], config: &mut ProxyConfig) {
         let given = pieces.iter().find_map(|piece| Some((piece, piece.root.get("home")?)));
         config.home = match given {
@@ -125,7 +126,7 @@ impl Reader<'_> {
     }
 }
 
-/// An origin as browsers write it: scheme, host, and a port that is not the scheme's own.
+/// Returns true for an origin as browsers write it: scheme, host, and a port other than the scheme's default.
 fn is_origin(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
     let host = uri.authority().is_some_and(|authority| {

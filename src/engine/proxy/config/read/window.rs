@@ -6,7 +6,7 @@ use crate::config::tree::Node;
 use crate::engine::proxy::config::Window;
 use crate::engine::proxy::config::words::DAYS;
 
-/// All of every day.
+/// The whole of every day.
 pub(super) const ALWAYS: Window = Window { days: 0b111_1111, from: 0, to: 0 };
 
 impl Reader<'_> {
@@ -36,7 +36,7 @@ impl Reader<'_> {
     }
 }
 
-/// `mon`, `Monday`, `fri-mon`.
+/// Parses days: `mon`, `Monday`, `fri-mon`.
 fn days_of(text: &str) -> Option<u8> {
     let day = |text: &str| {
         let text = text.trim().to_lowercase();
@@ -49,7 +49,7 @@ fn days_of(text: &str) -> Option<u8> {
     Some((0..=length).fold(0, |days, step| days | 1 << ((first + step) % DAYS.len())))
 }
 
-/// Minutes since midnight; `24:00` is midnight.
+/// Parses a time of day into minutes since midnight; `24:00` is midnight.
 fn minutes_of(text: &str) -> Option<u16> {
     let (hours, minutes) = text.split_once(':')?;
     let two = |t: &str| {

@@ -1,12 +1,12 @@
 //! kubectl's flags: which take a value, and which mean something else with some verbs.
 
-/// A flag that takes a value, or none.
+/// A flag of kubectl, with or without a value.
 #[derive(Clone, Copy)]
 struct Flag {
     long: &'static str,
     short: char,
     takes: bool,
-    /// The verbs it is so with; none: all others.
+    /// Verbs with this form of the flag; empty stands for all other verbs.
     verbs: &'static [&'static str],
 }
 
@@ -24,7 +24,7 @@ const fn only(verbs: &'static [&'static str], flag: Flag) -> Flag {
     Flag { verbs, ..flag }
 }
 
-/// What is for some verbs only stands before what is for all.
+/// All flags; a form for some verbs comes before the form for all.
 #[rustfmt::skip]
 const FLAGS: &[Flag] = &[
     only(&["logs"], switch("follow", 'f')),
@@ -65,7 +65,7 @@ const FLAGS: &[Flag] = &[
     switch("output-watch-events", NO), switch("server-print", NO), switch("save-config", NO), switch("recursive", NO),
 ];
 
-/// Words, flags, and what follows `--`.
+/// Words, flags, and the words behind `--`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Arguments {
     pub(super) words: Vec<String>,
@@ -74,7 +74,8 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// The verb, and all else.
+    /// Splits a command line into the verb and its arguments. Fails if there is no verb, a flag is
+    /// unknown or lacks its value, or an argument is empty.
     pub(super) fn read<'a>(words: &[&'a str]) -> Result<(&'a str, Self), String> {
         // Flags may stand before the verb, and some mean another thing with some verbs.
         let verb = verb(words).ok_or("kubectl does nothing without a verb: kubectl get pods")?;
@@ -127,7 +128,7 @@ impl Arguments {
         Ok(())
     }
 
-    /// `-A`, `-it`, `-n web`, `-nweb`, `-n=web`.
+    /// Reads short flags: `-A`, `-it`, `-n web`, `-nweb`, `-n=web`.
     fn short<'a>(&mut self, verb: &str, letters: &str, rest: &mut impl Iterator<Item = &'a str>) -> Result<(), String> {
         let mut left = letters;
         while let Some(letter) = left.chars().next() {
@@ -146,7 +147,7 @@ impl Arguments {
         Ok(())
     }
 
-    /// The last one given counts.
+    /// Returns the value of a flag; the last one counts.
     pub(super) fn get(&self, long: &str) -> Option<&str> {
         self.flags.iter().rev().find(|(name, _)| *name == long).map(|(_, value)| value.as_str())
     }
@@ -160,7 +161,7 @@ impl Arguments {
     }
 }
 
-/// The first word that is no flag's value. Without the verb, the flags of all verbs are looked through.
+/// Returns the first word that is no value of a flag. The flags of all verbs count, since the verb is not known yet.
 fn verb<'a>(words: &[&'a str]) -> Option<&'a str> {
     let mut rest = words.iter().copied();
     while let Some(word) = rest.next() {

@@ -5,7 +5,7 @@ use super::objects::built_in;
 use super::reads::pod;
 use super::{Call, Command, with_query};
 
-/// exec and attach.
+/// Adds the requests of exec and attach.
 pub(super) fn session(call: &Call<'_>, command: &mut Command) -> Result<(), String> {
     let pod = pod(call, command)?;
     let subresource = if call.verb == "attach" { "attach" } else { "exec" };
@@ -17,7 +17,7 @@ pub(super) fn session(call: &Call<'_>, command: &mut Command) -> Result<(), Stri
     open(call, (call.here(), &pod, subresource), &[("command", program)], command)
 }
 
-/// A copy is tar in the pod.
+/// Adds the requests of cp, which runs tar in the pod.
 pub(super) fn copy(call: &Call<'_>, command: &mut Command) -> Result<(), String> {
     let remote = call.arguments.words.iter().find_map(|word| {
         let (pod, _) = word.split_once(':')?;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub(super) struct Resource {
     pub(super) group: Cow<'static, str>,
     pub(super) version: Cow<'static, str>,
-    /// `deployments`.
+    /// Plural name: `deployments`.
     pub(super) plural: Cow<'static, str>,
     pub(super) namespaced: bool,
 }
@@ -20,11 +20,11 @@ pub(super) struct Resource {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
     pub(super) resource: Resource,
-    /// None is all of them.
+    /// Name of the object; `None` for all objects.
     pub(super) name: Option<String>,
-    /// Of a file that names one.
+    /// Namespace that the file names; `None` if it names none.
     pub(super) namespace: Option<String>,
-    /// Of a file.
+    /// Labels from the file; `None` without a file.
     pub(super) labels: Option<BTreeMap<String, String>>,
 }
 
@@ -33,7 +33,7 @@ impl Resource {
         self.group == group && self.plural == plural
     }
 
-    /// Where objects of the kind are, with what follows.
+    /// Returns the path of the kind's objects, with `tail` behind it.
     pub(super) fn path(&self, namespace: Option<&str>, tail: &[&str]) -> String {
         let mut path = match &*self.group {
             "" => format!("/api/{}", self.version),
@@ -49,7 +49,7 @@ impl Resource {
     }
 }
 
-/// A built-in kind by its place in the API.
+/// Returns a built-in kind by group and resource.
 pub(super) fn built_in(group: &str, resource: &str) -> Result<Resource, String> {
     kinds::of(group, resource).map(Resource::from).ok_or_else(|| format!("{resource} is no built-in kind"))
 }
@@ -66,7 +66,7 @@ impl From<&'static kinds::Kind> for Resource {
 }
 
 impl Call<'_> {
-    /// The namespace; none for all.
+    /// Returns the namespace; `None` for all.
     pub(super) fn namespace(&self) -> Option<&str> {
         if self.arguments.has("all-namespaces") {
             return None;
@@ -74,17 +74,17 @@ impl Call<'_> {
         Some(self.here())
     }
 
-    /// The namespace of what can only be in one.
+    /// Returns the namespace for a request that needs exactly one.
     pub(super) fn here(&self) -> &str {
         self.given().unwrap_or(self.surroundings.namespace)
     }
 
-    /// The namespace of the command line; as with kubectl, an empty one is none given.
+    /// Returns the namespace of the command line; an empty one counts as none, as with kubectl.
     pub(super) fn given(&self) -> Option<&str> {
         self.arguments.get("namespace").filter(|given| !given.is_empty())
     }
 
-    /// The URL of an object or of its kind, with what follows.
+    /// Returns the URL of an object or of its kind, with `tail` behind it.
     pub(super) fn path(&self, named: &Named, tail: &[&str]) -> String {
         let own = named.namespace.as_deref().filter(|_| self.given().is_none());
         let namespace = own.or(if named.name.is_some() { Some(self.here()) } else { self.namespace() });
@@ -92,7 +92,7 @@ impl Call<'_> {
         named.resource.path(namespace, &tail)
     }
 
-    /// What words and files name.
+    /// Returns the objects that the words and files name.
     pub(super) fn objects(&self, command: &mut Command) -> Result<Vec<Named>, String> {
         let mut out = self.files()?;
         out.extend(words(&self.arguments.words, command)?);
@@ -102,7 +102,7 @@ impl Call<'_> {
         Ok(out)
     }
 
-    /// The objects of all files that `-f` names.
+    /// Returns the objects of all files that `-f` names.
     pub(super) fn files(&self) -> Result<Vec<Named>, String> {
         if self.arguments.get("kustomize").is_some() {
             return Err("-k builds its objects: write them to a file with `kubectl kustomize`, and use -f".to_owned());
@@ -121,7 +121,7 @@ impl Call<'_> {
     }
 }
 
-/// `pods`, `pods,svc`, `pod a b`, `pod/a svc/b`.
+/// Returns the objects of words: `pods`, `pods,svc`, `pod a b`, `pod/a svc/b`.
 pub(super) fn words(words: &[String], command: &mut Command) -> Result<Vec<Named>, String> {
     if words.iter().any(|word| word.contains('/')) {
         let one = |word: &String| {
@@ -151,7 +151,7 @@ pub(super) fn named(resource: Resource, name: Option<&str>) -> Named {
     Named { resource, name: name.map(str::to_owned), namespace: None, labels: None }
 }
 
-/// The kinds that one word means: `all` is many.
+/// Returns the kinds of a word: `all` stands for many.
 fn several(word: &str, command: &mut Command) -> Result<Vec<Resource>, String> {
     if word == "all" {
         return Ok(BUILT_IN.iter().filter(|kind| kind.in_all).map(Resource::from).collect());
@@ -159,7 +159,7 @@ fn several(word: &str, command: &mut Command) -> Result<Vec<Resource>, String> {
     Ok(vec![resource(word, command)?])
 }
 
-/// The kind that a word means.
+/// Returns the kind of a word.
 pub(super) fn resource(word: &str, command: &mut Command) -> Result<Resource, String> {
     if let Some(kind) = kinds::typed(word) {
         return Ok(kind.into());
@@ -187,7 +187,7 @@ pub(super) fn resource(word: &str, command: &mut Command) -> Result<Resource, St
     })
 }
 
-/// Adds an object of a file; of a list, all its items.
+/// Adds an object of a file, or all items of a list.
 fn manifest(node: &Node, file: &str, out: &mut Vec<Named>) -> Result<(), String> {
     let text = |key: &str| node.get(key).and_then(Node::text).unwrap_or_default().to_owned();
     let (api, kind) = (text("apiVersion"), text("kind"));

@@ -3,7 +3,7 @@
 use super::objects::{Named, Resource, built_in, named, resource};
 use super::{Call, Command, with_query};
 
-/// Objects a list asks for at once, as kubectl does where nothing else is said.
+/// Page size of a list; kubectl's default.
 const CHUNK: &str = "500";
 
 pub(super) fn get(call: &Call<'_>, command: &mut Command) -> Result<(), String> {
@@ -17,7 +17,7 @@ pub(super) fn get(call: &Call<'_>, command: &mut Command) -> Result<(), String> 
     Ok(())
 }
 
-/// Gets or lists, and watches where that is asked for.
+/// Adds a get or a list, and a watch if the command asks for one.
 fn look(call: &Call<'_>, object: &Named, command: &mut Command) {
     let arguments = &call.arguments;
     let subresource = arguments.get("subresource");
@@ -39,7 +39,7 @@ fn look(call: &Call<'_>, object: &Named, command: &mut Command) {
     }
 }
 
-/// A list with the command's selectors.
+/// Adds a list with the command's selectors.
 fn list(call: &Call<'_>, path: &str, (key, value): (&str, &str), by_name: &str) -> String {
     let arguments = &call.arguments;
     let fields = if by_name.is_empty() { arguments.get("field-selector").unwrap_or_default() } else { by_name };
@@ -88,7 +88,7 @@ pub(super) fn logs(call: &Call<'_>, command: &mut Command) -> Result<(), String>
     Ok(())
 }
 
-/// The pod that the first word means: itself, or one of those behind `deploy/web`. What is asked to find it is sent.
+/// Returns the pod of the first word: itself, or one of the pods behind `deploy/web`. Adds the requests that find it.
 pub(super) fn pod(call: &Call<'_>, command: &mut Command) -> Result<String, String> {
     let pods = built_in("", "pods")?;
     let word = call.arguments.words.first().ok_or_else(|| format!("kubectl {} needs a pod", call.verb))?;
@@ -148,7 +148,7 @@ pub(super) fn auth(call: &Call<'_>, command: &mut Command) -> Result<(), String>
     Ok(())
 }
 
-/// Verbs that ask for paths alone.
+/// Verbs that only read paths.
 const ASKED: &[(&str, &[&str])] =
     &[("api-resources", &["/api", "/apis"]), ("api-versions", &["/api", "/apis"]), ("version", &["/version"])];
 
@@ -181,7 +181,7 @@ pub(super) fn cluster_info(_: &Call<'_>, command: &mut Command) -> Result<(), St
     Ok(())
 }
 
-/// Lists and watches each object by its name.
+/// Adds a list and a watch of each object by its name.
 pub(super) fn wait(call: &Call<'_>, command: &mut Command) -> Result<(), String> {
     for object in call.objects(command)? {
         if object.name.is_some() {

@@ -4,7 +4,7 @@ use super::objects::{Named, Resource, built_in, named, words};
 use super::reads::watched;
 use super::{Call, Command, Sent, with_query};
 
-/// What `kubectl create KIND` makes: the words for it, and its place in the API.
+/// Words of `kubectl create KIND`, with the group and resource of the object.
 const CREATABLE: &[(&[&str], &str, &str)] = &[
     (&["clusterrole"], "rbac.authorization.k8s.io", "clusterroles"),
     (&["clusterrolebinding"], "rbac.authorization.k8s.io", "clusterrolebindings"),
@@ -24,18 +24,18 @@ const CREATABLE: &[(&[&str], &str, &str)] = &[
     (&["serviceaccount", "sa"], "", "serviceaccounts"),
 ];
 
-/// Kinds whose history is in another.
+/// Kinds whose history is kept in another kind.
 const HISTORIES: &[(&str, &str)] =
     &[("deployments", "replicasets"), ("daemonsets", "controllerrevisions"), ("statefulsets", "controllerrevisions")];
 
 impl Call<'_> {
-    /// The URL as it is sent where nothing shall be kept.
+    /// Returns the URL with `dryRun` if the command is not to keep anything.
     fn tried(&self, path: &str) -> String {
         let dry = self.arguments.get("dry-run").is_some_and(|mode| mode == "server") || self.verb == "diff";
         with_query(path, &[("dryRun", if dry { "All" } else { "" })])
     }
 
-    /// The URL objects of this kind are created at.
+    /// Returns the URL at which objects of this kind are created.
     fn collection(&self, object: &Named) -> String {
         let namespace = match &object.namespace {
             Some(namespace) if self.given().is_none() => namespace,
@@ -44,7 +44,7 @@ impl Call<'_> {
         object.resource.path(Some(namespace), &[])
     }
 
-    /// Sends nothing that changes: it only prints.
+    /// Returns true if the command only prints and changes nothing.
     fn only_prints(&self) -> bool {
         self.arguments.get("dry-run").is_some_and(|mode| matches!(mode, "client" | "true"))
             || self.arguments.has("local")
@@ -55,7 +55,7 @@ fn with_labels(command: &mut Command, method: &'static str, url: String, object:
     command.requests.push(Sent { method, url, labels: object.labels.clone(), note: note.to_owned() });
 }
 
-/// apply, diff and replace: each object of the files.
+/// Adds the requests of apply, diff and replace for each object of the files.
 pub(super) fn apply(call: &Call<'_>, command: &mut Command) -> Result<(), String> {
     let objects = call.files()?;
     if objects.is_empty() {
@@ -163,7 +163,7 @@ pub(super) fn delete(call: &Call<'_>, command: &mut Command) -> Result<(), Strin
     Ok(())
 }
 
-/// edit, patch, scale, label, annotate, taint: got, and patched.
+/// Adds a get and a patch of each object, for edit, patch, scale, label, annotate and taint.
 pub(super) fn changed(call: &Call<'_>, command: &mut Command) -> Result<(), String> {
     // `kubectl label pods a key=value`: what has a sign is no name.
     let is_change = |word: &String| word.contains('=') || (word.ends_with('-') && !word.contains('/'));
@@ -199,7 +199,7 @@ fn patched(call: &Call<'_>, object: Named, subresource: Option<&str>, command: &
     Ok(())
 }
 
-/// `kubectl set image deploy/web ...`.
+/// Adds the requests of `kubectl set image deploy/web ...`.
 pub(super) fn set(call: &Call<'_>, command: &mut Command) -> Result<(), String> {
     let names = call.arguments.words.get(1..).unwrap_or_default();
     let names: Vec<String> = names.iter().filter(|word| !word.contains('=')).cloned().collect();
@@ -265,7 +265,7 @@ pub(super) fn autoscale(call: &Call<'_>, command: &mut Command) -> Result<(), St
     Ok(())
 }
 
-/// cordon, uncordon and drain.
+/// Adds the requests of cordon, uncordon and drain.
 pub(super) fn node(call: &Call<'_>, command: &mut Command) -> Result<(), String> {
     let nodes = built_in("", "nodes")?;
     for word in &call.arguments.words {
