@@ -1,5 +1,6 @@
-//! The gate of the access level `read-only`: which requests may leave for an API server. The transports ask it for every
-//! request, whoever sends it: [`client`](super::client) for the engine, and the proxy's upstream for its callers.
+//! The gate of the access level `read-only`: which requests may leave for an API server. All transports check every
+//! request with it, whatever its origin: [`client`](super::client) for the engine, and the proxy's upstream for its
+//! callers.
 
 use crate::model::cluster::Access;
 use crate::model::text::{Text, clean};
@@ -8,13 +9,13 @@ use http::uri::PathAndQuery;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Subresources that change things behind a GET: a shell, a port, whatever a pod serves.
+/// Subresources that change things behind a GET: a shell, a port, the server in a pod.
 const CONNECTING: [&str; 4] = ["exec", "attach", "portforward", "proxy"];
 
-/// The proxy asks it whose token a caller shows.
+/// The path on which the proxy has the token of a caller reviewed.
 const TOKEN_REVIEWS: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
 
-/// The access level of one API server, as far as requests are concerned. The default lets everything pass.
+/// The access level of one API server, as far as requests are concerned. The default lets every request pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct AccessGate {
     /// The setting that makes the cluster read-only; `None` where it is not.
@@ -23,7 +24,7 @@ pub struct AccessGate {
 }
 
 impl AccessGate {
-    /// The gate of an access level; `rule` is the setting that says so.
+    /// The gate of an access level; `rule` is the setting that chooses it.
     pub fn of(level: Access, rule: &impl fmt::Display) -> Self {
         match level {
             Access::ReadOnly => Self::read_only(rule),
@@ -31,7 +32,7 @@ impl AccessGate {
         }
     }
 
-    /// Lets nothing but reads pass. `rule` names the setting that says so: `flag --read-only`, `config.yaml:12`.
+    /// A gate that only reads pass. `rule` names the setting that chooses it: `flag --read-only`, `config.yaml:12`.
     pub fn read_only(rule: impl fmt::Display) -> Self {
         Self { read_only: Some(Text::from(clean(&rule.to_string()))), token_reviews: false }
     }
@@ -48,14 +49,17 @@ impl AccessGate {
         self
     }
 
-    /// The stricter of both.
+    /// Returns the stricter of both gates.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         if self.read_only.is_some() { self } else { other }
     }
 
-    /// Says whether a request may leave. The path is the one that the API server reads, without the path of the server's
-    /// own address before it. An upgrade (`upgrades`) is a connection in both directions.
+    /// Checks whether a request may leave. `uri` is the path that the API server reads, without the prefix of the
+    /// server's own URL. `upgrades` is true for a request that becomes a connection in both directions. Returns an
+    /// error if the cluster is read-only and the request is not a read: another method than GET and HEAD (but for a
+    /// token review where those are allowed), a subresource that connects, a path with two readings, or an upgrade that
+    /// is neither a watch nor a log.
     pub fn check(&self, method: &Method, uri: &PathAndQuery, upgrades: bool) -> Result<(), Withheld> {
         let Some(rule) = &self.read_only else { return Ok(()) };
         let is_review = self.token_reviews && *method == Method::POST && uri.path() == TOKEN_REVIEWS;
@@ -76,7 +80,7 @@ impl AccessGate {
     }
 }
 
-/// Why a request did not leave.
+/// The reason why a request did not leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Withheld {
     /// The setting that makes the cluster read-only.
@@ -88,7 +92,7 @@ pub struct Withheld {
 enum Reason {
     Method(Method),
     Subresource(&'static str),
-    /// A path that readers could take for two.
+    /// A path with two readings.
     Path,
     Upgrade,
 }
@@ -107,7 +111,8 @@ impl fmt::Display for Withheld {
 
 impl std::error::Error for Withheld {}
 
-/// The parts of a path that decide: a prefix that stands for a verb, and the subresource. Empty where there is none.
+/// The parts of a path that decide: a prefix that stands for a verb, and the subresource. Each is empty where the path
+/// has none.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Target<'a> {
     is_resource: bool,
@@ -116,8 +121,8 @@ struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Reads a path as kube-apiserver does (`RequestInfo`); `None` for one that another reader could take for another:
-    /// encoded slashes, dot segments, empty segments.
+    /// Parses a path as kube-apiserver does (`RequestInfo`); `None` for a path that another parser could read in
+    /// another way: encoded slashes, dot segments, empty segments.
     fn of(path: &'a str) -> Option<Self> {
         let trimmed = path.trim_matches('/');
         let parts: Vec<Cow<'_, str>> =
@@ -143,13 +148,14 @@ impl<'a> Target<'a> {
         Some(Self { is_resource: true, prefix, subresource: named.into_iter().nth(2).unwrap_or_default() })
     }
 
-    /// The subresource that would connect the caller to something that runs in the cluster.
+    /// The subresource that would connect the caller to something that runs in the cluster; `None` for any other.
     fn connects(&self) -> Option<&'static str> {
         let is_meant = |name: &&str| self.subresource == **name || self.prefix == **name;
         CONNECTING.into_iter().find(|name| is_meant(name))
     }
 
-    /// A watch is of objects themselves: with `watch` in its query any other subresource is what it is without.
+    /// Returns true if an upgrade is a watch or a log. Only objects themselves can be watched: `watch` in the query of
+    /// another subresource changes nothing.
     fn may_upgrade(&self, query: Option<&str>) -> bool {
         let watches = || query.is_some_and(|query| query.split('&').any(is_watch));
         let is_watch = self.subresource.is_empty() && (self.prefix == "watch" || watches());
@@ -157,7 +163,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Whether a pair of a query asks for a watch, as kube-apiserver reads it: every value but `false` and `0`, also none.
+/// Returns true if a pair of a query requests a watch, as kube-apiserver reads it: every value but `false` and `0`,
+/// also an empty one.
 fn is_watch(pair: &str) -> bool {
     match pair.split_once('=') {
         Some(("watch", value)) => value != "0" && !value.eq_ignore_ascii_case("false"),
@@ -166,7 +173,7 @@ fn is_watch(pair: &str) -> bool {
     }
 }
 
-/// A segment without percent signs; `None` where it is no text, or decodes to more than one segment.
+/// Decodes the percent signs of a segment; `None` if it is not UTF-8, or decodes to more than one segment.
 fn decoded(segment: &str) -> Option<Cow<'_, str>> {
     if !segment.contains('%') {
         let is_plain = !matches!(segment, "" | "." | "..") && !segment.contains('\\');

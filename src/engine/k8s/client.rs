@@ -30,19 +30,22 @@ use std::time::Duration;
 /// How long a connection may take to come up: name, TCP, proxy and TLS together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest answer read into memory at once.
+/// The longest response body read into memory at once.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// What every client shares.
+/// State that all clients share.
 #[derive(Debug, Clone)]
 pub struct ClientContext {
+    /// The environment of the process: proxies and folders.
     pub environment: Arc<Environment>,
+    /// The credential plugins, each run once for all clusters that need the same credentials.
     pub plugins: Arc<Plugins>,
 }
 
-/// One API server, reachable as one identity.
+/// A client of one API server with one identity.
 #[derive(Clone)]
 pub struct Connection {
+    /// The `kube` client, for requests that [`Connection`] has no method for.
     pub client: kube::Client,
     credentials: Arc<Credentials>,
     observed: connector::Observed,
@@ -57,7 +60,8 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// Makes the client of an endpoint; to be called within a runtime. Contacts nobody; says what is wrong with the endpoint as written.
+/// Makes the client of an endpoint, without a request. Call it within a tokio runtime. Fails if the server is not an
+/// http or https URL, if the proxy address is malformed, or if an impersonated name cannot be a header value.
 pub fn build(endpoint: &Arc<Endpoint>, surroundings: &ClientContext) -> Result<Connection, ClusterError> {
     let credentials = Arc::new(Credentials::new(Arc::clone(endpoint), Arc::clone(&surroundings.plugins)));
     let observed = connector::Observed::default();
@@ -68,18 +72,20 @@ pub fn build(endpoint: &Arc<Endpoint>, surroundings: &ClientContext) -> Result<C
 }
 
 impl Connection {
-    /// Gets the credentials ready: runs a plugin, reads files. The first request would do it as well.
+    /// Prepares the credentials: reads files, runs a plugin. The first request would do so too. Fails if a file cannot
+    /// be read, if the plugin fails, or if the user has a client certificate without its key, or an unusable token.
     pub async fn log_in(&self) -> Result<(), ClusterError> {
         self.credentials.grant().await.map(drop)
     }
 
-    /// The whole answer of a GET, within the endpoint's deadline.
+    /// Returns the whole body of a GET, within the endpoint's deadline. Fails as [`Connection::get_within`].
     pub async fn get(&self, path: &str, accept: &'static str) -> Result<Bytes, ClusterError> {
         self.get_within(path, accept, self.deadline).await
     }
 
-    /// As [`Connection::get`], with a deadline of its own. Getting the credentials has its own as well
-    /// and does not count.
+    /// As [`Connection::get`], with its own deadline. Preparing the credentials has a deadline of its own, which is not
+    /// part of it. Fails if the credentials cannot be prepared, if the server cannot be reached or does not answer in
+    /// time, if the answer's status is not a success, or if its body exceeds [`ANSWER_BYTES_MAX`].
     pub async fn get_within(
         &self,
         path: &str,
@@ -90,7 +96,8 @@ impl Connection {
         if status.is_success() { Ok(bytes) } else { Err(errors::of_status(status, &bytes)) }
     }
 
-    /// The status and the body of a GET, whatever the status says.
+    /// Returns the status and the body of a GET, whatever the status. Fails as [`Connection::get_within`], but for the
+    /// status.
     pub(crate) async fn status_of(&self, path: &str, deadline: Duration) -> Result<(StatusCode, Bytes), ClusterError> {
         self.exchange(path, "*/*", deadline).await
     }
@@ -116,7 +123,8 @@ impl Connection {
         }
     }
 
-    /// The body of a GET as it comes, for what has no end of its own.
+    /// Returns the body of a GET as it arrives, for one without an end, such as a log. Fails if the request gets no
+    /// answer, or one whose status is not a success.
     pub(crate) async fn stream(&self, path: &str) -> Result<kube::client::Body, ClusterError> {
         let answer = self.client.send(request(path, "*/*")?).await.map_err(|e| errors::translate(&e))?;
         let status = answer.status();
@@ -127,18 +135,18 @@ impl Connection {
         Err(errors::of_status(status, &body.to_bytes()))
     }
 
-    /// Reads a JSON answer.
+    /// Returns the JSON body of a GET. Fails as [`Connection::get_within`], or if the body is not JSON of type `T`.
     pub async fn get_json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ClusterError> {
         let bytes = self.get(path, "application/json").await?;
         serde_json::from_slice(&bytes).map_err(|e| errors::not_json(&bytes, &e))
     }
 
-    /// What its connections learn of the server.
+    /// Measurements of the connections to the server: round trip and end of the certificate.
     pub(crate) fn observed(&self) -> connector::Observed {
         self.observed.clone()
     }
 
-    /// The first credential or certificate known to end, and which one it is.
+    /// When the first credential or certificate expires, and which of them it is; `None` if none is known to expire.
     pub fn expiry(&self) -> Option<(UnixSeconds, Text)> {
         let server = self.observed.not_after().map(|at| (at, Text::new("server certificate")));
         [self.credentials.expiry(), server].into_iter().flatten().min_by_key(|(at, _)| *at)

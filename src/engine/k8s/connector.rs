@@ -1,4 +1,4 @@
-//! Real clusters behind the port: where the pieces of this module meet.
+//! The adapter of real clusters to the ports `Connector` and `Cluster`: where the pieces of this module meet.
 
 use super::client::{self, ClientContext, Connection};
 use super::endpoint::Endpoints;
@@ -22,7 +22,7 @@ use futures::stream::BoxStream;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// Makes connected clusters out of the endpoints of the inventory.
+/// Connects the clusters of the inventory, by their endpoints.
 #[derive(Debug, Clone)]
 pub struct K8sConnector {
     endpoints: Endpoints,
@@ -30,6 +30,7 @@ pub struct K8sConnector {
 }
 
 impl K8sConnector {
+    /// Makes a connector that looks up each cluster in `endpoints` when it connects.
     pub fn new(endpoints: Endpoints, surroundings: ClientContext) -> Self {
         Self { endpoints, surroundings }
     }
@@ -52,18 +53,19 @@ impl Connector for K8sConnector {
     }
 }
 
-/// One connected cluster.
+/// A connected cluster.
 #[derive(Debug)]
 pub struct K8sCluster {
     name: ClusterName,
     connection: Connection,
     watches: Watches,
     memory: probe::ProbeHistory,
-    /// As last discovered: owners are looked up by it.
+    /// The catalog of the last discovery: owners are looked up in it.
     catalog: Mutex<Catalog>,
 }
 
 impl K8sCluster {
+    /// Makes the cluster `name` over an open connection. Sends no request.
     pub fn new(name: ClusterName, connection: Connection) -> Self {
         let watches = Watches::over(&connection, name.clone(), clock::seed());
         Self { name, connection, watches, memory: probe::ProbeHistory::default(), catalog: Mutex::default() }
@@ -83,8 +85,8 @@ impl K8sCluster {
         Ok(catalog)
     }
 
-    /// Refuses a key of another cluster: a mix-up here would show one cluster's object as another's. One without a
-    /// name would be answered with all objects of its kind.
+    /// Fails for a key of another cluster (a mix-up would show one cluster's object as another's), and for an invalid
+    /// or empty name: a request without a name returns all objects of the kind.
     fn own(&self, key: &ObjectKey) -> Result<(), ClusterError> {
         if let Err(why) = Name::new(&key.name) {
             return Err(ClusterError::Failed(Text::from(format!("the name of the {} {why}", key.kind.kind))));

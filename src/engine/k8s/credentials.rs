@@ -1,4 +1,4 @@
-//! Who we are at a server: what goes into each request and each connection, kept current.
+//! The credentials of an endpoint: what is added to each request and each connection, kept current.
 
 pub(crate) mod files;
 pub mod plugin;
@@ -19,18 +19,18 @@ use parking_lot::Mutex;
 use plugin::{Answered, Plugins};
 use std::sync::Arc;
 
-/// What one request goes out with.
+/// The credentials of one request.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestCredentials {
-    /// Marked as sensitive, so no log shows it.
+    /// Value of the `Authorization` header, marked as sensitive so that no log shows it; `None` without a token.
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) trust: Arc<Trust>,
-    /// Which answer of the plugin it holds.
+    /// Number of the answer of the plugin that it comes from; `None` without a plugin.
     answer: Option<u64>,
 }
 
 impl RequestCredentials {
-    /// Says whether a request goes out just the same with the other one.
+    /// Returns true if a request would be sent in the same way with `other`.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.authorization == other.authorization && self.trust == other.trust && self.answer == other.answer
     }
@@ -40,25 +40,25 @@ impl RequestCredentials {
 #[derive(Debug)]
 pub(crate) struct Credentials {
     endpoint: Arc<Endpoint>,
-    /// There are some, and they are not used: the server is on plain http.
+    /// The endpoint has credentials, and they are not used: the server is on plain http.
     withheld: bool,
     plugins: Arc<Plugins>,
     files: Files,
-    /// The trust of the last grant, so that an unchanged one stays the same.
+    /// The trust of the last grant, so that an unchanged one is shared.
     trust: Mutex<Option<Arc<Trust>>>,
-    /// When what the last grant held ends, and what it is.
+    /// When the credentials of the last grant expire, and which of them does first.
     expiry: Mutex<Option<(UnixSeconds, Text)>>,
 }
 
 impl Credentials {
-    /// Binds credentials to an endpoint: the one place that decides whether they may go there at all.
+    /// Binds credentials to an endpoint: the only place that decides whether they may be sent there at all.
     pub(crate) fn new(endpoint: Arc<Endpoint>, plugins: Arc<Plugins>) -> Self {
         let withheld = endpoint.withholds_credentials();
         let endpoint = endpoint.without_secrets_in_the_clear();
         Self { endpoint, withheld, plugins, files: Files::default(), trust: Mutex::new(None), expiry: Mutex::new(None) }
     }
 
-    /// Whether there are some, and they are not sent.
+    /// Returns true if the endpoint has credentials and they are not sent.
     pub(crate) fn are_withheld(&self) -> bool {
         self.withheld
     }
@@ -67,8 +67,9 @@ impl Credentials {
         &self.endpoint
     }
 
-    /// The credentials as they are now. Files are looked at, a plugin is run where its last answer has
-    /// ended; both are cached, so this is cheap.
+    /// Returns the credentials as they are now. Checks the files, and runs the plugin if its last answer has expired;
+    /// both are cached, so this is cheap. Fails if a file cannot be read, if the plugin fails, if a client certificate
+    /// or a client key stands alone, or if the token is empty or cannot be a header value.
     pub(crate) async fn grant(&self) -> Result<RequestCredentials, ClusterError> {
         let user = &self.endpoint.user;
         let ca = match &self.endpoint.ca {
@@ -91,7 +92,8 @@ impl Credentials {
         Ok(RequestCredentials { authorization, trust, answer: answered.map(|a| a.number) })
     }
 
-    /// After a 401: credentials other than the rejected ones, if any can be had.
+    /// Returns other credentials than those that got a 401; `None` if there are no others. Fails as
+    /// [`Credentials::grant`].
     pub(crate) async fn renew(
         &self,
         rejected: &RequestCredentials,
@@ -107,12 +109,12 @@ impl Credentials {
         Ok(changed.then_some(newer))
     }
 
-    /// When the first of the present credentials ends.
+    /// When the first of the present credentials expires, and which of them it is; `None` if none is known to.
     pub(crate) fn expiry(&self) -> Option<(UnixSeconds, Text)> {
         self.expiry.lock().clone()
     }
 
-    /// What to do about a 401; `said` is the server's own word.
+    /// The error for a 401, with advice; `said` is the server's own message.
     pub(crate) fn refused(&self, said: &str) -> ClusterError {
         let user = &self.endpoint.user;
         let ended = self.expiry().map(|(at, what)| (clock::now().since(at), what)).filter(|(ago, _)| *ago > 0);
@@ -163,7 +165,7 @@ impl Credentials {
         }
     }
 
-    /// Written credentials come before those of a plugin, as with kubectl.
+    /// The `Authorization` header. Configured credentials win over those of a plugin, as with kubectl.
     fn authorization(
         &self,
         token: Option<String>,
@@ -208,7 +210,7 @@ fn soonest(
     [named(token, "token"), named(certificate, "client certificate")].into_iter().flatten().min_by_key(|(at, _)| *at)
 }
 
-/// The `exp` of a JWT. Read, not verified: that is the server's business.
+/// The `exp` of a JWT. Not verified: that is the server's task.
 fn jwt_expiry(token: &str) -> Option<UnixSeconds> {
     #[derive(serde::Deserialize)]
     struct Claims {

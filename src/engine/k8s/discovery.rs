@@ -1,4 +1,5 @@
-//! What a cluster serves: one aggregated answer where the server has it, group by group where not.
+//! Discovery of the kinds that a cluster serves: one aggregated response where the server supports it, else group by
+//! group.
 
 use super::client::Connection;
 use crate::engine::cluster::ClusterError;
@@ -9,18 +10,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroup, APIGroupList, API
 use kube::client::{APIGroupDiscovery, APIGroupDiscoveryList, APIResourceDiscovery};
 use serde::Deserialize;
 
-/// Aggregated first, in both its versions; the plain list is what older servers have.
+/// Prefers aggregated discovery, in both its versions, over the plain list of older servers.
 const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
     application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 
-/// Group versions asked at once of a server without the aggregated answer.
+/// Concurrent requests for group versions to a server without aggregated discovery.
 const AT_ONCE: usize = 8;
 
-/// Kinds kept of one cluster: many times what the largest have.
+/// Maximum number of kinds of one cluster: many times that of the largest.
 const KINDS_MAX: usize = 10_000;
 
-/// Asks for everything. A part that fails is named in the catalog; only when nothing answers is it an
-/// error.
+/// Discovers all kinds. A group that fails is named in the catalog. Fails only if no part answers.
 pub(crate) async fn discover(connection: &Connection) -> Result<Catalog, ClusterError> {
     let (core, groups) = futures::join!(part(connection, "/api"), part(connection, "/apis"));
     let mut found = Found::default();
@@ -35,7 +35,7 @@ pub(crate) async fn discover(connection: &Connection) -> Result<Catalog, Cluster
     Ok(Catalog { kinds: found.kinds.into(), failed_groups: found.failed.into() })
 }
 
-/// Kinds in the order of their discovery, and what failed.
+/// Kinds in the order of discovery, and the groups that failed.
 #[derive(Debug, Default)]
 struct Found {
     kinds: Vec<Kind>,
@@ -53,7 +53,7 @@ impl Found {
         }
     }
 
-    /// Adds a kind unless a version the server prefers has brought it.
+    /// Adds a kind, unless it was added from a version that the server prefers.
     fn add(&mut self, kind: Kind) {
         if !self.kinds.iter().rev().any(|k| k.id == kind.id && k.plural == kind.plural) {
             self.kinds.push(kind);
@@ -93,7 +93,7 @@ fn all(texts: &[String]) -> Vec<Text> {
     texts.iter().map(|t| harmless(t)).collect()
 }
 
-/// Versions come in the server's order of preference; a kind is taken from the first that has it.
+/// Reads aggregated discovery. Versions come by preference of the server; a kind is taken from the first that has it.
 fn aggregated(list: APIGroupDiscoveryList) -> Found {
     let mut found = Found::default();
     for group in list.items {
@@ -152,7 +152,7 @@ fn versions_of(group: &APIGroup) -> (Text, Vec<Text>) {
     (harmless(&group.name), versions)
 }
 
-/// One request for each version of each group; one that fails takes only itself along.
+/// Sends one request for each version of each group; a failure concerns that version only.
 async fn one_by_one(connection: &Connection, groups: Vec<(Text, Vec<Text>)>) -> Found {
     let mut asked: Vec<(Text, Text)> = Vec::new();
     for (group, versions) in groups {

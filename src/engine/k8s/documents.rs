@@ -1,4 +1,4 @@
-//! Fetches what an opened document is made of; `render` makes its lines.
+//! Fetches the objects of an opened document; `render` makes its lines.
 
 use super::client::Connection;
 use super::query::{escape, path};
@@ -11,10 +11,10 @@ use crate::model::object::ObjectKey;
 use crate::model::text::Text;
 use serde_json::Value;
 
-/// Owners followed upwards: pod, replica set, deployment and two more.
+/// Maximum length of an owner chain: pod, replica set, deployment and two more.
 const OWNERS_MAX: usize = 5;
 
-/// Events fetched for one object.
+/// Maximum number of events fetched for one object.
 const EVENTS_MAX: u32 = 500;
 
 pub(crate) async fn open(
@@ -37,12 +37,12 @@ pub(crate) async fn open(
     }
 }
 
-/// A Secret with its values decoded.
+/// Fetches a Secret and decodes its values. Fails as [`fetch`].
 pub(crate) async fn reveal(connection: &Connection, object: &ObjectKey, kind: &Kind) -> Result<String, ClusterError> {
     Ok(render::revealed(&fetch(connection, object, kind).await?))
 }
 
-/// The object itself. One of the same name and another uid is not it.
+/// Fetches an object. Fails if the request fails, or if the object of that name has another uid.
 pub(crate) async fn fetch(connection: &Connection, object: &ObjectKey, kind: &Kind) -> Result<Value, ClusterError> {
     let namespace = kind.namespaced.then_some(object.namespace.as_str());
     let found: Value = connection.get_json(&path(kind, namespace, Some(&object.name))).await?;
@@ -76,7 +76,7 @@ async fn events(connection: &Connection, object: &Value, kind: &Kind) -> Result<
     }
 }
 
-/// The chain of owners, nearest first, each as `Kind/name`; it ends where one cannot be read.
+/// The owner chain, nearest first, each as `Kind/name`; it ends at an owner that cannot be read.
 async fn owners(connection: &Connection, catalog: &Catalog, object: &Value) -> Vec<String> {
     let mut chain = Vec::new();
     let mut current = object.clone();

@@ -1,4 +1,4 @@
-//! Every way a call can fail, in words a person understands, with a next step where there is one.
+//! All errors of calls to a cluster, in words that a user understands, with the next step where there is one.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "foreign enums that grow; the rest has one common text")]
 
@@ -13,16 +13,16 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-/// The longest sentence taken from a server, in characters.
+/// The longest message quoted from a server, in characters.
 const SENTENCE_CHARS_MAX: usize = 300;
 
-/// The longest pause a server's `Retry-After` may ask of us.
+/// The longest `Retry-After` that we obey.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
-/// How deep a chain of causes is followed.
+/// Maximum depth of a chain of causes.
 const CAUSES_MAX: usize = 16;
 
-/// What `metav1.Status` says.
+/// The fields of `metav1.Status` that we use.
 #[derive(Debug, Default, Deserialize)]
 struct Status {
     #[serde(default)]
@@ -40,7 +40,7 @@ struct Details {
     retry_after_seconds: u64,
 }
 
-/// Puts an error of `kube` in the port's words.
+/// Translates an error of `kube` to an error of the port.
 pub fn translate(error: &kube::Error) -> ClusterError {
     if let kube::Error::Api(status) = error {
         let pause = status.details.as_ref().map_or(0, |d| u64::from(d.retry_after_seconds));
@@ -49,7 +49,7 @@ pub fn translate(error: &kube::Error) -> ClusterError {
     translate_any(error)
 }
 
-/// Puts any error of the stack in the port's words: the first cause that means something decides.
+/// Translates any error of the stack to an error of the port: the first cause with a known meaning decides.
 pub fn translate_any(error: &(dyn Error + 'static)) -> ClusterError {
     let mut cause = Some(error);
     for _ in 0..CAUSES_MAX {
@@ -62,7 +62,7 @@ pub fn translate_any(error: &(dyn Error + 'static)) -> ClusterError {
     ClusterError::Failed(sentence(&root(error).to_string()))
 }
 
-/// Says whether a cause of it is in the port's words already.
+/// Returns true if one of the causes is an error of the port already.
 pub(crate) fn is_told(error: &(dyn Error + 'static)) -> bool {
     std::iter::successors(Some(error), |&e| e.source()).take(CAUSES_MAX).any(<dyn Error>::is::<ClusterError>)
 }
@@ -115,7 +115,7 @@ fn of_hyper(error: &hyper::Error) -> Option<ClusterError> {
     Some(ClusterError::Unreachable(Text::new(text)))
 }
 
-/// What an IO error means on a connection; `None` where its kind says nothing.
+/// The meaning of an IO error of a connection; `None` if its kind has none.
 pub(crate) fn of_io(kind: io::ErrorKind) -> Option<&'static str> {
     Some(match kind {
         io::ErrorKind::ConnectionRefused => "connection refused",
@@ -134,7 +134,7 @@ pub(crate) fn of_io(kind: io::ErrorKind) -> Option<&'static str> {
     })
 }
 
-/// What a TLS error means; `host` is the server, where it is known.
+/// The meaning of a TLS error; `host` is the server, or empty if unknown.
 pub(crate) fn of_tls(error: &rustls::Error, host: &str) -> ClusterError {
     let whose = if host.is_empty() { String::new() } else { format!(" ({host})") };
     let unreachable = |text: String| ClusterError::Unreachable(Text::from(text));
@@ -208,7 +208,7 @@ fn of_certificate(reason: &CertificateError, whose: &str) -> String {
     }
 }
 
-/// `a, b and 3 more`, without the wrapping the verifier prints around each name.
+/// Formats `a, b and 3 more`, without the wrapping that the verifier prints around each name.
 fn names(presented: &[String]) -> String {
     const SHOWN: usize = 3;
     let bare = |name: &String| {
@@ -223,7 +223,7 @@ fn names(presented: &[String]) -> String {
     }
 }
 
-/// An answer with an error status, from its body.
+/// The error of a response with an error status, from its body.
 pub fn of_status(status: StatusCode, body: &[u8]) -> ClusterError {
     let (message, pause) = match serde_json::from_slice::<Status>(body) {
         Ok(s) if s.kind == "Status" => (s.message, s.details.map_or(0, |d| d.retry_after_seconds)),
@@ -250,12 +250,12 @@ fn of_code(code: u16, message: &str, pause: Option<Duration>) -> ClusterError {
     }
 }
 
-/// A pause no longer than [`RETRY_AFTER_MAX`].
+/// Limits a pause to [`RETRY_AFTER_MAX`].
 pub(crate) fn bounded(pause: Duration) -> Duration {
     pause.min(RETRY_AFTER_MAX)
 }
 
-/// A page where an API was expected; `at` says where, or is empty.
+/// The error for a web page in place of an API response; `at` is the address, or empty.
 pub(crate) fn html(code: u16, at: &str) -> ClusterError {
     let status = if (200..300).contains(&code) { String::new() } else { format!(" ({code})") };
     let at = if at.is_empty() { String::new() } else { format!("{at} ") };
@@ -269,7 +269,7 @@ fn looks_like_html(text: &str) -> bool {
     start.starts_with("<!doctype html") || start.starts_with("<html") || start.starts_with("<head")
 }
 
-/// An answer that should have been JSON.
+/// The error for a response that should have been JSON.
 pub(crate) fn not_json(body: &[u8], error: &serde_json::Error) -> ClusterError {
     let start = String::from_utf8_lossy(body.get(..64).unwrap_or(body));
     if looks_like_html(&start) {
@@ -278,12 +278,12 @@ pub(crate) fn not_json(body: &[u8], error: &serde_json::Error) -> ClusterError {
     ClusterError::Failed(Text::from(format!("the answer is not what Kubernetes sends: {}", clean(&error.to_string()))))
 }
 
-/// The deadline passed.
+/// The error for a passed deadline.
 pub(crate) fn timed_out(after: Duration, address: &str) -> ClusterError {
     ClusterError::Unreachable(Text::from(format!("timed out after {} ({address})", seconds(after))))
 }
 
-/// `5s`, `1.5s`.
+/// Formats a duration as `5s` or `1.5s`.
 pub(crate) fn seconds(duration: Duration) -> String {
     if duration.subsec_millis() == 0 {
         format!("{}s", duration.as_secs())
@@ -292,7 +292,7 @@ pub(crate) fn seconds(duration: Duration) -> String {
     }
 }
 
-/// A server's words: one line, harmless, not long.
+/// A server's message in one line, cleaned and limited in length.
 pub(crate) fn sentence(text: &str) -> Text {
     let line = clean(text.trim());
     let mut words = line.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,6 +1,6 @@
-//! Which clusters are there: kubeconfig, in-cluster, hub, mapping file.
+//! The inventory of clusters: kubeconfig, in-cluster, hubs, mapping file.
 //!
-//! Each source says what it knows as [`found::Found`]; `merge` joins what means the same cluster, `entries` names
+//! Each source describes clusters as [`found::Found`]; `merge` joins descriptions of the same cluster, `entries` names
 //! and configures the result. All decisions are pure; `run`, `local`, `files`, `hub` and `cache` act.
 
 pub mod alias;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Listings that may wait for their reader; only the newest matters, so few.
+/// Maximum number of queued listings; only the newest matters, so few.
 const LISTINGS_MAX: usize = 4;
 
 /// The inventory of this machine: its kubeconfigs, and the hubs they lead to.
@@ -39,25 +39,25 @@ pub struct FleetInventory {
     kubeconfigs: Kubeconfigs,
     endpoints: Endpoints,
     plugins: Arc<Plugins>,
-    /// Makes fingerprints of endpoints that tell nothing of the secrets in them.
+    /// Salt of the fingerprints of endpoints, so that they reveal nothing of the secrets in them.
     seed: RandomState,
 }
 
 impl FleetInventory {
-    /// Of the kubeconfig files that the configuration names. Fills `endpoints` before each listing.
+    /// Makes the inventory of the kubeconfig files that the configuration names. Fills `endpoints` before each listing.
     pub fn new(config: Arc<Config>, environment: Arc<Environment>, endpoints: Endpoints) -> Self {
         let kubeconfigs = Kubeconfigs::Files(config.kubeconfig.value.clone());
         let plugins = Plugins::new(Launcher::own(), Terminal::Taken);
         Self { config, environment, kubeconfigs, endpoints, plugins, seed: RandomState::new() }
     }
 
-    /// Of another kubeconfig: one in memory.
+    /// Replaces the kubeconfig files, by one in memory for instance.
     #[must_use]
     pub fn with(self, kubeconfigs: Kubeconfigs) -> Self {
         Self { kubeconfigs, ..self }
     }
 
-    /// Logs in to hubs with the plugins that the connector uses: one login serves both.
+    /// Logs in to hubs with the plugins of the connector: one login serves both.
     #[must_use]
     pub fn with_plugins(self, plugins: Arc<Plugins>) -> Self {
         Self { plugins, ..self }

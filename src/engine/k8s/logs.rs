@@ -14,16 +14,16 @@ use hyper::body::Bytes;
 use kube::client::Body;
 use serde_json::Value;
 
-/// The longest line kept, in bytes; the rest of it is dropped and its place marked.
+/// The longest line kept, in bytes; the rest of a line is dropped, with a mark in its place.
 pub(crate) const LINE_BYTES_MAX: usize = 16 * 1024;
 
-/// Says which container's logs are shown when nobody chose one.
+/// Annotation with the container whose logs are shown by default.
 const DEFAULT_CONTAINER: &str = "/metadata/annotations/kubectl.kubernetes.io~1default-container";
 
-/// Containers in the order a pod starts them, and where each list stands.
+/// The lists of containers, in the order of their start.
 const LISTS: [&str; 3] = ["/spec/initContainers", "/spec/containers", "/spec/ephemeralContainers"];
 
-/// Names of a pod's containers: init, then regular, then ephemeral.
+/// Returns the names of a pod's containers: init, then regular, then ephemeral. Fails if the pod cannot be read.
 pub(crate) async fn containers(connection: &Connection, pod: &ObjectKey) -> Result<Vec<Text>, ClusterError> {
     let pod: Value = connection.get_json(&pod_path(pod)).await?;
     Ok(LISTS.iter().flat_map(|list| names(&pod, list)).map(|name| Text::from(clean(name))).collect())
@@ -38,14 +38,14 @@ fn pod_path(pod: &ObjectKey) -> String {
     format!("/api/v1/namespaces/{}/pods/{}", escape(&pod.namespace), escape(&pod.name))
 }
 
-/// As `kubectl logs` chooses: the annotated one, else the first.
+/// The default container, as `kubectl logs` chooses it: the annotated one, else the first.
 fn chosen(pod: &Value) -> Option<String> {
     let wish = pod.pointer(DEFAULT_CONTAINER).and_then(Value::as_str);
     let wish = wish.filter(|wish| LISTS.iter().any(|list| names(pod, list).any(|name| name == *wish)));
     wish.or_else(|| names(pod, "/spec/containers").next()).map(str::to_owned)
 }
 
-/// Lines until the container ends or the stream is dropped; an error is its last item.
+/// Streams the lines until the container ends or the stream is dropped; an error is its last item.
 pub(crate) fn tail(connection: Connection, source: LogSource) -> BoxStream<'static, Result<Text, ClusterError>> {
     stream::once(async move { open(&connection, &source).await })
         .map_ok(|body| lines(chunks(body)))
@@ -81,12 +81,12 @@ fn chunks(body: Body) -> BoxStream<'static, Result<Bytes, ClusterError>> {
     body.into_data_stream().map_err(|e| errors::translate_any(&e)).boxed()
 }
 
-/// What is left of the stream, and the line that is not complete yet.
+/// The rest of the stream, and the line that is not complete yet.
 struct Lines {
     chunks: BoxStream<'static, Result<Bytes, ClusterError>>,
     chunk: Bytes,
     line: Vec<u8>,
-    /// Bytes of the line that were not kept.
+    /// Number of bytes of the line that were dropped.
     cut: usize,
     ended: bool,
 }

@@ -1,4 +1,4 @@
-//! Whether a cluster answers, and who it says it is.
+//! Probes of a cluster: health, version, identity.
 
 use super::client::Connection;
 use super::errors;
@@ -13,16 +13,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a probe may take, apart from getting the credentials.
+/// Deadline of a probe, without the time to get the credentials.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// A version is asked for again after this long: a rolling upgrade fails no probe.
+/// The version is requested again after this time: a rolling upgrade fails no probe.
 const VERSION_KEPT: Duration = Duration::from_secs(600);
 
-/// Cluster properties kept.
+/// Maximum number of cluster properties.
 const PROPERTIES_MAX: u32 = 100;
 
-/// What probes remember from one to the next.
+/// State that survives from one probe to the next.
 #[derive(Debug, Default)]
 pub(crate) struct ProbeHistory(Mutex<Option<(Instant, Text)>>);
 
@@ -32,8 +32,8 @@ impl ProbeHistory {
     }
 }
 
-/// Asks `/readyz`; where that is not allowed or not there, `/version`. After a failure the version
-/// counts as unknown: what comes back may be another.
+/// Requests `/readyz`; where that is denied or absent, `/version`. After a failure the version is unknown again: the
+/// server may come back with another. Fails if the server cannot be reached, refuses the credentials or is not ready.
 pub(crate) async fn probe(connection: &Connection, memory: &ProbeHistory) -> Result<Probe, ClusterError> {
     let result = ask(connection, memory).await;
     if result.is_err() {
@@ -75,7 +75,7 @@ async fn version(connection: &Connection) -> Result<Text, ClusterError> {
     Ok(Text::from(clean(&version.git_version)))
 }
 
-/// `/readyz` lists its checks; those that failed start with `[-]`.
+/// The error for a failed `/readyz`. It lists its checks; failed ones start with `[-]`.
 fn not_ready(body: &[u8]) -> ClusterError {
     let body = String::from_utf8_lossy(body);
     let failed: Vec<&str> =
@@ -86,14 +86,15 @@ fn not_ready(body: &[u8]) -> ClusterError {
     ClusterError::Failed(errors::sentence(&format!("the API server is not ready: {}", failed.join(", "))))
 }
 
-/// The uid of `kube-system` and the cluster's own properties, as far as they may be read.
+/// Returns the uid of `kube-system` and the cluster properties, as far as they may be read. Fails if the server cannot
+/// be reached, or refuses the credentials.
 pub(crate) async fn identify(connection: &Connection) -> Result<Identity, ClusterError> {
     let system = readable(connection.get_json::<Value>("/api/v1/namespaces/kube-system").await)?;
     let uid = system.as_ref().and_then(|ns| ns.pointer("/metadata/uid")).and_then(Value::as_str).unwrap_or_default();
     Ok(Identity { uid: Text::from(clean(uid)), properties: properties(connection).await? })
 }
 
-/// `ClusterProperty` of `about.k8s.io`, in the version the server prefers.
+/// The `ClusterProperty` objects of `about.k8s.io`, in the version that the server prefers.
 async fn properties(connection: &Connection) -> Result<BTreeMap<Text, Text>, ClusterError> {
     let Some(group) = readable(connection.get_json::<Value>("/apis/about.k8s.io").await)? else {
         return Ok(BTreeMap::new());
@@ -108,7 +109,7 @@ async fn properties(connection: &Connection) -> Result<BTreeMap<Text, Text>, Clu
     Ok(items.filter_map(|item| Some((text(item, "/metadata/name")?, text(item, "/spec/value")?))).collect())
 }
 
-/// What may not be read or is not served is not known; that is no failure.
+/// Turns a denied or absent resource into `None`.
 fn readable<T>(answer: Result<T, ClusterError>) -> Result<Option<T>, ClusterError> {
     match answer {
         Ok(value) => Ok(Some(value)),

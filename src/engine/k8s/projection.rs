@@ -32,17 +32,17 @@ pub use interner::Interner;
 use std::sync::Arc;
 use wire::Meta;
 
-/// What a kind's rule makes of one object.
+/// An object after its projection by the rule of its kind.
 struct Projected<'a> {
     meta: Meta<'a>,
     cells: Box<[Cell]>,
     health: Health,
 }
 
-/// A kind's rule: the text of an object to its cells.
+/// The rule of a kind: from the text of an object to its cells.
 type Rule = for<'a> fn(&'a str) -> Result<Projected<'a>, serde_json::Error>;
 
-/// An object that is not of the shape its kind has. Says where, never what stood there.
+/// An object that does not have the shape of its kind. Names the position, never the text there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an object could not be read at line {line}, column {column}")]
 pub struct Unreadable {
@@ -51,7 +51,7 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    /// The server sent something else where a Table was asked for.
+    /// The server sent something other than the Table that was requested.
     fn not_a_table() -> Self {
         Self { line: 1, column: 1 }
     }
@@ -70,7 +70,7 @@ pub struct Projection {
     means: Means,
 }
 
-/// By what means the cells are found.
+/// How the cells are computed.
 #[derive(Debug, Clone)]
 enum Means {
     Builtin(Rule),
@@ -78,22 +78,22 @@ enum Means {
 }
 
 impl Projection {
-    /// The projection of a kind that every Kubernetes has.
+    /// The projection of a kind that every Kubernetes has; `None` for any other kind.
     pub fn builtin(kind: &KindId) -> Option<Self> {
         let builtin = builtin::find(kind)?;
         let columns = builtin.columns.iter().map(builtin::Heading::column).collect();
         Some(Self { columns, means: Means::Builtin(builtin.rule) })
     }
 
-    /// The projection of a custom resource by the printer columns that its definition, given as JSON,
-    /// has for that version.
+    /// The projection of a custom resource, by the printer columns that its definition (JSON) states for that version.
+    /// Fails if the definition is not JSON of the expected shape.
     pub fn printed(definition: &str, version: &str) -> Result<Self, Unreadable> {
         let printed: Arc<[printer::Printed]> = printer::columns(definition, version)?.into();
         let columns = printed.iter().map(|p| p.column.clone()).collect();
         Ok(Self { columns, means: Means::Printed(printed) })
     }
 
-    /// Says whether both make the same rows.
+    /// Returns true if both projections make the same rows.
     pub fn is_same(&self, other: &Self) -> bool {
         match (&self.means, &other.means) {
             (Means::Printed(mine), Means::Printed(others)) => mine == others,
@@ -102,13 +102,13 @@ impl Projection {
         }
     }
 
-    /// The columns of the rows' cells.
+    /// The columns of `Row::cells`, in order.
     pub fn columns(&self) -> Arc<[Column]> {
         Arc::clone(&self.columns)
     }
 
-    /// Projects one object. An object that is not of its kind's shape still has a name: it becomes
-    /// a row of unknown cells.
+    /// Projects one object. An object that does not have its kind's shape still has a name: it becomes a row of unknown
+    /// cells. Fails if the text is not JSON, or has no readable metadata.
     pub fn row(&self, cluster: &ClusterName, raw: &str, interner: &mut Interner) -> Result<Row, Unreadable> {
         let projected = match &self.means {
             Means::Builtin(rule) => rule(raw),
@@ -144,13 +144,13 @@ fn row(cluster: &ClusterName, projected: Projected<'_>, interner: &mut Interner)
     }
 }
 
-/// The namespace and name of an object.
+/// Returns the namespace and the name of an object. Fails if the text is not JSON, or has no readable metadata.
 pub fn identity(raw: &str) -> Result<(Text, Text), Unreadable> {
     let object: wire::Object<'_, serde::de::IgnoredAny> = serde_json::from_str(raw)?;
     Ok((Text::new(clean(&object.metadata.namespace)), Text::new(clean(&object.metadata.name))))
 }
 
-/// The resourceVersion of an object. Reads no further than to it.
+/// Returns the resourceVersion of an object; `None` if it has none. Reads the text only up to there.
 pub fn resource_version(raw: &str) -> Option<String> {
     wire::find(raw, &["metadata", "resourceVersion"]).filter(|v| !v.is_empty())
 }

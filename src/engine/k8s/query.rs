@@ -1,4 +1,4 @@
-//! One question, read to its end: what `qd get` prints.
+//! A query, read to its end: for `qd get`.
 
 use super::watches::list::{List, Piece};
 use crate::engine::cluster::{Answer, ClusterError, Form, ObjectText, Query, Table, TableRow};
@@ -10,17 +10,19 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// As kubectl's `--chunk-size`: large enough to be quick, small enough never to hold a whole list twice.
+/// Page size, as the `--chunk-size` of kubectl: large enough to be quick, small enough never to hold a whole list
+/// twice.
 const PAGE: u32 = 500;
 
-/// Pages read of one list: five million objects; a server that never ends its list is stopped here.
+/// Maximum number of pages of one list: five million objects. Stops a server that never ends its list.
 const PAGES_MAX: u32 = 10_000;
 
-/// Asks for a Table first, as kubectl does; plain JSON is the fallback of servers without Tables.
+/// Prefers a Table, as kubectl does, over plain JSON, for servers without Tables.
 const ACCEPT_TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 const ACCEPT_JSON: &str = "application/json";
 
-/// Runs the query, page by page; `translate` puts the client's errors in the port's words.
+/// Runs the query, page by page; `translate` turns errors of the client into errors of the port. Fails if a page cannot
+/// be read, or if the list never ends; a list whose continue token expires is read again without pages.
 pub async fn run(
     client: &kube::Client,
     query: &Query,
@@ -56,7 +58,8 @@ async fn read(
     Err(endless())
 }
 
-/// Whole objects, one taken apart at a time while the list comes: as values, all of a large list would not fit.
+/// Reads whole objects, parsed one at a time while the list arrives: as values, all of a large list would not fit into
+/// memory.
 async fn objects(
     client: &kube::Client,
     query: &Query,
@@ -102,7 +105,7 @@ fn document(mut object: Value, managed_fields: bool) -> ObjectText {
     ObjectText::from(&object)
 }
 
-/// The path of a kind's collection, or of one object in it.
+/// The URL path of the collection of a kind, or of one object in it.
 pub fn path(kind: &Kind, namespace: Option<&str>, name: Option<&str>) -> String {
     let root = if kind.id.group.is_empty() { "/api" } else { "/apis" };
     let mut path = format!("{root}/{}", kind.api_version());
@@ -119,7 +122,7 @@ pub fn path(kind: &Kind, namespace: Option<&str>, name: Option<&str>) -> String 
     path
 }
 
-/// Percent-encodes all but the unreserved characters of RFC 3986.
+/// Percent-encodes all characters but the unreserved ones of RFC 3986.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -161,7 +164,7 @@ fn request(query: &Query, limit: Option<u32>, token: &str) -> Result<Request<Vec
         .map_err(|e| ClusterError::Failed(Text::from(format!("the request could not be written: {e}"))))
 }
 
-/// A Table, a list or one object: which one the server sent is known only when it is read.
+/// A Table, a list or a single object: known only after it is parsed.
 #[derive(Debug, Deserialize)]
 struct Page {
     #[serde(default)]
@@ -176,7 +179,7 @@ struct Page {
     rows: Option<Vec<WireRow>>,
     #[serde(default)]
     items: Option<Vec<Value>>,
-    /// All else: the fields of a single object.
+    /// All other fields: those of a single object.
     #[serde(flatten)]
     rest: serde_json::Map<String, Value>,
 }
@@ -206,7 +209,7 @@ struct WireRow {
     object: Value,
 }
 
-/// Pages put together.
+/// The pages so far.
 struct Collected<'a> {
     query: &'a Query,
     table: Table,
@@ -295,7 +298,7 @@ fn identity(object: &Value) -> (Text, Text, BTreeMap<Text, Text>) {
     (text("/metadata/namespace"), text("/metadata/name"), labels)
 }
 
-/// List items carry no type of their own on the wire; a document for scripts must.
+/// Adds `kind` and `apiVersion`: list items do not carry them on the wire, and a document for scripts must.
 fn typed(item: Value, kind: &Kind) -> Value {
     let Value::Object(mut fields) = item else { return item };
     fields.entry("apiVersion").or_insert_with(|| Value::String(kind.api_version()));

@@ -17,18 +17,20 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Keys whose text is masked in any object that is a Secret.
 const SECRET_FIELDS: [&str; 2] = ["data", "stringData"];
 
-/// What a description is made of.
+/// The input of a description.
 #[derive(Debug)]
 pub struct Subject<'a> {
+    /// The object, as the server sent it.
     pub object: &'a Value,
     /// Its events, in any order.
     pub events: &'a [Value],
     /// Its owners from the nearest up, each as `Kind/name`.
     pub owners: &'a [String],
+    /// Time that ages are relative to.
     pub now: UnixSeconds,
 }
 
-/// The object as YAML lines. Values of a Secret are masked, its sizes are not.
+/// The object as lines of YAML. The values of a Secret are masked, their sizes are not.
 pub fn yaml(object: &Value) -> Vec<Text> {
     let text =
         serde_saphyr::to_string(&masked(object)).unwrap_or_else(|why| format!("# cannot be written as YAML: {why}"));
@@ -63,7 +65,7 @@ fn decoded(value: &Value) -> String {
     }
 }
 
-/// The object without anything that must not be seen.
+/// A copy of the object with the values of a Secret masked.
 fn masked(object: &Value) -> Value {
     let mut object = object.clone();
     if !is_secret(&object) {
@@ -106,8 +108,7 @@ fn lines(text: &str) -> Vec<Text> {
     out
 }
 
-/// The object as `kubectl describe` would tell it: metadata, what the kind is about, conditions,
-/// owner chain, events.
+/// The object as `kubectl describe` prints it: metadata, the fields of its kind, conditions, owner chain, events.
 pub fn describe(subject: &Subject<'_>) -> Vec<Text> {
     let mut page = Page::new(subject.now);
     metadata(&mut page, subject);

@@ -1,4 +1,4 @@
-//! From PEM to a TLS configuration, and what a certificate says of itself.
+//! From PEM to a TLS configuration, and the expiry of certificates.
 
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::endpoint::Secret;
@@ -22,16 +22,16 @@ pub(crate) struct Identity {
     pub(crate) key: Secret,
 }
 
-/// All that a TLS connection to one server needs, as read from its files at one moment.
+/// The certificates of a TLS connection to one server, as read from its files at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Trust {
-    /// PEM; `None` is the system's roots.
+    /// PEM of the authority of the server's certificate; `None` is the system's roots.
     pub(crate) ca: Option<Vec<u8>>,
     pub(crate) insecure: bool,
     pub(crate) identity: Option<Identity>,
 }
 
-/// Makes the configuration.
+/// Makes the TLS configuration. Fails if a certificate or a key cannot be parsed, or if they do not fit together.
 pub(crate) fn configure(trust: &Trust) -> Result<ClientConfig, ClusterError> {
     install_provider();
     // The address plays no part here; kube asks for one.
@@ -52,7 +52,7 @@ pub(crate) fn configure(trust: &Trust) -> Result<ClientConfig, ClusterError> {
     Ok(tls)
 }
 
-/// One TLS provider for the whole process; whoever comes first installs it.
+/// Installs the TLS provider of the process, on the first call.
 pub(crate) fn install_provider() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // A second install between the two lines is the same provider.
@@ -107,19 +107,19 @@ fn version_of(certificate: &[u8]) -> Option<u32> {
     Some(parsed.version().0 + 1)
 }
 
-/// When a certificate (DER) ends.
+/// When a certificate (DER) expires.
 pub(crate) fn not_after(certificate: &[u8]) -> Option<UnixSeconds> {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
     Some(UnixSeconds(parsed.validity().not_after.timestamp()))
 }
 
-/// When the first certificate of a PEM text ends.
+/// When the first certificate of a PEM text expires.
 pub(crate) fn pem_not_after(pem: &[u8]) -> Option<UnixSeconds> {
     let first = CertificateDer::pem_slice_iter(pem).next()?.ok()?;
     not_after(&first)
 }
 
-/// The name a server's certificate must carry.
+/// The name that a server's certificate must carry. Fails if it is neither a DNS name nor an address.
 pub(crate) fn server_name(name: &str) -> Result<ServerName<'static>, ClusterError> {
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(bare.to_owned())

@@ -1,7 +1,7 @@
 //! Lists and watches: from bytes on the wire to rows.
 //!
-//! `list_watch` lists, watches, resumes and lists again; what it brings is the text of each object,
-//! which becomes a row at once and is dropped.
+//! `list_watch` lists, watches, resumes and lists again; it yields the text of each object, which becomes a row at once
+//! and is dropped.
 
 mod definitions;
 mod follow;
@@ -33,18 +33,18 @@ use std::time::Duration;
 use tables::Tables;
 use version::Streaming;
 
-/// Between two lists of what cannot be watched: a kind without the verb (metrics), or one that we may list and not
-/// watch. Only while somebody looks at it.
+/// Pause between two lists of a kind that cannot be watched: one without the verb (metrics), or one that we may list
+/// and not watch. Only while the kind is shown.
 const REFRESH: Duration = Duration::from_secs(30);
 
-/// What a watch brings.
+/// An item of a watch.
 type Item = Result<WatchItem, ClusterError>;
 
-/// The watches of one cluster, and what they share.
+/// The watches of one cluster, and the state they share.
 #[derive(Clone)]
 pub struct Watches(Arc<Shared>);
 
-/// What all watches of one cluster share.
+/// State that all watches of one cluster share.
 struct Shared {
     client: kube::Client,
     observed: Observed,
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Watches {
 }
 
 impl Watches {
-    /// Of any server, nothing known about the way to it.
+    /// Makes the watches of a server to which the round trip is unknown.
     pub fn new(client: kube::Client, cluster: ClusterName, seed: u64) -> Self {
         Self::with(client, Observed::default(), cluster, seed)
     }
@@ -104,7 +104,7 @@ fn nothing(kind: &Kind) -> BoxStream<'static, Item> {
     stream::iter(items.map(Ok)).chain(stream::pending()).boxed()
 }
 
-/// One list and watch of a spec: everything, or one namespace.
+/// A list and watch of a part of a spec: everything, or one namespace.
 struct Part {
     shared: Arc<Shared>,
     spec: WatchSpec,

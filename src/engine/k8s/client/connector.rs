@@ -1,4 +1,4 @@
-//! One connection: name, TCP, proxy, TLS, within one deadline; each step's failure in its own words.
+//! A connection: name, TCP, proxy and TLS, within one deadline; each step has its own error text.
 
 use super::CONNECT_TIMEOUT;
 use super::proxy::{PROXY_URL, Proxy, Scheme};
@@ -28,7 +28,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower::Service;
 
-/// Silence after which the kernel asks whether the other side is still there.
+/// Idle time after which the kernel probes the peer.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
@@ -39,10 +39,10 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// The round trip of a network where a server's compression costs more than it saves.
 const NEAR: Duration = Duration::from_millis(5);
 
-/// Hears why a TLS handshake with a server failed; one that took too long is [`io::ErrorKind::TimedOut`].
+/// Callback for failed TLS handshakes with a server; one that took too long is [`io::ErrorKind::TimedOut`].
 pub type TlsFailed = Arc<dyn Fn(&io::Error) + Send + Sync>;
 
-/// What connections learn of a server, for whoever asks.
+/// Measurements of the connections to a server.
 #[derive(Clone, Default)]
 pub(crate) struct Observed {
     seen: Arc<Mutex<Seen>>,
@@ -51,45 +51,45 @@ pub(crate) struct Observed {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// When the certificate last shown ends.
+    /// When the last seen certificate expires.
     not_after: Option<UnixSeconds>,
-    /// How long the last connection took to come up, before TLS: one way there and back.
+    /// How long the last connection took to open, before TLS: one round trip.
     round_trip: Option<Duration>,
 }
 
 impl Observed {
-    /// Tells of handshakes that fail as well.
+    /// Also reports failed handshakes, to `tls_failed`.
     pub(crate) fn telling(tls_failed: TlsFailed) -> Self {
         Self { tls_failed: Some(tls_failed), ..Self::default() }
     }
 
-    /// When the certificate last shown ends.
+    /// When the last seen certificate expires; `None` before the first TLS handshake.
     pub(crate) fn not_after(&self) -> Option<UnixSeconds> {
         self.seen.lock().not_after
     }
 
-    /// Says whether the way there is so short that packing an answer takes longer than carrying it. One
-    /// that is not known, or leads through a proxy, is not short.
+    /// Returns true if the round trip is so short that compression takes longer than it saves. False if the round trip
+    /// is unknown, or if the connection goes through a proxy.
     pub(crate) fn is_near(&self) -> bool {
         self.seen.lock().round_trip.is_some_and(|took| took < NEAR)
     }
 }
 
-/// A connection as it came up.
+/// An open connection.
 pub(crate) struct Dialled {
     pub(crate) io: TokioIo<Socket>,
-    /// The two sides agreed on HTTP/2 by ALPN.
+    /// Both sides agreed on HTTP/2 by ALPN.
     pub(crate) h2: bool,
 }
 
-/// Makes connections to one server.
+/// Opens connections to one server.
 #[derive(Clone)]
 pub(crate) struct Connector {
     tcp: HttpConnector<Resolver>,
     proxy: Option<Arc<Proxy>>,
     /// `None` for a server without TLS.
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
-    /// PEM of the authority that vouches for the server, and may for an `https://` proxy.
+    /// PEM of the authority that verifies the server, and may verify an `https://` proxy.
     authority: Option<Arc<[u8]>>,
     /// `host:port`, for messages.
     address: Arc<str>,
@@ -117,13 +117,14 @@ impl Connector {
         Self { tcp, proxy, tls, authority: None, address: Arc::clone(address), observed: observed.clone() }
     }
 
-    /// With what vouches for the server.
+    /// Sets the certificates that verify the server.
     #[must_use]
     pub(crate) fn trusting(self, trust: &tls::Trust) -> Self {
         Self { authority: trust.ca.as_deref().filter(|_| self.proxy.is_some()).map(Arc::from), ..self }
     }
 
-    /// One connection, within [`CONNECT_TIMEOUT`]; whoever dials speaks HTTP on it.
+    /// Opens one connection, within [`CONNECT_TIMEOUT`]; the caller speaks HTTP on it. Fails if a step fails or the
+    /// whole takes too long.
     pub(crate) async fn dial(self, to: Uri) -> Result<Dialled, ClusterError> {
         let until = Instant::now() + CONNECT_TIMEOUT;
         let stream = timeout_at(until, self.connect(to)).await.map_err(|_| self.late())??;
@@ -145,14 +146,14 @@ impl Connector {
         Err(error)
     }
 
-    /// What is said where the whole took too long.
+    /// The error if the whole took too long.
     fn late(&self) -> ClusterError {
         let via = self.proxy.as_ref().map(|p| format!(" by way of the proxy {}", p.address())).unwrap_or_default();
         let waited = errors::seconds(CONNECT_TIMEOUT);
         ClusterError::Unreachable(Text::from(format!("timed out after {waited} connecting to {}{via}", self.address)))
     }
 
-    /// The bytes below TLS.
+    /// Opens the byte stream below TLS.
     async fn connect(&self, to: Uri) -> Result<Box<dyn Stream>, ClusterError> {
         let Some(proxy) = &self.proxy else {
             let since = Instant::now();
@@ -172,7 +173,7 @@ impl Connector {
         Dialled { io: TokioIo::new(Socket(Box::new(stream))), h2 }
     }
 
-    /// To the proxy first, and from there on.
+    /// Opens the byte stream through a proxy.
     async fn through(&self, proxy: &Proxy, to: Uri) -> Result<Box<dyn Stream>, ClusterError> {
         let mut stream = match proxy.scheme {
             Scheme::Http | Scheme::Socks5 => self.reach(proxy).await,
@@ -201,9 +202,9 @@ impl Connector {
         Ok(Box::new(reached.map_err(|e| tcp_failed(&e, &proxy.address()))?.into_inner()))
     }
 
-    /// TLS to an `https://` proxy. The cluster's own authority may vouch for it, as with kubectl, else the system's roots,
-    /// as with curl. Nobody's word for the server (`insecure-skip-tls-verify`) is a word for the proxy, which gets a login,
-    /// and the client certificate is not for it.
+    /// Opens TLS to an `https://` proxy. The cluster's own authority may verify it, as with kubectl, else the system's
+    /// roots, as with curl. `insecure-skip-tls-verify` is for the server, not for the proxy, which receives a login;
+    /// nor is the client certificate for the proxy.
     async fn encrypted(&self, proxy: &Proxy) -> Result<Box<dyn Stream>, ClusterError> {
         let name = tls::server_name(proxy.uri.host().unwrap_or_default())?;
         let own = self.authority.as_deref().map(|pem| Some(pem.to_vec()));
@@ -226,7 +227,7 @@ impl Connector {
     }
 }
 
-/// Says whether it was only that nobody known vouches for the other side.
+/// Returns true if the only problem is that no known authority verifies the peer.
 fn is_unknown(error: &io::Error) -> bool {
     use rustls::{CertificateError, Error};
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
@@ -269,7 +270,7 @@ fn authorised<C>(tunnel: Tunnel<C>, proxy: &Proxy) -> Tunnel<C> {
     }
 }
 
-/// Hands out a connection that is there already: the tunnel expects to make it itself.
+/// Returns an open connection to the tunnel, which expects to open it itself.
 struct Ready(Option<Socket>);
 
 impl Service<Uri> for Ready {
@@ -340,12 +341,12 @@ fn proxy_failed(error: &(dyn Error + 'static), proxy: &Proxy) -> ClusterError {
     ClusterError::Unreachable(Text::from(format!("the proxy {name} ({}) failed: {why}", proxy.source)))
 }
 
-/// A byte stream of any make.
+/// Any byte stream.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// A connection as the HTTP client takes it.
+/// A connection in the form that the HTTP client takes.
 pub(crate) struct Socket(Box<dyn Stream>);
 
 impl Connection for Socket {

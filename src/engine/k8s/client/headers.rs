@@ -1,14 +1,14 @@
-//! Headers of ours on every request: who we act as.
+//! Headers that we add to each request: the user agent, and the identity that requests act as.
 
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::endpoint::Impersonate;
 use crate::model::text::{Text, clean};
 use http::{HeaderName, HeaderValue};
 
-/// What we call ourselves to a server.
+/// The `User-Agent` of our requests.
 pub(crate) const USER_AGENT: &str = concat!("qd/", env!("CARGO_PKG_VERSION"));
 
-/// The `Impersonate-*` headers, in order; a value no header can carry is an error here, not later.
+/// The `Impersonate-*` headers, in order. Fails if a name or a value cannot be a header, so that no request has to.
 pub(crate) fn impersonation(who: &Impersonate) -> Result<Vec<(HeaderName, HeaderValue)>, ClusterError> {
     let mut headers = Vec::new();
     let mut push = |name: &str, value: &str| {
@@ -38,7 +38,7 @@ fn unfit(value: &str) -> ClusterError {
     ClusterError::Failed(Text::from(format!("impersonation: {:?} cannot be a header", clean(value))))
 }
 
-/// Writes a key as the server reads it: bytes that no header name may hold, and `%`, as `%xx`.
+/// Escapes a key as the server decodes it: bytes that no header name may contain, and `%`, as `%xx`.
 fn escape(key: &str) -> String {
     let mut out = String::with_capacity(key.len());
     for byte in key.to_lowercase().bytes() {

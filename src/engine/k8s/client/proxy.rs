@@ -1,5 +1,5 @@
-//! Which proxy leads to a server: the source's own, else the environment's, unless `NO_PROXY` names
-//! the **server** (not the proxy).
+//! Choice of the proxy to a server: the source's own, else the environment's, unless `NO_PROXY` names the **server**
+//! (not the proxy).
 
 use super::socks;
 use crate::config::environment::Environment;
@@ -9,18 +9,19 @@ use crate::model::text::Text;
 use http::Uri;
 use std::net::IpAddr;
 
-/// The source of a proxy that stands with the endpoint.
+/// Source of a proxy that stands with the endpoint, in the kubeconfig or in the hub.
 pub const PROXY_URL: &str = "proxy-url";
 
-/// A way out through somebody else.
+/// A forward proxy on the way to an API server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
+    /// Protocol to the proxy.
     pub scheme: Scheme,
-    /// Without user and password.
+    /// Address of the proxy, always with a port, without user and password.
     pub uri: Uri,
-    /// Decoded.
+    /// User and password, percent-decoded; `None` for a proxy without a login.
     pub login: Option<(String, String)>,
-    /// Where it was named: [`PROXY_URL`], `HTTPS_PROXY`.
+    /// Setting that names the proxy: [`PROXY_URL`], `HTTPS_PROXY`.
     pub source: &'static str,
 }
 
@@ -30,21 +31,27 @@ impl std::fmt::Debug for Proxy {
     }
 }
 
+/// Protocols to a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
+    /// `http://`, also without a scheme; port 80 if none is given.
     Http,
+    /// `https://`: TLS to the proxy itself; port 443 if none is given.
     Https,
+    /// `socks5://` and `socks5h://`: the proxy resolves names; port 1080 if none is given.
     Socks5,
 }
 
 impl Proxy {
-    /// `host:port`.
+    /// The address as `host:port`.
     pub fn address(&self) -> String {
         self.uri.authority().map(ToString::to_string).unwrap_or_default()
     }
 }
 
-/// The proxy for an endpoint. An explicit `proxy-url` always wins, as with kubectl.
+/// Returns the proxy for an endpoint; `None` if it is reached directly. An explicit `proxy-url` always wins, as with
+/// kubectl; the environment's proxy is not used for a server on this machine. Fails if the address of the proxy is not
+/// http, https or socks5, or if its SOCKS5 user or password is too long.
 pub fn choose(endpoint: &Endpoint, environment: &Environment) -> Result<Option<Proxy>, ClusterError> {
     if let Some(url) = endpoint.proxy_url.as_deref().filter(|url| !url.is_empty()) {
         return parse(url, PROXY_URL).map(Some);
@@ -69,7 +76,7 @@ pub fn choose(endpoint: &Endpoint, environment: &Environment) -> Result<Option<P
     parse(url, source).map(Some)
 }
 
-/// Reads a proxy's address. Without a scheme it is `http://`, as curl and Go have it.
+/// Parses the address of a proxy. Without a scheme it is `http://`, as in curl and Go.
 fn parse(url: &str, source: &'static str) -> Result<Proxy, ClusterError> {
     let unfit = || ClusterError::Failed(Text::from(format!("{source} is not a proxy address (http, https or socks5)")));
     let (scheme, rest) = url.trim().split_once("://").unwrap_or(("http", url.trim()));
@@ -109,7 +116,7 @@ fn parse(url: &str, source: &'static str) -> Result<Proxy, ClusterError> {
     Ok(Proxy { scheme, uri, login, source })
 }
 
-/// Undoes `%xx`; what is not an escape stays as it is.
+/// Decodes `%xx`; anything else stays as it is.
 fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -124,23 +131,23 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The host of a server, as names and addresses are compared.
+/// The host of a server in the form that names and addresses are compared in.
 fn host(server: &Uri) -> Option<String> {
     let host = server.host()?.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
     Some(host.to_lowercase())
 }
 
-/// Says whether a server is on this machine: as in Go, the environment's proxy, which is on another, is not asked for
-/// it, whatever `NO_PROXY` says.
+/// Returns true if a server is on this machine: as in Go, the environment's proxy, which is on another machine, is not
+/// used for it, whatever `NO_PROXY` says.
 fn is_loopback(server: &Uri) -> bool {
     host(server).is_some_and(|host| {
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
     })
 }
 
-/// Says whether `NO_PROXY` exempts the server. An entry is `*`, an address, a range (`10.0.0.0/8`), or
-/// a domain (with or without a leading dot, and its subdomains), any of them with `:port`. Empty
-/// entries (a trailing comma) mean nothing.
+/// Returns true if `NO_PROXY` exempts the server. An entry is `*`, an address, a range (`10.0.0.0/8`), or a domain
+/// (with or without a leading dot, and its subdomains), any of them with `:port`. Empty entries (a trailing comma) mean
+/// nothing.
 fn bypasses(no_proxy: &str, server: &Uri) -> bool {
     let Some(host) = host(server) else {
         return false;
@@ -153,7 +160,7 @@ fn bypasses(no_proxy: &str, server: &Uri) -> bool {
     })
 }
 
-/// `host:port`, `[v6]:port` or neither.
+/// Splits `host:port` and `[v6]:port`; the port is `None` where there is none.
 fn split_port(entry: &str) -> (&str, Option<u16>) {
     if let Some((name, rest)) = entry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return (name, rest.strip_prefix(':').and_then(|port| port.parse().ok()));

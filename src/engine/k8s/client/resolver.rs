@@ -1,4 +1,4 @@
-//! Names become addresses: of a guarded endpoint none where a machine keeps its own secrets.
+//! Name resolution: a guarded endpoint gets no address at which machines keep their own secrets.
 
 use crate::engine::k8s::endpoint::is_link_local;
 use futures::future::BoxFuture;
@@ -42,8 +42,8 @@ impl Unresolved {
     }
 }
 
-/// The system's resolver. Guarded, it refuses a name as soon as one of its addresses is link-local: another answer of
-/// the same name might be the one that is dialled.
+/// The system's resolver. Guarded, it refuses a name if any of its addresses is link-local: another answer for the same
+/// name might be the address that is dialled.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolver {
     system: GaiResolver,

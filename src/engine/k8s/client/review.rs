@@ -1,5 +1,5 @@
-//! Asking a cluster whose token this is: the only request of this adapter that is no GET. It changes nothing there; a
-//! TokenReview is answered and forgotten.
+//! Token review: the home cluster names the user of a token. The only request of this adapter that is not a GET.
+//! Nothing changes in the cluster; a TokenReview is answered and not stored.
 
 use super::Connection;
 use crate::engine::cluster::ClusterError;
@@ -13,16 +13,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-/// The one path that is written to.
+/// The only path that is written to.
 const PATH: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
 
-/// An answer is a user with its groups.
+/// Maximum size of an answer, which is a user with its groups.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
-/// What the cluster says of a token.
+/// The result of a token review.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Reviewed {
+    /// The token is valid: its user, with the uid, the groups and the extra fields of `UserInfo`.
     Known { user: String, uid: String, groups: Vec<String>, extra: BTreeMap<String, Vec<String>> },
+    /// The token is not valid, or is for none of the requested audiences.
     Unknown,
 }
 
@@ -59,8 +61,10 @@ struct User {
 }
 
 impl Connection {
-    /// Whose token it is, within `deadline`. With `audiences`, a token made for none of them is unknown; without, the
-    /// cluster expects its own. An error is the cluster's or ours, never the token's.
+    /// Returns the user of `token`, within `deadline`. With `audiences`, a token for none of them is unknown; without,
+    /// the API server expects its own audience. Fails if the server's URL is http, if the credentials cannot be
+    /// prepared, if the server does not answer in time or refuses the review, or if its answer is not a TokenReview;
+    /// never because of the token.
     pub async fn review(
         &self,
         token: &Secret,

@@ -1,5 +1,5 @@
-//! What happens to one request: credentials in, one retry where it is safe, a new login after a 401,
-//! a deadline round it all.
+//! The service below `kube::Client`: adds credentials to a request, retries once where it is safe, logs in again after
+//! a 401, and enforces a deadline over all of it.
 
 use super::connector::{Connector, Observed};
 use super::proxy::{self, Proxy};
@@ -33,15 +33,15 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, timeout_at};
 use tower_http::decompression::{Decompression, DecompressionBody};
 
-/// Idle connections kept to one server. A watch holds one of its own; these serve the requests between.
+/// Idle connections kept to one server. A watch holds a connection of its own; these serve the requests between.
 const IDLE_CONNECTIONS_MAX: usize = 4;
-/// How long one of them is kept.
+/// How long an idle connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
-/// The longest pause a server may ask for that we wait out ourselves; a longer one goes to the caller.
+/// The longest `Retry-After` that we wait for ourselves; a longer one goes to the caller.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
-/// Our own pause where the server names none.
+/// Pause before a retry if the server names none.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Of an error's answer so much is read.
+/// Maximum number of bytes read of an error response.
 const ERROR_BYTES_MAX: usize = 1024 * 1024;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -64,7 +64,7 @@ struct Inner {
     http: Mutex<Option<(Arc<Trust>, Http)>>,
 }
 
-/// A server's address, taken apart.
+/// A server URL, parsed.
 pub(crate) struct Server {
     pub(crate) base: Uri,
     /// `host:port`, for messages.
@@ -74,6 +74,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Parses the URL of a server; `tls_name` replaces its host in the verification of the certificate. Fails if it is
+    /// not an http or https URL, or if the name cannot be in a certificate.
     pub(crate) fn parse(url: &str, tls_name: Option<&str>) -> Result<Self, ClusterError> {
         let unfit = || {
             let url = clean(url);
@@ -92,7 +94,7 @@ impl Server {
         Ok(Self { base, address, tls })
     }
 
-    /// The whole address of a request's path.
+    /// The full URL of a request path.
     fn join(&self, path: &Uri) -> Result<Uri, ClusterError> {
         let mut parts = self.base.clone().into_parts();
         let prefix = self.base.path().trim_end_matches('/');
@@ -104,6 +106,8 @@ impl Server {
 }
 
 impl Service {
+    /// Makes the service of an endpoint, without a connection. Fails if the server is not an http or https URL, if the
+    /// proxy address is malformed, or if an impersonated name cannot be a header value.
     pub(crate) fn new(
         credentials: &Arc<Credentials>,
         environment: &Environment,
@@ -122,7 +126,7 @@ impl Service {
         })))
     }
 
-    /// `host:port`.
+    /// The address of the server as `host:port`.
     pub(crate) fn address(&self) -> Arc<str> {
         Arc::clone(&self.0.server.address)
     }
@@ -147,7 +151,7 @@ type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 type Raw = Response<DecompressionBody<Incoming>>;
 
 impl Inner {
-    /// Logs in, sends, and after a 401 once more with new credentials.
+    /// Logs in, sends the request, and after a 401 sends it once more with new credentials.
     async fn answer(&self, request: Request<Body>) -> Result<Answer, ClusterError> {
         self.admit(&request)?;
         let streams = is_stream(request.uri());
@@ -170,7 +174,7 @@ impl Inner {
         self.judge(raw, streams).await
     }
 
-    /// Holds back what the cluster's access level does not let leave: before a login, whoever sends it.
+    /// Rejects a request that the cluster's access level does not allow, before any login.
     fn admit(&self, request: &Request<Body>) -> Result<(), ClusterError> {
         let root = PathAndQuery::from_static("/");
         let uri = request.uri().path_and_query().unwrap_or(&root);
@@ -179,7 +183,8 @@ impl Inner {
         access.check(request.method(), uri, upgrades).map_err(|why| ClusterError::Denied(Text::from(why.to_string())))
     }
 
-    /// Sends with these credentials; a GET that broke or was put off for a moment is sent once more.
+    /// Sends the request with these credentials; a GET that broke, or that the server asked to retry soon, is sent once
+    /// more.
     async fn send(&self, mut request: Request<Body>, grant: &RequestCredentials) -> Result<Raw, ClusterError> {
         let mut http = self.http_for(&grant.trust)?;
         self.dress(&mut request, grant)?;
@@ -210,7 +215,7 @@ impl Inner {
         }
     }
 
-    /// Puts our headers and the whole address on a request.
+    /// Sets our headers and the full URL on a request.
     fn dress(&self, request: &mut Request<Body>, grant: &RequestCredentials) -> Result<(), ClusterError> {
         *request.uri_mut() = self.server.join(request.uri())?;
         let headers = request.headers_mut();
@@ -249,7 +254,7 @@ impl Inner {
         Ok(http)
     }
 
-    /// Decides what an answer is before anybody reads it.
+    /// Turns a response into an answer or an error before its body is read.
     async fn judge(&self, raw: Raw, streams: bool) -> Result<Answer, ClusterError> {
         let status = raw.status();
         let address = &self.server.address;
@@ -288,7 +293,7 @@ impl Inner {
         errors::timed_out(self.deadline, &self.server.address)
     }
 
-    /// A request that got no answer, with the address where the text has none.
+    /// The error of a request without a response, with the address where the text has none.
     fn failed(&self, error: &(dyn std::error::Error + 'static)) -> ClusterError {
         let translated = errors::translate_any(error);
         // The connector's own errors name it already.
@@ -299,7 +304,7 @@ impl Inner {
     }
 }
 
-/// A request whose answer has no end of its own: a watch, or logs that are followed.
+/// Returns true if the response has no end of its own: a watch, or logs that are followed.
 fn is_stream(uri: &Uri) -> bool {
     let on = |pair: &str| matches!(pair, "watch=true" | "watch=1" | "follow=true" | "follow=1");
     uri.query().is_some_and(|query| query.split('&').any(on))
@@ -334,7 +339,7 @@ fn retry_after(answer: &Raw) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// How long to wait before asking again; `None`: do not ask again.
+/// How long to wait before a retry; `None` if there is to be none.
 fn pause_of(answer: &Raw) -> Option<Duration> {
     let status = answer.status();
     if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
@@ -349,12 +354,12 @@ fn pause_of(answer: &Raw) -> Option<Duration> {
     }
 }
 
-/// Up to half as long again, so that a hundred clients do not come back together.
+/// Adds up to half of the pause at random, so that a hundred clients do not return together.
 fn jittered(pause: Duration) -> Duration {
     pause + pause.mul_f64(fastrand::f64() / 2.0)
 }
 
-/// The server's refusal of somebody it does not know, with the reason why it does not know us.
+/// Completes a 403 for an anonymous user with the reason why the server does not know us.
 async fn explained(answer: Answer) -> Result<Answer, ClusterError> {
     let (mut head, body) = answer.map(limited).into_parts();
     let body = body.collect().await.map_err(|e| errors::translate_any(&*e))?.to_bytes();
@@ -373,7 +378,7 @@ fn limited(body: UnsyncBoxBody<Bytes, BoxError>) -> UnsyncBoxBody<Bytes, BoxErro
     http_body_util::Limited::new(body, ERROR_BYTES_MAX).boxed_unsync()
 }
 
-/// A body that may not fall silent: without a frame for `quiet`, it fails.
+/// A body that fails if it brings no frame for `quiet`.
 struct Paced {
     body: Pin<Box<DecompressionBody<Incoming>>>,
     quiet: Option<Duration>,

@@ -1,12 +1,12 @@
-//! How many sockets the process may have: each watch holds one (trap 11).
+//! The limit of open sockets of the process: each watch holds one (trap 11).
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What is enough for hundreds of clusters, and no more than any system grants.
+/// Enough for hundreds of clusters, and within the hard limit of the usual systems.
 const WANTED: u64 = 10_240;
 
-/// Raises the limit of open files as far as wanted and allowed, and says what it is then; `None` is no
-/// limit. To be called once, at the start.
+/// Raises the limit of open files as far as wanted and allowed, and returns the limit afterwards; `None` is unlimited.
+/// Call it once, at the start.
 pub fn raise_limit() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     let Some(raised) = raised(&limit) else {
@@ -18,7 +18,7 @@ pub fn raise_limit() -> Option<u64> {
     }
 }
 
-/// The limit to set, where that is more than there is.
+/// The limit to set; `None` if it would not be higher than the present one.
 fn raised(limit: &Rlimit) -> Option<u64> {
     let current = limit.current?;
     let possible = limit.maximum.unwrap_or(u64::MAX).min(WANTED);

@@ -1,5 +1,5 @@
-//! SOCKS5 (RFC 1928, its login by RFC 1929): asks a proxy for a connection. Names go to the proxy as they are: what they mean
-//! is often known behind it alone.
+//! SOCKS5 (RFC 1928, login by RFC 1929): opens a connection through a proxy. The proxy gets names unresolved: often
+//! only the network behind it can resolve them.
 
 use std::io;
 use std::net::IpAddr;
@@ -9,11 +9,11 @@ const VERSION: u8 = 5;
 const NO_LOGIN: u8 = 0;
 const USER_AND_PASSWORD: u8 = 2;
 const NONE_FITS: u8 = 255;
-/// The version of the login's own exchange.
+/// Version of the login's own protocol.
 const LOGIN_VERSION: u8 = 1;
 const CONNECT: u8 = 1;
 
-/// Why there is no connection.
+/// Reasons why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SocksError {
     #[error("{0}")]
@@ -22,12 +22,13 @@ pub(super) enum SocksError {
     Refused(&'static str),
 }
 
-/// What a field of one byte's length can hold.
+/// Returns true if the text fits a field whose length is one byte.
 pub(super) fn fits(text: &str) -> bool {
     u8::try_from(text.len()).is_ok()
 }
 
-/// Goes through the whole exchange; afterwards the stream leads to the host.
+/// Runs the whole exchange; afterwards the stream leads to the host. Fails if the proxy refuses the login or the
+/// connection, or breaks the protocol.
 pub(super) async fn connect(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     login: Option<&(String, String)>,
@@ -81,7 +82,7 @@ async fn log_in(
     }
 }
 
-/// Reads the answer to its end: what follows is the server's.
+/// Reads the reply to its end, and no further: the next byte is from the server.
 async fn answered(stream: &mut (impl AsyncRead + Unpin)) -> Result<(), SocksError> {
     let [_, status, _, kind] = read(stream).await?;
     if let Some(why) = refusal(status) {

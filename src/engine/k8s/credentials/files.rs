@@ -1,4 +1,4 @@
-//! Credential files, re-read when they may have changed.
+//! Credential files, read again when they may have changed.
 
 use crate::engine::cluster::ClusterError;
 use crate::engine::k8s::endpoint::Material;
@@ -13,24 +13,23 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::Instant;
 
-/// How long a file's content counts as current, whatever its stamp says: not every disk tells of every change.
+/// How long the content of a file counts as current, whatever its stamp: not every file system reports every change.
 const FRESH: Duration = Duration::from_secs(20);
 
-/// How often it is looked whether a file is another one, or was written.
+/// Minimum time between two checks whether a file was replaced or written.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
 
-/// No certificate bundle is larger; a device or a mistaken path is not read to its end.
+/// Maximum size of a file; no certificate bundle is larger, and a device or a wrong path is not read to its end.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 type Content = Arc<Vec<u8>>;
 
-/// What tells one state of a file from another. Of what a path leads to in the end: a kubelet puts a whole folder in the
-/// place of another by one link.
+/// Identity of one state of a file, with links resolved: a kubelet replaces a whole folder by changing one link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     file: (u64, u64),
     bytes: u64,
-    /// Seconds and nanoseconds of the last writing, and of the last change of whatever kind.
+    /// Seconds and nanoseconds of the last write, and of the last change of any kind.
     written: (i64, i64),
     changed: (i64, i64),
 }
@@ -55,8 +54,9 @@ impl std::fmt::Debug for Files {
 }
 
 impl Files {
-    /// The material itself; `what` names it in the error. When a file that was there cannot be read
-    /// any more, its last content serves on: a rotation is not always atomic.
+    /// Returns the content of the material; `what` names it in the error. If a file that could be read before cannot be
+    /// read any more, its last content is returned: a rotation is not always atomic. Fails if the file cannot be read
+    /// at first.
     pub(crate) async fn read(&self, material: &Material, what: &str) -> Result<Content, ClusterError> {
         let path = match material {
             Material::Inline(secret) => return Ok(Arc::new(secret.0.clone().into_bytes())),
@@ -87,7 +87,7 @@ impl Files {
         }
     }
 
-    /// Looks at the file's stamp, at most once in [`LOOK`].
+    /// Returns true if the content is still that of the file. Checks the stamp at most once in [`LOOK`].
     async fn is_current(&self, path: &Path, known: &Known) -> bool {
         if known.read.elapsed() >= FRESH {
             return false;
@@ -102,7 +102,7 @@ impl Files {
         same
     }
 
-    /// Makes the next read look at the files again.
+    /// Makes the next read check the files.
     pub(crate) fn forget(&self) {
         let old = Instant::now().checked_sub(FRESH);
         for known in self.0.lock().values_mut() {
@@ -111,7 +111,7 @@ impl Files {
     }
 }
 
-/// `None` where there is no such file.
+/// The stamp of a file; `None` if there is no such file.
 async fn stamp(path: &Path) -> Option<Stamp> {
     let found = tokio::fs::metadata(path).await.ok()?;
     Some(Stamp {

@@ -23,37 +23,37 @@ use tokio::time::Instant;
 /// Plugins running at once; a fleet of a hundred clusters may have a hundred of them.
 const RUNNING_MAX: usize = 8;
 
-/// An answer counts as ended this long before it does, so that a request does not carry one that ends
-/// on its way; for short-lived answers a tenth of their life.
+/// An answer counts as expired this long before its expiry, so that a request does not carry one that expires on its
+/// way; for short-lived answers, a tenth of their life.
 const MARGIN_S: i64 = 60;
 
-/// An answer serves at least this long, whatever it says: where the clock is wrong, each answer seems to
-/// have ended, and the plugin must not run for each request.
+/// An answer is used for at least this long, whatever its expiry: on a machine with a wrong clock every answer looks
+/// expired, and the plugin must not run for each request.
 const KEPT_AT_LEAST_S: i64 = 10;
 
-/// After a failure the plugin is left alone this long: all that ask meanwhile get the same reason.
+/// After a failure the plugin does not run again for this long: all requests in that time fail for the same reason.
 const FAILURE_KEPT: Duration = Duration::from_secs(3);
 
 /// A 401 makes a plugin run again at most this often; a server that never accepts it must not make it
 /// run for each request.
 const REJECTION_PAUSE: Duration = Duration::from_secs(30);
 
-/// Answers kept. Past it, those nobody waits for go.
+/// Maximum number of cached answers. Beyond it, answers that no request waits for are dropped.
 const KEPT_MAX: usize = 1024;
 
-/// Who may use the terminal.
+/// Use of the terminal by credential plugins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Terminal {
-    /// The console has it: no plugin ever sees it.
+    /// The console owns the terminal: no plugin sees it.
     Taken,
-    /// A command-line run on a terminal: a plugin that wants to ask may, one at a time.
+    /// A command runs on the terminal: a plugin that must prompt the user may use it, one plugin at a time.
     Free,
 }
 
-/// What a plugin answered.
+/// The credentials that a plugin returned.
 #[derive(Debug, Clone)]
 pub(crate) struct Answered {
-    /// Counts the answers of the process: tells an old one from a new one.
+    /// Number of the answer, unique in the process: tells an old answer from a new one.
     pub(crate) number: u64,
     pub(crate) token: Option<Secret>,
     pub(crate) identity: Option<Identity>,
@@ -74,7 +74,7 @@ impl Answered {
 
 type Outcome = Result<Arc<Answered>, ClusterError>;
 
-/// What one plugin with these very arguments is up to.
+/// State of one plugin with one set of arguments.
 #[derive(Default)]
 struct Flight {
     answer: Option<Arc<Answered>>,
@@ -83,7 +83,7 @@ struct Flight {
     rejected: Option<Instant>,
 }
 
-/// Which run: two clusters share one where the plugin cannot tell them apart.
+/// Identity of a run: two clusters share one where the plugin cannot tell them apart.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     exec: ExecPlugin,
@@ -111,12 +111,12 @@ impl std::fmt::Debug for Plugins {
 }
 
 impl Plugins {
-    /// `launcher` keeps a plugin off the terminal: [`Launcher::own`].
+    /// Makes the plugins of a process. `launcher` starts a plugin without access to the terminal: [`Launcher::own`].
     pub fn new(launcher: Launcher, terminal: Terminal) -> Arc<Self> {
         Self::with_timeout(launcher, terminal, run::QUIET_TIMEOUT)
     }
 
-    /// With another limit than 30 s for plugins that ask nobody.
+    /// As [`Plugins::new`], with `timeout` instead of 30 s for plugins that do not prompt the user.
     pub fn with_timeout(launcher: Launcher, terminal: Terminal, timeout: Duration) -> Arc<Self> {
         Arc::new(Self {
             launcher,
@@ -130,8 +130,10 @@ impl Plugins {
         })
     }
 
-    /// The plugin's answer: the kept one, that of a run under way, or that of a new run. The run goes
-    /// on when its askers give up, so that the next ones find its answer.
+    /// Returns the answer of the plugin: the cached one, that of a run in progress, or that of a new run. The run
+    /// continues when its callers give up, so that the next caller finds its answer. Fails if the plugin cannot be
+    /// started, exits with an error, takes too long or prints no usable credentials; the failure is cached for
+    /// [`FAILURE_KEPT`].
     pub(crate) async fn answer(self: &Arc<Self>, exec: &ExecPlugin, endpoint: &Endpoint, ca: Option<&[u8]>) -> Outcome {
         let key = key(exec, endpoint);
         let running = {
@@ -154,7 +156,7 @@ impl Plugins {
         running.await
     }
 
-    /// The server did not accept this answer: the next one that asks gets a new one.
+    /// Marks an answer as refused by the server: the next call of [`Plugins::answer`] gets a new one.
     pub(crate) fn reject(&self, exec: &ExecPlugin, endpoint: &Endpoint, number: u64) {
         let mut flights = self.flights.lock();
         let Some(flight) = flights.get_mut(&key(exec, endpoint)) else {
@@ -190,8 +192,8 @@ impl Plugins {
         joined.boxed().shared()
     }
 
-    /// Runs it off the terminal; if that fails, or it must ask, once more with the terminal where that
-    /// is free.
+    /// Runs the plugin without the terminal; if that fails, or the plugin must prompt the user, runs it once more with
+    /// the terminal where that is free.
     async fn attempt(&self, exec: &ExecPlugin, about: Option<&wire::ClusterInfo>, label: &str) -> Outcome {
         wire::check_version(exec).map_err(|why| needed(&why))?;
         let may_ask = self.terminal == Terminal::Free && exec.interactive != Interactive::Never;

@@ -1,4 +1,4 @@
-//! Short names: what a user calls a cluster, unique over the whole inventory.
+//! Short names of clusters, unique over the whole inventory.
 
 use crate::model::text::{clean, fit};
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,19 +7,19 @@ use std::path::Path;
 /// The longest name shown, in columns; a longer one is cut in the middle.
 const NAME_COLUMNS_MAX: usize = 80;
 
-/// How many numbered names are tried before giving up; more equal names than this are one source's mistake.
+/// Maximum number of numbered names that are tried; more equal names than this are a fault of one source.
 const NUMBERS_MAX: usize = 100_000;
 
-/// One cluster's wishes for its name.
+/// Candidates for the name of one cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wishes {
-    /// The best first; later ones say more.
+    /// Names by preference; later names are more specific.
     pub names: Vec<String>,
-    /// The name it has literally (its context's): of several that wish it, this one keeps it.
+    /// The context's own name. If several clusters want it, the cluster whose context has it wins.
     pub literal: String,
 }
 
-/// What a context may be called, the shortest first.
+/// Candidates for the name of a context, the shortest first.
 pub fn of_context(context: &str, file: &str) -> Vec<String> {
     let short = shorten(context);
     let base = short.first().cloned().unwrap_or_else(|| context.to_owned());
@@ -38,7 +38,7 @@ pub fn of_context(context: &str, file: &str) -> Vec<String> {
     names
 }
 
-/// The short forms of a context name that a tool made up, the shortest first; none for a name made by a person.
+/// The short forms of a context name that a tool generated, the shortest first; empty for a name that a person chose.
 fn shorten(context: &str) -> Vec<String> {
     // arn:aws:eks:REGION:ACCOUNT:cluster/NAME
     let arn: Vec<&str> = context.splitn(6, ':').collect();
@@ -77,7 +77,7 @@ fn shorten(context: &str) -> Vec<String> {
     Vec::new()
 }
 
-/// Makes a name that can be typed: no blank, no comma, nothing harmful, not endless.
+/// Makes a name that can be typed: without whitespace, commas and control characters, and not too long.
 pub fn tidy(name: &str) -> String {
     let clean = clean(name);
     let joined: String = clean.trim().chars().map(|c| if c.is_whitespace() || c == ',' { '-' } else { c }).collect();
@@ -85,8 +85,8 @@ pub fn tidy(name: &str) -> String {
     if name.is_empty() { "unnamed".to_owned() } else { name }
 }
 
-/// Gives each a name of its own, in the order of `wishes`. Of several that wish the same name, the one that has
-/// it literally keeps it and the others say more; when none has more to say, they are numbered.
+/// Gives each cluster a unique name, in the order of `wishes`. If several want the same name, the cluster whose literal
+/// name it is keeps it and the others take a more specific one; names that are still equal are numbered.
 pub fn assign(wishes: &[Wishes]) -> Vec<String> {
     let ladders: Vec<Vec<String>> = wishes
         .iter()
@@ -127,7 +127,7 @@ pub fn assign(wishes: &[Wishes]) -> Vec<String> {
     number((0..ladders.len()).map(|i| wish(&steps, i)).collect())
 }
 
-/// Numbers what is still equal: the first keeps the name.
+/// Numbers names that are still equal: the first keeps its name.
 fn number(names: Vec<String>) -> Vec<String> {
     let mut used: BTreeSet<String> = BTreeSet::new();
     let wanted: BTreeSet<String> = names.iter().cloned().collect();

@@ -1,5 +1,5 @@
-//! What hubs said at the last time, kept on disk: a command need not ask the hub for every call, and a hub that
-//! does not answer takes no cluster away. Holds members only, which hold no secret.
+//! Members of hubs, cached on disk: not every command has to ask the hub, and a hub that does not answer loses no
+//! cluster. Holds members only, which contain no secret.
 
 use super::member::Member;
 use crate::config::yaml::read;
@@ -9,28 +9,31 @@ use serde::{Deserialize, Serialize};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 
-/// Written into each file; another form is another version.
+/// Version of the file format; a file of another version is ignored.
 const VERSION: u32 = 1;
 
-/// A folder of kept inventories, one file for each hub.
+/// A folder of cached inventories, one file for each hub.
 #[derive(Debug, Clone)]
 pub struct Cache {
     folder: PathBuf,
 }
 
-/// One hub's members as they were.
+/// The members of one hub as of an earlier time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     version: u32,
-    /// The hub's context.
+    /// Context of the hub.
     hub: String,
-    /// The kubeconfigs it was asked with: others may be other users, or another hub.
+    /// Hash of the kubeconfigs that the hub was reached with: others may be other users, or another hub.
     kubeconfigs: u64,
+    /// When the members were written.
     pub written: UnixSeconds,
+    /// The members, all kinds together.
     pub members: Vec<Member>,
 }
 
 impl Cache {
+    /// Uses `folder`, which the first write creates.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder }
     }
@@ -41,14 +44,16 @@ impl Cache {
         self.folder.join(format!("hub-{:016x}.json", hasher.finish()))
     }
 
-    /// What was kept of the hub, if it was asked with these kubeconfigs; nothing where the file is not as it should be.
+    /// Returns the cached members of a hub; `None` if there are none, if they were read with other kubeconfigs, or if
+    /// the file is damaged or of another version.
     pub fn read(&self, hub: &str, kubeconfigs: u64) -> Option<Kept> {
         let text = read(&self.file(hub), hub).ok()??;
         let kept: Kept = serde_json::from_str(&text).ok()?;
         (kept.version == VERSION && kept.hub == hub && kept.kubeconfigs == kubeconfigs).then_some(kept)
     }
 
-    /// Keeps the members, readable by the user alone.
+    /// Writes the members to a file that only the user can read. Fails if the folder cannot be created or the file
+    /// cannot be written.
     pub fn write(&self, hub: &str, kubeconfigs: u64, members: Vec<Member>, now: UnixSeconds) -> std::io::Result<()> {
         let kept = Kept { version: VERSION, hub: hub.to_owned(), kubeconfigs, written: now, members };
         let text = serde_json::to_vec(&kept)?;
@@ -57,7 +62,7 @@ impl Cache {
 }
 
 impl Kept {
-    /// Says whether it is young enough to be the answer; what is from the future is not.
+    /// Returns true if the members are younger than `ttl`; a time in the future is not fresh.
     pub fn is_fresh(&self, now: UnixSeconds, ttl: std::time::Duration) -> bool {
         u64::try_from(now.since(self.written)).is_ok_and(|age| age < ttl.as_secs())
     }

@@ -13,18 +13,21 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What all sources say of one cluster. The first has the credentials.
+/// A cluster with all sources that describe it.
 #[derive(Debug, Clone)]
 pub struct Joined {
+    /// The source whose credentials are used.
     pub first: Found,
+    /// The other sources, by precedence: they fill in what the first leaves empty.
     pub others: Vec<Found>,
-    /// What the mapping calls it.
+    /// Name of the cluster in the mapping file; `None` if it is not there.
     pub mapped: Option<String>,
-    /// It is the current context.
+    /// The cluster is that of the current context.
     pub current: bool,
 }
 
 impl Joined {
+    /// A cluster with a single source, which is neither mapped nor current.
     pub fn alone(first: Found) -> Self {
         Self { first, others: Vec::new(), mapped: None, current: false }
     }
@@ -37,12 +40,16 @@ impl Joined {
 /// Entries and endpoints of one state of the inventory.
 #[derive(Debug, Default)]
 pub struct Entries {
+    /// The clusters, in the order of their sources.
     pub entries: Vec<Arc<ClusterEntry>>,
+    /// Endpoints of the clusters that can be connected.
     pub endpoints: BTreeMap<ClusterName, Arc<Endpoint>>,
+    /// The cluster of the current context; `None` without one.
     pub current: Option<ClusterName>,
 }
 
-/// Names the clusters and applies the settings that match each. `seed` keeps fingerprints from telling a secret.
+/// Names the clusters and applies the settings that match each. `seed` salts the fingerprints of endpoints, so that
+/// they reveal nothing of a secret.
 pub fn build(joined: Vec<Joined>, config: &Config, seed: &RandomState) -> Entries {
     let effective: Vec<Rule> = joined.iter().map(|j| rule(j, config)).collect();
     let wishes: Vec<Wishes> = joined.iter().zip(&effective).map(|(j, rule)| wishes(j, rule)).collect();
@@ -114,8 +121,8 @@ fn entry(
     }
 }
 
-/// All rules that match, in one: the first to say something counts, groups add up. The access level is not among it:
-/// [`Config::access`] has it with its origin.
+/// Merges all matching rules: the first value of each setting wins, groups add up. The access level is not part of it:
+/// [`Config::access`] returns it with its origin.
 fn rule(joined: &Joined, config: &Config) -> Rule {
     let mut out = Rule::default();
     for rule in config.clusters.iter().filter(|r| is_meant(&r.matches, joined)) {
@@ -135,7 +142,7 @@ fn groups(joined: &Joined, rule: &Rule, config: &Config) -> Vec<Text> {
     all.into_iter().collect()
 }
 
-/// Says whether a cluster matches all that is given; what gives nothing matches none.
+/// Returns true if a cluster matches all given criteria; an empty match matches no cluster.
 pub(super) fn is_meant(wanted: &Match, joined: &Joined) -> bool {
     if *wanted == Match::default() {
         return false;
@@ -149,7 +156,7 @@ pub(super) fn is_meant(wanted: &Match, joined: &Joined) -> bool {
     by_name && by_label && by_folder
 }
 
-/// By its context, its short name, or the name of the hub's object.
+/// Returns true if the pattern matches the context, the short name, or the name of the hub's object.
 fn has_name(pattern: &str, joined: &Joined) -> bool {
     joined.all().any(|found| {
         let short = found.names.first().map(String::as_str);

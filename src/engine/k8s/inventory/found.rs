@@ -1,33 +1,39 @@
-//! What one source says of one cluster, before sources are joined and settings applied.
+//! A cluster as one source describes it, before sources are joined and settings applied.
 
 use crate::engine::k8s::endpoint::Endpoint;
 use crate::model::cluster::{Claim, Source};
 use crate::model::text::{Text, clean};
 use std::collections::BTreeMap;
 
-/// One cluster as one source tells of it.
+/// A cluster as one source describes it.
 #[derive(Debug, Clone)]
 pub struct Found {
+    /// Origin of the description: a context, an object of a hub, the mapping, the pod.
     pub source: Source,
-    /// What a user may call it, the best first; the first is shown when no other cluster claims it.
+    /// Candidates for its name, by preference; the first is used unless another cluster claims it.
     pub names: Vec<String>,
-    /// The context, for `kubectl --context`.
+    /// Name of the context, for `kubectl --context`; `None` if it has none.
     pub context: Option<Text>,
-    /// Where it is and who we are there, or why it cannot be connected.
+    /// Address and identity, or the reason why it cannot be connected.
     pub endpoint: Result<Endpoint, Text>,
-    /// The API server's URL, if known.
+    /// URL of the API server; empty if unknown.
     pub server: Text,
-    /// What tells that two sources mean the same cluster.
+    /// Addresses of its API server: two sources with a common one describe the same cluster.
     pub addresses: Vec<Address>,
+    /// Namespace that the source sets; empty if it sets none.
     pub namespace: Text,
+    /// Labels that the source gives the cluster; a context has none.
     pub labels: BTreeMap<Text, Text>,
+    /// Cloud or distribution; empty if unknown.
     pub provider: Text,
+    /// Region; empty if unknown.
     pub region: Text,
+    /// Readiness as the hub claims it; `None` for a source that is no hub.
     pub claim: Option<Claim>,
 }
 
 impl Found {
-    /// Nothing known yet but where it stands.
+    /// Makes a description with a source and names alone: no address, no way to connect.
     pub fn new(source: Source, names: Vec<String>) -> Self {
         Self {
             source,
@@ -45,18 +51,20 @@ impl Found {
     }
 }
 
-/// The way to an API server, as two sources are compared by. Gateways serve many clusters from one host, so the
+/// The address of an API server, as two sources are compared by. Gateways serve many clusters from one host, so the
 /// path counts; a proxy or another TLS name leads elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Address {
-    /// In [`canonical`] form.
+    /// URL in [`canonical`] form.
     pub server: String,
+    /// Proxy of the source; `None` if it names none.
     pub proxy_url: Option<String>,
+    /// Name that the server's certificate must carry, if the source sets one.
     pub tls_server_name: Option<String>,
 }
 
 impl Address {
-    /// `None` where the server is not a URL.
+    /// The address of an endpoint; `None` if its server is not a URL.
     pub fn of(endpoint: &Endpoint) -> Option<Self> {
         Some(Self {
             server: canonical(&endpoint.server)?,
@@ -66,13 +74,13 @@ impl Address {
     }
 }
 
-/// Harmless text for an entry.
+/// Cleans a text of control characters, for an entry.
 pub fn plain(text: &str) -> Text {
     Text::from(clean(text))
 }
 
-/// A URL in the form in which two are compared: scheme and host in lower case, the port always there, no slash
-/// at the end. `None` for what is not a URL of a web server.
+/// Normalizes a URL for comparison: scheme and host in lower case, the port always there, no slash at the end. `None`
+/// for a text that is not an http or https URL, or that has a login.
 pub fn canonical(url: &str) -> Option<String> {
     let uri: http::Uri = url.trim().parse().ok()?;
     let scheme = uri.scheme_str()?.to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! Asking hubs: one discovery call, then list and watch every kind of member object they serve.
+//! Follows hubs: one discovery call, then list and watch of each kind of member object they serve.
 
 mod discovery;
 pub mod state;
@@ -20,16 +20,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Members of one kind that are kept; a hub that lists more is cut here, aloud.
+/// Maximum number of members of one kind; a hub that lists more is cut here, with a warning.
 pub const MEMBERS_MAX: usize = 5_000;
 
-/// A watch is begun anew this often, so that a dead connection is noticed.
+/// Seconds after which a watch is reopened, so that a dead connection is noticed.
 const WATCH_S: u32 = 110;
 
-/// Where updates of a hub go, with its number.
+/// Channel for the updates of all hubs, each with the number of its hub.
 pub type Updates = mpsc::Sender<(usize, Update)>;
 
-/// Follows a hub until dropped or nobody listens.
+/// Follows a hub until the future is dropped or the receiver of `updates` is closed.
 pub async fn follow(number: usize, hub: HubAt, surroundings: ClientContext, updates: Updates) {
     let mut rng = fastrand::Rng::with_seed(clock::seed());
     let limit = Duration::from_secs(u64::from(hub.endpoint.timeout_s.max(1)));
@@ -126,7 +126,7 @@ impl Following {
         }
     }
 
-    /// Says whether anybody still listens.
+    /// Returns true if the receiver of updates is still open.
     async fn send(&self, update: Update) -> bool {
         self.updates.send((self.number, update)).await.is_ok()
     }
@@ -154,7 +154,7 @@ impl Following {
         }
     }
 
-    /// What a failure means, and whether trying again is of no use until a refresh.
+    /// Returns the update for a failure, and true if a retry is useless before a refresh.
     fn failed(&self, error: &Error) -> (Update, bool) {
         let cause = match error {
             Error::InitialListFailed(cause) | Error::WatchStartFailed(cause) | Error::WatchFailed(cause) => {

@@ -1,5 +1,5 @@
-//! Kubeconfig files as kubectl reads them: several, relative paths per file, null for nothing. The form on disk
-//! is here; what it means is in `resolve`.
+//! Kubeconfig files as kubectl reads them: several files, relative paths per file, `null` for an absent value. The form
+//! on disk is here; `resolve` turns it into clusters.
 
 mod resolve;
 
@@ -10,13 +10,13 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// One parsed kubeconfig.
+/// A parsed kubeconfig file.
 pub struct Kubeconfig {
-    /// The file as the user would write it.
+    /// Path of the file for messages, with `~` for the home folder.
     pub shown: String,
-    /// The file itself, or the label of a kubeconfig in memory.
+    /// Path of the file, or the label of a kubeconfig in memory.
     pub file: String,
-    /// What its relative paths are relative to.
+    /// Folder that its relative paths are relative to.
     folder: PathBuf,
     raw: Raw,
 }
@@ -29,7 +29,8 @@ impl std::fmt::Debug for Kubeconfig {
 }
 
 impl Kubeconfig {
-    /// Parses the text of the file at `path`, which messages call `shown`.
+    /// Parses the text of the file at `path`; messages name the file `shown`. Fails if the text is empty, or is not
+    /// YAML of the expected shape; the error names the line and quotes no value.
     pub fn parse(text: &str, path: &Path, shown: &str) -> Result<Self, Flaw> {
         if text.trim().is_empty() {
             let message = "is empty: it names no cluster".to_owned();

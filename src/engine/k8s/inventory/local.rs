@@ -1,4 +1,4 @@
-//! What stands on this machine: kubeconfig files and a pod's service account.
+//! Inventory sources on this machine: kubeconfig files and a pod's service account.
 
 use super::found::{Address, Found, plain};
 use super::kubeconfig::{Kubeconfig, resolve};
@@ -13,15 +13,15 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What to do where no kubeconfig has a context.
+/// Advice for the user if no kubeconfig has a context.
 const NEXT: &str = "name another kubeconfig with --kubeconfig or KUBECONFIG, or try `qd --demo`";
 
-/// Where kubeconfigs come from.
+/// Sources of kubeconfigs.
 #[derive(Clone)]
 pub enum Kubeconfigs {
-    /// Files, the first first. A missing one is left out.
+    /// Files by precedence, the first one first. Missing files are left out.
     Files(Vec<PathBuf>),
-    /// One in memory, never on disk: the demo fleet's.
+    /// The text of a kubeconfig that is never on disk: that of the demo fleet. `label` stands for its path in messages.
     Memory { label: String, text: String },
 }
 
@@ -35,32 +35,38 @@ impl std::fmt::Debug for Kubeconfigs {
     }
 }
 
-/// What was read.
+/// The result of one read of all local sources.
 #[derive(Debug, Default)]
 pub struct Local {
+    /// The clusters, in the order of the kubeconfigs; the own cluster of a pod if there is no context.
     pub found: Vec<Found>,
+    /// The index of the current context in `found`; `None` without one.
     pub current: Option<usize>,
+    /// The mapping file of kubectl-mc; `None` if there is none, or if it cannot be read.
     pub mapping: Option<Mapping>,
+    /// The provider file; empty if there is none, or if it cannot be read.
     pub providers: Providers,
+    /// Problems with files, each with the next step where there is one.
     pub warnings: Vec<Text>,
-    /// Changes when any kubeconfig does.
+    /// Hash of the kubeconfigs: changes when any of them does.
     pub content: u64,
 }
 
-/// Reads kubeconfigs again and again, keeping what can be read only once.
+/// Reads the local sources repeatedly, and keeps the files that can be read only once.
 #[derive(Debug, Clone)]
 pub struct Reader {
     kubeconfigs: Kubeconfigs,
     environment: Environment,
     mapping_file: Option<PathBuf>,
     provider_file: Option<PathBuf>,
-    /// Texts of pipes (`KUBECONFIG=<(…)`): a second read would find nothing.
+    /// Texts of pipes (`KUBECONFIG=<(…)`): a second read would return nothing.
     pipes: BTreeMap<PathBuf, String>,
-    /// The last good state of each file: one that is broken by an edit takes no cluster away.
+    /// The last valid state of each file: a broken edit of a file does not remove its clusters.
     good: BTreeMap<PathBuf, Arc<Kubeconfig>>,
 }
 
 impl Reader {
+    /// Makes a reader of kubeconfigs alone; [`Reader::with_files_of`] adds the other files. Reads nothing yet.
     pub fn new(kubeconfigs: Kubeconfigs, environment: Environment) -> Self {
         Self {
             kubeconfigs,
@@ -72,7 +78,7 @@ impl Reader {
         }
     }
 
-    /// Reads the mapping and the provider file as well.
+    /// Adds the mapping file and the provider file of the configuration.
     #[must_use]
     pub fn with_files_of(self, config: &Config) -> Self {
         let provider_file = config.provider_file.value.clone();
@@ -92,7 +98,7 @@ impl Reader {
         }
     }
 
-    /// Reads all there is now. What cannot be read is a warning; the rest counts.
+    /// Reads all sources as they are now. A file that cannot be read is a warning; the others count.
     pub fn read(&mut self) -> Local {
         let mut hasher = DefaultHasher::new();
         let (parsed, mut warnings) = match self.kubeconfigs.clone() {
@@ -196,7 +202,7 @@ impl Reader {
         Ok(text)
     }
 
-    /// Why files in which nothing is wrong give no cluster: they are not there, or empty.
+    /// Warnings if no file has an error and none has a cluster: the files are missing, or empty.
     fn nothing(&self) -> Vec<Text> {
         let reason = |path: &PathBuf| {
             let why = if path.exists() { "no contexts in it" } else { "no such file" };
@@ -207,7 +213,7 @@ impl Reader {
     }
 }
 
-/// The pod's own cluster, inside a pod.
+/// The own cluster of a pod, from its service account; `None` outside a pod.
 fn in_cluster(environment: &Environment) -> Option<Found> {
     let host = environment.service_host.as_deref()?;
     let port = environment.service_port.as_deref()?;

@@ -1,5 +1,5 @@
-//! Joining sources: what a hub or a mapping says is added to the context of the same cluster. Two contexts
-//! never become one.
+//! Joins sources: the data of a hub or a mapping is added to the context of the same cluster. Two contexts never become
+//! one.
 
 use super::entries::Joined;
 use super::found::{Address, Found, plain};
@@ -8,8 +8,8 @@ use crate::model::cluster::Source;
 use crate::model::text::Text;
 use std::collections::{BTreeMap, HashMap};
 
-/// Joins the contexts of this machine with what hubs and the mapping say. `hub` has one entry per cluster, each
-/// with all that its hub says of it.
+/// Joins the contexts of this machine with the hubs and the mapping. `hub` has one entry per cluster, each with all
+/// objects of its hub.
 pub fn join(contexts: Vec<Found>, hub: Vec<Vec<Found>>, mapping: Option<&Mapping>) -> Vec<Joined> {
     let mut joined: Vec<Joined> = contexts.into_iter().map(Joined::alone).collect();
     let count = joined.len();
@@ -56,7 +56,7 @@ fn hub_name(found: &Found) -> Option<&str> {
     }
 }
 
-/// Adds what the mapping says to the contexts it names; returns where each mapped name went.
+/// Adds the mapping to the contexts it names; returns the index of the cluster that each mapped name went to.
 fn apply_mapping(joined: &mut Vec<Joined>, mapping: &Mapping) -> BTreeMap<String, usize> {
     let mut named = BTreeMap::new();
     for mapped in &mapping.clusters {
@@ -91,7 +91,7 @@ fn of_mapping(mapped: &Mapped, mapping: &Mapping) -> Found {
     found
 }
 
-/// Of a cluster without a context, a source that can connect goes first.
+/// Moves a source that can connect to the front, for a cluster without a context.
 fn credentials_first(mut joined: Joined) -> Joined {
     if joined.first.endpoint.is_err()
         && joined.first.context.is_none()

@@ -1,4 +1,4 @@
-//! How a hub's member is logged in to: the user's provider file names the programs, never the hub.
+//! Login to the members of a hub: the user's provider file names the programs, never the hub.
 
 use super::found::{Address, Found, canonical, plain};
 use super::member::{Member, NamedExec, Way};
@@ -11,7 +11,7 @@ use base64::Engine as _;
 use serde::Deserialize;
 use std::path::Path;
 
-/// The user's provider file: programs by the name of an access provider, the most wanted first.
+/// The user's provider file: programs by the name of an access provider, by preference.
 #[derive(Debug, Clone, Default)]
 pub struct Providers(Vec<Provider>);
 
@@ -23,7 +23,7 @@ struct Provider {
     envs: EnvsPolicy,
 }
 
-/// What happens to arguments that the hub sends.
+/// Treatment of arguments that the hub sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 enum ArgsPolicy {
     Append,
@@ -32,7 +32,7 @@ enum ArgsPolicy {
     Ignore,
 }
 
-/// What happens to variables that the hub sends.
+/// Treatment of environment variables that the hub sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 enum EnvsPolicy {
     AppendIfNotExists,
@@ -76,11 +76,13 @@ struct VariableForm {
     value: Option<String>,
 }
 
-/// The version of the plugin protocol where none is given.
+/// Version of the plugin protocol if the file names none.
 const EXEC_VERSION: &str = "client.authentication.k8s.io/v1";
 
 impl Providers {
-    /// Parses the provider file. A command that is a relative path is beside the file.
+    /// Parses the text of the provider file at `path`; messages name the file `shown`. A command with a relative path
+    /// is relative to its folder. Fails if the text is not YAML of the expected shape; the error names the line and
+    /// quotes no value.
     pub fn parse(text: &str, path: &Path, shown: &str) -> Result<Self, Flaw> {
         let form: FileForm = parse(text, shown, Duplicates::LastWins)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
@@ -111,31 +113,33 @@ impl Providers {
         Ok(Self(form.providers.unwrap_or_default().into_iter().map(provider).collect()))
     }
 
-    /// The first of ours that the member offers, and its way in.
+    /// The first provider of the file that the member offers, with its way.
     fn choose<'a>(&self, ways: &'a [Way]) -> Option<(&Provider, &'a Way)> {
         self.0.iter().find_map(|p| Some((p, ways.iter().find(|w| !w.provider.is_empty() && w.provider == p.name)?)))
     }
 }
 
-/// What the user lets a hub's words do.
+/// The influence that the user gives to the objects of a hub.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
+    /// Programs to log in with.
     pub providers: Providers,
-    /// Commands that `auth.exec.command` may name.
+    /// Commands that a hub may name in `auth.exec.command`.
     pub allow_exec: Vec<String>,
 }
 
-/// One hub: its context and how we are there.
+/// A hub: its context, and its endpoint.
 #[derive(Debug, Clone)]
 pub struct HubAt {
-    /// The context.
+    /// Name of the context.
     pub name: String,
-    /// Its short name.
+    /// Short name of the context, for `CLUSTER@HUB`.
     pub short: String,
+    /// Endpoint of the hub's own API server.
     pub endpoint: Endpoint,
 }
 
-/// What a member is as a cluster of the inventory.
+/// Makes a member a cluster of the inventory. A member that cannot be connected is one too, with the reason.
 pub fn found(member: &Member, hub: &HubAt, trust: &Trust) -> Found {
     let source = Source::Hub {
         hub: plain(&hub.name),
@@ -176,7 +180,7 @@ fn address(way: &Way) -> Option<Address> {
     })
 }
 
-/// The way in, in the order: a provider of the user's file; the hub itself; a command the user allowed.
+/// The way to a member, by preference: a provider of the user's file; the hub itself; a command that the user allows.
 fn endpoint(member: &Member, hub: &HubAt, trust: &Trust) -> Result<Endpoint, String> {
     if let Some((provider, way)) = trust.providers.choose(&member.ways) {
         return at(way, plugin(provider, way)?, member);
@@ -229,7 +233,7 @@ fn at(way: &Way, plugin: ExecPlugin, member: &Member) -> Result<Endpoint, String
     })
 }
 
-/// A CA as base64 of PEM, or PEM itself.
+/// Reads a CA: base64 of PEM, or PEM itself.
 fn pem(ca: &str) -> Result<Material, String> {
     if ca.trim_start().starts_with("-----BEGIN") {
         return Ok(Material::Inline(Secret(ca.to_owned())));
@@ -240,13 +244,14 @@ fn pem(ca: &str) -> Result<Material, String> {
     text.map(|text| Material::Inline(Secret(text))).ok_or_else(|| "the hub's CA is not base64 of PEM".to_owned())
 }
 
-/// Variables that change which program runs, or what runs in it: no policy lets a hub set them.
+/// Returns true for variables that change which program runs, or what runs in it: no policy lets a hub set them.
 fn is_loader_variable(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     name.starts_with("LD_") || name.starts_with("DYLD_") || ["PATH", "HOME", "SHELL", "IFS"].contains(&name.as_str())
 }
 
-/// The user's plugin with what the hub may add to it. Always a copy: arguments of one cluster must not reach another.
+/// The user's plugin with the additions that its policies let the hub make. Always a copy: arguments of one cluster
+/// must not reach another.
 fn plugin(provider: &Provider, way: &Way) -> Result<ExecPlugin, String> {
     let mut plugin = provider.plugin.clone();
     plugin.cluster_config.clone_from(&way.config);

@@ -1,4 +1,4 @@
-//! The inventory at work: files on one side, hubs on the other, listings out.
+//! Runs the inventory: files and hubs in, listings out.
 
 use super::alias;
 use super::cache::Cache;
@@ -24,16 +24,17 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Updates of hubs that may wait; a hub that has more to say waits itself.
+/// Maximum number of queued updates of hubs; beyond it, the hubs wait.
 const UPDATES_MAX: usize = 256;
 
-/// A command that is content with the cache is gone before the hub is asked.
+/// Delay before a hub is contacted if its cached members are fresh: a command that the cache is enough for has ended by
+/// then.
 const FRESH_DELAY: Duration = Duration::from_secs(2);
 
-/// Between two writes of the same hub's cache: claims change with every heartbeat.
+/// Minimum time between two writes of a hub's cache: claims change with every heartbeat.
 const WRITE_EVERY: Duration = Duration::from_secs(60);
 
-/// One followed hub.
+/// A hub that is followed.
 struct Followed {
     number: usize,
     at: HubAt,
@@ -42,21 +43,21 @@ struct Followed {
     _task: AbortOnDropHandle<()>,
 }
 
-/// One stream of listings.
+/// A stream of listings.
 pub(super) struct Running {
     inventory: FleetInventory,
-    /// The cache counts as the answer.
+    /// Cached members that are fresh are used without asking the hub.
     is_cache_enough: bool,
     cache: Option<Cache>,
     local: Local,
     hubs: Vec<Followed>,
-    /// Hubs that cannot even be asked: why.
+    /// Configured hubs that cannot be contacted, each with the reason.
     misnamed: Vec<Text>,
     updates: Updates,
     numbers: usize,
 }
 
-/// Sends a listing at first and whenever it differs, until nobody listens.
+/// Sends a listing at the start and after each change, until the receiver is closed.
 pub(super) async fn run(inventory: FleetInventory, refresh: bool, tx: mpsc::Sender<Listing>) {
     let is_memory = matches!(inventory.kubeconfigs, Kubeconfigs::Memory { .. });
     let reader = Reader::new(inventory.kubeconfigs.clone(), (*inventory.environment).clone());
@@ -104,7 +105,7 @@ pub(super) async fn run(inventory: FleetInventory, refresh: bool, tx: mpsc::Send
     }
 }
 
-/// Reads away from the runtime's workers: a home folder may be on a network.
+/// Reads on a blocking thread: a home folder may be on a network.
 async fn read(mut reader: Reader) -> (Reader, Local) {
     let spare = reader.clone();
     #[expect(clippy::disallowed_methods, reason = "reading files is what an adapter is for")]
@@ -124,7 +125,7 @@ impl Running {
         }
     }
 
-    /// Follows the configured hubs as they are in the kubeconfig now; those that did not change go on.
+    /// Follows the configured hubs as they are in the kubeconfig now; hubs that did not change continue.
     fn follow_hubs(&mut self) {
         let config = Arc::clone(&self.inventory.config);
         let is_memory = matches!(self.inventory.kubeconfigs, Kubeconfigs::Memory { .. });
@@ -187,7 +188,7 @@ impl Running {
         Followed { number, at, state, written: None, _task: AbortOnDropHandle::new(task) }
     }
 
-    /// Keeps on disk what hubs said in whole.
+    /// Writes hubs without missing members to the cache.
     fn keep(&mut self) {
         let Some(cache) = &self.cache else { return };
         for hub in &mut self.hubs {
@@ -222,7 +223,7 @@ impl Running {
     }
 }
 
-/// The context that was asked for, else the kubeconfig's own, is the current one.
+/// Marks the current cluster: that of `wanted`, else that of the kubeconfig.
 fn mark_current(mut joined: Vec<Joined>, own: Option<usize>, wanted: Option<&str>) -> Vec<Joined> {
     let current = match wanted {
         Some(wanted) => joined.iter().position(|j| j.first.context.as_deref() == Some(wanted)),

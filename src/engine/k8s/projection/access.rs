@@ -1,4 +1,4 @@
-//! Who may do what, and what is kept for workloads: roles, bindings, accounts, config maps, secrets.
+//! Access control and configuration of workloads: roles, bindings, accounts, config maps, secrets.
 
 use super::Projected;
 use super::cluster::created_at;
@@ -8,13 +8,13 @@ use crate::model::health::Health;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Roles: nothing but when they were made.
+/// Roles: only their time of creation.
 pub(super) fn role(raw: &str) -> Result<Projected<'_>, serde_json::Error> {
     let role: Object<'_, IgnoredAny> = serde_json::from_str(raw)?;
     Ok(Projected { cells: Box::new([created_at(&role.metadata)]), health: Health::Unknown, meta: role.metadata })
 }
 
-/// Service accounts: nothing but their age.
+/// Service accounts: only their age.
 pub(super) fn service_account(raw: &str) -> Result<Projected<'_>, serde_json::Error> {
     let account: Object<'_, IgnoredAny> = serde_json::from_str(raw)?;
     Ok(Projected { cells: Box::new([account.metadata.age()]), health: Health::Unknown, meta: account.metadata })
@@ -72,7 +72,7 @@ pub(super) fn config_map(raw: &str) -> Result<Projected<'_>, serde_json::Error> 
     Ok(Projected { cells, health: Health::Unknown, meta: map.metadata })
 }
 
-/// Secrets: how many values there are, never one of them.
+/// Secrets: the number of values, never a value.
 pub(super) fn secret(raw: &str) -> Result<Projected<'_>, serde_json::Error> {
     let secret: Contents<'_> = serde_json::from_str(raw)?;
     let cells = Box::new([Cell::text(&secret.kind), Cell::Int(secret.data.0), secret.metadata.age()]);

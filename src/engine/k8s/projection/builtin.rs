@@ -33,7 +33,7 @@ const fn wide(name: &'static str) -> Heading {
     Heading { name, wide: true, right: false }
 }
 
-/// One built-in kind.
+/// A built-in kind.
 pub(super) struct Builtin {
     group: &'static str,
     kind: &'static str,

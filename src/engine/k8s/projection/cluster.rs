@@ -61,7 +61,7 @@ fn node_status(node: &Node<'_>) -> String {
     status
 }
 
-/// The roles its labels name, sorted.
+/// The roles in the labels of a node, sorted.
 fn node_roles(meta: &Meta<'_>) -> Cell {
     let roles: BTreeSet<&str> = meta
         .labels
@@ -245,8 +245,7 @@ struct Conditions<'a> {
     conditions: Seq<Condition<'a>>,
 }
 
-/// Kinds for which the server's table has no more than the moment of creation: its zone is UTC,
-/// and it is not an age.
+/// The cell of kinds for which the server's table has the time of creation, in UTC, instead of an age.
 pub(super) fn created_at(meta: &Meta<'_>) -> Cell {
     meta.creation_timestamp.time().map_or(Cell::Unknown, |t| Cell::text(&t.to_string()))
 }

@@ -1,9 +1,9 @@
-//! What health rules have in common.
+//! Helpers that health rules share.
 
 use crate::model::health::Health;
 use crate::model::text::{Text, clean};
 
-/// A reason as a cluster states it, made harmless.
+/// A reason as the cluster states it, cleaned.
 pub(super) fn reason(text: &str) -> Text {
     Text::new(clean(text))
 }

@@ -1,4 +1,4 @@
-//! One copy of what many rows have in common: labels and owners.
+//! Shares the values that many rows have in common: labels and owners.
 
 use super::wire::{Meta, OwnerReference};
 use crate::model::kind::KindId;
@@ -7,9 +7,8 @@ use crate::model::text::{Text, clean};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Different label sets, and owners, that one watch shares. Past it both are forgotten: rows keep
-/// theirs, only the sharing starts anew. Pods share theirs by the workload, so this covers
-/// thousands of workloads for some 2 MiB.
+/// Maximum number of label sets, and of owners, that one watch shares. Beyond it both are cleared: rows keep theirs,
+/// only the sharing restarts. Pods share theirs by the workload, so this covers thousands of workloads for some 2 MiB.
 const SHARED_MAX: usize = 8_192;
 
 /// The texts and owners that rows of one watch share.

@@ -36,7 +36,7 @@ struct Exposed<'a> {
     node_port: i64,
 }
 
-/// The status of what a load balancer stands before: services and ingresses.
+/// The status of objects behind a load balancer: services and ingresses.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Balanced<'a> {

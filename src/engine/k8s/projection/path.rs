@@ -1,6 +1,6 @@
-//! JSONPath as printer columns use it, evaluated on raw text: fields, `['field']`, `[n]`, slices, `[*]`, unions, `..`, and
-//! filters such as `[?(@.type=="Ready")]`. It finds what the API server finds, and fails where that fails: a cell is empty
-//! then, even when a part of the path had a result.
+//! JSONPath as printer columns use it, evaluated on raw text: fields, `['field']`, `[n]`, slices, `[*]`, unions, `..`,
+//! and filters such as `[?(@.type=="Ready")]`. It finds what the API server finds, and fails where the API server
+//! fails: then the cell is empty, even if a part of the path had a result.
 
 use super::wire::{Str, entry, items, values};
 use serde_json::value::RawValue;
@@ -11,10 +11,10 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-/// Values one step may bring; a column that looks at more stays empty, and costs no more than this.
+/// Maximum number of values of one step; a column that looks at more stays empty, and costs no more than this.
 const VALUES_MAX: usize = 4_096;
 
-/// How deep `..` looks.
+/// Maximum depth of `..`.
 const DESCENT_MAX: usize = 64;
 
 /// A parsed path.
@@ -24,7 +24,7 @@ pub(super) struct Path(Vec<Step>);
 #[derive(Debug, Clone, PartialEq)]
 enum Step {
     Field(String),
-    /// One item, from the end when negative.
+    /// An item, from the end if negative.
     Item(i64),
     /// `[from:to:by]`; `[*]` is all of it.
     Slice {
@@ -32,21 +32,21 @@ enum Step {
         to: Option<i64>,
         by: Option<i64>,
     },
-    /// `.*`: of a map as of a list.
+    /// `.*`: all values of a map or a list.
     All,
     Union(Vec<Path>),
-    /// `..`: the value and all that is in it.
+    /// `..`: the value and all values within it.
     Descend,
     Filter(Box<Filter>),
-    /// A word that stands alone: what follows it is not looked for.
+    /// A word that stands alone: the steps after it are ignored.
     Word,
 }
 
-/// `[?(@.path OP operand)]`; without an operator, that the path is there.
+/// `[?(@.path OP operand)]`; without an operator, true if the path exists.
 #[derive(Debug, Clone, PartialEq)]
 struct Filter {
     path: Path,
-    /// A sign that compares nothing fails where it is used.
+    /// Operator and operand. Without a valid operator, the evaluation fails.
     test: Option<(Option<Comparison>, Operand)>,
 }
 
@@ -60,7 +60,7 @@ enum Comparison {
     GreaterOrEqual,
 }
 
-/// What a value is compared with.
+/// The right side of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 enum Operand {
     Text(String),
@@ -70,7 +70,7 @@ enum Operand {
     Path(Path),
 }
 
-/// The path cannot be followed in this value; nothing is shown, whatever was found before.
+/// The path cannot be evaluated on this value; the cell is empty, whatever was found before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Failed;
 

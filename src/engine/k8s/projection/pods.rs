@@ -1,5 +1,4 @@
-//! Pods: the status that operators know is not a field; it is worked out from the phase, the
-//! conditions and every container's state.
+//! Pods. Their status is not a field: it is computed from the phase, the conditions and the state of each container.
 
 use super::wire::{Condition, Maybe, Object, Seq, Str, condition, is_true, or_none};
 use super::{Projected, health};
@@ -117,13 +116,13 @@ impl<'a> Terminated<'a> {
 }
 
 impl Pod<'_> {
-    /// A sidecar: an init container that keeps running beside the others.
+    /// Returns true for a sidecar: an init container that keeps running beside the others.
     fn is_sidecar(&self, name: &str) -> bool {
         self.spec.init_containers.iter().any(|c| *c.name == *name && *c.restart_policy == *"Always")
     }
 }
 
-/// Restarts, and when the last one was.
+/// Number of restarts, and the time of the last one.
 #[derive(Debug, Clone, Copy, Default)]
 struct Restarts {
     count: i64,
@@ -146,7 +145,7 @@ impl Restarts {
     }
 }
 
-/// How far a pod is: what READY, STATUS and RESTARTS say.
+/// The state of a pod: READY, STATUS and RESTARTS.
 #[derive(Debug, Default)]
 struct Progress<'a> {
     status: Cow<'a, str>,
@@ -154,7 +153,7 @@ struct Progress<'a> {
     restarts: Restarts,
 }
 
-/// What the init containers say: the one that holds the pod up, if any, and what the sidecars add.
+/// The state of the init containers: the one that blocks the pod, if any, and the counts of the sidecars.
 #[derive(Debug, Default)]
 struct Init<'a> {
     held_up: Option<Cow<'a, str>>,
@@ -193,7 +192,7 @@ fn init<'a>(pod: &Pod<'a>) -> Init<'a> {
     init
 }
 
-/// Works out what the pod is doing, as the server's own table does.
+/// Computes the state of the pod, as the server's own table does.
 fn progress<'a>(pod: &Pod<'a>) -> Progress<'a> {
     let status = &pod.status;
     let gated = status.conditions.iter().any(|c| *c.kind == *"PodScheduled" && *c.reason == *"SchedulingGated");
@@ -226,7 +225,7 @@ fn progress<'a>(pod: &Pod<'a>) -> Progress<'a> {
     progress
 }
 
-/// Adds what the containers proper say. The first one listed has the last word.
+/// Adds the state of the regular containers. The first container in the list wins.
 fn containers<'a>(pod: &Pod<'a>, progress: &mut Progress<'a>) {
     let mut running = false;
     let mut failure = None;
@@ -269,7 +268,7 @@ fn gates(pod: &Pod<'_>) -> Cell {
     super::wire::ratio(i64::try_from(passed).unwrap_or(0), i64::try_from(gates.len()).unwrap_or(0))
 }
 
-/// Reasons for which a container does not run and will not without somebody's help, or runs only to fail again.
+/// Reasons for which a container does not run and needs an intervention, or runs only to fail again.
 const BROKEN: [&str; 15] = [
     "CrashLoopBackOff",
     "ImagePullBackOff",

@@ -1,5 +1,4 @@
-//! Custom resources: the printer columns their definition states, and a health rule by the usual
-//! conditions.
+//! Custom resources: the printer columns of their definition, and a health rule by the usual conditions.
 
 use super::path::Path;
 use super::wire::{Condition, Maybe, Meta, Object, Seq, Str, condition, is_true};
@@ -11,10 +10,10 @@ use crate::model::time::UnixSeconds;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// Columns taken from one definition; more cannot be shown side by side anyway.
+/// Maximum number of columns of one definition; more do not fit side by side anyway.
 const COLUMNS_MAX: usize = 64;
 
-/// One printer column.
+/// A printer column.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Printed {
     pub(super) column: Column,
@@ -22,7 +21,7 @@ pub(super) struct Printed {
     form: Form,
 }
 
-/// How a value becomes a cell.
+/// Conversion of a value to a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Text,
@@ -32,7 +31,7 @@ enum Form {
     Date,
 }
 
-/// The types a column may have.
+/// The types that a column may have.
 const FORMS: [(&str, Form); 5] = [
     ("string", Form::Text),
     ("integer", Form::Integer),
@@ -80,7 +79,8 @@ impl PrinterColumn<'_> {
     }
 }
 
-/// The columns that a definition's text states for one version; without any, there is the age.
+/// The columns that a definition states for one version; the age if it states none. Fails if the definition is not JSON
+/// of the expected shape.
 pub(super) fn columns(definition: &str, version: &str) -> Result<Vec<Printed>, serde_json::Error> {
     let definition: Object<'_, Definition<'_>> = serde_json::from_str(definition)?;
     let stated = definition.spec.versions.iter().find(|v| *v.name == *version);
@@ -130,8 +130,8 @@ fn integer(json: &str) -> Option<i64> {
     json.parse().ok().or_else(|| Some(json.parse::<f64>().ok()?.trunc() as i64))
 }
 
-/// A fraction as the server writes one as text: the shortest digits, with an exponent from a million on and below a ten
-/// thousandth; `None` for what is none.
+/// Formats a fraction as the server does: the shortest digits, with an exponent from a million on and below a ten
+/// thousandth; `None` if it is not a fraction.
 fn fraction(json: &str) -> Option<String> {
     if !json.starts_with(|c: char| c == '-' || c.is_ascii_digit()) || json.parse::<i64>().is_ok() {
         return None;
@@ -155,7 +155,7 @@ fn date(text: &str) -> Cell {
     }
 }
 
-/// Of a custom resource only the metadata has a shape that can be relied on.
+/// A custom resource: only its metadata has a reliable shape.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Custom<'a> {
@@ -172,7 +172,7 @@ struct Status<'a> {
     conditions: Maybe<Vec<Condition<'a>>>,
 }
 
-/// Conditions that say whether the whole thing works; the first that is there decides.
+/// Conditions that summarize the health of an object; the first that it has decides.
 const CONDITIONS: [&str; 6] = ["Ready", "Available", "Healthy", "Programmed", "Established", "Synced"];
 
 fn verdict(meta: &Meta<'_>, conditions: &[Condition<'_>]) -> Health {

@@ -86,7 +86,7 @@ impl<'a> Metric<'a> {
     }
 }
 
-/// A quantity that should be there and is not, as the server writes it.
+/// A missing quantity, as the server prints it.
 const NIL: &str = "<nil>";
 
 fn quantity<'v>(value: Option<&'v Str<'_>>) -> &'v str {

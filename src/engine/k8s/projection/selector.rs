@@ -50,7 +50,7 @@ impl Selector<'_> {
         texts.map(|t| t.join(","))
     }
 
-    /// The cell, as most kinds have it: `<none>` when it selects nothing or everything.
+    /// The cell of most kinds: `<none>` if it selects nothing or everything.
     pub(super) fn cell(&self) -> Cell {
         match self.text() {
             Some(text) => super::wire::or_none(&text),

@@ -1,4 +1,4 @@
-//! Kinds that only their server knows how to show: rows out of its own Table.
+//! Rows of kinds without a projection of our own, from the Table that the server makes.
 
 use super::wire::{Meta, Object, Seq, Str, since};
 use super::{Interner, Projected, Unreadable, row};
@@ -12,23 +12,25 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// The columns of a server's Table, and which of its cells they are.
+/// The columns of a server's Table, and the position of each in its cells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tabulation {
     columns: Arc<[Column]>,
-    /// For each column, the place of its cell in the server's row, and whether it is the age, which
-    /// the server writes as of its answer and we work out as of now.
+    /// For each column, the index of its cell in the server's row, and whether it is the age: the server writes the age
+    /// as of its answer, we compute it as of now.
     cells: Arc<[(usize, bool)]>,
 }
 
-/// One Table: a page of a list, or what one event of a watch changed.
+/// A Table: one page of a list, or the change of one watch event.
 #[derive(Debug, Default)]
 pub struct Page {
+    /// The rows, in the order of the server.
     pub rows: Vec<Row>,
-    /// The list's resourceVersion, or the changed object's.
+    /// The list's resourceVersion, or that of the changed object.
     pub version: String,
-    /// The token of the next page; empty after the last.
+    /// The continue token of the next page; empty on the last page.
     pub next: String,
+    /// Number of objects on later pages; `None` if the server does not state it.
     pub remaining: Option<u32>,
 }
 
@@ -76,6 +78,7 @@ struct TableRow<'a> {
 }
 
 impl Tabulation {
+    /// The columns of `Row::cells`, in order; empty before the first Table.
     pub fn columns(&self) -> Arc<[Column]> {
         Arc::clone(&self.columns)
     }
@@ -95,8 +98,8 @@ impl Tabulation {
         }
     }
 
-    /// Reads a Table. Its columns become the present ones where it states them; the Tables of a
-    /// watch leave them out.
+    /// Reads a Table. Its columns replace the present ones where it states any; the Tables of a watch leave them out.
+    /// Fails if the text is not a Table, or if one of its rows comes without the metadata of its object.
     pub fn read(&mut self, cluster: &ClusterName, text: &str, interner: &mut Interner) -> Result<Page, Unreadable> {
         let table: Table<'_> = serde_json::from_str(text)?;
         if *table.kind != *"Table" {
@@ -160,7 +163,8 @@ fn cell(json: &str) -> Cell {
     }
 }
 
-/// The namespaces and names in a Table: of an event that says what is gone.
+/// Returns the namespaces and names of the objects in a Table, for a watch event that deletes them. Fails if the text
+/// is not a Table, or if one of its objects has no readable metadata.
 pub fn identities(text: &str) -> Result<Vec<(Text, Text)>, Unreadable> {
     let table: Table<'_> = serde_json::from_str(text)?;
     table.rows.iter().filter_map(|row| row.object).map(|object| super::identity(object.get())).collect()

@@ -1,5 +1,5 @@
-//! The shapes of JSON a projection reads: borrowed from the text, tolerant of `null`, and with all
-//! that no column needs skipped unread.
+//! The JSON shapes that projections read: borrowed from the text, tolerant of `null`, and with all fields skipped that
+//! no column needs.
 
 use crate::model::cell::Cell;
 use crate::model::time::UnixSeconds;
@@ -164,7 +164,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     }
 }
 
-/// How many entries a map has; keys and values are not kept.
+/// Number of entries of a map; keys and values are skipped.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Entries(pub(super) i64);
 
@@ -194,7 +194,7 @@ impl<'de> Deserialize<'de> for Entries {
     }
 }
 
-/// What every row needs of an object's metadata.
+/// The metadata that each row needs.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Meta<'a> {
@@ -225,7 +225,7 @@ impl Meta<'_> {
     }
 }
 
-/// The few annotations that columns read.
+/// The few annotations that columns use.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
 pub(super) struct Annotations<'a> {
@@ -255,7 +255,7 @@ pub(super) struct Object<'a, Spec, Status = IgnoredAny> {
     pub(super) status: Maybe<Status>,
 }
 
-/// One entry of `status.conditions`.
+/// An entry of `status.conditions`.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
 pub(super) struct Condition<'a> {
@@ -276,7 +276,7 @@ pub(super) fn condition<'c, 'a>(conditions: &'c [Condition<'a>], kind: &str) -> 
     conditions.iter().find(|c| *c.kind == *kind)
 }
 
-/// Says whether the condition of that type is there and true.
+/// Returns true if there is a condition of this type and it is true.
 pub(super) fn is_true(conditions: &[Condition<'_>], kind: &str) -> bool {
     condition(conditions, kind).is_some_and(|c| *c.status == *"True")
 }
@@ -314,12 +314,12 @@ impl TemplateSpec<'_> {
     }
 }
 
-/// The time since then; `<unknown>` when there is no such time.
+/// The time since then; `<unknown>` if there is no such time.
 pub(super) fn since(time: &Str<'_>) -> Cell {
     time.time().map_or(Cell::Unknown, Cell::Since)
 }
 
-/// The text; `<none>` when it is empty.
+/// The text; `<none>` if it is empty.
 pub(super) fn or_none(text: &str) -> Cell {
     if text.is_empty() { Cell::None } else { Cell::text(text) }
 }
@@ -349,8 +349,8 @@ pub(super) fn ratio(have: i64, want: i64) -> Cell {
     }
 }
 
-/// The text at the path of keys. Stops reading as soon as it has it, so that what stands near the
-/// front of a large object is cheap to learn.
+/// The string at the path of keys. Stops reading as soon as it is found, so that a string near the front of a large
+/// object is cheap to find.
 pub(super) fn find(raw: &str, path: &[&str]) -> Option<String> {
     let mut found = None;
     let mut deserializer = serde_json::Deserializer::from_str(raw);
@@ -394,7 +394,7 @@ impl<'de> Visitor<'de> for Find<'_, '_> {
     }
 }
 
-/// The value of a map at a key; `None` when it has none, or is no map.
+/// The value of a map at a key; `None` if it has no such key, or is not a map.
 pub(super) fn entry<'v>(map: &'v RawValue, key: &str) -> Option<&'v RawValue> {
     let mut found = None;
     // As in `find`: the error stops the reading.
@@ -426,7 +426,7 @@ impl<'v> Visitor<'v> for Entry<'_, '_, 'v> {
     }
 }
 
-/// The items of a list; none when it is no list.
+/// The items of a list; empty if it is not a list.
 pub(super) fn items(list: &RawValue) -> Vec<&RawValue> {
     serde_json::from_str(list.get()).unwrap_or_default()
 }

@@ -3,13 +3,13 @@
 use super::page::{Page, plain, titled};
 use serde_json::Value;
 
-/// How deep objects are unfolded; below that they stand on one line.
+/// Maximum depth of unfolded objects; deeper objects stand on one line.
 const DEPTH_MAX: usize = 8;
 
-/// Fields that are told elsewhere.
+/// Fields that other parts of the description show.
 const TOLD: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
-/// Maps whose keys are the user's own words.
+/// Maps whose keys are chosen by users.
 const MAPS: [&str; 11] = [
     "annotations",
     "binaryData",
@@ -68,7 +68,7 @@ fn unfold_as(page: &mut Page, level: usize, (key, label): (&str, &str), value: &
     }
 }
 
-/// A field's name reads as words; a map's key (a label, a file name) stays as it is.
+/// The label of a field. A field name becomes words; a map key (a label, a file name) stays as it is.
 fn name(key: &str) -> String {
     if key.chars().all(char::is_alphanumeric) { titled(key) } else { key.to_owned() }
 }

@@ -4,13 +4,13 @@ use crate::model::text::{Text, clean, width};
 use crate::model::time::{UnixSeconds, human};
 use serde_json::Value;
 
-/// Spaces of one level.
+/// Spaces per level.
 const INDENT: usize = 2;
 
-/// Where the values of a level begin: the widest usual label and two spaces.
+/// Column at which the values of a level begin: the widest usual label and two spaces.
 const LABEL: usize = 18;
 
-/// Lines under way.
+/// The lines of a description so far.
 #[derive(Debug)]
 pub(super) struct Page {
     lines: Vec<Text>,
@@ -26,7 +26,7 @@ impl Page {
         self.lines
     }
 
-    /// `Label:   value`; a value of several lines goes on below its beginning.
+    /// Adds `Label: value`; further lines of a value are aligned with the first.
     pub(super) fn field(&mut self, level: usize, label: &str, value: &str) {
         let head = format!("{:indent$}{}:", "", clean(label), indent = level * INDENT);
         let start = LABEL.max(width(&head) + 1);
@@ -39,12 +39,12 @@ impl Page {
         }
     }
 
-    /// `Label:` alone.
+    /// Adds `Label:` alone.
     pub(super) fn heading(&mut self, level: usize, label: &str) {
         self.lines.push(Text::from(format!("{:indent$}{}:", "", clean(label), indent = level * INDENT)));
     }
 
-    /// A field that is left out when there is nothing.
+    /// Adds a field, unless it is empty.
     pub(super) fn some(&mut self, level: usize, label: &str, value: Option<&Value>) {
         match value {
             None | Some(Value::Null) => {}
@@ -52,7 +52,7 @@ impl Page {
         }
     }
 
-    /// A map as lines, `<none>` when it is empty.
+    /// Adds a map as lines, `<none>` if it is empty.
     pub(super) fn pairs(&mut self, level: usize, label: &str, map: Option<&Value>, between: &str) {
         let pairs: Vec<String> = map
             .and_then(Value::as_object)
@@ -63,7 +63,7 @@ impl Page {
         self.field(level, label, if pairs.is_empty() { "<none>".to_owned() } else { pairs.join("\n") }.as_str());
     }
 
-    /// A time, and how long ago that is.
+    /// Adds a time with its age.
     pub(super) fn moment(&mut self, level: usize, label: &str, value: Option<&Value>) {
         let Some(text) = value.and_then(Value::as_str) else { return };
         let shown = match UnixSeconds::parse(text) {
@@ -73,13 +73,13 @@ impl Page {
         self.field(level, label, &shown);
     }
 
-    /// How long ago a time is, in one word.
+    /// The age of a time, in one word.
     pub(super) fn ago(&self, value: Option<&Value>) -> String {
         let at = value.and_then(Value::as_str).and_then(UnixSeconds::parse);
         at.map(|at| human(self.now.since(at))).unwrap_or_default()
     }
 
-    /// Aligned columns under a ruled heading.
+    /// Adds aligned columns under an underlined heading.
     pub(super) fn table(&mut self, level: usize, heading: &[&str], rows: &[Vec<String>]) {
         let heading: Vec<String> = heading.iter().map(ToString::to_string).collect();
         let rule: Vec<String> = heading.iter().map(|h| "-".repeat(width(h))).collect();

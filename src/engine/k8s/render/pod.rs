@@ -3,7 +3,7 @@
 use super::page::{Page, plain};
 use serde_json::Value;
 
-/// The lists of containers, in the order they run, and what each list is called.
+/// The lists of containers, in the order of their start, and the heading of each.
 const LISTS: [(&str, &str, &str); 3] = [
     ("initContainers", "initContainerStatuses", "Init Containers"),
     ("containers", "containerStatuses", "Containers"),
@@ -27,7 +27,7 @@ pub(super) fn describe(page: &mut Page, pod: &Value) {
     }
 }
 
-/// All containers of a pod's spec; `status` where the pod runs.
+/// All containers of a pod spec; `status` is that of the pod, if it runs.
 pub(super) fn containers(page: &mut Page, level: usize, spec: &Value, status: Option<&Value>) {
     for (list, statuses, title) in LISTS {
         let Some(all) = spec.get(list).and_then(Value::as_array).filter(|all| !all.is_empty()) else { continue };
@@ -157,7 +157,7 @@ fn mount(mount: &Value) -> String {
     format!("{} from {} ({mode})", text(mount, "/mountPath"), text(mount, "/name"))
 }
 
-/// Where it may run.
+/// Constraints on the nodes that the pod can run on.
 fn placement(page: &mut Page, level: usize, spec: &Value) {
     page.pairs(level, "Node Selectors", spec.get("nodeSelector"), "=");
     let tolerations: Vec<String> = items(spec, "tolerations").map(toleration).collect();
@@ -187,7 +187,7 @@ fn toleration(toleration: &Value) -> String {
     }
 }
 
-/// Volumes by name, with what they are.
+/// Volumes by name, with their sources.
 pub(super) fn volumes(page: &mut Page, level: usize, spec: &Value) {
     let lines: Vec<String> = items(spec, "volumes")
         .map(|volume| {

@@ -1,4 +1,4 @@
-//! Which columns a custom resource has, and when they change.
+//! The columns of custom resources, and their changes.
 
 use super::Shared;
 use super::list_watch::{Event, ListWatch, Past};
@@ -16,13 +16,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Kinds whose columns are remembered per cluster; past it all are asked for again.
+/// Maximum number of kinds whose columns are cached per cluster; beyond it, the cache is emptied.
 const REMEMBERED_MAX: usize = 256;
 
-/// The pause after a definition's watch failed. Columns change rarely, and rows go on meanwhile.
+/// Pause after the watch of a definition failed. Columns change rarely, and rows continue meanwhile.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Columns of custom resources by what they were when last seen. The lock guards one look-up.
+/// Cached columns of custom resources. The lock guards one look-up.
 #[derive(Debug, Default)]
 pub(super) struct Remembered(Mutex<BTreeMap<(KindId, Text), Projection>>);
 
@@ -40,17 +40,17 @@ impl Remembered {
     }
 }
 
-/// How a kind's rows are made.
+/// The origin of the rows of a kind.
 pub(super) enum Columns {
-    /// By us, for good.
+    /// Projected here, always in the same way.
     Builtin(Projection),
-    /// By us, as its definition says until that changes.
+    /// Projected here, by the definition until that changes.
     Defined(Projection),
-    /// By its server: an aggregated API, a kind without a rule, or a definition we may not read.
+    /// Made by the server: an aggregated API, a kind without a rule, or a definition that we may not read.
     Served,
 }
 
-/// The resource that defines others.
+/// The kind CustomResourceDefinition.
 fn definitions() -> Kind {
     Kind {
         id: KindId::new("apiextensions.k8s.io", "CustomResourceDefinition"),
@@ -64,7 +64,7 @@ fn definitions() -> Kind {
     }
 }
 
-/// Finds out how a kind's rows are made. Only groups with a dot are ever custom.
+/// Finds the origin of the rows of a kind. Only groups with a dot can be custom.
 pub(super) async fn columns(shared: &Shared, kind: &Kind) -> Result<Columns, ClusterError> {
     if let Some(projection) = Projection::builtin(&kind.id) {
         return Ok(Columns::Builtin(projection));
@@ -89,7 +89,7 @@ pub(super) async fn columns(shared: &Shared, kind: &Kind) -> Result<Columns, Clu
     Ok(Columns::Defined(projection))
 }
 
-/// Watches the definition of one kind for other columns.
+/// A watch of the definition of one kind.
 pub(super) struct Definition(BoxStream<'static, ()>);
 
 impl Definition {
@@ -104,7 +104,7 @@ impl Definition {
         Self(changes.boxed())
     }
 
-    /// Returns when the columns are others. May be dropped at any await and asked again.
+    /// Returns when the columns have changed. Cancel-safe.
     pub(super) async fn changed(&mut self) {
         if self.0.next().await.is_none() {
             std::future::pending::<()>().await;
@@ -112,7 +112,7 @@ impl Definition {
     }
 }
 
-/// A definition that is watched.
+/// A definition under watch.
 struct Watched {
     shared: Arc<Shared>,
     kind: Kind,

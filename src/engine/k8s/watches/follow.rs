@@ -1,4 +1,4 @@
-//! A watch that goes on where it was when it ends, until the server's history does.
+//! A watch that resumes where it ended, until its version has left the server's history.
 
 use super::Shared;
 use super::target::Target;
@@ -14,14 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Seconds a watch lasts before the server ends it and it resumes. One that is silent for [`GRACE`]
-/// longer is dead: even the longest notices a dead link within two minutes.
+/// Seconds after which the server ends a watch and it resumes. A watch that is silent for [`GRACE`] longer is dead:
+/// even the longest notices a dead link within two minutes.
 const TIMEOUT_S: std::ops::RangeInclusive<u32> = 75..=105;
 
-/// A watch that is silent this much longer than it may last is dead.
+/// A watch that is silent for this much longer than its timeout is dead.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A watch that ended sooner, and brought nothing, was refused in other words: the next one waits.
+/// A watch that ended sooner, without an event, was refused in effect: the next one waits.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The annotation of the bookmark that ends a streamed list.
@@ -29,16 +29,16 @@ const LIST_END: &str = "k8s.io/initial-events-end";
 
 type Events = BoxStream<'static, kube::Result<WatchEvent<Box<RawValue>>>>;
 
-/// A watch from a resourceVersion on; or from nothing on, which streams the list first.
+/// A watch from a resourceVersion on; or without a version, which streams the list first.
 pub(super) struct Follow {
     shared: Arc<Shared>,
     target: Arc<Target>,
-    /// Where it goes on. `None` until a streamed list is complete.
+    /// The version to resume from; `None` until a streamed list is complete.
     version: Option<String>,
     running: Option<Running>,
     /// A streamed list ended before it was complete.
     has_broken_off: bool,
-    /// It has followed something, if only the server's word that nothing changed.
+    /// The watch has received an event, if only a bookmark.
     has_moved: bool,
 }
 
@@ -46,43 +46,44 @@ struct Running {
     events: Events,
     since: Instant,
     patience: Duration,
-    /// It brought something, be it an error.
+    /// The connection has brought an event, if only an error.
     has_spoken: bool,
-    /// The last that it brought was an error, which may be why it ends.
+    /// The last event was an error, which may be why the connection ends.
     has_failed: bool,
 }
 
-/// What a watch tells.
+/// An event of a watch.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// The list begins to come as a stream.
+    /// The server starts to stream the list.
     Begin,
-    /// The server lets us watch from where we are.
+    /// The server accepts a watch from the present version on.
     Opened,
-    /// This is new, or is so now.
+    /// An object is new or has changed.
     Put(Box<RawValue>),
     Gone(Box<RawValue>),
-    /// The streamed list is whole; what follows are changes.
+    /// The streamed list is complete; changes follow.
     Complete,
-    /// The list cannot be had as a stream: refused, or ended in silence.
+    /// The list cannot be streamed: the server refuses it, or ended it silently.
     NotStreamed,
-    /// The history has gone: list again.
+    /// The version has left the server's history: list again.
     Expired,
 }
 
 impl Follow {
-    /// Changes after that version.
+    /// Follows the changes after a version.
     pub(super) fn after(shared: &Arc<Shared>, target: &Arc<Target>, version: String) -> Self {
         Self { version: Some(version), ..Self::from_nothing(shared, target) }
     }
 
-    /// Everything there is now, then [`Change::Complete`], then changes.
+    /// Streams all present objects, then [`Change::Complete`], then changes.
     pub(super) fn from_nothing(shared: &Arc<Shared>, target: &Arc<Target>) -> Self {
         let (shared, target) = (Arc::clone(shared), Arc::clone(target));
         Self { shared, target, version: None, running: None, has_broken_off: false, has_moved: false }
     }
 
-    /// What is next. After an error it goes on when asked again, at once: the caller waits first.
+    /// Returns the next event. After an error the next call resumes at once: the caller waits first. Fails if the watch
+    /// cannot be opened, or breaks.
     pub(super) async fn next(&mut self) -> Result<Change, ClusterError> {
         loop {
             let Some(running) = &mut self.running else {
@@ -105,7 +106,7 @@ impl Follow {
         }
     }
 
-    /// Decides what the end of a watch means, where it is not just that of its time.
+    /// Decides the meaning of the end of a watch, where it is not just its timeout.
     fn ended(&mut self) -> Result<Option<Change>, ClusterError> {
         let Some(Running { since, has_spoken, has_failed, .. }) = self.running.take() else { return Ok(None) };
         if self.is_listing() && !has_failed {
@@ -121,17 +122,17 @@ impl Follow {
         Ok(None)
     }
 
-    /// A streamed list is not complete yet.
+    /// Returns true while a streamed list is not complete.
     pub(super) fn is_listing(&self) -> bool {
         self.version.is_none()
     }
 
-    /// It has been of use: the history reached as far as it was asked for.
+    /// Returns true if the watch was of use: the server's history reached back to its version.
     pub(super) fn has_moved(&self) -> bool {
         self.has_moved
     }
 
-    /// Opens the next watch, where the server lets us.
+    /// Opens the next watch.
     async fn open(&mut self) -> Result<Option<Change>, ClusterError> {
         let seconds = self.shared.random.lock().u32(TIMEOUT_S);
         let mut parameters =
@@ -186,7 +187,7 @@ impl Follow {
         }))
     }
 
-    /// Once the list is whole, the watch goes on after what came last.
+    /// Takes the version of an object, once the list is complete: the next watch resumes after it.
     fn reached(&mut self, text: &RawValue) {
         if let (Some(version), Some(newer)) = (&mut self.version, projection::resource_version(text.get())) {
             *version = newer;

@@ -1,41 +1,41 @@
-//! The objects of a list, found in its body while that comes: no more of it is held than one object.
+//! The objects of a list, found in its body while that arrives: it never buffers more than one object.
 //!
-//! Pure. Members come in any order: servers write typed lists with the metadata first, and lists of
-//! custom resources by the alphabet, metadata last.
+//! Pure. Members come in any order: servers write typed lists with the metadata first, and lists of custom resources in
+//! alphabetical order, with the metadata last.
 
 use memchr::memchr2;
 use serde::Deserialize;
 use std::ops::Range;
 
-/// Held of one body at most, which is many times the largest object etcd takes.
+/// Maximum number of buffered bytes of one body, many times the largest object that etcd accepts.
 const HELD_MAX: usize = 32 * 1024 * 1024;
 
-/// What a list says of itself.
+/// The metadata of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(in crate::engine::k8s) struct ListMeta {
     pub(super) resource_version: String,
-    /// The token of the next page; empty on the last.
+    /// The continue token of the next page; empty on the last page.
     #[serde(rename = "continue")]
     pub(in crate::engine::k8s) next: String,
     #[serde(rename = "remainingItemCount")]
     pub(super) remaining: Option<u64>,
 }
 
-/// What comes next in a body.
+/// The next part of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Nothing whole: more bytes are needed.
+    /// Incomplete: more bytes are needed.
     More,
     /// The objects begin.
     Begin,
-    /// One object: [`Items::object`].
+    /// An object: [`Items::object`].
     Object,
     /// The list is complete.
     End,
 }
 
-/// The body is not that of a list.
+/// The body is not a list.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Malformed {
     #[error("the answer is not a list of objects")]
@@ -46,16 +46,16 @@ pub(super) enum Malformed {
     NotText,
 }
 
-/// Takes a list apart.
+/// A parser of one list.
 #[derive(Debug)]
 pub(super) struct Items {
     buffer: Vec<u8>,
-    /// Nothing before is needed any more.
+    /// Start of the bytes that are still needed.
     start: usize,
-    /// Everything before has been looked at. An escape at the end of a piece puts it one byte past the end.
+    /// End of the bytes already scanned. An escape at the end of a piece moves it one byte past the end.
     at: usize,
     place: Place,
-    /// Brackets open in the value that is being passed over.
+    /// Number of open brackets in the value that is skipped.
     depth: usize,
     in_string: bool,
     object: Range<usize>,
@@ -63,7 +63,7 @@ pub(super) struct Items {
     has_begun: bool,
 }
 
-/// What is expected next.
+/// The expected part.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     Start,
@@ -98,7 +98,7 @@ impl Items {
         }
     }
 
-    /// The next piece of the body. What was found before is gone then.
+    /// Adds the next piece of the body. Drops what was found before.
     pub(super) fn push(&mut self, piece: &[u8]) {
         let gone = self.start.min(self.buffer.len());
         self.buffer.drain(..gone);
@@ -107,7 +107,7 @@ impl Items {
         self.buffer.extend_from_slice(piece);
     }
 
-    /// What is next in what has come.
+    /// Returns the next part of the bytes so far. Fails if they are not a list, or if an object exceeds [`HELD_MAX`].
     pub(super) fn next(&mut self) -> Result<Found, Malformed> {
         loop {
             let found = match self.place {
@@ -122,13 +122,13 @@ impl Items {
         }
     }
 
-    /// The text of the object found last.
+    /// The text of the last object. Fails if it is not UTF-8.
     pub(super) fn object(&self) -> Result<&str, Malformed> {
         let bytes = self.buffer.get(self.object.clone()).unwrap_or_default();
         std::str::from_utf8(bytes).map_err(|_| Malformed::NotText)
     }
 
-    /// What the list says of itself, in so far as that has come.
+    /// The metadata of the list, as far as it has arrived.
     pub(super) fn meta(&self) -> &ListMeta {
         &self.meta
     }
@@ -160,7 +160,7 @@ impl Items {
         Ok(None)
     }
 
-    /// Passes over the rest of the value, and says what it was.
+    /// Skips the rest of the value, and returns its kind.
     fn within(&mut self) -> Result<Option<Found>, Malformed> {
         if !self.is_closed() {
             let held = self.buffer.len().saturating_sub(self.start);
@@ -208,7 +208,7 @@ impl Items {
         self.in_string = false;
     }
 
-    /// Goes to the end of the value; `false` where it has not come yet.
+    /// Skips to the end of the value; false if it has not arrived yet.
     fn is_closed(&mut self) -> bool {
         while let Some(rest) = self.buffer.get(self.at..).filter(|rest| !rest.is_empty()) {
             if self.in_string {

@@ -1,4 +1,4 @@
-//! One list, read while it comes.
+//! A list, parsed while it arrives.
 
 use super::items::{Found, Items, ListMeta};
 use crate::engine::cluster::ClusterError;
@@ -8,27 +8,28 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 
-/// A list on its way. Dropped, it ends the answer.
+/// A list in progress. Dropping it ends the request.
 pub(in crate::engine::k8s) struct List {
     body: Body,
     items: Items,
     objects: u32,
 }
 
-/// What comes next.
+/// A part of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::engine::k8s) enum Piece {
     /// The objects begin; so many follow on later pages, where the server says so before them.
     Begin {
         remaining: Option<u64>,
     },
-    /// One object: [`List::object`].
+    /// An object: [`List::object`].
     Object,
     End(ListMeta),
 }
 
 impl List {
-    /// Asks for a list, and waits for the head of the answer.
+    /// Requests a list, and waits for the head of the response. Fails if there is none, or if its status is not a
+    /// success.
     pub(in crate::engine::k8s) async fn open(
         client: &kube::Client,
         request: Request<Body>,
@@ -42,7 +43,7 @@ impl List {
         Err(of_status(status, &said.to_bytes()))
     }
 
-    /// What is next. After an error there is nothing more.
+    /// Returns the next part; nothing follows an error. Fails if the body breaks off, or is not a list.
     pub(in crate::engine::k8s) async fn next(&mut self) -> Result<Piece, ClusterError> {
         loop {
             match self.items.next().map_err(|e| ClusterError::Failed(Text::from(e.to_string())))? {
@@ -68,7 +69,7 @@ impl List {
         }
     }
 
-    /// The text of the object that came last.
+    /// The text of the last object. Fails if it is not UTF-8.
     pub(in crate::engine::k8s) fn object(&self) -> Result<&str, ClusterError> {
         self.items.object().map_err(|e| ClusterError::Failed(Text::from(e.to_string())))
     }

@@ -1,10 +1,9 @@
-//! A list, and then its watch, for as long as somebody asks: the text of each object as it comes.
+//! A list, and then its watch, until it is dropped: yields the text of each object as it arrives.
 //!
-//! The first list is read from the server's cache, in one answer that is taken apart while it comes
-//! (`docs/adr/0012`): that is the fastest, and there is nothing yet that it could be older than. Later
-//! ones are of the latest state, streamed where the server offers that, and in pages else; so is the
-//! first where that one answer broke off, as one does that takes longer than the server's minute for a
-//! request.
+//! The first list comes from the server's cache, in one response that is parsed while it arrives (`docs/adr/0012`):
+//! that is the fastest, and there is nothing yet that it could be older than. Later lists are of the latest state,
+//! streamed where the server supports that, and in pages otherwise; so is the first if that one response broke off, as
+//! it does if it takes longer than the server's limit of a minute for a request.
 
 use super::follow::{Change, Follow};
 use super::list::{List, Piece};
@@ -18,58 +17,58 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// What is remembered from one list and watch to the next of the same kind.
+/// State that survives from one list and watch to the next of the same kind.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Past {
-    /// The list in one answer was read, or tried.
+    /// The list in one response was read, or tried.
     is_first_over: bool,
-    /// The history had gone, and nothing was watched since: the next time it is an error, so that a
-    /// server whose lists are always too old to be watched is not asked in a circle.
+    /// The history expired, and nothing was watched since: the next time is an error, so that a server whose lists are
+    /// always too old to be watched is not asked in a loop.
     has_relisted: bool,
     watching: Watching,
 }
 
-/// Whether the server lets us watch what it lets us list.
+/// Permission to watch a kind that can be listed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Watching {
-    /// As far as is known.
+    /// Allowed, as far as is known.
     #[default]
     Allowed,
     /// A streamed list was denied: to the server it is a watch.
     StreamDenied,
-    /// The watch was denied, and that was told.
+    /// The watch was denied, and the caller knows.
     Denied,
 }
 
-/// What comes next.
+/// The next event of a list and watch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// A list begins, of so many objects where the server says so.
+    /// A list begins, of so many objects if the server states their number.
     Begin { expected: Option<u32> },
-    /// An object is so: [`ListWatch::text`].
+    /// An object is new or has changed: [`ListWatch::text`].
     Put,
     /// An object was deleted: [`ListWatch::text`].
     Gone,
     /// The list is complete.
     Complete,
-    /// What was listed may not be watched, for this reason: it is listed again after a while.
+    /// The list is allowed and the watch is not, for this reason: the list is read again after a pause.
     Denied(Text),
-    /// It may be watched by now.
+    /// The watch is allowed by now.
     Watched,
 }
 
-/// A list and watch under way.
+/// A list and watch in progress.
 pub(super) struct ListWatch {
     shared: Arc<Shared>,
     target: Arc<Target>,
     pub(super) past: Past,
     stage: Stage,
-    /// The last object a watch told of.
+    /// The object of the last watch event.
     told: Option<Box<RawValue>>,
 }
 
 enum Stage {
-    /// A list is to be read: from the start, or this page of it.
+    /// A list is to be read: from the start, or from this page on.
     Ask {
         token: String,
     },
@@ -80,7 +79,7 @@ enum Stage {
     },
     /// Changes, or a streamed list and then changes.
     Watching(Follow),
-    /// The list may not be watched; it is due again then.
+    /// The list may not be watched; it is due again at this time.
     Resting(Instant),
 }
 
@@ -92,7 +91,8 @@ impl ListWatch {
         Self { shared: Arc::clone(shared), target: Arc::new(target), past, stage: AFRESH, told: None }
     }
 
-    /// What is next. After an error it goes on when asked again, at once: the caller waits first.
+    /// Returns the next event. After an error the next call resumes at once: the caller waits first. Fails if the list
+    /// or the watch is refused, or breaks.
     pub(super) async fn next(&mut self) -> Result<Event, ClusterError> {
         self.told = None;
         loop {
@@ -117,7 +117,7 @@ impl ListWatch {
         }
     }
 
-    /// The text of the object the last event was about.
+    /// The text of the object of the last event. Fails if that event has no object, or if the text is not UTF-8.
     pub(super) fn text(&self) -> Result<&str, ClusterError> {
         match (&self.told, &self.stage) {
             (Some(text), _) => Ok(text.get()),
@@ -126,7 +126,7 @@ impl ListWatch {
         }
     }
 
-    /// Begins to read a list, the way that is best now.
+    /// Starts to read a list, in the way that is best now.
     async fn ask(&mut self, token: &str) -> Result<Stage, ClusterError> {
         let is_first_page = token.is_empty();
         let from_cache = is_first_page && !self.past.is_first_over;

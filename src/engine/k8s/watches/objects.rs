@@ -1,4 +1,4 @@
-//! The watch of a kind whose objects we project ourselves.
+//! The watch of a kind whose objects are projected here.
 
 use super::list_watch::{Event, ListWatch, Past};
 use super::target::{OBJECTS, Target};
@@ -8,7 +8,7 @@ use crate::engine::k8s::projection::{self, Interner, Projection};
 use crate::model::text::Text;
 use std::sync::Arc;
 
-/// One running list and watch.
+/// A running list and watch.
 pub(super) struct Objects {
     shared: Arc<Shared>,
     namespace: Option<Text>,
@@ -40,7 +40,7 @@ impl Objects {
         self.list_watch.past
     }
 
-    /// The next item. After an error it goes on when asked again.
+    /// Returns the next item. Continues after an error when called again.
     pub(super) async fn next(&mut self) -> Item {
         match self.list_watch.next().await? {
             Event::Begin { expected } => Ok(WatchItem::Started {

@@ -1,4 +1,4 @@
-//! The watch of a kind whose rows its server makes: a list of Tables, then a watch of Tables.
+//! The watch of a kind whose rows the server makes: a list of Tables, then a watch of Tables.
 
 use super::follow::{Change, Follow};
 use super::target::{TABLES, Target};
@@ -12,7 +12,7 @@ use crate::model::text::Text;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// One running list and watch.
+/// A running list and watch.
 pub(super) struct Tables {
     shared: Arc<Shared>,
     kind: Kind,
@@ -28,14 +28,14 @@ pub(super) struct Tables {
     is_unwatched: bool,
 }
 
-/// What is to be done once what is ready was handed out.
+/// The step after all ready items were returned.
 enum Stage {
     /// Ask for this page of the list; the first when the token is empty.
     List {
         token: String,
     },
     Watch(Follow),
-    /// List again after a while.
+    /// List again after a pause.
     Rest,
 }
 
@@ -55,8 +55,8 @@ impl Tables {
         }
     }
 
-    /// The history is gone; the rows stay until the new list is there. A second time in a row is an
-    /// error, after which the list begins again too.
+    /// Lists again after the history has expired; the rows stay until the new list is complete. Fails the second time
+    /// in a row, after which the list starts again too.
     fn relist(&mut self) -> Result<Stage, ClusterError> {
         if std::mem::replace(&mut self.has_relisted, true) {
             return Err(ClusterError::Expired);
@@ -90,7 +90,7 @@ impl Tables {
         }
     }
 
-    /// Reads one page, and says what follows it. Any error begins the list again.
+    /// Reads one page, and returns the next step. After an error the list starts again.
     async fn list(&mut self, token: &str) -> Result<Stage, ClusterError> {
         let request = self.target.page(token)?;
         let text = self.shared.client.request_text(request).await.map_err(|e| translate(&e))?;
@@ -116,7 +116,7 @@ impl Tables {
         })
     }
 
-    /// Takes in what a watch told.
+    /// Applies an event of the watch.
     fn change(&mut self, change: Change) -> Result<(), ClusterError> {
         match change {
             Change::Put(table) => {
@@ -137,7 +137,7 @@ impl Tables {
         Ok(())
     }
 
-    /// The list may be read and not watched: it is read again after a while.
+    /// The list is allowed and the watch is not: the list is read again after a pause.
     fn denied(&mut self, why: Text) {
         self.stage = Stage::Rest;
         if !std::mem::replace(&mut self.is_unwatched, true) {

@@ -1,4 +1,4 @@
-//! What a list and a watch ask for: the collection, and which part of it.
+//! The target of a list and a watch: the collection, and the part of it.
 
 use crate::engine::cluster::{ClusterError, WatchSpec};
 use crate::engine::k8s::query;
@@ -7,20 +7,20 @@ use crate::model::text::Text;
 use http::Request;
 use http::header::ACCEPT;
 
-/// Objects as they are.
+/// Accepts whole objects.
 pub(super) const OBJECTS: &str = "application/json";
 
-/// Only a Table will do: without one there are no columns.
+/// Accepts a Table only: without one there are no columns.
 pub(super) const TABLES: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
 
-/// Objects of one page.
+/// Number of objects per page.
 pub(super) const PAGE: u32 = 500;
 
 /// A collection, as requests name it.
 #[derive(Debug)]
 pub(super) struct Target {
     path: String,
-    /// What narrows it, escaped.
+    /// Query parameters that select a part of it, escaped.
     selectors: Vec<String>,
     accept: &'static str,
 }
@@ -39,7 +39,7 @@ impl Target {
         }
     }
 
-    /// One object of a collection, by name.
+    /// Selects one object of a collection, by name.
     pub(super) fn named(kind: &Kind, name: &str) -> Self {
         Self {
             path: query::path(kind, None, None),
@@ -48,7 +48,7 @@ impl Target {
         }
     }
 
-    /// A page of the latest state; the first where the token is empty.
+    /// The request for a page of the latest state; the first page if the token is empty. Fails if the path is invalid.
     pub(super) fn page(&self, token: &str) -> Result<Request<Vec<u8>>, ClusterError> {
         let mut parameters = vec![format!("limit={PAGE}")];
         if !token.is_empty() {

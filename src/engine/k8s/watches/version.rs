@@ -1,9 +1,9 @@
-//! Whether a server offers streaming lists.
+//! Support of the server for streaming lists.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Whether lists come as a stream of objects; decided once per connection by the server's version,
-/// and withdrawn for good when the server refuses one.
+/// Use of streaming lists; decided once per connection by the server's version, and turned off for good when the server
+/// refuses one.
 #[derive(Debug, Default)]
 pub(super) struct Streaming(AtomicU8);
 
@@ -28,8 +28,8 @@ impl Streaming {
         self.0.store(NOT_OFFERED, Ordering::Relaxed);
     }
 
-    /// Asks for the version where it is not known. A server that does not tell gets pages, which
-    /// every server has.
+    /// Returns true if the server streams lists. Requests its version if it is unknown; a server that does not answer
+    /// gets pages, which each server supports.
     pub(super) async fn is_offered(&self, client: &kube::Client) -> bool {
         if self.0.load(Ordering::Relaxed) == NOT_KNOWN
             && let Ok(request) = http::Request::get("/version").body(Vec::new())
@@ -41,7 +41,7 @@ impl Streaming {
     }
 }
 
-/// The feature is on by default in 1.32 and from 1.34 on; 1.33 has it off.
+/// Returns true for versions with the feature on by default: 1.32, and from 1.34 on; 1.33 has it off.
 fn is_streaming(git_version: &str) -> bool {
     let mut numbers = git_version.trim_start_matches('v').split(['.', '-', '+']).map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {

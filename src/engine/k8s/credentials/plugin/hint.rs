@@ -1,4 +1,4 @@
-//! From what a failed plugin said to what the user can do.
+//! From the output of a failed plugin to the next step for the user.
 
 use super::run::Failure;
 use crate::engine::cluster::ClusterError;
@@ -9,10 +9,10 @@ use regex::Regex;
 use std::io;
 use std::sync::LazyLock;
 
-/// The longest complaint shown, in characters.
+/// The longest error output that is shown, in characters.
 const COMPLAINT_CHARS_MAX: usize = 200;
 
-/// Login commands that tools name in their complaints, with the option that says who, if there is one.
+/// Login commands that tools name in their errors, with the option for the account, if there is one.
 const LOGINS: &[(&str, Option<(&str, &str)>)] = &[
     ("aws sso login", Some(("--profile", "AWS_PROFILE"))),
     ("aws login", Some(("--profile", "AWS_PROFILE"))),
@@ -30,7 +30,7 @@ const LOGINS: &[(&str, Option<(&str, &str)>)] = &[
     ("vault login", None),
 ];
 
-/// Complaints that mean a login without naming it: (command, words, what to run).
+/// Errors that call for a login without naming it: (command, words, what to run).
 const MEANINGS: &[(&str, &str, &str)] = &[
     ("aws", "sso session", "aws sso login"),
     ("aws", "sso token", "aws sso login"),
@@ -40,7 +40,7 @@ const MEANINGS: &[(&str, &str, &str)] = &[
     ("kubelogin", "aadsts", "az login"),
 ];
 
-/// The hint for a failed run.
+/// The error for a failed run, with advice.
 pub(crate) fn of(exec: &ExecPlugin, failure: &Failure) -> ClusterError {
     let name = clean(&exec.command);
     let text = match failure {
@@ -63,7 +63,7 @@ pub(crate) fn of(exec: &ExecPlugin, failure: &Failure) -> ClusterError {
     ClusterError::AuthNeeded(Text::from(text))
 }
 
-/// A command to run where the complaint means one, else the complaint itself.
+/// Advises a command to run if the output calls for one, else quotes the output.
 fn advise(exec: &ExecPlugin, said: &str, what: &str) -> String {
     let complaint = last_words(said);
     let reason = if complaint.is_empty() { what.to_owned() } else { format!("{what}: {complaint}") };
@@ -96,12 +96,12 @@ fn flag_value<'a>(args: &'a [String], flag: &str) -> Option<&'a str> {
     }
 }
 
-/// Says whether a value can stand in a command that somebody copies into a shell.
+/// Returns true if a value can stand in a command that the user copies into a shell.
 fn plain(value: &str) -> bool {
     !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@:/+".contains(c))
 }
 
-/// The last line of a complaint that says something, harmless and without secrets.
+/// The last line of the output that has a text, cleaned and without secrets.
 fn last_words(said: &str) -> String {
     said.lines().rev().map(line).find(|line| line.chars().any(char::is_alphanumeric)).unwrap_or_default()
 }
@@ -115,8 +115,7 @@ fn line(text: &str) -> String {
     }
 }
 
-/// Blanks what looks like a secret: tokens, long keys, what stands behind `password=`, a login in an
-/// address.
+/// Masks everything that looks like a secret: tokens, long keys, the value of `password=`, a login in an address.
 fn redact(text: &str) -> String {
     static SECRETS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(concat!(

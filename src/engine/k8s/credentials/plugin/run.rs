@@ -1,4 +1,4 @@
-//! One run of a plugin: its process, its deadline, its end.
+//! A run of a plugin: its process, its deadline, its end.
 
 use super::wire::{ClusterInfo, exec_info};
 use crate::engine::k8s::endpoint::ExecPlugin;
@@ -9,30 +9,30 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
-/// How long a plugin may take that asks nobody.
+/// Deadline of a plugin that does not prompt the user.
 pub(crate) const QUIET_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long one may take that asks a person.
+/// Deadline of a plugin that prompts the user.
 const ASKING_TIMEOUT: Duration = Duration::from_secs(300);
-/// Of an answer so much is read: a bundle of certificates is far smaller.
+/// Maximum number of bytes read of the standard output: a bundle of certificates is far smaller.
 const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
-/// Of the complaints so much is kept, the newest.
+/// Maximum number of bytes kept of the standard error, the newest.
 const COMPLAINT_BYTES_MAX: usize = 16 * 1024;
 
-/// Why a run brought nothing.
+/// Reasons why a run brought no answer.
 #[derive(Debug)]
 pub(crate) enum Failure {
     NotStarted(io::ErrorKind),
-    /// It did not end in time.
+    /// The plugin did not end within this time; with its standard error.
     TooSlow(Duration, String),
-    /// It ended so (`exit status: 1`) and had said this.
+    /// The plugin failed: its exit status (`exit status: 1`), and its standard error.
     Ended(String, String),
-    /// It printed without end.
+    /// The plugin printed more than the limit.
     TooMuch,
     Lost(io::ErrorKind),
 }
 
 impl Failure {
-    /// Says whether asking a person would not help.
+    /// Returns true if a prompt to the user would not help.
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::NotStarted(_) | Self::TooMuch | Self::Lost(_) => true,
@@ -41,7 +41,8 @@ impl Failure {
     }
 }
 
-/// Runs it off the terminal and gives what it printed.
+/// Runs the plugin without the terminal and returns its standard output. Fails if it cannot be started, exits with an
+/// error, takes too long or prints too much.
 pub(crate) async fn quietly(
     exec: &ExecPlugin,
     about: Option<&ClusterInfo>,
@@ -62,7 +63,8 @@ pub(crate) async fn quietly(
     }
 }
 
-/// Runs it with the terminal: it may ask. Its words go straight to the person.
+/// Runs the plugin with the terminal, so that it can prompt the user, who sees its standard error directly. Returns its
+/// standard output. Fails as [`quietly`], after a longer time.
 pub(crate) async fn asking(exec: &ExecPlugin, about: Option<&ClusterInfo>) -> Result<Vec<u8>, Failure> {
     let mut command = Command::new(&exec.command);
     dress(&mut command, exec, about, true);
@@ -79,8 +81,8 @@ fn dress(command: &mut Command, exec: &ExecPlugin, about: Option<&ClusterInfo>, 
     }
 }
 
-/// Reads all it says until it ends or its time is over. `group` says that it leads a process group:
-/// then all of that ends with it.
+/// Reads the output until the process ends or its time is over. `group` is true if it leads a process group, which is
+/// ended with it.
 async fn watch(mut child: Child, limit: Duration, group: bool) -> Result<Vec<u8>, Failure> {
     let pid = child.id().filter(|_| group);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -107,7 +109,7 @@ async fn watch(mut child: Child, limit: Duration, group: bool) -> Result<Vec<u8>
     }
 }
 
-/// Ends the plugin and what it started, and waits for it, so that no zombie stays.
+/// Kills the plugin and its children, and waits for it, so that no zombie remains.
 async fn end(child: &mut Child, pid: Option<u32>) {
     let leader = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
     if let Some(leader) = leader {

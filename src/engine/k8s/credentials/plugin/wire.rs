@@ -1,4 +1,4 @@
-//! What a plugin is told and what it answers: `ExecCredential` of `client.authentication.k8s.io`.
+//! Input and output of a plugin: `ExecCredential` of `client.authentication.k8s.io`.
 
 use crate::engine::k8s::endpoint::{Endpoint, ExecPlugin, Secret};
 use crate::engine::k8s::tls::Identity;
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 const GROUP: &str = "client.authentication.k8s.io/";
 
-/// The versions we speak.
+/// Supported versions.
 const VERSIONS: &[&str] = &["v1", "v1beta1"];
 
-/// What the plugin is told of the cluster, where it asked to be.
+/// The cluster in the input of a plugin with `provideClusterInfo`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ClusterInfo {
@@ -55,7 +55,7 @@ pub(crate) fn exec_info(exec: &ExecPlugin, cluster: Option<&ClusterInfo>, intera
     serde_json::json!({ "apiVersion": exec.api_version, "kind": "ExecCredential", "spec": spec }).to_string()
 }
 
-/// Says what is wrong with a version we do not speak.
+/// Fails if the version of the protocol is not supported.
 pub(crate) fn check_version(exec: &ExecPlugin) -> Result<(), String> {
     match exec.api_version.strip_prefix(GROUP) {
         Some(version) if VERSIONS.contains(&version) => Ok(()),
@@ -90,14 +90,15 @@ struct Status {
     expiration_timestamp: Option<String>,
 }
 
-/// What can be used of an answer.
+/// The usable parts of an answer.
 pub(crate) struct Answer {
     pub(crate) token: Option<Secret>,
     pub(crate) identity: Option<Identity>,
     pub(crate) expires: Option<UnixSeconds>,
 }
 
-/// Reads an answer, JSON or YAML. The error holds nothing of it: it may be a secret.
+/// Parses an answer, JSON or YAML. Fails if it is neither, or has no usable credentials; the error contains nothing of
+/// the answer, which may be a secret.
 pub(crate) fn parse(printed: &[u8], api_version: &str) -> Result<Answer, String> {
     let text = std::str::from_utf8(printed).map_err(|_| "it printed bytes that are not text".to_owned())?.trim();
     if text.is_empty() {

@@ -1,14 +1,14 @@
-//! Which kinds of member objects a hub serves: from one answer, aggregated or of an old server.
+//! Discovery of the kinds of member objects that a hub serves: from one answer, aggregated or that of an old server.
 
 use crate::engine::k8s::inventory::member::apis::APIS;
 use crate::engine::k8s::inventory::member::text;
 use serde_json::Value;
 
-/// Aggregated discovery where there is one, else the list of groups.
+/// Prefers aggregated discovery over the plain list of groups.
 pub(super) const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
      application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 
-/// The kinds served, each by its index in [`APIS`], with the version to use.
+/// The kinds that the hub serves, each by its index in [`APIS`], with the version to use.
 pub(super) fn served(groups: &Value) -> Vec<(usize, String)> {
     let all = |pointer: &str| groups.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
     let mut served = Vec::new();

@@ -1,4 +1,4 @@
-//! What is known of one hub's members, folded from updates. Pure.
+//! The known members of one hub, folded from updates. Pure.
 
 use super::MEMBERS_MAX;
 use crate::engine::k8s::inventory::found::{Address, Found};
@@ -9,20 +9,22 @@ use crate::model::text::Text;
 use crate::model::time::{UnixSeconds, human};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// News of a hub. Kinds are indices of [`APIS`].
+/// A change of what is known of a hub. Kinds are indices of [`APIS`].
 #[derive(Debug, Clone)]
 pub enum Update {
-    /// It cannot be asked at all; it is asked again.
+    /// The hub cannot be reached, for this reason; it is retried.
     Unreached(Text),
-    /// It serves these kinds.
+    /// The hub serves these kinds.
     Discovered(Vec<usize>),
     /// All members of a kind.
     Listed(usize, Vec<Member>),
+    /// A member of a kind is new or has changed.
     Changed(usize, Box<Member>),
+    /// A member of a kind was deleted.
     Gone(usize, Box<Member>),
-    /// A kind cannot be listed or watched: why.
+    /// A kind cannot be listed or watched, for this reason.
     Failed(usize, Text),
-    /// The hub does not have the kind after all.
+    /// The hub does not serve the kind after all.
     NotServed(usize),
 }
 
@@ -30,18 +32,18 @@ pub enum Update {
 #[derive(Debug, Clone, Default)]
 pub struct Hub {
     members: BTreeMap<(usize, String, String), Member>,
-    /// Kinds that have not answered yet; `None` before discovery.
+    /// Kinds without an answer yet; `None` before discovery.
     waiting: Option<BTreeSet<usize>>,
-    /// By kind; `None` is the hub itself.
+    /// Problems by kind; the key `None` is the hub itself.
     problems: BTreeMap<Option<usize>, Text>,
-    /// When the members were kept, while they are only remembered.
+    /// When the members were cached, while they are only those of the cache.
     remembered: Option<UnixSeconds>,
-    /// Remembered members are recent enough to be the answer.
+    /// The cached members are recent enough to be used without the hub.
     is_fresh: bool,
 }
 
 impl Hub {
-    /// Starts from what was kept at the last time.
+    /// Starts with members of the cache, written at `kept`.
     pub fn remembering(members: Vec<Member>, kept: UnixSeconds, is_fresh: bool) -> Self {
         let mut hub = Self { remembered: Some(kept), is_fresh, ..Self::default() };
         for member in members.into_iter().take(MEMBERS_MAX) {
@@ -52,6 +54,8 @@ impl Hub {
         hub
     }
 
+    /// Applies an update. A hub that cannot be reached keeps its cached members; members beyond [`MEMBERS_MAX`] of a
+    /// kind are a warning.
     pub fn on(&mut self, update: Update) {
         match update {
             Update::Unreached(why) => {
@@ -104,12 +108,12 @@ impl Hub {
         }
     }
 
-    /// Says whether an answer is still awaited that the list needs.
+    /// Returns true if the list still needs an answer of the hub.
     pub fn is_pending(&self) -> bool {
         !self.is_fresh && self.waiting.as_ref().is_none_or(|waiting| !waiting.is_empty())
     }
 
-    /// All that can be kept for the next time; `None` while anything is missing or wrong.
+    /// All members, for the cache; `None` while anything is missing or wrong.
     pub fn whole(&self) -> Option<Vec<Member>> {
         let is_whole = self.remembered.is_none()
             && self.problems.is_empty()
@@ -117,7 +121,8 @@ impl Hub {
         is_whole.then(|| self.members.values().cloned().collect())
     }
 
-    /// What is wrong with the hub, each with the next step where there is one.
+    /// Problems with the hub, each with the next step where there is one, and with the age of cached members that are
+    /// shown instead.
     pub fn warnings(&self, name: &str, now: UnixSeconds) -> Vec<Text> {
         let age = self.remembered.filter(|_| !self.members.is_empty()).map(|kept| human(now.since(kept)));
         let kept = age.map(|age| format!("; its clusters are shown as of {age} ago")).unwrap_or_default();
@@ -128,7 +133,8 @@ impl Hub {
         problems.collect()
     }
 
-    /// The members as clusters: one for each, with all that the hub says of it.
+    /// The members by cluster: for each, every object of the hub that describes it. Objects belong to one cluster if
+    /// they have the same manager and cluster name, or a common address.
     pub fn clusters(&self, at: &HubAt, trust: &Trust) -> Vec<Vec<Found>> {
         let mut clusters: Vec<Vec<Found>> = Vec::new();
         let mut by_name: HashMap<(&str, &str), usize> = HashMap::new();

@@ -1,4 +1,4 @@
-//! From parsed kubeconfigs to clusters: every context of every file is one.
+//! From parsed kubeconfigs to clusters: each context of each file is a cluster.
 
 use super::{Kubeconfig, NamedContext, RawAuthProvider, RawCluster, RawContext, RawExec, RawUser};
 use crate::engine::k8s::endpoint::{Endpoint, ExecPlugin, Impersonate, Interactive, Material, Secret, User};
@@ -11,12 +11,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-/// All clusters of some kubeconfig files.
+/// All clusters of the kubeconfig files.
 #[derive(Debug, Default)]
 pub struct Resolved {
+    /// The contexts, in the order of the files and within each. A context that cannot be connected is in it, with the
+    /// reason.
     pub found: Vec<Found>,
-    /// The index of the current context in `found`.
+    /// The index of the current context in `found`; `None` if no file names one, or if there is no such context.
     pub current: Option<usize>,
+    /// Contexts that were left out, and a current context that does not exist.
     pub warnings: Vec<Text>,
 }
 
@@ -78,7 +81,7 @@ fn one(files: &[Arc<Kubeconfig>], file: &Kubeconfig, name: &str, context: &Named
     found
 }
 
-/// The first of the files that has it, the context's own before the others.
+/// Returns the first match, in the context's own file before the others.
 fn own_first<'a, T>(
     files: &'a [Arc<Kubeconfig>],
     own: &'a Kubeconfig,
@@ -144,14 +147,14 @@ fn endpoint(files: &[Arc<Kubeconfig>], own: &Kubeconfig, name: &str, spec: &RawC
     })
 }
 
-/// A user that is named but has no `user:` part is anonymous.
+/// Returns true if a user of this name is in some file. One without a `user:` part is anonymous.
 fn is_known_user(files: &[Arc<Kubeconfig>], wanted: &str) -> bool {
     let mut all = files.iter().flat_map(|f| f.raw.users.iter().flatten().flatten());
     all.any(|u| u.name.as_deref() == Some(wanted))
 }
 
-/// As kubectl: without a scheme it is `http`, whatever else the cluster says: client-go looks at the address before it
-/// reads a CA.
+/// The URL of the server. As in kubectl, it is `http` without a scheme, whatever else the cluster says: client-go looks
+/// at the address before it reads a CA.
 fn server(cluster: &RawCluster) -> Result<String, String> {
     let Some(server) = filled(cluster.server.as_ref()) else {
         return Err("the cluster names no server: add `server: https://…` to it".to_owned());
@@ -194,7 +197,8 @@ fn user(raw: &RawUser, folder: &Path) -> Result<User, String> {
     })
 }
 
-/// The providers that kubectl had built in: gone there, but for the token OIDC left behind.
+/// The token of an `auth-provider`. kubectl no longer has these providers; only the token that OIDC left behind can be
+/// used.
 fn provider_token(provider: &RawAuthProvider) -> Result<Material, String> {
     let name = provider.name.as_deref().unwrap_or_default();
     let token = provider.config.as_ref().and_then(|config| config.get("id-token")).and_then(Option::as_ref);
@@ -236,14 +240,14 @@ fn plugin(raw: &RawExec, folder: &Path) -> Result<ExecPlugin, String> {
     })
 }
 
-/// The configuration a cluster has for its users' plugins.
+/// The configuration that a cluster has for the plugins of its users.
 fn exec_config(cluster: &RawCluster) -> Option<String> {
     let mut all = cluster.extensions.iter().flatten().flatten();
     let ours = all.find(|e| e.name.as_deref() == Some("client.authentication.k8s.io/exec"))?;
     ours.extension.as_ref().map(ToString::to_string)
 }
 
-/// Material given as base64 wins over a file, as in kubectl.
+/// The material of a pair of fields. Base64 data wins over a file, as in kubectl.
 fn material(data: Option<&String>, file: Option<&String>, folder: &Path) -> Result<Option<Material>, &'static str> {
     if let Some(data) = data.filter(|d| !d.is_empty()) {
         let packed: String = data.split_ascii_whitespace().collect();

@@ -1,23 +1,27 @@
-//! The kinds of member objects that hubs have, as a table, and how each but ClusterProfile is read.
+//! The kinds of member objects that hubs have, as a table, and how each of them but ClusterProfile is read.
 
 use super::profile;
 use super::{LIST_MAX, Member, Says, Way, bundle, condition, list, maybe_text, seconds, text};
 use crate::model::time::UnixSeconds;
 use serde_json::Value;
 
-/// One kind of member object.
+/// A kind of member object.
 #[derive(Debug)]
 pub struct Api {
+    /// API group.
     pub group: &'static str,
-    /// The first that the hub serves is used.
+    /// Versions by preference: the first that the hub serves is used.
     pub versions: &'static [&'static str],
+    /// Resource name in URLs.
     pub plural: &'static str,
-    /// As in [`Member::kind`].
+    /// Kind, in the form of [`Member::kind`].
     pub kind: &'static str,
+    /// Completes a member that has its name and labels with the fields of the object. The time is now, for claims that
+    /// go stale.
     pub read: fn(&Value, Member, UnixSeconds) -> Member,
 }
 
-/// The kinds of hubs, in the order in which their words count.
+/// The kinds of hubs, by precedence: where two say different things of a cluster, the earlier kind wins.
 pub const APIS: &[Api] = &[
     Api {
         group: "multicluster.x-k8s.io",
@@ -57,7 +61,7 @@ pub const APIS: &[Api] = &[
 ];
 
 impl Api {
-    /// Reads an object; `None` for one without a name.
+    /// Reads an object of this kind; `None` for an object without a name.
     pub fn member(&self, object: &Value, now: UnixSeconds) -> Option<Member> {
         let labels = object.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
         let labels = labels.take(LIST_MAX).filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
@@ -72,7 +76,7 @@ impl Api {
     }
 }
 
-/// Open Cluster Management, RHACM.
+/// Reads a ManagedCluster of Open Cluster Management or RHACM.
 fn managed_cluster(object: &Value, bare: Member, _: UnixSeconds) -> Member {
     let ways = list(object, "/spec/managedClusterClientConfigs").filter_map(|config| {
         Some(Way { server: maybe_text(config, "/url")?, ca: bundle(config, "/caBundle"), ..Way::default() })
@@ -88,10 +92,10 @@ fn managed_cluster(object: &Value, bare: Member, _: UnixSeconds) -> Member {
     Member { manager, cluster, ways: ways.collect(), labels, ..bare }.claiming(says)
 }
 
-/// How many heartbeats may be missed before the hub's word is stale.
+/// Maximum number of missed heartbeats before the hub's claim is stale.
 const HEARTBEATS_MISSED_MAX: i64 = 3;
 
-/// KubeFleet, Azure Fleet: joined, and heard of lately.
+/// Reads a MemberCluster of KubeFleet or Azure Fleet: ready if it has joined and its last heartbeat is recent.
 fn member_cluster(object: &Value, bare: Member, now: UnixSeconds) -> Member {
     let joined = condition(object, "Joined");
     let period = object.pointer("/spec/heartbeatPeriodSeconds").and_then(Value::as_i64).unwrap_or(60).clamp(1, 600);
@@ -107,7 +111,7 @@ fn member_cluster(object: &Value, bare: Member, now: UnixSeconds) -> Member {
     bare.claiming(says)
 }
 
-/// Karmada: its own API server passes requests on, for push and pull members alike.
+/// Reads a Cluster of Karmada: its own API server passes requests on, for push and pull members alike.
 fn karmada(object: &Value, bare: Member, _: UnixSeconds) -> Member {
     let server = maybe_text(object, "/spec/apiEndpoint");
     let server = server.map(|s| if s.contains("://") { s } else { format!("https://{s}") });
@@ -128,7 +132,7 @@ fn karmada(object: &Value, bare: Member, _: UnixSeconds) -> Member {
     .claiming(condition(object, "Ready"))
 }
 
-/// Cluster API.
+/// Reads a Cluster of Cluster API.
 fn cluster_api(object: &Value, bare: Member, _: UnixSeconds) -> Member {
     let host = maybe_text(object, "/spec/controlPlaneEndpoint/host");
     let port = object.pointer("/spec/controlPlaneEndpoint/port").and_then(Value::as_u64).unwrap_or(6443);

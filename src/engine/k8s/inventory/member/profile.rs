@@ -1,4 +1,4 @@
-//! ClusterProfile: the upstream schema first, then what the requirement adds to it.
+//! Reads ClusterProfile objects: the upstream schema first, then our additions to it.
 
 use super::{LIST_MAX, Member, NamedExec, Way, bundle, condition, json, list, maybe_text, text};
 use crate::model::time::UnixSeconds;
@@ -10,7 +10,7 @@ const EXEC_CONFIG: &str = "client.authentication.k8s.io/exec";
 const EXEC_ARGS: &str = "clusterprofiles.multicluster.x-k8s.io/exec/additional-args";
 const EXEC_ENVS: &str = "clusterprofiles.multicluster.x-k8s.io/exec/additional-envs";
 
-/// Places where the name of the cluster set is kept.
+/// Places that hold the name of the cluster set.
 const CLUSTER_SET_KEYS: &[&str] =
     &["multicluster.x-k8s.io/clusterset", "clusterset.multicluster.x-k8s.io", "clusterset.k8s.io"];
 
@@ -43,7 +43,7 @@ pub(super) fn read(object: &Value, bare: Member, _: UnixSeconds) -> Member {
     .claiming(says)
 }
 
-/// `accessProviders`, then what only the deprecated `credentialProviders` have.
+/// The ways of `accessProviders`, then those that only the deprecated `credentialProviders` has.
 fn ways(object: &Value) -> Vec<Way> {
     let mut ways: Vec<Way> = Vec::new();
     let all = list(object, "/status/accessProviders").chain(list(object, "/status/credentialProviders"));
@@ -76,7 +76,7 @@ fn way(provider: &Value) -> Option<Way> {
     })
 }
 
-/// A list of texts: as it should be, under `args` (the first schema wants an object), or as JSON in a text.
+/// A list of strings: a plain list, the list under `args` (the first schema wants an object), or JSON in a string.
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Array(all) => all.iter().take(LIST_MAX).filter_map(Value::as_str).map(str::to_owned).collect(),

@@ -1,14 +1,15 @@
-//! Reads a path as client-go's `util/jsonpath` does, its oddities with it: what the API server shows depends on them.
+//! Parses a path as client-go's `util/jsonpath` does, including its oddities: the output of the API server depends on
+//! them.
 
 use super::{Comparison, Filter, Operand, Path, Step};
 
-/// Steps of one path; a longer one is not a column anybody reads.
+/// Maximum number of steps of a path; no useful column has more.
 const STEPS_MAX: usize = 32;
 
 /// Paths within paths: in a union, or a filter.
 const DEPTH_MAX: usize = 4;
 
-/// The longer signs first, so that `<=` is not read as `<`.
+/// Comparison operators, longer ones first, so that `<=` is not read as `<`.
 const COMPARISONS: [(&str, Comparison); 6] = [
     ("==", Comparison::Equal),
     ("!=", Comparison::NotEqual),
@@ -18,7 +19,7 @@ const COMPARISONS: [(&str, Comparison); 6] = [
     (">", Comparison::Greater),
 ];
 
-/// Reads a path; `None` for what the server does not understand either.
+/// Parses a path; `None` if the server cannot parse it either.
 pub(super) fn path(text: &str, depth: usize) -> Option<Path> {
     if depth > DEPTH_MAX {
         return None;
@@ -38,7 +39,7 @@ pub(super) fn path(text: &str, depth: usize) -> Option<Path> {
     }
 }
 
-/// One step off the front; gives what follows it.
+/// Parses the first step; returns the rest of the text.
 fn step<'t>(text: &'t str, steps: &mut Vec<Step>, depth: usize) -> Option<&'t str> {
     if let Some(rest) = text.strip_prefix("[?(") {
         let (inside, rest) = filtered(rest)?;
@@ -70,12 +71,12 @@ fn step<'t>(text: &'t str, steps: &mut Vec<Step>, depth: usize) -> Option<&'t st
     })
 }
 
-/// Says whether a name ends here.
+/// Returns true if a name ends at this character.
 fn is_end(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n' | '.' | ',' | '[' | ']' | '$' | '@' | '{' | '}')
 }
 
-/// A name up to what ends one; a backslash takes the next character along and goes itself.
+/// Parses a name up to its end; a backslash is dropped and the next character kept.
 fn field<'t>(text: &'t str, steps: &mut Vec<Step>) -> &'t str {
     let mut name = String::new();
     let mut characters = text.char_indices();
@@ -109,7 +110,7 @@ fn subscript(inside: &str, steps: &mut Vec<Step>, depth: usize) -> Option<()> {
     Some(())
 }
 
-/// `n`, `from:to`, `from:to:step`, or `*`; each number may lack.
+/// Parses `n`, `from:to`, `from:to:step`, or `*`; each number may be missing.
 fn slice(inside: &str) -> Option<Step> {
     if inside == "*" {
         return Some(Step::Slice { from: None, to: None, by: None });
@@ -129,7 +130,7 @@ fn slice(inside: &str) -> Option<Step> {
     Some(step)
 }
 
-/// What stands in a filter's parentheses, and what follows its bracket.
+/// Splits the text in the parentheses of a filter from the text after its bracket.
 fn filtered(text: &str) -> Option<(&str, &str)> {
     let (mut quote, mut closed, mut before) = (None, false, ' ');
     for (at, c) in text.char_indices() {
@@ -180,7 +181,7 @@ fn operand(text: &str, depth: usize) -> Option<Operand> {
     }
 }
 
-/// The escapes that stand in names of conditions, if any does: a quote and a backslash.
+/// Resolves the escapes in names of conditions: a quote and a backslash.
 fn unescaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars();
