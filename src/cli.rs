@@ -1,5 +1,5 @@
-//! The command line: what all of it has in common here, the arguments of its commands and one file per command's work and
-//! printing below.
+//! The command line: its common flags here, the arguments of the commands in `args`, and one file per command for its
+//! work and its output.
 
 pub mod args;
 pub mod change;
@@ -46,10 +46,13 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "qd", version, about, long_about, max_term_width = 100)]
 pub struct Cli {
+    /// Flags that choose the clusters.
     #[command(flatten)]
     pub fleet: FleetArgs,
+    /// Flags of the console.
     #[command(flatten)]
     pub screen: ScreenArgs,
+    /// The command; `None` opens the console.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -114,6 +117,7 @@ pub struct ScreenArgs {
     pub serve: bool,
 }
 
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the clusters of the inventory, each with its state
@@ -127,10 +131,12 @@ pub enum Command {
     Events(EventsArgs),
     /// Check each cluster: connection, credentials, latency, discovery
     Doctor(DoctorArgs),
+    /// The commands that change clusters.
     #[command(flatten)]
     Change(ChangeCommand),
     /// Show the configuration
     Config {
+        /// The subcommand of `config`.
         #[command(subcommand)]
         command: ConfigCommand,
     },
@@ -142,23 +148,27 @@ pub enum Command {
     Completion { shell: clap_complete::Shell },
     /// The simulated fleet: open it, or serve it to other programs
     Demo {
+        /// The subcommand of `demo`; `None` opens the console on the demo fleet.
         #[command(subcommand)]
         command: Option<DemoCommand>,
     },
 }
 
+/// The subcommands of `qd config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Print every value in force and the layer it came from
     Effective,
 }
 
+/// The subcommands of `qd demo`.
 #[derive(Debug, Subcommand)]
 pub enum DemoCommand {
     /// Serve simulated API servers on loopback until interrupted
     Serve(DemoServeArgs),
 }
 
+/// The arguments of `qd demo serve`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoServeArgs {
     /// Clusters

@@ -18,10 +18,11 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longer than any hub takes (its own deadline is the request's); a listing that never comes is an error.
+/// Deadline of the first listing, longer than that of any request to a hub; without a listing by then, the command
+/// fails.
 const LISTING_MAX: Duration = Duration::from_secs(60);
 
-/// Settings in force, and where they came from.
+/// The settings in force, with their origins.
 pub(super) struct Settings {
     pub environment: Arc<Environment>,
     pub config: Arc<Config>,
@@ -72,10 +73,10 @@ fn flags(fleet: &FleetArgs, theme: Option<&String>, fan_out: Option<&FanOutArgs>
     }
 }
 
-/// The inventory and the way to its clusters.
+/// The inventory, and the connections to its clusters.
 pub(super) struct Access {
     pub inventory: FleetInventory,
-    /// Filled by the inventory.
+    /// Endpoints of the clusters, written by the inventory.
     pub endpoints: Endpoints,
     pub surroundings: ClientContext,
     pub connector: Arc<dyn Connector>,
@@ -94,7 +95,7 @@ pub(super) fn access(settings: &Settings, terminal: Terminal) -> Access {
     Access { inventory, endpoints, surroundings, connector }
 }
 
-/// Whether the command prints while answers come in, where the progress on stderr would be in its way.
+/// Returns true if the command prints while answers arrive, so that progress on stderr would disturb the output.
 fn streams(command: Option<&Command>) -> bool {
     let Some(Command::Get(args)) = command else { return false };
     args.stream || (!matches!(args.output, Output::Table | Output::Wide) && std::io::stdout().is_terminal())
@@ -134,7 +135,8 @@ pub(super) fn selection(fleet: &FleetArgs) -> Selection {
     }
 }
 
-/// The first complete listing: sources that are still being asked are waited for.
+/// The first complete listing: waits for sources that have not answered yet. Fails if there is none within
+/// [`LISTING_MAX`].
 pub(super) async fn listing(inventory: &FleetInventory, refresh: bool) -> Result<Listing, UserError> {
     let complete = async {
         let mut listings = inventory.entries(refresh);

@@ -16,13 +16,13 @@ use crate::model::text::Text;
 use crate::report::Failure;
 use futures::StreamExt as _;
 
-/// Described objects of one cluster, and what it does not have.
+/// The described objects of one cluster, and the objects and kinds that it does not have.
 #[derive(Debug, Default)]
 struct Described {
     texts: Vec<String>,
-    /// Of each object that was asked for by name.
+    /// The knowledge of the cluster about each named object.
     sightings: Vec<Sighting>,
-    /// Kinds it does not serve.
+    /// Kinds that the cluster does not serve.
     absent: Vec<Text>,
 }
 
@@ -51,7 +51,7 @@ async fn describe(target: Target, wanted: &Wanted) -> Result<Described, ClusterE
     Ok(out)
 }
 
-/// Adds one object, unless it is not there, or no longer.
+/// Describes one object, unless it does not exist, or was just deleted.
 async fn one(
     target: &Target,
     kind: &Kind,
@@ -105,7 +105,9 @@ fn text(cluster: &ClusterName, lines: &[Text]) -> String {
     out
 }
 
-/// Runs the command.
+/// Runs the command; the exit code is 0, or 1 if a named object or a kind is missing everywhere, or as `--fail-on`
+/// says. Fails if the arguments are invalid, or if the output cannot be written. A failed cluster is no error: it is
+/// reported on stderr.
 pub async fn run(args: &DescribeArgs, fleet: &FanOut, streams: &mut Streams<'_>) -> Result<u8, UserError> {
     let wanted = Wanted::parse(&args.objects)?;
     let wanted = &wanted;

@@ -16,7 +16,7 @@ use futures::StreamExt as _;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// One event, its repetitions counted.
+/// An event with the count of its repetitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Event {
     cluster: ClusterName,
@@ -59,7 +59,7 @@ impl Event {
     }
 }
 
-/// Joins what says the same of the same object, then puts warnings first and the newest first.
+/// Joins equal events of the same object, then puts warnings first and newer events before older ones.
 fn merged(mut events: Vec<Event>) -> Vec<Event> {
     let key = |e: &Event| {
         (e.cluster.clone(), e.namespace.clone(), e.object.clone(), e.reason.clone(), e.message.clone(), e.form.clone())
@@ -79,7 +79,7 @@ fn merged(mut events: Vec<Event>) -> Vec<Event> {
     out
 }
 
-/// The question of the command line, after its words are understood.
+/// The parsed arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Asked {
     namespace: Option<Name>,
@@ -103,7 +103,7 @@ impl Asked {
     }
 }
 
-/// Says what is wrong with the command line.
+/// Fails if the arguments are invalid.
 pub(super) fn check(args: &EventsArgs) -> Result<(), UserError> {
     Asked::parse(args).map(drop)
 }
@@ -140,7 +140,8 @@ async fn read(target: Target, args: &EventsArgs, asked: &Asked) -> Result<Vec<Re
     Ok(vec![Reply { cluster: target.entry.name.clone(), kind, answer }])
 }
 
-/// Runs the command.
+/// Runs the command; the exit code is 0, or 1 as `--fail-on` says. Fails if the arguments are invalid, or if the output
+/// cannot be written. A failed cluster is no error: it is reported on stderr.
 pub async fn run(args: &EventsArgs, fleet: &FanOut, streams: &mut Streams<'_>) -> Result<u8, UserError> {
     let asked = &Asked::parse(args)?;
     let question = |target: Target| -> futures::future::BoxFuture<'_, Result<Vec<Reply>, ClusterError>> {
@@ -164,7 +165,7 @@ pub async fn run(args: &EventsArgs, fleet: &FanOut, streams: &mut Streams<'_>) -
     Ok(u8::from(fleet.is_failure(args.fan_out.fail_on, failures.len())))
 }
 
-/// The envelope of all events.
+/// All events as one document.
 fn whole(
     format: Format,
     order: &[ClusterName],

@@ -1,4 +1,4 @@
-//! One question to many clusters: bounded at once, each with a deadline, none able to hide.
+//! Fan-out of one query to many clusters: with bounded concurrency, a deadline for each cluster, and no failure hidden.
 
 use super::FailOn;
 use super::progress::Progress;
@@ -13,33 +13,37 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How many at once and how long each.
+/// Limits of a fan-out.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
+    /// Maximum number of clusters at the same time; 0 counts as 1.
     pub concurrency: usize,
-    /// For one cluster, all of its requests together. `None`: each entry's own.
+    /// Deadline for one cluster, all of its requests together; `None` is the timeout of its entry.
     pub deadline: Option<Duration>,
 }
 
-/// What every fan-out command works on.
+/// The input that all fan-out commands share.
 #[derive(Debug)]
 pub struct FanOut {
     /// The clusters selected, in the inventory's order.
     pub entries: Vec<Arc<ClusterEntry>>,
+    /// Connects the clusters.
     pub connector: Arc<dyn Connector>,
+    /// Concurrency and deadline.
     pub limits: Limits,
+    /// Time that ages are relative to.
     pub now: UnixSeconds,
-    /// Somebody looks at stderr, and nothing else is written while answers come in.
+    /// Stderr is a terminal, and nothing else is written there while answers arrive.
     pub shows_progress: bool,
 }
 
 impl FanOut {
-    /// The names asked, in order.
+    /// The names of the selected clusters, in order.
     pub fn names(&self) -> Vec<ClusterName> {
         self.entries.iter().map(|entry| entry.name.clone()).collect()
     }
 
-    /// Whether so many failed clusters make the command fail.
+    /// Returns true if so many failed clusters make the command fail.
     pub fn is_failure(&self, fail_on: FailOn, failed: usize) -> bool {
         match fail_on {
             FailOn::Any => failed > 0,
@@ -49,15 +53,18 @@ impl FanOut {
     }
 }
 
-/// A cluster with what it is called.
+/// A connected cluster with its entry.
 #[derive(Debug, Clone)]
 pub struct Target {
+    /// Entry of the inventory: name and settings.
     pub entry: Arc<ClusterEntry>,
+    /// The connection.
     pub cluster: Arc<dyn Cluster>,
 }
 
 impl FanOut {
-    /// Connects each cluster and asks it; what comes back comes as soon as it is there.
+    /// Connects each cluster and runs `question` on it. The stream yields an answer or a failure for each cluster, as
+    /// soon as it is there. A cluster fails if it cannot be connected, if `question` fails, or if its deadline passes.
     pub fn ask<'a, T: 'a>(
         &'a self,
         question: impl Fn(Target) -> BoxFuture<'a, Result<T, ClusterError>> + Clone + 'a,
@@ -65,7 +72,7 @@ impl FanOut {
         self.ask_while(None, question)
     }
 
-    /// As [`FanOut::ask`]; while there is no `room`, no further cluster is begun with. They are begun with in order.
+    /// As [`FanOut::ask`]; no further cluster is started while `room` is false. Clusters start in order.
     pub(super) fn ask_while<'a, T: 'a>(
         &'a self,
         room: Option<watch::Receiver<bool>>,

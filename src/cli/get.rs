@@ -19,15 +19,15 @@ use futures::Stream;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-/// What one cluster answered to everything it was asked.
+/// All answers of one cluster.
 #[derive(Debug, Default)]
 struct Answers {
     replies: Vec<Reply>,
-    /// Of each object that was asked for by name.
+    /// The knowledge of the cluster about each named object.
     sightings: Vec<Sighting>,
-    /// Kinds it does not serve.
+    /// Kinds that the cluster does not serve.
     absent: Vec<Text>,
-    /// The first thing that went wrong; what was answered before stays.
+    /// The first error; the answers before it stay.
     error: Option<ClusterError>,
 }
 
@@ -56,18 +56,18 @@ async fn answer(target: Target, wanted: &Wanted, fields: &str, form: Form) -> Re
     Ok(out)
 }
 
-/// The judgement of all answers: failures, named objects that are nowhere, counts.
+/// The summary of all answers: failures, named objects that no cluster has, counts.
 #[derive(Debug)]
 struct Collected {
     failures: Vec<Failure>,
     ledger: Ledger,
     objects: usize,
-    /// Some kind that was asked for has namespaces.
+    /// Any of the requested kinds has namespaces.
     has_namespaces: bool,
 }
 
 impl Collected {
-    /// Takes note of an answer; gives what is to be printed of it, and why that is nothing, or not all.
+    /// Adds the answer of a cluster; returns the part to print, and the failure if the answer is incomplete.
     fn hear(&mut self, cluster: &ClusterName, answer: Result<Answers, Failure>) -> (Vec<Reply>, Option<Failure>) {
         let answers = match answer {
             Ok(answers) => answers,
@@ -91,7 +91,7 @@ impl Collected {
     }
 }
 
-/// A command line and the clusters that it asks.
+/// The arguments, and the clusters to query.
 struct Asking<'a> {
     args: &'a GetArgs,
     wanted: &'a Wanted,
@@ -99,7 +99,7 @@ struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
-    /// Asks all clusters; while there is no `room`, no further one is begun with.
+    /// Queries all clusters; no further cluster is started while `room` is false.
     fn ask(
         &self,
         room: Option<watch::Receiver<bool>>,
@@ -112,7 +112,9 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// Runs the command; the exit code is 0, or 1 as `--fail-on` says.
+/// Runs the command; the exit code is 0, or 1 if a named object or a kind is missing everywhere, or as `--fail-on`
+/// says. Fails if the arguments are invalid, or if the output cannot be written. A failed cluster is no error: it is
+/// reported on stderr.
 pub async fn run(args: &GetArgs, fleet: &FanOut, streams: &mut Streams<'_>) -> Result<u8, UserError> {
     let (wanted, shape) = parse(args)?;
     let ledger = Ledger::new(&wanted, args.ignore_not_found);
@@ -133,7 +135,7 @@ pub async fn run(args: &GetArgs, fleet: &FanOut, streams: &mut Streams<'_>) -> R
     Ok(exit_code(args, &all, fleet))
 }
 
-/// Says what is wrong with the command line.
+/// Fails if the arguments are invalid.
 pub(super) fn check(args: &GetArgs) -> Result<(), UserError> {
     parse(args).map(drop)
 }
@@ -153,7 +155,7 @@ fn shape(args: &GetArgs) -> Result<Shape, UserError> {
     })
 }
 
-/// Writes to stderr: failures always; what no cluster has; what only some lack with -v.
+/// Writes to stderr: all failures; objects that no cluster has; with -v also those that only some clusters lack.
 fn report(
     args: &GetArgs,
     wanted: &Wanted,

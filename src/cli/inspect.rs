@@ -1,4 +1,4 @@
-//! `qd clusters` and `qd doctor`: the inventory, and what each cluster says of itself.
+//! `qd clusters` and `qd doctor`: the inventory, and the state of each cluster.
 
 use super::fan_out::{FanOut, Target};
 use super::print::{Streams, write};
@@ -17,20 +17,20 @@ use futures::StreamExt as _;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What one cluster said.
+/// The result of the checks of one cluster.
 #[derive(Debug, Clone)]
 struct Checkup {
-    /// Nothing where the server answers nobody without rights.
+    /// The probe; `None` if we lack the permission for it.
     probe: Option<Probe>,
-    /// What is denied, where nothing may be listed.
+    /// The first denied list, if nothing may be listed.
     denied: Option<Text>,
-    /// Discovery: kinds served, and groups that do not answer.
+    /// Number of kinds that discovery found; `None` if it was not requested.
     kinds: Option<usize>,
     failed_groups: Vec<String>,
     uid: Text,
 }
 
-/// One cluster as scripts read it.
+/// A cluster in the form for scripts.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry {
@@ -60,7 +60,7 @@ struct Entry {
     current: bool,
     insecure: bool,
     sources: Vec<String>,
-    /// Where, in a few words.
+    /// Source of the cluster, in a few words.
     #[serde(skip)]
     found_in: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -69,12 +69,12 @@ struct Entry {
     region: String,
 }
 
-/// How deep to look.
+/// Extent of the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Depth {
     /// `/readyz` and the version.
     Probe,
-    /// Discovery and identity too.
+    /// Discovery and identity as well.
     Full,
 }
 
@@ -95,11 +95,11 @@ async fn check(target: Target, depth: Depth) -> Result<Checkup, ClusterError> {
     Ok(checkup)
 }
 
-/// As many as a session falls back to.
+/// Maximum number of namespaces, the same as in a session.
 const NAMESPACES_MAX: usize = 16;
 
-/// What is denied first, where none of what a session watches may be listed: in all namespaces, or in those that a session
-/// falls back to. Mostly one question.
+/// The first denied list, if none of the kinds that a session watches may be listed: in all namespaces, or in those
+/// that a session falls back to. Mostly a single request.
 async fn denied(target: &Target) -> Result<Option<Text>, ClusterError> {
     let own = std::iter::once(target.entry.own_namespace());
     let namespaces: BTreeSet<Text> = own.chain(target.entry.namespaces.iter().cloned()).take(NAMESPACES_MAX).collect();
@@ -128,7 +128,7 @@ async fn denied(target: &Target) -> Result<Option<Text>, ClusterError> {
     Ok(told.into_values().next())
 }
 
-/// The state as the console has it, from what was asked once.
+/// The state as the console shows it, from one round of checks.
 fn state_of(answer: &Result<Checkup, Failure>) -> ClusterState {
     let known = match answer {
         Ok(checkup) => Known { answer: Some(Ok(())), denied: checkup.denied.as_ref(), ..Known::default() },
@@ -196,7 +196,8 @@ async fn gather(fleet: &FanOut, depth: Depth) -> Answers {
     fleet.ask(|target: Target| -> futures::future::BoxFuture<'_, _> { Box::pin(check(target, depth)) }).collect().await
 }
 
-/// `qd clusters`: one row a cluster, in the inventory's order.
+/// `qd clusters`: prints a row for each cluster, in the inventory's order. The exit code is 0, or 1 as `--fail-on`
+/// says. Fails if the output cannot be written. A failed cluster is no error: it is reported on stderr.
 pub async fn clusters(args: &ClustersArgs, fleet: &FanOut, streams: &mut Streams<'_>) -> Result<u8, UserError> {
     let answers = if args.offline { BTreeMap::new() } else { gather(fleet, Depth::Probe).await };
     let columns: &[&str] = if args.output == Output::Wide {
@@ -208,7 +209,7 @@ pub async fn clusters(args: &ClustersArgs, fleet: &FanOut, streams: &mut Streams
     verdict(fleet, args.fan_out.fail_on, &answers, streams)
 }
 
-/// `qd doctor`: the same clusters, looked at as deep as a session would.
+/// `qd doctor`: as [`clusters`], with all checks that a session makes. Fails if the output cannot be written.
 pub async fn doctor(args: &DoctorArgs, fleet: &FanOut, streams: &mut Streams<'_>) -> Result<u8, UserError> {
     let answers = gather(fleet, Depth::Full).await;
     let columns = &["NAME", "STATE", "VERSION", "LATENCY", "KINDS", "EXPIRES", "ACCESS", "CONTEXT", "REASON"];
@@ -248,7 +249,7 @@ fn print(
     }
 }
 
-/// Time left, or that none is.
+/// The time left, or the time since it expired.
 fn left(at: UnixSeconds, now: UnixSeconds) -> String {
     match at.since(now) {
         seconds if seconds > 0 => human(seconds),

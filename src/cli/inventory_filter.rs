@@ -1,4 +1,4 @@
-//! The part of the inventory that flags choose.
+//! Filters the inventory by the flags of the command line.
 
 use super::FleetArgs;
 use super::context::selection;
@@ -10,17 +10,18 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use std::sync::Arc;
 
-/// An inventory of which only the clusters that are meant are seen.
+/// An inventory that yields the selected clusters only.
 #[derive(Debug)]
 pub(super) struct Selected {
     inventory: Arc<dyn Inventory>,
     selection: Selection,
-    /// The first listing is asked for past the cache.
+    /// The first listing does not use the cache.
     refresh: bool,
 }
 
 impl Selected {
-    /// `--context` chooses the current cluster there, it hides no other.
+    /// Selects the clusters of `fleet`. `--context` chooses the current cluster in the inventory itself, and hides no
+    /// other.
     pub(super) fn new(inventory: FleetInventory, fleet: &FleetArgs) -> Self {
         let selection = Selection { context: None, ..selection(fleet) };
         Self { inventory: Arc::new(inventory), selection, refresh: fleet.refresh }

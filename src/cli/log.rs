@@ -1,4 +1,4 @@
-//! The log: what happened to which cluster, for the morning after. Never a secret, never in anybody's way.
+//! The log: events of the clusters, for a later look. Contains no secret, and never blocks the program.
 
 mod json;
 
@@ -14,17 +14,18 @@ use tokio::sync::watch;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
-/// Lines that may wait for the disk; more are dropped, so that a full or hanging disk costs log lines only.
+/// Maximum number of queued lines; more are dropped, so that a full or hanging disk costs log lines only.
 const LINES_MAX: usize = 8_192;
 
-/// A log that has grown past this becomes `qd.log.1`, once, at the next start.
+/// A log larger than this is renamed to `qd.log.1` at the next start, in place of the one before.
 const BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// Keeps the writer alive; what is waiting is written when it goes.
+/// Keeps the log writer alive; its drop writes the queued lines.
 #[derive(Debug)]
 pub struct Log(#[expect(dead_code, reason = "dropping it is its purpose")] Option<WorkerGuard>);
 
-/// Starts the log in the state folder; says why where that cannot be.
+/// Starts the log in the state folder; without a state folder there is no log. Fails if the folder or the file cannot
+/// be created or opened, or if the process has a log already.
 pub fn start(environment: &Environment, verbose: u8) -> Result<Log, String> {
     let Some(folder) = &environment.state_folder else { return Ok(Log(None)) };
     let file = open(folder).map_err(|why| format!("no log in {}: {why}", environment.shorten(folder)))?;
@@ -48,7 +49,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts the log of a server on standard error, where systemd and a kubelet read it.
+/// Starts the log of a server on standard error, where systemd and a kubelet read it. Fails if the process has a log
+/// already.
 pub fn to_stderr(format: LogFormat, verbose: u8) -> Result<Log, String> {
     let (writer, guard) =
         NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(std::io::stderr());
@@ -62,7 +64,7 @@ pub fn to_stderr(format: LogFormat, verbose: u8) -> Result<Log, String> {
     Ok(Log(Some(guard)))
 }
 
-/// At `warn` kube_client writes whole answers that it cannot parse: a Secret may be in one.
+/// Log levels by target. At `warn` kube_client writes whole answers that it cannot parse, which may contain a Secret.
 fn level(verbose: u8) -> &'static str {
     match verbose {
         0 => "quarterdeck=info,kube_client=error,warn",
@@ -80,7 +82,7 @@ fn open(folder: &Path) -> std::io::Result<fs::File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
-/// Writes each change of a cluster's state and each notice, until the engine ends.
+/// Logs each change of a cluster's state and each notice, until the engine ends.
 pub async fn follow(mut snapshots: watch::Receiver<Arc<Snapshot>>) {
     let mut states: BTreeMap<ClusterName, &'static str> = BTreeMap::new();
     let mut seen = 0;

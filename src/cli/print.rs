@@ -3,10 +3,13 @@
 use crate::error::{ErrorKind, UserError};
 use std::io::Write;
 
-/// Where the two streams go; a broken pipe ends the printing, not the program.
+/// The output streams; a broken pipe ends the output, not the program.
 pub struct Streams<'a> {
+    /// Standard output: the data.
     pub out: &'a mut dyn Write,
+    /// Standard error: failures, and the objects that were not found.
     pub err: &'a mut dyn Write,
+    /// Also lists the objects that only some clusters lack.
     pub verbose: bool,
 }
 
@@ -16,7 +19,7 @@ impl std::fmt::Debug for Streams<'_> {
     }
 }
 
-/// Writes; a reader that went away (`| head`) is a quiet end, not an error of ours.
+/// Writes the text and flushes. A closed pipe (`| head`) is a quiet end. Fails on any other I/O error.
 pub fn write(to: &mut dyn Write, text: &str) -> Result<(), UserError> {
     match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -1,13 +1,13 @@
-//! How far a fan-out is, on stderr while it lasts, where somebody is looking.
+//! Progress of a fan-out, on stderr while it runs, if stderr is a terminal.
 
 use std::io::Write as _;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A command that is done sooner says nothing: a line that only flashes up is noise.
+/// A command that ends sooner shows no progress: a line that only flashes up is noise.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// Counts answers; the line is wiped when it is dropped.
+/// Counts answers; its drop erases the line.
 #[derive(Debug)]
 pub struct Progress {
     total: usize,
@@ -17,11 +17,12 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Starts with no answers of `total`; shows nothing yet.
     pub fn new(total: usize) -> Self {
         Self { total, done: 0, started: Instant::now(), shown: false }
     }
 
-    /// One more cluster answered or failed.
+    /// Counts a cluster that has answered or failed.
     pub fn step(&mut self) {
         self.done += 1;
         if self.done < self.total && self.started.elapsed() >= QUIET {

@@ -1,4 +1,4 @@
-//! The routing proxy that the console can start: this program once more, with the console's own fleet.
+//! The routing proxy that the console can start: another process of this program, with the console's own fleet.
 
 use super::FleetArgs;
 use crate::engine::files::private;
@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-/// What a proxy of the simulated fleet routes by: one of each that a real fleet begins with.
+/// Rules of the proxy of the simulated fleet: the kinds of rule that a real fleet begins with.
 const DEMO_RULES: &str = "\
 home: eu-west
 clusters:
@@ -43,7 +43,7 @@ rules:
     deny: namespaces are deleted by hand
 ";
 
-/// The console's proxy keeps its files in `proxy` below `state`, and serves the fleet that the flags choose.
+/// Launches a proxy for the fleet that the flags choose; it keeps its files in `proxy` below `state`.
 pub(super) fn of_fleet(state: &Path, fleet: &FleetArgs) -> LocalProxyLauncher {
     let mut words = Vec::new();
     let mut flag = |name: &str, value: &dyn AsRef<std::ffi::OsStr>| {
@@ -73,13 +73,14 @@ pub(super) fn of_fleet(state: &Path, fleet: &FleetArgs) -> LocalProxyLauncher {
     router(state, words)
 }
 
-/// The promise of `--read-only` holds for the console's proxy, too. One of the environment or of the configuration reaches
-/// it by itself.
+/// `--read-only` for the proxy, as the console has it. A setting of the environment or of the configuration reaches the
+/// proxy by itself.
 fn read_only(fleet: &FleetArgs) -> Option<OsString> {
     fleet.read_only.then(|| OsString::from("--read-only"))
 }
 
-/// The same for the simulated fleet, whose kubeconfig is written there for it, with rules to look at.
+/// As [`of_fleet`], for the simulated fleet: writes its kubeconfig and some rules below `state`. Fails if they cannot
+/// be written.
 pub(super) fn of_demo(state: &Path, kubeconfig: &str, flags: &FleetArgs) -> io::Result<LocalProxyLauncher> {
     let folder = state.join("proxy");
     let (fleet, rules) = (folder.join("demo-kubeconfig"), folder.join("demo-routing.yaml"));

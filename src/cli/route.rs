@@ -1,4 +1,4 @@
-//! `qd route`: what the proxy would do with a request, without one being sent.
+//! `qd route`: explains the decisions of the proxy, without sending a request.
 
 mod availability;
 pub mod config;
@@ -12,7 +12,7 @@ use super::{Cli, RouteCommand};
 use crate::error::UserError;
 use std::io::{stdin, stdout};
 
-/// Runs the command; the exit code.
+/// Runs the subcommand and returns its exit code. Fails as the subcommand does.
 pub(super) async fn run(command: &RouteCommand, cli: &Cli, settings: &Settings) -> Result<u8, UserError> {
     match command {
         RouteCommand::Parse => parse::run(&mut stdin().lock(), &mut stdout().lock()),

@@ -1,4 +1,4 @@
-//! From arguments to an exit code: which command, on which clusters, with which settings.
+//! From arguments to an exit code: chooses the command, its clusters and its settings.
 
 use super::context::{Settings, open};
 use super::print::{Streams, write};
@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use tokio::runtime::{Builder, Runtime};
 
-/// Runs the program. `serves` is called before a second thread is there, where it is going to serve as a proxy.
+/// Runs the program. `serves` is called if it is going to serve as a proxy, before a second thread is started.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, serves: impl FnOnce()) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some(code) = detach::become_plugin(arguments.iter().cloned()) {
@@ -66,8 +66,8 @@ fn guarded(work: impl FnOnce() -> Result<u8, UserError>) -> Result<u8, UserError
     })
 }
 
-/// The threads that all work runs on. A proxy that has one processor, as a sidecar does, gets one thread: that spares
-/// each request what several would need to share their work.
+/// The threads that run all work. On one processor, as in a sidecar, a proxy gets one thread: that saves each request
+/// the cost of sharing work between several. Fails if the system refuses a thread.
 fn runtime(is_proxy: bool) -> Result<Runtime, UserError> {
     let has_one = std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
     let mut builder = if is_proxy && has_one { Builder::new_current_thread() } else { Builder::new_multi_thread() };
@@ -100,7 +100,7 @@ async fn run(cli: &Cli, inherited: Inherited) -> Result<u8, UserError> {
     }
 }
 
-/// The commands that ask clusters.
+/// Runs a command that queries clusters. Fails as the command does.
 async fn ask(cli: &Cli, settings: &Settings, command: &Command) -> Result<u8, UserError> {
     check(command)?;
     let fleet = open(cli, settings).await?;
@@ -121,7 +121,7 @@ async fn ask(cli: &Cli, settings: &Settings, command: &Command) -> Result<u8, Us
     }
 }
 
-/// Says what is wrong with the command line before anybody is asked, a hub included.
+/// Fails if the arguments are invalid, before any cluster or hub is contacted.
 fn check(command: &Command) -> Result<(), UserError> {
     match command {
         Command::Get(args) => get::check(args),

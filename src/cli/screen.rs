@@ -18,23 +18,27 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the engine may take to let go of its connections; the terminal is restored before.
+/// Maximum time for the engine to close its connections; the terminal is restored before.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
 
-/// Which fleet the console opens on.
+/// The fleet that the console shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FleetChoice {
+    /// The fleet of the user's kubeconfigs.
     Own,
+    /// The simulated fleet.
     Demo,
 }
 
 impl FleetChoice {
+    /// The fleet that the flags choose.
     pub fn of(args: &ScreenArgs) -> Self {
         if args.demo { Self::Demo } else { Self::Own }
     }
 }
 
-/// `qd demo serve`: runs until it is interrupted.
+/// `qd demo serve`: runs until SIGINT or SIGTERM. The exit code is 0. Fails if the kubeconfig cannot be written or is a
+/// file of another program, if no port is free, or if certificates cannot be made.
 pub async fn serve_demo(args: &DemoServeArgs) -> Result<u8, UserError> {
     let count = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
     let mut options =
@@ -58,7 +62,8 @@ fn refused(error: &demo::DemoError) -> UserError {
     UserError::new(ErrorKind::Refused, error.to_string())
 }
 
-/// Opens the console and stays until the user leaves.
+/// Opens the console and runs it until the user leaves. Fails if the theme is unknown, if there is no terminal, or if
+/// the engine or the terminal fails.
 pub(super) async fn run(cli: &Cli, settings: &Settings, stage: FleetChoice) -> Result<u8, UserError> {
     check_theme(settings)?;
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
@@ -120,7 +125,7 @@ fn with_demo_levels(settings: &Settings) -> Settings {
     Settings { config: Arc::new(config), environment: Arc::clone(&settings.environment) }
 }
 
-/// Refuses a theme that there is not, as a mistake of whoever names it.
+/// Fails if the theme is unknown, as a mistake of the flag, variable or file that names it.
 fn check_theme(settings: &Settings) -> Result<(), UserError> {
     let theme = &settings.config.ui.theme;
     let (known, problems) = tui::theme_names(settings.environment.config_folder.as_deref());

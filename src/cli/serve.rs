@@ -1,4 +1,4 @@
-//! `qd serve`: the routing proxy without a screen, until it is told to end.
+//! `qd serve`: the routing proxy without a console, until a signal ends it.
 
 use super::context::{Settings, access};
 use super::log::{self, LogFormat};
@@ -28,7 +28,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-/// `--admin`.
+/// The value of `--admin`: an address, or `None` for no admin listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdminAt(Option<SocketAddr>);
 
@@ -59,14 +59,15 @@ impl fmt::Display for AdminAt {
     }
 }
 
-/// Reads `--publish-mode`: octal, of a file its owner can read and nobody can write or run but its owner.
+/// Parses `--publish-mode`. Fails if it is not octal, if the owner could not read and write the file, or if others
+/// could write or execute it.
 pub(super) fn mode(text: &str) -> Result<u32, String> {
     let mode = u32::from_str_radix(text, 8).map_err(|_| format!("`{text}` is no mode; write 600, 640 or 644"))?;
     let fits = mode & 0o600 == 0o600 && mode & !0o644 == 0;
     if fits { Ok(mode) } else { Err(format!("`{text}`: write 600, 640, 604 or 644")) }
 }
 
-/// `qd --serve` is `qd serve`: the flag becomes the command, at its place.
+/// Makes `qd --serve` into `qd serve`: replaces the flag by the command.
 pub(super) fn as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut is_done = false;
     let one = |argument: OsString| {
@@ -79,7 +80,8 @@ pub(super) fn as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments.into_iter().map(one).collect()
 }
 
-/// Keys and tokens will be in memory: from here on no core file holds it, and no other program of the same user reads it.
+/// Protects the keys and tokens that will be in memory: no core dumps, and no access by other programs of the same
+/// user.
 fn sealed() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
@@ -87,7 +89,8 @@ fn sealed() {
     }
 }
 
-/// Serves until SIGTERM or SIGINT, and drains then.
+/// Serves until SIGTERM or SIGINT, then drains. Fails if the options or the configuration are invalid, if an address
+/// cannot be listened on, or if a file cannot be written.
 pub(super) async fn run(
     cli: &Cli,
     args: &ServeArgs,
@@ -148,7 +151,7 @@ fn options(args: &ServeArgs, settings: &Settings) -> Result<ServeOptions, UserEr
     })
 }
 
-/// Prints what was done and where; to a log that programs read, as one event.
+/// Prints each action and its place; in a JSON log, as one event.
 fn say(
     proxy: &ProxyServer,
     origin: &str,
@@ -194,7 +197,7 @@ fn ended(drained: Drained) {
     tracing::info!(requests_ended, requests_cut, streams_ended, streams_cut, "drained");
 }
 
-/// What the system may tell a server.
+/// Signals that a server handles.
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
@@ -214,7 +217,7 @@ impl Signals {
         })
     }
 
-    /// Comes with the first that says to end.
+    /// Returns at the first signal that ends the server.
     async fn end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -222,7 +225,7 @@ impl Signals {
         }
     }
 
-    /// The first to end drains, the second cuts.
+    /// The first signal to end drains, the second cuts connections.
     async fn follow(mut self, ending: Ending, nudge: Arc<Notify>, attended: bool) {
         let mut left = pin!(left(attended));
         loop {
@@ -236,7 +239,8 @@ impl Signals {
     }
 }
 
-/// Comes when whoever started this is gone, and did not say that it is to stay; never where nobody attends.
+/// Returns when the parent process is gone, unless it has said that the proxy stays. Never returns if `attended` is
+/// false.
 async fn left(attended: bool) {
     if !attended {
         return std::future::pending().await;

@@ -1,5 +1,5 @@
-//! Objects and kinds that were asked for and are not there. One cluster that has it is enough; a cluster
-//! that could not be asked knows nothing.
+//! Requested objects and kinds that are missing. An object exists if any cluster has it; a cluster that failed says
+//! nothing about it.
 
 use super::wanted::Wanted;
 use crate::model::cluster::ClusterName;
@@ -7,18 +7,18 @@ use crate::model::name::Name;
 use crate::model::text::Text;
 use std::collections::BTreeMap;
 
-/// How many clusters a line names one by one.
+/// Maximum number of clusters that a line names.
 const NAMED_MAX: usize = 5;
 
 /// The knowledge of one cluster about one object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Sighting {
-    /// It does not serve the kind.
+    /// The cluster does not serve the kind.
     #[default]
     Unserved,
-    /// The server's own sentence.
+    /// The object is not found; the server's own message.
     Missing(Text),
-    /// It could not be asked.
+    /// The query failed.
     Unknown,
     Found,
 }
@@ -33,7 +33,7 @@ impl Sighting {
         }
     }
 
-    /// Takes in what another kind of the same typed word brought.
+    /// Adds the result of another kind of the same typed word.
     pub(super) fn join(&mut self, other: Self) {
         if other.weight() > self.weight() {
             *self = other;
@@ -53,7 +53,7 @@ struct Sought {
 }
 
 impl Sought {
-    /// No cluster that answered has it, and at least one of them serves its kind.
+    /// Returns true if no cluster that answered has it, and at least one of them serves its kind.
     fn is_missing(&self) -> bool {
         !self.found && self.said.is_some()
     }
@@ -62,7 +62,7 @@ impl Sought {
         format!("{}/{}", self.typed, self.name)
     }
 
-    /// In kubectl's words, behind the clusters that say so.
+    /// The line of the message `said`, in kubectl's words, with the clusters that sent it.
     fn line(&self, said: &str) -> String {
         let line = format!("{}: Error from server (NotFound): {said}", listed(&self.lacking));
         match self.unknown.as_slice() {
@@ -72,18 +72,18 @@ impl Sought {
     }
 }
 
-/// All objects that were asked for by name, and what the clusters know of them.
+/// All objects that are requested by name, with the knowledge of the clusters about them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger {
     sought: Vec<Sought>,
-    /// Kinds, by the clusters that do not serve them.
+    /// Kinds, with the clusters that do not serve them.
     absent: BTreeMap<Text, Vec<ClusterName>>,
     answered: Vec<ClusterName>,
     ignores_missing: bool,
 }
 
 impl Ledger {
-    /// Without `ignores_missing`, an object that is nowhere is an error.
+    /// Starts without answers. An object that no cluster has is an error, unless `ignores_missing`.
     pub(super) fn new(wanted: &Wanted, ignores_missing: bool) -> Self {
         let sought = wanted.named().map(|(typed, name)| Sought {
             typed: typed.clone(),
@@ -96,7 +96,8 @@ impl Ledger {
         Self { sought: sought.collect(), ignores_missing, ..Self::default() }
     }
 
-    /// Hears what a cluster knows of each named object, in their order, and which kinds it does not serve.
+    /// Adds the answer of a cluster: its knowledge about each named object, in their order, and the kinds that it does
+    /// not serve.
     pub(super) fn hear(&mut self, cluster: &ClusterName, sightings: Vec<Sighting>, absent: Vec<Text>) {
         self.answered.push(cluster.clone());
         for typed in absent {
@@ -115,7 +116,7 @@ impl Ledger {
         }
     }
 
-    /// Hears that a cluster could not be asked at all.
+    /// Adds a cluster that could not be queried at all.
     pub(super) fn failed(&mut self, cluster: &ClusterName) {
         self.sought.iter_mut().for_each(|sought| sought.unknown.push(cluster.clone()));
     }
@@ -124,7 +125,7 @@ impl Ledger {
         &self.answered
     }
 
-    /// Something that was asked for is nowhere.
+    /// Returns true if a requested object or kind is missing everywhere.
     pub(super) fn is_short(&self) -> bool {
         let unserved = self.absent.values().any(|clusters| self.is_everywhere(clusters));
         unserved || (!self.ignores_missing && self.sought.iter().any(Sought::is_missing))
@@ -134,7 +135,7 @@ impl Ledger {
         !self.answered.is_empty() && clusters.len() == self.answered.len()
     }
 
-    /// What to say of it, clusters in this order; with `verbose`, also what only some clusters lack.
+    /// The messages, with clusters in this order; with `verbose`, also about objects that only some clusters lack.
     pub(super) fn lines(&mut self, order: &[ClusterName], verbose: bool) -> Vec<String> {
         let at = |name: &ClusterName| order.iter().position(|n| n == name).unwrap_or(usize::MAX);
         let mut lines = Vec::new();
@@ -159,7 +160,7 @@ impl Ledger {
         lines
     }
 
-    /// Objects that no cluster has, and those of which that cannot be said, as TYPE/NAME; types that none serves.
+    /// The objects that no cluster has or that are unknown, as TYPE/NAME, and the types that no cluster serves.
     pub(super) fn missing(&self) -> (Vec<String>, Vec<String>) {
         let missing = self.sought.iter().filter(|sought| sought.is_missing() && !self.ignores_missing);
         let (known, unknown): (Vec<_>, Vec<_>) = missing.partition(|sought| sought.unknown.is_empty());
@@ -173,7 +174,7 @@ impl Ledger {
     }
 }
 
-/// Clusters by name, or how many, where they are too many to read.
+/// The clusters by name, or their number if there are too many to read.
 fn listed(clusters: &[ClusterName]) -> String {
     if clusters.len() > NAMED_MAX {
         return format!("{} clusters", clusters.len());

@@ -1,19 +1,19 @@
-//! Answers come in any order and are printed in that of the clusters: who is early is held, and of that no more than a
-//! bound before others are asked.
+//! Puts answers into the order of the clusters: early answers are held, up to a bound beyond which no further cluster
+//! is queried.
 
 use crate::model::cluster::ClusterName;
 use std::collections::BTreeMap;
 use tokio::sync::watch;
 
-/// Bytes of answers that wait for their turn. Beyond it no further cluster is asked until the one whose turn it is has
-/// answered, or run out of its time. What is being asked already may come on top.
+/// Maximum number of bytes of held answers. Beyond it no further cluster is queried until the next cluster in order has
+/// answered, or its deadline has passed. Answers of running queries can exceed it.
 pub(super) const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Answers that wait for their turn.
+/// Answers that are held for their turn.
 #[derive(Debug)]
 pub(super) struct Turns<T> {
     order: Vec<ClusterName>,
-    /// The place in the order whose turn it is.
+    /// Index of the next cluster in order.
     next: usize,
     held: BTreeMap<usize, (T, usize)>,
     bytes: usize,
@@ -26,12 +26,12 @@ impl<T> Turns<T> {
         Self { order, next: 0, held: BTreeMap::new(), bytes: 0, max, room: watch::Sender::new(true) }
     }
 
-    /// Says while there is room for more.
+    /// True while there is room for more answers.
     pub(super) fn room(&self) -> watch::Receiver<bool> {
         self.room.subscribe()
     }
 
-    /// Takes an answer of so many bytes; gives all whose turn it is now.
+    /// Adds an answer of so many bytes; returns all answers whose turn it is now.
     pub(super) fn put(&mut self, cluster: &ClusterName, answer: T, bytes: usize) -> Vec<T> {
         if let Some(at) = self.order.iter().position(|name| name == cluster) {
             self.bytes += bytes;

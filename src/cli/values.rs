@@ -1,20 +1,20 @@
-//! How values of the command line are written.
+//! Parsers of values on the command line.
 
 use crate::model::time::UnixSeconds;
 
-/// Reads a time as RFC 3339 has it.
+/// Parses a time in RFC 3339. Fails for any other text.
 pub(super) fn parse_time(text: &str) -> Result<UnixSeconds, String> {
     let read: Result<jiff::Timestamp, _> = text.parse();
     read.map(|at| UnixSeconds(at.as_second())).map_err(|_| "expected a time, as in 2026-11-21T23:00:00Z".to_owned())
 }
 
-/// Reads `KEY=VALUE`.
+/// Parses `KEY=VALUE`. Fails for any other text.
 pub(super) fn parse_label(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
     pair.map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| "expected KEY=VALUE".to_owned())
 }
 
-/// Reads `KEY=VALUE` (a label to set) and `KEY-` (one to remove); `None` for what is neither.
+/// Parses `KEY=VALUE` (a label to set) and `KEY-` (a label to remove); `None` for any other text.
 pub(super) fn parse_label_change(text: &str) -> Option<(&str, Option<&str>)> {
     match text.split_once('=') {
         Some((key, value)) => Some((key, Some(value))),
@@ -22,7 +22,7 @@ pub(super) fn parse_label_change(text: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-/// Reads `30`, `30s`, `2m`, `1h` as whole seconds, at least one.
+/// Parses `30`, `30s`, `2m`, `1h` as whole seconds, at least one. Fails for any other text.
 pub(super) fn parse_seconds(text: &str) -> Result<u32, String> {
     let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
         Some(at) => text.split_at(at),

@@ -1,4 +1,4 @@
-//! Which objects the command line asks for: kubectl's grammar, understood before any server is asked.
+//! The objects that the command line names: kubectl's grammar, parsed before any server is contacted.
 
 use super::ObjectArgs;
 use crate::engine::cluster::{ClusterError, Form, Query};
@@ -8,17 +8,17 @@ use crate::model::kind::{Catalog, Kind};
 use crate::model::name::Name;
 use crate::model::text::Text;
 
-/// The objects of the command line, after its words are understood.
+/// The parsed objects of the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
-    /// Typed kinds, each with the names asked for; no names lists all.
+    /// Kinds as typed, each with the requested names; no names lists all.
     pub(super) kinds: Vec<(Text, Vec<Name>)>,
     pub(super) namespace: Option<Name>,
     pub(super) all_namespaces: bool,
     pub(super) selector: Text,
 }
 
-/// A query, and which of [`Wanted::named`] it looks for.
+/// A query, and the index of the object in [`Wanted::named`] that it looks for.
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) query: Query,
@@ -26,8 +26,8 @@ pub(super) struct Question {
 }
 
 impl Wanted {
-    /// Understands `pods`, `pods,svc`, `pod a b`, `pod/a svc/b`; refuses mixtures as kubectl does, and names that are
-    /// none.
+    /// Parses `pods`, `pods,svc`, `pod a b`, `pod/a svc/b`. Fails for mixtures of these forms and for combinations of
+    /// flags that kubectl refuses too, and for invalid names.
     pub(super) fn parse(args: &ObjectArgs) -> Result<Self, UserError> {
         let mut kinds: Vec<(Text, Vec<Name>)> = Vec::new();
         if args.what.iter().any(|word| word.contains('/')) {
@@ -61,7 +61,8 @@ impl Wanted {
         Ok(Self { kinds, namespace, all_namespaces: args.all_namespaces, selector })
     }
 
-    /// The namespace to ask in; `None` is all.
+    /// The namespace of the query in a cluster; `None` is all. Fails if the context's own namespace is not a valid
+    /// name.
     pub(super) fn namespace_in(&self, entry: &ClusterEntry) -> Result<Option<Name>, ClusterError> {
         if self.all_namespaces {
             return Ok(None);
@@ -69,13 +70,13 @@ impl Wanted {
         self.namespace.clone().map_or_else(|| own_namespace(entry), Ok).map(Some)
     }
 
-    /// The objects that are asked for by name, each with its kind as typed.
+    /// The objects that are requested by name, each with its kind as typed.
     pub(super) fn named(&self) -> impl Iterator<Item = (&Text, &Name)> {
         self.kinds.iter().flat_map(|(typed, names)| names.iter().map(move |name| (typed, name)))
     }
 
-    /// The questions for one cluster: typed names resolved by its own catalog. Kinds it does not serve come back
-    /// apart.
+    /// Returns the queries for one cluster, with typed names resolved by its own catalog, and the kinds that it does
+    /// not serve. Fails if the context's own namespace is not a valid name.
     pub(super) fn questions(
         &self,
         entry: &ClusterEntry,
@@ -116,7 +117,8 @@ impl Wanted {
     }
 }
 
-/// The namespace of the command line. As with kubectl, an empty one is none given: the context's own counts then.
+/// Parses the namespace of the command line. As with kubectl, an empty one counts as none: the context's own is used.
+/// Fails if it is not a valid name.
 pub(super) fn namespace(given: Option<&str>) -> Result<Option<Name>, UserError> {
     let Some(given) = given.filter(|given| !given.is_empty()) else { return Ok(None) };
     let wrong =
@@ -124,7 +126,7 @@ pub(super) fn namespace(given: Option<&str>) -> Result<Option<Name>, UserError> 
     Name::new(given).map(Some).map_err(wrong)
 }
 
-/// The context's own namespace.
+/// The context's own namespace; `default` if it has none. Fails if it is not a valid name.
 pub(super) fn own_namespace(entry: &ClusterEntry) -> Result<Name, ClusterError> {
     if entry.namespace.is_empty() {
         return Ok(Name::DEFAULT);
@@ -136,7 +138,7 @@ pub(super) fn own_namespace(entry: &ClusterEntry) -> Result<Name, ClusterError> 
     })
 }
 
-/// TYPE/NAME, both of them given.
+/// Parses TYPE/NAME. Fails if a part is missing, or if the name is invalid.
 pub(super) fn pair(word: &str) -> Result<(&str, Name), UserError> {
     match word.split_once('/') {
         Some(("", _)) => Err(usage(format!("`{word}` names no TYPE")).hint("write it as TYPE/NAME, as in pod/api-0")),

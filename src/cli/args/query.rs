@@ -1,4 +1,4 @@
-//! The command line of what asks many clusters: which objects, how long, and how the answers are printed.
+//! Arguments of the commands that query many clusters: objects, limits, output.
 
 use crate::cli::values::parse_seconds;
 use clap::{Args, ValueEnum};
@@ -59,9 +59,11 @@ pub struct ObjectArgs {
     pub selector: Option<String>,
 }
 
+/// The arguments of `qd get`.
 #[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
 pub struct GetArgs {
+    /// The kinds and objects, and their namespace.
     #[command(flatten)]
     pub objects: ObjectArgs,
     /// Field selector, for the servers
@@ -93,18 +95,23 @@ pub struct GetArgs {
     /// Not finding a named object is no error
     #[arg(long)]
     pub ignore_not_found: bool,
+    /// Limits of the fan-out, and the effect of failures on the exit code.
     #[command(flatten)]
     pub fan_out: FanOutArgs,
 }
 
+/// The arguments of `qd describe`.
 #[derive(Debug, Clone, Args)]
 pub struct DescribeArgs {
+    /// The kinds and objects, and their namespace.
     #[command(flatten)]
     pub objects: ObjectArgs,
+    /// Limits of the fan-out, and the effect of failures on the exit code.
     #[command(flatten)]
     pub fan_out: FanOutArgs,
 }
 
+/// The arguments of `qd events`.
 #[derive(Debug, Clone, Args)]
 pub struct EventsArgs {
     /// The namespace; each context's own if not given
@@ -124,10 +131,12 @@ pub struct EventsArgs {
     /// Leave the heading out
     #[arg(long)]
     pub no_headers: bool,
+    /// Limits of the fan-out, and the effect of failures on the exit code.
     #[command(flatten)]
     pub fan_out: FanOutArgs,
 }
 
+/// The arguments of `qd clusters`.
 #[derive(Debug, Clone, Args)]
 pub struct ClustersArgs {
     #[arg(short, long, value_enum, default_value_t)]
@@ -138,14 +147,17 @@ pub struct ClustersArgs {
     /// Only list; contact no cluster
     #[arg(long)]
     pub offline: bool,
+    /// Limits of the fan-out, and the effect of failures on the exit code.
     #[command(flatten)]
     pub fan_out: FanOutArgs,
 }
 
+/// The arguments of `qd doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
+    /// Limits of the fan-out, and the effect of failures on the exit code.
     #[command(flatten)]
     pub fan_out: FanOutArgs,
 }

@@ -1,4 +1,4 @@
-//! The command line of the routing proxy: serving, and asking what it would do.
+//! Arguments of the routing proxy: `qd serve` and `qd route`.
 
 use crate::cli::values::{parse_label, parse_seconds, parse_time};
 use crate::cli::{log, serve};
@@ -12,6 +12,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Proxy")]
 pub struct ServeArgs {
+    /// The configuration of the proxy, and its state folder.
     #[command(flatten)]
     pub source: SourceArgs,
     /// Where clients come in: HOST:PORT or unix:PATH; may be given several times [default: 127.0.0.1:6443]
@@ -61,12 +62,15 @@ pub struct ServeArgs {
     pub attended: bool,
 }
 
+/// The arguments of `qd route`.
 #[derive(Debug, Args)]
 pub struct RouteArgs {
+    /// The subcommand.
     #[command(subcommand)]
     pub command: RouteCommand,
 }
 
+/// The subcommands of `qd route`.
 #[derive(Debug, Subcommand)]
 pub enum RouteCommand {
     /// Say which rule decides a request, where it would go, and why; 1 if it would be refused
@@ -99,6 +103,7 @@ pub enum RouteOutput {
     Json,
 }
 
+/// The arguments of `qd route test`.
 #[derive(Debug, Clone, Args)]
 #[command(subcommand_negates_reqs = true)]
 pub struct RouteTestArgs {
@@ -125,12 +130,15 @@ pub struct RouteTestArgs {
     pub at: Option<UnixSeconds>,
     #[arg(short, long, value_enum, default_value_t)]
     pub output: RouteOutput,
+    /// The configuration of the proxy, and its state folder.
     #[command(flatten)]
     pub source: SourceArgs,
+    /// A command whose requests are tested in place of `method` and `path`; `None` without one.
     #[command(subcommand)]
     pub command: Option<RouteTestCommand>,
 }
 
+/// The subcommands of `qd route test`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum RouteTestCommand {
     /// Test what this kubectl command would send
@@ -141,6 +149,7 @@ pub enum RouteTestCommand {
     },
 }
 
+/// The arguments of `qd route lint`.
 #[derive(Debug, Clone, Args)]
 pub struct RouteLintArgs {
     #[arg(short, long, value_enum, default_value_t)]
@@ -148,10 +157,12 @@ pub struct RouteLintArgs {
     /// Warnings make the exit code 1 too
     #[arg(long)]
     pub strict: bool,
+    /// The configuration of the proxy, and its state folder.
     #[command(flatten)]
     pub source: SourceArgs,
 }
 
+/// The arguments of `qd route config`.
 #[derive(Debug, Clone, Args)]
 pub struct RouteConfigArgs {
     #[arg(short, long, value_enum, default_value_t)]
@@ -162,6 +173,7 @@ pub struct RouteConfigArgs {
     /// Allow the credential of this cluster to go to the endpoints that stand there now
     #[arg(long, value_name = "CLUSTER")]
     pub acknowledge: Option<String>,
+    /// The configuration of the proxy, and its state folder.
     #[command(flatten)]
     pub source: SourceArgs,
 }

@@ -1,5 +1,5 @@
-//! The answers as documents and names, written while they come: in the order of the clusters, or each cluster's own when
-//! it comes.
+//! The answers as documents and names, written while they arrive: in the order of the clusters, or one document for
+//! each cluster as it answers.
 
 use super::{Answers, Asking, Collected, Streams};
 use crate::cli::Output;
@@ -16,10 +16,11 @@ use futures::StreamExt as _;
 use serde::Deserialize;
 use std::io::{BufWriter, ErrorKind as IoKind, Result as IoResult, Write};
 
-/// Written at once.
+/// Size of one write.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Asks, and prints; says whether somebody read to the end.
+/// Queries the clusters and prints the answers; returns false if the reader closed the pipe. Fails if the output cannot
+/// be written.
 pub(super) async fn print(
     asking: &Asking<'_>,
     all: &mut Collected,
@@ -60,7 +61,7 @@ pub(super) async fn print(
     Ok(page.is_read)
 }
 
-/// Prints a whole document for each cluster when it comes.
+/// Prints a whole document for each cluster as it answers.
 async fn one_by_one(
     asking: &Asking<'_>,
     (format, shape, form): (Option<Format>, Shape, Form),
@@ -91,7 +92,7 @@ async fn one_by_one(
     Ok(true)
 }
 
-/// The named objects that a cluster, taken alone, does not have.
+/// The named objects and the kinds that a single cluster does not have.
 fn alone(asking: &Asking<'_>, cluster: &ClusterName, answers: Option<&Answers>) -> (Vec<String>, Vec<String>) {
     let mut ledger = Ledger::new(asking.wanted, asking.args.ignore_not_found);
     if let Some(answers) = answers {
@@ -100,9 +101,9 @@ fn alone(asking: &Asking<'_>, cluster: &ClusterName, answers: Option<&Answers>) 
     ledger.missing()
 }
 
-/// All that is printed of one cluster.
+/// The output of one cluster.
 enum Piece {
-    /// Lines.
+    /// Lines with a name each.
     Names(String),
     Document(Part),
 }
@@ -167,7 +168,7 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Writes a piece through to the reader. One that went away (`| head`) is a quiet end, not an error of ours.
+    /// Writes a piece to the reader. A closed pipe (`| head`) is a quiet end. Fails on any other I/O error.
     fn put(&mut self, piece: impl FnOnce(&mut dyn Write) -> IoResult<()>) -> Result<(), UserError> {
         if !self.is_read {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The answers as tables: all together, or each cluster's when it comes.
+//! The answers as tables: all together, or one for each cluster as it answers.
 
 use super::{Asking, Collected, Streams, write};
 use crate::cli::GetArgs;
@@ -9,7 +9,7 @@ use crate::report::Reply;
 use crate::report::table::{Shape, TextTable, layout, merge};
 use futures::StreamExt as _;
 
-/// Asks, and prints. Always says that somebody reads.
+/// Queries the clusters and prints the answers. Always returns true. Fails if the output cannot be written.
 pub(super) async fn print(
     asking: &Asking<'_>,
     shape: &Shape,
@@ -42,7 +42,7 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    /// One table a kind, a blank line between them.
+    /// Prints a table for each kind, with a blank line between them.
     fn tables(&mut self, replies: &[Reply], streams: &mut Streams<'_>) -> Result<(), UserError> {
         let mut kinds: Vec<String> = Vec::new();
         for reply in replies {

@@ -1,6 +1,7 @@
-//! Log lines as JSON, one object a line, for what collects logs of many programs.
+//! Log lines as JSON, an object per line, for collectors of logs.
 //!
-//! `audit_id` is the correlation id: the same as in the audit log, the answer's header and the API server's own log.
+//! `audit_id` is the correlation id: the same as in the audit log, in the response header and in the API server's own
+//! log.
 
 use crate::engine::clock;
 use serde_json::{Map, Value};

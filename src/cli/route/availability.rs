@@ -1,4 +1,4 @@
-//! Whose word on the health of clusters `qd route test` takes: that of the proxy that runs here, where one does.
+//! Health of clusters for `qd route test`: from the proxy that runs on this machine, if there is one.
 
 use crate::engine::admin::{Client, Found};
 use crate::engine::k8s::client::service::Server;
@@ -9,14 +9,14 @@ use crate::engine::proxy::upstream::CAPACITY;
 use crate::model::proxy::{BreakerState, EndpointFacts, EndpointHealth, Routes, TrafficState, UpstreamFacts};
 use std::path::Path;
 
-/// How each cluster of a configuration is doing, and who says so.
+/// The availability of each cluster of a configuration, and its source.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct HealthSource {
-    /// By the places of the configuration.
+    /// Availability by index in the configuration.
     standings: Vec<Availability>,
-    /// One line.
+    /// A line that names the source.
     pub(super) said: String,
-    /// A running proxy told of every cluster.
+    /// A running proxy knows each of the clusters.
     pub(super) whole: bool,
 }
 
@@ -25,7 +25,7 @@ impl HealthSource {
         self.standings.get(cluster).copied().unwrap_or_default()
     }
 
-    /// Asks the proxy that said in `state` where it is.
+    /// Requests the health from the proxy whose address is in the folder `state`.
     pub(super) async fn asked(config: &ProxyConfig, state: &Path) -> Self {
         let Some(found) = Found::in_folder(state) else { return Self::assumed(config, "no proxy runs here") };
         let (address, pid) = (found.address, found.pid);
@@ -39,7 +39,7 @@ impl HealthSource {
         }
     }
 
-    /// Nobody was asked.
+    /// Assumes health without a request, for the reason `why`.
     pub(super) fn assumed(config: &ProxyConfig, why: &str) -> Self {
         let standings = config.clusters.iter().map(well).collect();
         Self { standings, said: format!("{why}: every cluster is taken to be well"), whole: false }

@@ -1,4 +1,4 @@
-//! `qd route config`: what would be in force, and where each value stands.
+//! `qd route config`: the configuration in force, with the place of each value.
 
 use super::source;
 use crate::cli::context::Settings;
@@ -10,7 +10,8 @@ use crate::error::{ErrorKind, UserError};
 use crate::report::document::{API_VERSION, json_text};
 use std::io::{stderr, stdout};
 
-/// Prints the configuration, or its schema, or allows a credential to go where it stands now.
+/// Prints the configuration, or its schema, or allows a credential to be sent to the present endpoints of a cluster.
+/// Fails if the configuration is invalid, or if the output cannot be written.
 pub(in crate::cli) async fn run(args: &RouteConfigArgs, cli: &Cli, settings: &Settings) -> Result<u8, UserError> {
     let json = |value: &serde_json::Value| json_text(value).map_err(|why| UserError::new(ErrorKind::Internal, why));
     if args.schema {

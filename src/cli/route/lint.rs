@@ -1,4 +1,4 @@
-//! `qd route lint`: what is wrong with a configuration, and what is allowed and likely to hurt; one line each.
+//! `qd route lint`: errors of a configuration, and warnings about likely mistakes; a line for each.
 
 use super::source;
 use crate::cli::context::Settings;
@@ -12,7 +12,8 @@ use crate::model::text::{Text, clean};
 use crate::report::document::{API_VERSION, json_text};
 use std::io::stdout;
 
-/// Prints the findings; 1 where one is an error, or a warning and the run is strict.
+/// Prints the findings. The exit code is 1 if one is an error, or a warning with `--strict`. Fails if the arguments are
+/// invalid, if the credential pins cannot be read, or if the output cannot be written.
 pub(in crate::cli) async fn run(args: &RouteLintArgs, cli: &Cli, settings: &Settings) -> Result<u8, UserError> {
     let loader = source::loader(&args.source, settings)?;
     let (findings, size) = match source::reading(&loader, &cli.fleet, settings).await {
@@ -50,7 +51,8 @@ fn error(code: &str, flaw: &Flaw) -> Finding {
     }
 }
 
-/// As compilers write it, and last what was looked at: clusters and rules, where it could be read.
+/// The findings in the form of compilers, and at the end the number of clusters and rules, if the configuration could
+/// be parsed.
 fn lines(findings: &[Finding], size: Option<(usize, usize)>) -> String {
     let line = |finding: &Finding| {
         let severity = match finding.severity {

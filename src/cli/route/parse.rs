@@ -1,13 +1,14 @@
-//! `qd route parse`: request lines in, what an API server sees in each out.
+//! `qd route parse`: reads request lines, and prints the attributes that an API server sees in each.
 
 use crate::engine::proxy::request::line;
 use crate::error::{ErrorKind, UserError};
 use std::io::{BufRead, BufWriter, ErrorKind as IoKind, Write};
 
-/// No request line is longer; what is beyond counts as the next.
+/// The longest request line in bytes; the rest counts as the next line.
 const LINE_MAX: u64 = 1 << 20;
 
-/// One JSON object for each line that is not empty, in order; 1 if any of them was malformed.
+/// Prints a JSON object for each line that is not empty, in order. The exit code is 1 if any of them was malformed.
+/// Fails if the input cannot be read or the output cannot be written; a closed pipe ends it quietly.
 pub fn run(input: &mut dyn BufRead, output: &mut dyn Write) -> Result<u8, UserError> {
     let mut out = BufWriter::with_capacity(1 << 16, output);
     let mut line = Vec::new();

@@ -1,5 +1,5 @@
-//! A proxy's configuration as the command line names it: the one place where `qd serve` and `qd route` come by the
-//! source, what it is read with, and the state folder.
+//! The configuration of a proxy as the command line names it: used by `qd serve` and `qd route` for the source, its
+//! context, and the state folder.
 
 use crate::cli::context::{Access, Settings, access};
 use crate::cli::inventory_filter::Selected;
@@ -12,10 +12,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// The proxy's own folder below ours.
+/// Folder of the proxy in the state folder.
 const STATE: &str = "proxy";
 
-/// Reads the source that is meant; `listing` and `readings` of it go with [`ground`].
+/// Makes the loader of the configuration; [`ground`] is its context. Fails if `--proxy-config` is malformed, or if
+/// there is no state folder.
 pub(in crate::cli) fn loader(args: &SourceArgs, settings: &Settings) -> Result<Loader, UserError> {
     let environment = &settings.environment;
     let source = match &args.proxy_config {
@@ -29,7 +30,8 @@ pub(in crate::cli) fn loader(args: &SourceArgs, settings: &Settings) -> Result<L
     Ok(Loader::new(source, Arc::clone(environment), Arc::clone(&settings.config), state_dir(args, settings)?))
 }
 
-/// Where the proxy keeps its authority, its token, what credentials are bound to, and where it says that it runs.
+/// The folder for the authority, the token, the credential pins and the run state of the proxy. Fails if neither
+/// `--state-dir` nor HOME is set.
 pub(in crate::cli) fn state_dir(args: &SourceArgs, settings: &Settings) -> Result<PathBuf, UserError> {
     let environment = &settings.environment;
     let own = environment.state_folder.as_ref().map(|folder| folder.join(STATE));
@@ -41,14 +43,14 @@ pub(in crate::cli) fn state_dir(args: &SourceArgs, settings: &Settings) -> Resul
     given.or(own).ok_or_else(none)
 }
 
-/// Whoever runs this, as the proxy calls the bearer of its token.
+/// Name of the user of this process, as the proxy calls the bearer of its token.
 pub(in crate::cli) fn own_name(settings: &Settings) -> String {
     let uid = || format!("uid:{}", rustix::process::getuid().as_raw());
     settings.environment.user.clone().unwrap_or_else(uid)
 }
 
-/// What readings are made on: the inventory with only those clusters that are meant, and the way to the home cluster.
-/// Everything is read again when `nudge` is notified.
+/// The context of a load: the inventory with the selected clusters only, and the connection to the home cluster.
+/// `nudge` makes it load again.
 pub(in crate::cli) fn ground(access: Access, fleet: &FleetArgs, nudge: Arc<Notify>) -> LoadContext {
     LoadContext {
         inventory: Arc::new(Selected::new(access.inventory, fleet)),
@@ -58,7 +60,7 @@ pub(in crate::cli) fn ground(access: Access, fleet: &FleetArgs, nudge: Arc<Notif
     }
 }
 
-/// What the source says now.
+/// Loads the configuration once. Fails if it cannot be read or is invalid.
 pub(super) async fn reading(
     loader: &Loader,
     fleet: &FleetArgs,
@@ -68,7 +70,7 @@ pub(super) async fn reading(
     look(loader, &ground(access(settings, Terminal::Taken), fleet, Arc::default())).await
 }
 
-/// A configuration that cannot be used, with all that is wrong with it.
+/// The error for an invalid configuration, with all its problems.
 pub(in crate::cli) fn refused(loader: &Loader, refused: ConfigErrors) -> UserError {
     let message = format!("{}: the configuration is refused", loader.origin());
     let error = UserError::new(ErrorKind::Config, message);

@@ -1,4 +1,4 @@
-//! `qd route test`: which way a request would go, or those of a kubectl command, and why.
+//! `qd route test`: the route of a request, or of the requests of a kubectl command, with the reasons.
 
 use super::availability::HealthSource;
 use super::source;
@@ -21,7 +21,8 @@ use std::fmt::Write as _;
 use std::io::stdout;
 use std::sync::Arc;
 
-/// Prints where the request goes; 1 where it, or one of the command's, would be refused.
+/// Prints the route of each request. The exit code is 1 if any of them would be refused. Fails if the arguments or the
+/// configuration are invalid, or if the output cannot be written.
 pub(in crate::cli) async fn run(args: &RouteTestArgs, cli: &Cli, settings: &Settings) -> Result<u8, UserError> {
     let loader = source::loader(&args.source, settings)?;
     let read = source::reading(&loader, &cli.fleet, settings).await;
@@ -59,7 +60,8 @@ fn internal(why: &dyn std::fmt::Display) -> UserError {
     UserError::new(ErrorKind::Internal, why.to_string())
 }
 
-/// Who is meant: the bearer of the proxy's token, with the groups the configuration gives them, or whoever is named.
+/// The caller of the request: the named user, else the bearer of the proxy's token with the groups of the
+/// configuration.
 fn caller(args: &RouteTestArgs, config: &ProxyConfig, settings: &Settings) -> Caller {
     let user = args.user.clone().unwrap_or_else(|| source::own_name(settings));
     let given = if args.user.is_none() { config.callers.groups.as_slice() } else { &[] };
@@ -96,7 +98,7 @@ fn explained(
     Ok(tester::explain(ground, &question))
 }
 
-/// Some choices hang on what a running proxy has seen; its load it tells.
+/// Notes a choice that depends on state of a running proxy: the turn, the load if it is unknown here, or chance.
 fn by_what_runs(config: &ProxyConfig, has_load: bool, explained: &mut Explanation) {
     let all = std::iter::once(&*explained).chain(&explained.further);
     let decides = all.filter_map(|one| config.rules.iter().find(|rule| Some(&*rule.name) == one.rule.as_deref()));
@@ -121,7 +123,7 @@ fn by_what_runs(config: &ProxyConfig, has_load: bool, explained: &mut Explanatio
     explained.warnings.extend(notes);
 }
 
-/// One request, a fact a line.
+/// The explanation of one request, a fact per line.
 fn lines(one: &Explanation) -> String {
     let mut out = format!("{}\n", one.request);
     let mut line = |key: &str, text: &str| {
