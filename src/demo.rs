@@ -36,47 +36,47 @@ use api::ApiServer;
 use fault::Faults;
 use world::{Controllers, World};
 
-/// What to simulate.
+/// Options of a simulated fleet.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The clusters, in kubeconfig order.
     pub clusters: Vec<Member>,
-    /// Changes per second over all reachable clusters; 0 for a world that stands still.
+    /// Changes per second over all reachable clusters; 0 for none.
     pub changes_per_second: u32,
-    /// Decides the order of changes.
+    /// Seed of the order of changes.
     pub seed: u64,
-    /// What time it is in there.
+    /// Time in the fleet.
     pub clock: Clock,
 }
 
 impl Options {
-    /// `count` alike clusters `demo-001` and on with `pods` pods each; the last `dead` cannot be reached:
-    /// half of them refuse connections, half never answer.
+    /// `count` similar clusters `demo-001` and on with `pods` pods each; the last `dead` cannot be reached: half of
+    /// them refuse connections, half never answer.
     pub fn uniform(count: usize, pods: usize, dead: usize, seed: u64, clock: Clock) -> Self {
         Self { clusters: member::uniform(count, pods, dead, seed), changes_per_second: 0, seed, clock }
     }
 
-    /// One small reachable cluster called `name`, standing still: what most tests need.
+    /// A small reachable cluster called `name` without changes: enough for most tests.
     pub fn single(name: &str, pods: usize, clock: Clock) -> Self {
         Self { clusters: vec![Member::new(name, 35, pods, 1)], changes_per_second: 0, seed: 1, clock }
     }
 }
 
-/// The six clusters of `qd --demo`: one unreachable, one slow, one with an expired session, one that
-/// lags in version; a bad rollout in two regions, crash loops, drift, pending volumes; a few changes a second.
+/// The six clusters of `qd --demo`: one unreachable, one slow, one with an expired session, one that lags in version; a
+/// bad rollout in two regions, crash loops, drift, pending volumes; a few changes a second.
 pub fn showcase(clock: Clock) -> Options {
     const SEED: u64 = 42;
     Options { clusters: member::showcase(SEED), changes_per_second: 6, seed: SEED, clock }
 }
 
-/// The time of a simulated fleet. The caller reads the wall clock; nothing in here does.
+/// The time of a simulated fleet. The caller reads the wall clock; nothing in this module does.
 #[derive(Debug, Clone, Copy)]
 pub enum Clock {
-    /// Time goes on from `start`, which was at `origin`.
+    /// Time runs on from `start`, the time at `origin`.
     Running {
-        /// Wall time at `origin`.
+        /// Time in the fleet at `origin`.
         start: Timestamp,
-        /// When `start` was.
+        /// Instant at which the clock was started.
         origin: Instant,
     },
     /// Time stands still: for pictures and byte-for-byte comparisons.
@@ -84,7 +84,7 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// A clock that shows `start` now and goes on.
+    /// A clock that shows `start` now and runs on.
     pub fn running(start: Timestamp) -> Self {
         Self::Running { start, origin: Instant::now() }
     }
@@ -98,41 +98,41 @@ impl Clock {
     }
 }
 
-/// One request a cluster has received.
+/// A request that a cluster has received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requested {
-    /// `GET` and so on.
+    /// HTTP method: `GET` and so on.
     pub method: String,
     /// Path and query as sent.
     pub uri: String,
-    /// The `Accept` header, empty when there was none.
+    /// The `Accept` header; empty if there was none.
     pub accept: String,
 }
 
-/// A simulated fleet could not be started or written down.
+/// Failure to start a simulated fleet, or to write its kubeconfig.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// Keys or certificates could not be made.
+    /// The keys or certificates cannot be made.
     #[error("cannot make certificates for the demo fleet: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// TLS refused its own configuration.
+    /// TLS rejects its configuration.
     #[error("cannot set up TLS for the demo fleet: {0}")]
     Tls(#[from] rustls::Error),
-    /// No port on loopback.
+    /// No port on loopback can be opened.
     #[error("cannot open a port on 127.0.0.1 for the demo fleet: {0}")]
     Listen(std::io::Error),
-    /// The kubeconfig path holds a file this program did not write.
+    /// The kubeconfig path holds a file of another program.
     #[error("{0} exists and was not written by `qd demo serve`: choose another path or remove it")]
     Foreign(PathBuf),
-    /// The kubeconfig could not be written.
+    /// The kubeconfig cannot be written, or the file at its path cannot be read.
     #[error("cannot write the kubeconfig {path}: {cause}")]
     Write {
-        /// Where to.
+        /// Path of the kubeconfig.
         path: PathBuf,
-        /// Why not.
+        /// Error of the system.
         cause: std::io::Error,
     },
-    /// Signals cannot be listened to.
+    /// Signal handlers cannot be installed.
     #[error("cannot wait for signals: {0}")]
     Signal(std::io::Error),
 }
@@ -146,9 +146,10 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Builds the world of every cluster and starts to serve them. Needs a tokio runtime.
+    /// Builds the world of every cluster and starts to serve them. Call it within a tokio runtime. Fails if
+    /// certificates cannot be made, if TLS rejects them, or if no port on loopback can be opened.
     ///
-    /// Clusters that cannot be reached have a world too: lifting their fault shows it.
+    /// Clusters that cannot be reached have a world too: it shows once their fault is lifted.
     pub async fn start(options: Options) -> Result<Self, DemoError> {
         let certificates = certificate::generate()?;
         let cancel = CancellationToken::new();
@@ -189,7 +190,8 @@ impl Fleet {
         &self.kubeconfig
     }
 
-    /// Writes the kubeconfig for its owner only; a file of somebody else is refused.
+    /// Writes the kubeconfig, readable by its owner only. Fails if the path holds a file that `qd demo serve` did not
+    /// write, or if the file cannot be written.
     pub fn write_kubeconfig(&self, path: &Path) -> Result<(), DemoError> {
         kubeconfig::write(path, &self.kubeconfig)
     }
@@ -199,24 +201,24 @@ impl Fleet {
         self.servers.iter().map(|server| server.member.name.as_str())
     }
 
-    /// `https://127.0.0.1:<port>` of a cluster.
+    /// `https://127.0.0.1:<port>` of a cluster; `None` for an unknown name.
     pub fn url(&self, cluster: &str) -> Option<String> {
         self.server(cluster).map(|server| format!("https://127.0.0.1:{}", server.port))
     }
 
-    /// Makes a cluster fail from now on, or work again with [`Fault::None`]; false for an unknown name.
+    /// Makes a cluster fail from now on, or work again with [`Fault::None`]; returns false for an unknown name.
     pub fn fault(&self, cluster: &str, fault: Fault) -> bool {
         self.server(cluster).map(|server| server.fault(fault)).is_some()
     }
 
-    /// Forgets the history of a cluster: watches that come back get 410.
+    /// Drops the history of a cluster: watches that resume get 410.
     pub fn compact(&self, cluster: &str) {
         if let Some(server) = self.server(cluster) {
             server.store.write().compact_all();
         }
     }
 
-    /// How many requests a cluster has received.
+    /// Number of requests that a cluster has received; 0 for an unknown name.
     pub fn request_count(&self, cluster: &str) -> u64 {
         self.server(cluster).map_or(0, |server| server.requests.lock().count)
     }
@@ -226,8 +228,8 @@ impl Fleet {
         self.server(cluster).map(|server| server.requests.lock().last.iter().cloned().collect()).unwrap_or_default()
     }
 
-    /// Creates or replaces an object (`metadata` as given, `resourceVersion` set here); false when the
-    /// cluster or the resource type does not exist. A custom resource definition is served from then on.
+    /// Creates or replaces an object (`metadata` as given, `resourceVersion` set here); returns false if there is no
+    /// such cluster or resource type. A custom resource definition is served from then on.
     pub fn put(&self, cluster: &str, group: &str, plural: &str, object: serde_json::Value) -> bool {
         let Some(server) = self.server(cluster) else {
             return false;
@@ -246,7 +248,7 @@ impl Fleet {
         true
     }
 
-    /// Deletes an object; false when there was none.
+    /// Deletes an object; returns false if there is none.
     pub fn delete(&self, cluster: &str, (group, plural): (&str, &str), namespace: &str, name: &str) -> bool {
         self.server(cluster).is_some_and(|server| {
             let mut store = server.store.write();
@@ -293,8 +295,9 @@ fn build(member: Member, port: u16, clock: Clock) -> (Arc<ApiServer>, World) {
     (Arc::new(server), world)
 }
 
-/// Runs a fleet until SIGINT or SIGTERM, its kubeconfig written to `path`. `started` gets the lines to print
-/// once everything can be reached.
+/// Runs a fleet until SIGINT or SIGTERM, and writes its kubeconfig to `path`. Calls `started` with the lines to print
+/// once all clusters are served. Fails if the path holds a file of another program or cannot be written, if signal
+/// handlers cannot be installed, or as [`Fleet::start`].
 pub async fn serve(options: Options, path: Option<&Path>, started: impl FnOnce(&[String])) -> Result<(), DemoError> {
     use tokio::signal::unix::{SignalKind, signal};
     // Refused before the work of building a hundred clusters.

@@ -9,11 +9,11 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::DemoError;
 
-/// A fixed clock may be years from the real one: certificates are valid in both.
+/// Start of the validity of certificates. A fixed clock may be years from the real one: they are valid in both.
 const FIRST_YEAR: i32 = 2020;
 const LAST_YEAR: i32 = 2090;
 
-/// What servers and kubeconfigs need.
+/// The certificates of servers and kubeconfigs.
 #[derive(Debug)]
 pub(super) struct Certificates {
     pub(super) tls: Arc<ServerConfig>,
@@ -21,7 +21,8 @@ pub(super) struct Certificates {
     pub(super) authority_pem: String,
 }
 
-/// Makes fresh keys: nothing that is shown depends on them.
+/// Makes new keys and certificates: nothing on the screen depends on them. Fails if a key or a certificate cannot be
+/// made, or if TLS rejects them.
 pub(super) fn generate() -> Result<Certificates, DemoError> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.distinguished_name.push(DnType::CommonName, "quarterdeck-demo-ca");

@@ -1,4 +1,4 @@
-//! The kubeconfig of a simulated fleet, and the file it may be written to.
+//! The kubeconfig of a simulated fleet, and its file.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::DemoError;
 use super::api::ApiServer;
 
-/// The first line of a file this module wrote: only such a file is overwritten.
+/// The first line of files that this module writes: no other file is overwritten.
 const MARKER: &str = "# Written by `qd demo serve`; it is overwritten by the next run.";
 
 /// The kubeconfig as YAML: a context, a cluster and a user of the same name for each member.
@@ -40,7 +40,8 @@ pub(super) fn render(servers: &[Arc<ApiServer>], authority_pem: &str) -> String 
     )
 }
 
-/// Whether a path may be written: nothing is there, or a file of ours.
+/// Checks that a path may be written: there is no file, or one of ours. Fails if it is a file of another program, or
+/// cannot be read.
 pub(super) fn claim(path: &Path) -> Result<(), DemoError> {
     let file = match fs::File::open(path) {
         Ok(file) => file,
@@ -57,7 +58,8 @@ pub(super) fn claim(path: &Path) -> Result<(), DemoError> {
     }
 }
 
-/// Writes a kubeconfig, for its owner only. A file that somebody else wrote is left alone.
+/// Writes a kubeconfig, readable by its owner only. Fails if the path holds a file of another program, or cannot be
+/// written.
 pub(super) fn write(path: &Path, yaml: &str) -> Result<(), DemoError> {
     claim(path)?;
     let failed = |cause| DemoError::Write { path: path.to_owned(), cause };

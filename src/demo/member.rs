@@ -1,4 +1,4 @@
-//! What one simulated cluster is like, before anything happens in it.
+//! The initial state of a simulated cluster.
 
 use std::time::Duration;
 
@@ -6,37 +6,37 @@ use serde_json::{Value, json};
 
 use super::status::Failure;
 
-/// One simulated member cluster.
+/// A simulated member cluster.
 #[derive(Debug, Clone)]
 pub struct Member {
     /// Name of its context, cluster and user in the kubeconfig.
     pub name: String,
-    /// What `/version` says.
+    /// Version in the answer to `/version`.
     pub version: Version,
-    /// Pods to begin with.
+    /// Number of pods at the start.
     pub pods: usize,
-    /// Nodes; never 0.
+    /// Number of nodes; never 0.
     pub nodes: usize,
-    /// Whether its port can be reached at the start.
+    /// Behaviour of its port at the start.
     pub reach: Reach,
-    /// Least and most time before every answer.
+    /// Least and most delay of each answer; `None` for no delay.
     pub latency: Option<(Duration, Duration)>,
-    /// When set, every token gets 401 with this message.
+    /// If set, every token gets 401 with this message.
     pub expired: Option<String>,
-    /// Whether discovery offers the aggregated form.
+    /// Discovery offers the aggregated form.
     pub aggregated: bool,
-    /// What goes on inside.
+    /// Troubles of its workloads.
     pub story: Story,
-    /// Whether RBAC and admission forbid some changes here; elsewhere everything is allowed.
+    /// RBAC and admission forbid some changes in this cluster; elsewhere all are allowed.
     pub restricted: bool,
-    /// Decides every name, time and number in it.
+    /// Seed of all names, times and numbers.
     pub seed: u64,
 }
 
-/// Whether the port of a cluster answers.
+/// Behaviour of the port of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// It does.
+    /// Connections are answered.
     Open,
     /// Connections are refused.
     Refused,
@@ -44,7 +44,7 @@ pub enum Reach {
     BlackHole,
 }
 
-/// Which troubles a cluster has.
+/// The troubles of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Story {
     /// A few of each kind of trouble, spread by the seed.
@@ -73,7 +73,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// Whether this version streams lists as it comes: on in 1.32, off in 1.33, on since 1.34.
+    /// Returns true if this version supports streaming lists: on in 1.32, off in 1.33, on since 1.34.
     pub(super) fn streams_lists(self) -> bool {
         self.minor == 32 || self.minor >= 34
     }
@@ -86,7 +86,7 @@ impl std::fmt::Display for Version {
 }
 
 impl Member {
-    /// A reachable cluster with plain troubles; change the fields for anything else.
+    /// A reachable cluster of version 1.`minor` with plain troubles; change the fields for anything else.
     pub fn new(name: &str, minor: u8, pods: usize, seed: u64) -> Self {
         let name = name.to_owned();
         Self {
@@ -178,11 +178,11 @@ pub(super) fn showcase(seed: u64) -> Vec<Member> {
     clusters
 }
 
-/// Of a uniform fleet every fifth cluster is restricted.
+/// In a uniform fleet every fifth cluster is restricted.
 const RESTRICTED_EVERY: usize = 5;
 
-/// `count` alike clusters named `demo-001` and on; the last `dead` of them cannot be reached, every
-/// second one silently.
+/// `count` similar clusters named `demo-001` and on; the last `dead` of them cannot be reached, every second one
+/// silently.
 pub(super) fn uniform(count: usize, pods: usize, dead: usize, seed: u64) -> Vec<Member> {
     (1..=count)
         .map(|number| {

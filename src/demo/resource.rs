@@ -1,9 +1,9 @@
-//! What kinds a simulated API server serves, as a table.
+//! The kinds that a simulated API server serves, as a table.
 
 use compact_str::{CompactString, format_compact};
 use serde_json::Value;
 
-/// One served resource type of one cluster.
+/// A served resource type of one cluster.
 #[derive(Debug, Clone)]
 pub(super) struct Resource {
     pub(super) group: CompactString,
@@ -18,7 +18,7 @@ pub(super) struct Resource {
     pub(super) origin: Origin,
 }
 
-/// Who defines a resource; decides the byte layout of its objects and its Table columns.
+/// Definition of a resource; decides the byte layout of its objects and its Table columns.
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
     /// Compiled into the API server. Lists leave out `kind` and `apiVersion` of each item.
@@ -40,7 +40,7 @@ impl Resource {
         if self.group.is_empty() { self.plural.clone() } else { format_compact!("{}.{}", self.plural, self.group) }
     }
 
-    /// What discovery says can be done with it.
+    /// Verbs of the resource in discovery.
     pub(super) fn verbs(&self) -> &'static [&'static str] {
         match (&self.origin, self.plural.as_str()) {
             (Origin::Aggregated, _) => &["get", "list"],

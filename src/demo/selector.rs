@@ -36,8 +36,8 @@ struct FieldTerm {
 }
 
 impl Selector {
-    /// Parses both selectors. `known` lists the field labels this resource supports.
-    /// Errors are the part of the server's message that follows the selector it quotes.
+    /// Parses both selectors. `known` lists the field labels of the resource. Fails if a selector is malformed, or if a
+    /// field label is unknown; the error is the part of the server's message after the selector that it quotes.
     pub(super) fn parse(labels: &str, fields: &str, known: &[&'static str]) -> Result<Self, SelectorError> {
         Ok(Self { labels: parse_labels(labels).map_err(SelectorError::Label)?, fields: parse_fields(fields, known)? })
     }
@@ -52,7 +52,7 @@ impl Selector {
     }
 }
 
-/// Which selector was wrong, and why.
+/// The malformed selector, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SelectorError {
     Label(String),
@@ -96,7 +96,7 @@ fn parse_fields(text: &str, known: &[&'static str]) -> Result<Vec<FieldTerm>, Se
     Ok(terms)
 }
 
-/// Splits at commas outside parentheses, then reads one requirement from each piece.
+/// Splits at commas outside parentheses, then parses a requirement from each piece. Fails if one is malformed.
 fn parse_labels(text: &str) -> Result<Vec<Requirement>, String> {
     let mut depth = 0_u32;
     let pieces = text.split(|c| {

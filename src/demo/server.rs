@@ -20,7 +20,7 @@ use super::fault::{Fault, Faults};
 
 /// Connections open at once per cluster; more wait to be accepted.
 const CONNECTIONS: usize = 1_024;
-/// A client that does not finish its TLS handshake by then is dropped.
+/// Deadline of a TLS handshake; a slower client is dropped.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const BACKLOG: u32 = 1_024;
 /// Pause after an accept error such as too many open files.
@@ -28,7 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Attempts to get a port back before its cluster stays closed: 10 s.
 const RECLAIMS: usize = 200;
 
-/// A port on loopback that is ours, whether or not anybody listens on it.
+/// Reserves a port on loopback, without listening on it. Fails if the system refuses a socket.
 pub(super) fn reserve() -> io::Result<(TcpSocket, u16)> {
     let socket = TcpSocket::new_v4()?;
     // Connections inherit it; without it the port could not be opened again while they linger.
@@ -38,7 +38,7 @@ pub(super) fn reserve() -> io::Result<(TcpSocket, u16)> {
     Ok((socket, port))
 }
 
-/// What the port of a cluster does at the moment.
+/// State of the port of a cluster.
 pub(super) enum Port {
     /// Bound and closed: connections are refused and no other program can take the port.
     Closed(TcpSocket),
@@ -47,7 +47,8 @@ pub(super) enum Port {
     Silent(TcpListener),
 }
 
-/// Opens a reserved port as far as the cluster is to be reached: who connects from now on is not refused.
+/// Opens a reserved port as far as the fault of the cluster allows: connections from now on are not refused. Fails if
+/// the system refuses to listen.
 pub(super) fn open(socket: TcpSocket, server: &ApiServer) -> io::Result<Port> {
     let fault = server.faults.borrow().current.clone();
     turn(Port::Closed(socket), &fault, server.port)
@@ -112,7 +113,7 @@ async fn accept(
     None
 }
 
-/// Brings the port into the state a fault asks for.
+/// Brings the port into the state for a fault. Fails if the system refuses to listen.
 fn turn(port: Port, fault: &Fault, number: u16) -> io::Result<Port> {
     Ok(match (fault, port) {
         (Fault::Refuse, Port::Closed(socket)) => Port::Closed(socket),
@@ -132,7 +133,7 @@ fn turn(port: Port, fault: &Fault, number: u16) -> io::Result<Port> {
     })
 }
 
-/// Takes the port again, for a while if need be.
+/// Binds the port again, with retries for a while; `None` if another program has it.
 async fn reclaim(port: u16) -> Option<TcpSocket> {
     for _ in 0..RECLAIMS {
         sleep(ACCEPT_PAUSE).await;
@@ -192,7 +193,7 @@ async fn connection(server: Arc<ApiServer>, stream: TcpStream, acceptor: TlsAcce
     }
 }
 
-/// What a TLS client gets from a plain HTTP port.
+/// Answers a TLS client as a plain HTTP port does.
 async fn plain_answer(mut stream: TcpStream) {
     let mut hello = [0; 512];
     let _ignored = timeout(HANDSHAKE, stream.read(&mut hello)).await;

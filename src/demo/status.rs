@@ -1,4 +1,4 @@
-//! The `Status` documents a Kubernetes API server answers failures with, word for word.
+//! The `Status` documents of failed requests, word for word those of a Kubernetes API server.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ pub(super) struct Failure {
     pub(super) reason: &'static str,
     pub(super) message: String,
     pub(super) details: Value,
-    /// Seconds for a `Retry-After` header.
+    /// Value of the `Retry-After` header, in seconds; `None` for no header.
     pub(super) retry_after: Option<u64>,
 }
 
@@ -155,7 +155,7 @@ impl Failure {
         failure
     }
 
-    /// What clients see for a resource type this server does not serve.
+    /// The failure for a resource type that this server does not serve.
     pub(super) fn no_such_resource() -> Self {
         let mut failure = Self::new(404, "NotFound", "the server could not find the requested resource");
         failure.details = json!({});

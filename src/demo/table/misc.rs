@@ -97,7 +97,7 @@ fn service(service: &Value, now: Timestamp) -> Vec<Value> {
     ]
 }
 
-/// The first three of a list, and how many more there are.
+/// The first three items of a list, and the number of further items.
 fn first_three(all: &[String]) -> String {
     let shown: Vec<&str> = all.iter().take(3).map(String::as_str).collect();
     let mut text = shown.join(",");

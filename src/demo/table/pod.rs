@@ -1,4 +1,4 @@
-//! Cells of pods: what STATUS, READY and RESTARTS say.
+//! Cells of pods: STATUS, READY, RESTARTS and the others.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -61,7 +61,7 @@ struct Summary {
 }
 
 impl Summary {
-    /// Reads the init containers; true while one of them is still to finish.
+    /// Reads the init containers; returns true while one of them has not finished.
     fn init_containers(&mut self, pod: &Value) -> bool {
         let specs = items(pod, "/spec/initContainers");
         let is_sidecar = |name: &str| {

@@ -1,4 +1,4 @@
-//! Cells of workloads and what scales or protects them.
+//! Cells of workloads, autoscalers and disruption budgets.
 
 use jiff::Timestamp;
 use serde_json::Value;
