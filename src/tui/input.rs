@@ -1,10 +1,10 @@
-//! What the terminal sends, in our words.
+//! Translates events of the terminal to messages of the app.
 
 use crate::views::keymap::{Code, Key, Modifiers};
 use crate::views::msg::{Mouse, MouseAction, Msg};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
-/// Translates an event; `None` for what we do not use.
+/// The message for an event; `None` for events that the app does not use.
 pub(super) fn message(event: &Event) -> Option<Msg> {
     match event {
         Event::Key(key) => self::key(*key).map(Msg::Key),

@@ -1,6 +1,6 @@
-//! How much memory the program takes, as the system counts it.
+//! Memory use of the process, as the system counts it.
 
-/// Resident bytes, where the system has `/proc`.
+/// Resident bytes; `None` without `/proc`.
 pub(super) fn resident() -> Option<u64> {
     read(&std::fs::read_to_string("/proc/self/status").ok()?)
 }

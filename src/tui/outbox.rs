@@ -1,6 +1,7 @@
-//! Requests on their way to the engine: what does not fit into its queue waits here, in order, and goes as soon as there is room.
+//! The queue in front of the engine's request queue: requests that do not fit there wait here, in order, until there is
+//! room.
 //!
-//! A request that got lost would leave its view waiting for an answer that nobody gives.
+//! A lost request would leave its view waiting for an answer that never comes.
 
 use crate::protocol::ClusterRequest;
 use crate::protocol::{REQUESTS_MAX, Request};
@@ -8,10 +9,10 @@ use std::collections::VecDeque;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-/// Requests that wait here beside those in the engine's queue: again as many.
+/// Maximum number of requests that wait here, as many as in the engine's queue.
 const WAITING_MAX: usize = REQUESTS_MAX;
 
-/// The screen's end of the engine's queue.
+/// The sending end of the engine's request queue.
 #[derive(Debug)]
 pub(super) struct Outbox {
     requests: mpsc::Sender<Request>,
@@ -23,7 +24,8 @@ impl Outbox {
         Self { requests, waiting: VecDeque::new() }
     }
 
-    /// Sends it now, or as soon as the engine takes it. What nothing can be promised of comes back.
+    /// Sends the request now, or as soon as there is room. Fails if too many requests wait already; the error is the
+    /// request itself.
     pub(super) fn send(&mut self, request: Request) -> Result<(), Box<Request>> {
         if !self.waiting.is_empty() {
             return self.wait(request);
@@ -63,7 +65,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Waits until the engine takes the first that waits, and sends it; for ever while none waits.
+    /// Waits for room in the queue, and sends the first waiting request; never returns if none waits.
     pub(super) async fn flush(&mut self) {
         if self.waiting.is_empty() {
             return std::future::pending().await;

@@ -1,4 +1,4 @@
-//! Files of the screen: the user's themes and keys, the last session, saved screens.
+//! Files of the console: the user's themes and keys, the last session, saved screens.
 
 use super::{Options, utc_offset_s};
 use crate::engine::clock;
@@ -12,10 +12,10 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// A session file larger than this is not ours.
+/// Maximum size of a session file; a larger file is ignored.
 const SESSION_BYTES_MAX: u64 = 1 << 20;
 
-/// Reads what the screen starts with; what cannot be read is said, and left out.
+/// Reads the initial state of the console; returns it with the problems of files, which are left out.
 pub(super) fn setup(options: &Options) -> (Setup, Vec<String>) {
     let mut problems = Vec::new();
     let now = clock::now();
@@ -48,7 +48,7 @@ fn depth(options: &Options) -> Depth {
     Depth::of_terminal(no_color, options.colorterm.as_deref(), options.term.as_deref())
 }
 
-/// The built-in themes and those of the user's folder, and what is wrong with the latter.
+/// Returns the built-in themes and those of the user's folder, and the problems of the latter.
 pub(super) fn themes(config_dir: Option<&Path>) -> (Themes, Vec<String>) {
     let mut problems = Vec::new();
     let mut files: Vec<(String, String)> = Vec::new();
@@ -110,7 +110,8 @@ pub(super) fn save(dir: Option<&Path>, memory: &Memory) {
     }
 }
 
-/// Writes beside, then renames: a crash leaves the old file or the new one, never half of one.
+/// Writes a temporary file, then renames it: a crash leaves the old file or the new one, never a part of one. Fails if
+/// the file cannot be written.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let beside = path.with_extension("new");
     if let Some(dir) = path.parent() {
@@ -122,7 +123,8 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     fs::rename(beside, path)
 }
 
-/// Saves a screen under a name that is not taken yet; returns where.
+/// Saves a screen under a new name; returns its path. Fails if there is no state folder, if a file of that name exists,
+/// or if it cannot be written.
 pub(super) fn save_file(dir: Option<&Path>, name: &str, text: &str) -> Result<String, String> {
     let dir = dir.ok_or("there is no state folder")?.join("screens");
     fs::create_dir_all(&dir).map_err(|why| format!("{}: {why}", dir.display()))?;

@@ -1,13 +1,13 @@
-//! Signals: those that end the console in good order, the one that brings it back, and a new size.
+//! Signals: those that end the console, the one after a suspension, and a new size.
 
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 pub(super) enum Signal {
     /// SIGTERM, SIGHUP, SIGINT.
     End,
-    /// SIGCONT: the shell gave the terminal back.
+    /// SIGCONT: the shell returned the terminal.
     Continue,
-    /// SIGWINCH. The event stream tells it too, but only from its first read on.
+    /// SIGWINCH. The event stream reports it too, but only from its first read on.
     Resize,
 }
 

@@ -1,4 +1,4 @@
-//! The terminal: taken at the start, given back however we end.
+//! The terminal: set up at the start, and restored however the console ends.
 
 use base64::Engine as _;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
@@ -12,7 +12,7 @@ use std::io::{Write as _, stdout};
 use std::sync::Once;
 use std::thread::{self, ThreadId};
 
-/// The terminal while the console has it.
+/// The terminal while the console uses it.
 #[derive(Debug)]
 pub(super) struct Screen {
     terminal: DefaultTerminal,
@@ -22,8 +22,9 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal for the console that runs on this thread: raw mode, the alternate screen, bracketed paste,
-    /// the mouse if wanted. A panic on this thread gives it back before it is printed.
+    /// Sets up the terminal for the console on this thread: raw mode, the alternate screen, bracketed paste, the mouse
+    /// if wanted. A panic on this thread restores it before the panic is printed. Fails if the terminal cannot be set
+    /// up.
     pub(super) fn open(mouse: bool, in_tmux: bool) -> std::io::Result<Self> {
         // Not ratatui's own start: its hook leaves the screen whoever panics, and the console would go on drawing.
         let taken = Taken::by_this_thread();
@@ -35,12 +36,12 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Columns and rows; 80x24 where the terminal does not say.
+    /// Columns and rows; 80x24 if they are unknown.
     pub(super) fn size() -> (u16, u16) {
         terminal::size().unwrap_or((80, 24))
     }
 
-    /// Draws one frame; the terminal shows it whole or not at all.
+    /// Draws one frame; the terminal shows it whole or not at all. Fails if the terminal cannot be written to.
     pub(super) fn draw(&mut self, view: impl FnOnce(&mut Frame<'_>)) -> std::io::Result<()> {
         queue!(stdout(), BeginSynchronizedUpdate)?;
         let drawn = self.terminal.draw(view).map(drop);
@@ -53,7 +54,8 @@ impl Screen {
         if on { execute!(stdout(), EnableMouseCapture) } else { execute!(stdout(), DisableMouseCapture) }
     }
 
-    /// Copies by OSC 52, so that it works over SSH too; inside tmux wrapped to pass through.
+    /// Copies by OSC 52, so that it works over SSH too; inside tmux wrapped to pass through. Fails if the terminal
+    /// cannot be written to.
     pub(super) fn copy(&self, text: &str) -> std::io::Result<()> {
         let encoded = base64::engine::general_purpose::STANDARD.encode(text);
         let sequence = format!("\u{1b}]52;c;{encoded}\u{7}");
@@ -66,14 +68,15 @@ impl Screen {
         out.flush()
     }
 
-    /// Gives the terminal to the shell and stops this process, as `ctrl-z` does elsewhere; returns at `fg`.
+    /// Restores the terminal for the shell and stops this process, as `ctrl-z` does elsewhere; returns at `fg`. Fails
+    /// if the process cannot be stopped.
     pub(super) fn suspend() -> std::io::Result<()> {
         give_back();
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP)?;
         Ok(())
     }
 
-    /// Takes the terminal again after a suspension.
+    /// Sets up the terminal again after a suspension. Fails if the terminal cannot be set up.
     pub(super) fn resume(&mut self) -> std::io::Result<()> {
         terminal::enable_raw_mode()?;
         execute!(stdout(), terminal::EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
@@ -84,11 +87,11 @@ impl Screen {
     }
 }
 
-/// Whose console has the terminal.
+/// Thread of the console that has the terminal.
 static OWNER: Mutex<Option<ThreadId>> = Mutex::new(None);
 
-/// The terminal is taken; dropping it gives it back, once: leaving the alternate screen a second time would move the
-/// cursor over what was printed since.
+/// Guard of the terminal; its drop restores it, once: leaving the alternate screen a second time would move the cursor
+/// over later output.
 #[derive(Debug)]
 struct Taken;
 
@@ -109,7 +112,7 @@ impl Drop for Taken {
     }
 }
 
-/// Everything is tried; of a terminal that is gone there is nothing to report to.
+/// Restores the terminal, ignoring errors: there is nowhere to report them to.
 fn give_back() {
     let restored = execute!(
         stdout(),
@@ -123,8 +126,9 @@ fn give_back() {
     drop(terminal::disable_raw_mode());
 }
 
-/// A panic of the console gives the terminal back and is printed. One in a task of the engine is caught there and becomes
-/// a cluster's reason, while the console goes on: it goes to the log alone, as everything does that must not reach the screen.
+/// Installs the panic hook. A panic of the console restores the terminal and is printed. A panic in a task of the
+/// engine is caught there and becomes the reason of a cluster, while the console continues: it goes to the log alone,
+/// as all output does that must not reach the screen.
 fn restore_on_panic() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
