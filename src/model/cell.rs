@@ -7,29 +7,44 @@ use std::cmp::Ordering;
 /// A typed value of one column. Its text equals what the API server's own Table prints.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum Cell {
-    /// Nothing known: prints as nothing.
+    /// No value is known; prints as nothing.
     #[default]
     Empty,
-    /// Known to be none: prints `<none>`.
+    /// Known to be absent; prints `<none>`.
     None,
-    /// Known to exist, value not known: prints `<unknown>`.
+    /// Known to exist, with an unknown value; prints `<unknown>`.
     Unknown,
-    /// Text, already made harmless.
+    /// Text, already cleaned for the terminal.
     Text(Text),
     /// A count.
     Int(i64),
-    /// `have/want`, as READY.
-    Ratio { have: u32, want: u32 },
+    /// `have/want`, as in READY.
+    Ratio {
+        /// The count that is there.
+        have: u32,
+        /// The count that is wanted.
+        want: u32,
+    },
     /// A moment, shown as the time since then.
     Since(UnixSeconds),
-    /// Restarts and when the last one was: `5 (2m ago)`.
-    Restarts { count: u32, last: Option<UnixSeconds> },
-    /// A span: fixed when it ended, running when not.
-    Span { from: UnixSeconds, to: Option<UnixSeconds> },
+    /// Restarts and the time of the last one: `5 (2m ago)`.
+    Restarts {
+        /// Restarts so far.
+        count: u32,
+        /// Time of the last restart; `None` if it is unknown or there was none.
+        last: Option<UnixSeconds>,
+    },
+    /// A length of time: fixed once it has ended, growing until then.
+    Span {
+        /// Start of the span.
+        from: UnixSeconds,
+        /// End of the span; `None` while it lasts.
+        to: Option<UnixSeconds>,
+    },
 }
 
 impl Cell {
-    /// A text cell, made harmless; an empty text is [`Cell::Empty`].
+    /// Returns a text cell, cleaned for the terminal; [`Cell::Empty`] for an empty text.
     pub fn text(text: &str) -> Self {
         match super::text::clean(text) {
             t if t.is_empty() => Self::Empty,
@@ -37,7 +52,7 @@ impl Cell {
         }
     }
 
-    /// What the cell shows at `now`.
+    /// Returns the text of the cell at `now`.
     pub fn show(&self, now: UnixSeconds) -> Text {
         match self {
             Self::Empty => Text::const_new(""),
@@ -55,12 +70,13 @@ impl Cell {
         }
     }
 
-    /// Says whether [`Cell::show`] depends on `now`.
+    /// Returns true if the text of [`Cell::show`] depends on `now`.
     pub fn is_relative(&self) -> bool {
         matches!(self, Self::Since(_) | Self::Restarts { last: Some(_), .. } | Self::Span { to: None, .. })
     }
 
-    /// The number the cell stands for in a comparison (`restarts>5`, `age<10m`: seconds); `None` for text.
+    /// Returns the number to compare with (`restarts>5`, `age<10m`: seconds); `None` for text that is no number and for
+    /// cells without a value.
     pub fn number(&self, now: UnixSeconds) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "counts and seconds stay far below 2^52")]
         match self {
@@ -74,7 +90,7 @@ impl Cell {
         }
     }
 
-    /// Orders two cells of one column. Ages ascend: the youngest first. What is missing comes first.
+    /// Orders two cells of one column. Ages ascend: the youngest first. Cells without a value come first.
     pub fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) => natural(a, b),
@@ -101,8 +117,8 @@ impl Cell {
         }
     }
 
-    /// A number that orders as [`Cell::order`] does, for sorting many cells of which none is text
-    /// (texts have no such number: they all get the same).
+    /// Returns a number that orders as [`Cell::order`] does, for sorting many cells of which none is text (all texts
+    /// get the same number).
     pub fn rank_key(&self) -> u128 {
         let biased = |n: i64| u128::from(n.cast_unsigned() ^ (1 << 63));
         let value = match self {
@@ -167,33 +183,39 @@ fn digits(text: &[u8]) -> (&[u8], &[u8]) {
     (run.split_at(zeros).1, rest)
 }
 
-/// How a column is aligned.
+/// Alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum Align {
+    /// Aligned left.
     #[default]
     Left,
+    /// Aligned right, as numbers are.
     Right,
 }
 
-/// One column of a kind's table, after NAMESPACE, NAME and CLUSTER, which every row has.
+/// Column of a kind's table. Every row has NAMESPACE, NAME and CLUSTER besides.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Column {
     /// The heading, in capitals, as kubectl prints it.
     pub name: Text,
-    /// 0 is always shown; above 0 only in wide tables.
+    /// 0 for columns that are always shown; above 0 for columns of wide tables only.
     pub priority: u8,
+    /// Alignment of the heading and the cells.
     pub align: Align,
 }
 
 impl Column {
+    /// Returns a column that is always shown, aligned left.
     pub fn new(name: &str) -> Self {
         Self { name: Text::new(name), priority: 0, align: Align::Left }
     }
 
+    /// Returns a column of wide tables only, aligned left.
     pub fn wide(name: &str) -> Self {
         Self { priority: 1, ..Self::new(name) }
     }
 
+    /// Returns the same column aligned right.
     #[must_use]
     pub fn right(self) -> Self {
         Self { align: Align::Right, ..self }

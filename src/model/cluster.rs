@@ -1,4 +1,4 @@
-//! Clusters: how each came to be known, what state it is in, what is known of it.
+//! Clusters: where each was found, its state, and the facts known about it.
 
 use super::kind::Catalog;
 use super::text::Text;
@@ -7,15 +7,17 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// The short, unique name a cluster is shown and addressed by, over all sources.
+/// The short, unique name of a cluster, over all sources: shown in tables and used in commands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ClusterName(Arc<str>);
 
 impl ClusterName {
+    /// Returns the name as it is; the inventory makes it unique.
     pub fn new(name: &str) -> Self {
         Self(Arc::from(name))
     }
 
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -27,30 +29,49 @@ impl std::fmt::Display for ClusterName {
     }
 }
 
-/// What an operator may do to a cluster from here. The order is by strictness.
+/// Access level of a cluster: the actions an operator may take from here. Ordered by strictness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
-    /// Destructive actions show what they touch, and ask.
+    /// Destructive actions list the objects they touch and ask for confirmation.
     #[default]
     Guarded,
-    /// A typed phrase; waves of one cluster first.
+    /// Confirmation is a typed phrase, and actions run one cluster at a time first.
     Protected,
-    /// No request other than GET ever leaves.
+    /// No request other than GET is ever sent.
     ReadOnly,
 }
 
-/// Where a cluster was found.
+/// Place in which a cluster was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Source {
     /// A context of a kubeconfig file.
-    Kubeconfig { file: Text, context: Text },
-    /// The pod's own cluster.
+    Kubeconfig {
+        /// The file, as the user would write it.
+        file: Text,
+        /// Name of the context.
+        context: Text,
+    },
+    /// The cluster of the pod this program runs in.
     InCluster,
     /// An object on a hub: `kind` is `ClusterProfile`, `ManagedCluster`, ...
-    Hub { hub: Text, kind: Text, namespace: Text, name: Text },
+    Hub {
+        /// Context of the hub.
+        hub: Text,
+        /// Kind of the object.
+        kind: Text,
+        /// Namespace of the object; empty for cluster-scoped kinds.
+        namespace: Text,
+        /// Name of the object.
+        name: Text,
+    },
     /// An entry of the mapping file.
-    Mapping { file: Text, context: Text },
+    Mapping {
+        /// The file, as the user would write it.
+        file: Text,
+        /// Context the entry names.
+        context: Text,
+    },
 }
 
 impl std::fmt::Display for Source {
@@ -65,93 +86,113 @@ impl std::fmt::Display for Source {
     }
 }
 
-/// A hub's claim about a member: three-valued, with its age.
+/// A hub's statement about the health of a member: ready, not ready or unknown, with its age.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Claim {
-    /// `None` is "unknown", never "unhealthy".
+    /// `None` means "unknown", never "unhealthy".
     pub ready: Option<bool>,
+    /// The hub's reason; empty if it gives none.
     pub reason: Text,
+    /// Time of the hub's observation, if it gives one.
     pub observed: Option<UnixSeconds>,
 }
 
-/// Why a cluster on plain http treats us as nobody, and the next step.
+/// Why a cluster on plain HTTP treats us as anonymous, and the next step.
 pub const WITHHELD: &str = "credentials are not sent over http; use https:// in the cluster's server";
 
-/// One cluster of the inventory: all that is known before it is contacted. Holds no secret.
+/// A cluster of the inventory: everything known before it is contacted. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ClusterEntry {
+    /// Name of the cluster, unique in the inventory.
     pub name: ClusterName,
-    /// The kubeconfig context, where there is one: what `kubectl --context` takes.
+    /// The kubeconfig context, as `kubectl --context` takes it; `None` for clusters without one.
     pub context: Option<Text>,
-    /// All places it was found in; the first one's credentials are used.
+    /// All places in which the cluster was found; the credentials of the first are used.
     pub sources: Vec<Source>,
     /// The API server's URL; empty when no source names one.
     pub server: Text,
+    /// Groups the cluster is in, sorted.
     pub groups: Vec<Text>,
-    /// A colour name or `#rrggbb`.
+    /// A colour name or `#rrggbb`; `None` if the configuration sets none.
     pub color: Option<Text>,
+    /// Access level, from the configuration.
     pub access: Access,
-    /// The context's own namespace.
+    /// Namespace of the context, unless a setting replaces it; empty if neither names one.
     pub namespace: Text,
-    /// More namespaces to fall back to when listing all of them is denied.
+    /// Namespaces to fall back to when listing all of them is denied.
     pub namespaces: Vec<Text>,
+    /// Labels from all sources; the first source wins.
     pub labels: BTreeMap<Text, Text>,
+    /// Cloud provider; empty if no source names it.
     pub provider: Text,
+    /// Region; empty if no source names it.
     pub region: Text,
-    /// Deadline of one request, seconds.
+    /// Deadline of one request, in seconds.
     pub timeout_s: u32,
-    /// The server's certificate is not verified; shown wherever the cluster is.
+    /// True if the server's certificate is not verified; shown wherever the cluster is.
     pub insecure: bool,
-    /// It has credentials that are not sent, because its server is on plain http: see [`WITHHELD`].
+    /// True if the credentials are not sent because the server is on plain HTTP: see [`WITHHELD`].
     #[serde(default)]
     pub withheld: bool,
-    /// It is the current context.
+    /// True for the cluster of the current context.
     pub current: bool,
+    /// The hub's statement about it; `None` for clusters that no hub lists.
     pub claim: Option<Claim>,
-    /// A fingerprint of the endpoint and the identity behind the name (no secret can be told from
-    /// it): the engine reconnects when it differs.
+    /// A fingerprint of the endpoint and the identity behind the name; no secret can be derived from it. The engine
+    /// reconnects when it changes.
     pub endpoint: u64,
-    /// Why it cannot be connected as it stands ("context names no cluster"), with the next step.
+    /// Why the cluster cannot be connected as configured ("context names no cluster"), with the next step; `None` if it
+    /// can.
     pub defect: Option<Text>,
 }
 
 impl ClusterEntry {
-    /// The context's own namespace; as with kubectl, `default` where it names none.
+    /// Returns the context's namespace; as in kubectl, `default` if it names none.
     pub fn own_namespace(&self) -> Text {
         if self.namespace.is_empty() { Text::const_new("default") } else { self.namespace.clone() }
     }
 }
 
-/// What a cluster is to us right now.
+/// State of a cluster as the engine sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ClusterState {
-    /// Known, not connected: no probe, no login.
+    /// Known and not connected: no probe, no login.
     #[default]
     Listed,
+    /// No attempt to reach it has ended yet.
     Connecting,
+    /// Connected, and answering.
     Live,
-    /// It answered before and does not now; rows stay, dimmed.
+    /// Does not answer now, and did before: its rows stay, dimmed.
     Stale {
+        /// Time of the first failure.
         since: UnixSeconds,
+        /// The last error, in one line.
         why: Text,
     },
-    /// It answers, and lets us do nothing.
+    /// Answers, and denies every list that is always watched.
     Denied {
+        /// The server's message.
         what: Text,
     },
+    /// The credentials are missing, expired or refused.
     AuthNeeded {
+        /// The next step, such as a login.
         hint: Text,
     },
+    /// Does not answer, and nothing of it was ever listed.
     Unreachable {
+        /// The last error, in one line.
         why: Text,
+        /// Time of the first failure.
         since: UnixSeconds,
     },
-    /// The user disconnected it.
+    /// Disconnected by the user.
     Paused,
 }
 
 impl ClusterState {
-    /// One lower-case word.
+    /// Returns the state as a lower-case word or two.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Listed => "listed",
@@ -165,6 +206,7 @@ impl ClusterState {
         }
     }
 
+    /// Returns the glyph of the state, one column wide.
     pub fn glyph(&self) -> &'static str {
         match self {
             Self::Listed => "·",
@@ -178,7 +220,7 @@ impl ClusterState {
         }
     }
 
-    /// Why, where there is a why.
+    /// Returns the reason of the state; empty for states that have none.
     pub fn why(&self) -> &str {
         match self {
             Self::Stale { why, .. } | Self::Unreachable { why, .. } => why,
@@ -188,7 +230,7 @@ impl ClusterState {
         }
     }
 
-    /// Since when, where it matters.
+    /// Returns the time of the first failure, for states that stand for one.
     pub fn since(&self) -> Option<UnixSeconds> {
         match self {
             Self::Stale { since, .. } | Self::Unreachable { since, .. } => Some(*since),
@@ -201,59 +243,72 @@ impl ClusterState {
         }
     }
 
-    /// Says whether the engine works on it: connected, or trying to be.
+    /// Returns true if the engine is connected to the cluster or trying to be.
     pub fn is_wanted(&self) -> bool {
         !matches!(self, Self::Listed | Self::Paused)
     }
 }
 
-/// How many probe latencies are kept: half an hour at one every 30 s.
+/// Probe latencies kept per cluster: half an hour at one every 30 s.
 pub const LATENCIES_MAX: usize = 60;
 
-/// What was learnt from a connected cluster. Counts are `None` until known: never a false zero.
+/// Facts learned from a connected cluster. Counts are `None` until known: never a false zero.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
     /// `gitVersion`: `v1.35.2`.
     pub version: Text,
     /// The uid of `kube-system`.
     pub uid: Text,
-    /// `cluster.clusterset.k8s.io` and its like, from ClusterProperty.
+    /// `cluster.clusterset.k8s.io` and the like, from ClusterProperty.
     pub properties: BTreeMap<Text, Text>,
+    /// Nodes whose Ready condition is true.
     pub nodes_ready: Option<u32>,
+    /// Nodes in all.
     pub nodes_total: Option<u32>,
+    /// Pods in all.
     pub pods_total: Option<u32>,
+    /// Pods that the health rule calls degraded or failed.
     pub pods_unhealthy: Option<u32>,
     /// Warning events of the last ten minutes.
     pub warnings: Option<u32>,
     /// Milliseconds of the last probes, oldest first.
     pub latencies_ms: VecDeque<u32>,
-    /// When the client certificate, the server's certificate or the token ends: the first of them, and which.
+    /// The first credential to expire (client certificate, server certificate or token): when, and which.
     pub expiry: Option<(UnixSeconds, Text)>,
-    /// What could not be read: "pods: cluster-wide list denied; showing payments, default".
+    /// Resources that could not be read: "pods: cluster-wide list denied; showing payments, default".
     pub missing: Vec<Text>,
 }
 
-/// Costs, for `:doctor`.
+/// Costs of one cluster, for `:doctor`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Costs {
+    /// Watches that run now.
     pub watches: u32,
+    /// Rows held in memory.
     pub rows: u64,
     /// Bytes of object text received.
     pub bytes: u64,
+    /// Lists read again after they had been complete once.
     pub relists: u64,
+    /// Failed requests since the start.
     pub errors: u64,
-    /// Attempts since it last answered.
+    /// Failed attempts since the cluster last answered.
     pub attempts: u32,
-    /// When the next attempt is due.
+    /// Time of the next attempt; `None` if none is planned.
     pub retry_at: Option<UnixSeconds>,
 }
 
-/// One cluster as a snapshot shows it.
+/// A cluster in a snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cluster {
+    /// Its entry of the inventory.
     pub entry: Arc<ClusterEntry>,
+    /// Its state.
     pub state: ClusterState,
+    /// Facts learned from it.
     pub facts: Facts,
+    /// Its costs, for `:doctor`.
     pub costs: Costs,
+    /// Kinds it serves; empty until its discovery has succeeded.
     pub catalog: Catalog,
 }

@@ -4,7 +4,7 @@ use super::object::ObjectKey;
 use super::text::Text;
 use std::sync::Arc;
 
-/// What of an object is opened.
+/// View of an object that a document shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Aspect {
     /// The object as YAML, Secret values masked.
@@ -13,25 +13,29 @@ pub enum Aspect {
     Describe,
 }
 
-/// The longest document kept, in bytes; the rest is cut and said.
+/// Longest document kept, in bytes; a longer one is cut, with a note at its end.
 pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// One opened document.
+/// An opened document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
+    /// The object it shows.
     pub object: ObjectKey,
+    /// The view of the object.
     pub aspect: Aspect,
+    /// Its text, or why there is none.
     pub body: Body,
 }
 
-/// What is there of it.
+/// Content of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
+    /// The first read is under way.
     Fetching,
     /// Lines without escapes or control characters; secrets masked.
     Ready(Arc<[Text]>),
-    /// Why not, and the next step.
+    /// The document could not be read: why, and the next step.
     Failed(Text),
-    /// It was there and is deleted now; the last text stays.
+    /// The object was read and is deleted now; the last text stays.
     Gone(Arc<[Text]>),
 }

@@ -1,6 +1,6 @@
-//! Globs over names: `*` is any run, `?` any one character, `[a-c]` one of, `[!a-c]` none of.
+//! Globs over names: `*` any text, `?` any character, `[a-c]` a character of a set, `[!a-c]` a character outside it.
 
-/// Says whether `text` matches `pattern` as a whole. Bounded by the product of their lengths.
+/// Returns true if `text` matches `pattern` as a whole. Time is bounded by the product of their lengths.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
@@ -35,7 +35,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     pattern.get(p..).unwrap_or_default().iter().all(|c| *c == '*')
 }
 
-/// The length of the class that `pattern` begins with, if it takes `c`; an unclosed one is a plain bracket.
+/// Returns the length of the class at the start of `pattern` if it contains `c`; an unclosed one is a plain bracket.
 fn class(pattern: &[char], c: char) -> Option<usize> {
     let inverted = matches!(pattern.get(1), Some('!' | '^'));
     let first = if inverted { 2 } else { 1 };

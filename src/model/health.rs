@@ -1,13 +1,14 @@
-//! What a health rule says of one object.
+//! Health of one object, as the rule of its kind judges it.
 
 use super::text::Text;
 
-/// The verdict of a kind's health rule. The order is by how much it should worry.
+/// Verdict of a kind's health rule. Ordered by severity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
 pub enum Health {
-    /// The kind has no rule, or the object says nothing yet.
+    /// The kind has no rule, or the object has no status yet.
     #[default]
     Unknown,
+    /// Works as asked.
     Healthy,
     /// On its way: starting, rolling out, terminating.
     Progressing,
@@ -18,12 +19,12 @@ pub enum Health {
 }
 
 impl Health {
-    /// Says whether the faults filter (`ctrl-z`) shows it and the unhealthy counts count it.
+    /// Returns true if the faults filter (`ctrl-z`) shows the object and the unhealthy counts include it.
     pub fn is_fault(&self) -> bool {
         matches!(self, Self::Degraded(_) | Self::Failed(_))
     }
 
-    /// The reason, where there is one.
+    /// Returns the reason of a degraded or failed object.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Degraded(r) | Self::Failed(r) => Some(r),
@@ -31,7 +32,7 @@ impl Health {
         }
     }
 
-    /// State is a glyph first, then a word, then a colour.
+    /// Returns the glyph of the verdict. State is a glyph first, then a word, then a colour.
     pub fn glyph(&self) -> &'static str {
         match self {
             Self::Unknown => " ",

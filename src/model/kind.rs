@@ -3,14 +3,17 @@
 use super::text::Text;
 use std::sync::Arc;
 
-/// A kind apart from its version: `Deployment` of `apps`. The core group is the empty text.
+/// A kind without its version: `Deployment` of `apps`. The core group is the empty text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct KindId {
+    /// API group; empty for the core group.
     pub group: Text,
+    /// Kind in CamelCase: `Deployment`.
     pub kind: Text,
 }
 
 impl KindId {
+    /// Returns the kind of a group; an empty group is the core group.
     pub fn new(group: &str, kind: &str) -> Self {
         Self { group: Text::new(group), kind: Text::new(kind) }
     }
@@ -22,33 +25,39 @@ impl std::fmt::Display for KindId {
     }
 }
 
-/// One resource as one cluster serves it, from its discovery.
+/// A resource as a cluster serves it, from its discovery.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Kind {
+    /// Group and kind.
     pub id: KindId,
     /// The version the server prefers (`v1`, `v1beta1`).
     pub version: Text,
     /// The path segment: `deployments`.
     pub plural: Text,
+    /// Singular name: `deployment`; empty if the server gives none.
     pub singular: Text,
+    /// Short names: `deploy`.
     pub short_names: Vec<Text>,
+    /// Categories the resource is in: `all`.
     pub categories: Vec<Text>,
+    /// True if its objects are in namespaces, false if they are cluster-scoped.
     pub namespaced: bool,
     /// The verbs the server offers: `get`, `list`, `watch`, ...
     pub verbs: Vec<Text>,
 }
 
 impl Kind {
+    /// Returns true if the server offers the verb for this resource.
     pub fn can(&self, verb: &str) -> bool {
         self.verbs.iter().any(|v| v == verb)
     }
 
-    /// `v1` or `apps/v1`.
+    /// Returns the `apiVersion`: `v1` or `apps/v1`.
     pub fn api_version(&self) -> String {
         if self.id.group.is_empty() { self.version.to_string() } else { format!("{}/{}", self.id.group, self.version) }
     }
 
-    /// `pods` or `deployments.apps`.
+    /// Returns the full name of the resource: `pods` or `deployments.apps`.
     pub fn resource(&self) -> String {
         if self.id.group.is_empty() { self.plural.to_string() } else { format!("{}.{}", self.plural, self.id.group) }
     }
@@ -61,18 +70,19 @@ impl Kind {
     }
 }
 
-/// All that one cluster serves, in the order of its discovery (core first, then groups by the
-/// server's own preference).
+/// All kinds one cluster serves, in the order of its discovery (core first, then groups by the server's own
+/// preference).
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Catalog {
+    /// The kinds, in discovery order.
     pub kinds: Arc<[Kind]>,
-    /// Groups whose discovery failed or is stale, with the reason: an aggregated API that is away.
+    /// Groups whose discovery failed or is stale, with the reason: an aggregated API that is unavailable.
     pub failed_groups: Arc<[(Text, Text)]>,
 }
 
 impl Catalog {
-    /// Finds what a user typed (`po`, `deploy`, `deployments.apps`, `certificates.cert-manager.io`,
-    /// `deployments.v1.apps`, `Pod`), case-insensitively, first match in discovery order as kubectl does.
+    /// Returns the kind for a typed name (`po`, `deploy`, `deployments.apps`, `certificates.cert-manager.io`,
+    /// `deployments.v1.apps`, `Pod`): case-insensitive, first match in discovery order, as in kubectl.
     pub fn find(&self, typed: &str) -> Option<&Kind> {
         let typed = typed.to_lowercase();
         if let Some(kind) = self.kinds.iter().find(|k| k.is_called(&typed)) {
@@ -87,11 +97,12 @@ impl Catalog {
         })
     }
 
-    /// The kinds of a category (`all`), in discovery order.
+    /// Returns the kinds of a category (`all`), in discovery order.
     pub fn category<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Kind> {
         self.kinds.iter().filter(move |k| k.categories.iter().any(|c| c == name))
     }
 
+    /// Returns the served kind with this identity.
     pub fn get(&self, id: &KindId) -> Option<&Kind> {
         self.kinds.iter().find(|k| k.id == *id)
     }

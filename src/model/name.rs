@@ -4,8 +4,8 @@ use super::text::Text;
 use std::fmt;
 use std::ops::Deref;
 
-/// A name of one object or one namespace. Never empty, and never a part of a path that means another place: either
-/// would turn a question about one object into one about many.
+/// Name of an object or a namespace. Never empty, and never a part of a path with a meaning of its own: either would
+/// turn a request for one object into a request for many.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Text);
 
@@ -13,7 +13,8 @@ impl Name {
     /// The namespace of a context that names none.
     pub const DEFAULT: Self = Self(Text::const_new("default"));
 
-    /// Takes a text that can be a name; says what is wrong with any other. The rules are those of kubectl.
+    /// Returns the text as a name. Fails if it is empty, `.` or `..`, or contains `/` or `%`, as in kubectl; the error
+    /// completes a sentence: "is empty".
     pub fn new(text: &str) -> Result<Self, &'static str> {
         match text {
             "" => Err("is empty"),
@@ -23,6 +24,7 @@ impl Name {
         }
     }
 
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Text that came from a cluster: made harmless, measured and fitted to a cell.
+//! Text from clusters: cleaned for the terminal, measured, and fitted to a cell.
 
 use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -7,12 +7,12 @@ use unicode_width::UnicodeWidthStr as _;
 /// A short string; up to 24 bytes are kept without an allocation.
 pub type Text = compact_str::CompactString;
 
-/// The longest text one cell keeps, in characters. Real names end at 253; a longer text is hostile
-/// or a message, and messages are read in the detail view, not in a table.
+/// Longest text of a cell, in characters. Real names end at 253; a longer text is hostile or a message, and messages
+/// are read in the detail view, not in a table.
 pub const CELL_CHARS_MAX: usize = 512;
 
-/// Says whether a character may reach the terminal: no control characters, no bidirectional
-/// overrides, nothing of zero width that hides or reorders what follows.
+/// Returns true if a character may reach the terminal: no control characters, no bidirectional overrides, no zero-width
+/// characters that hide or reorder their neighbours.
 fn is_harmless(c: char) -> bool {
     !(c.is_control()
         || matches!(c,
@@ -21,8 +21,8 @@ fn is_harmless(c: char) -> bool {
             | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}'))
 }
 
-/// Makes cluster text safe for one line: harmful characters become a space (line breaks, tabs) or
-/// go, and what is longer than [`CELL_CHARS_MAX`] is cut with an ellipsis.
+/// Returns cluster text that is safe on one line: line breaks and tabs become spaces, other harmful characters are
+/// removed, and text longer than [`CELL_CHARS_MAX`] is cut with an ellipsis.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if text.len() <= CELL_CHARS_MAX && text.chars().all(is_harmless) {
         return Cow::Borrowed(text);
@@ -42,7 +42,8 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// As [`clean`], for documents and logs: keeps line breaks and tabs, has no length limit.
+/// Returns the text of a document or a log without harmful characters: as [`clean`], but line breaks and tabs stay, and
+/// the length has no limit.
 pub fn clean_lines(text: &str) -> Cow<'_, str> {
     let kept = |c: char| c == '\n' || c == '\t' || is_harmless(c);
     if text.chars().all(kept) {
@@ -51,8 +52,7 @@ pub fn clean_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().filter(|c| kept(*c)).collect())
 }
 
-/// Takes out terminal escape sequences whole (colours, titles), where [`clean`] would leave their
-/// harmless but ugly remains.
+/// Removes whole terminal escape sequences (colours, titles), of which [`clean`] would leave harmless but ugly remains.
 pub fn without_escapes(text: &str) -> Cow<'_, str> {
     const ESCAPE: char = '\u{1b}';
     if !text.contains(ESCAPE) {
@@ -82,13 +82,13 @@ pub fn without_escapes(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The number of terminal columns the text takes.
+/// Returns the number of terminal columns the text takes.
 pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// Fits the text into `columns`. What is too long is cut in the **middle**, because names tell
-/// themselves apart at their ends; a grapheme is never split.
+/// Fits the text into `columns`. Longer text is cut in the **middle**, because names differ at their ends; a grapheme
+/// is never split.
 pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     if text.width() <= columns {
         return Cow::Borrowed(text);
@@ -108,7 +108,7 @@ pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Fits text that is read from its beginning: what is too long is cut at its **end**.
+/// Fits the text into `columns`, for text read from its beginning: longer text is cut at its **end**.
 pub fn fit_end(text: &str, columns: usize) -> Cow<'_, str> {
     if text.width() <= columns {
         return Cow::Borrowed(text);

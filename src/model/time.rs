@@ -1,4 +1,4 @@
-//! Time as a cell shows it: whole seconds since 1970, and ages as kubectl writes them.
+//! Time as cells show it: whole seconds since 1970, and ages as kubectl writes them.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -7,21 +7,23 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct UnixSeconds(pub i64);
 
-/// A moment, for decisions: how long the engine has run, and what the wall clock says.
-/// Delays are measured by the first, which never jumps; what a user reads comes from the second.
+/// A moment on two clocks: the engine's run time, and the wall clock. Delays are measured by the first, which never
+/// jumps; times shown to a user come from the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Moment {
+    /// Time since the engine started.
     pub elapsed: Duration,
+    /// Time of the wall clock.
     pub wall: UnixSeconds,
 }
 
 impl UnixSeconds {
-    /// Reads an RFC 3339 time; `None` if it is not one.
+    /// Parses an RFC 3339 time; `None` if the text is not one.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_second()))
     }
 
-    /// Seconds from `earlier` to `self`; negative when `earlier` is later.
+    /// Returns the seconds from `earlier` to `self`; negative if `earlier` is later.
     pub fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -65,7 +67,7 @@ pub fn human(seconds: i64) -> String {
     }
 }
 
-/// Seconds until [`human`] of this span next reads differently: when a screen must be redrawn.
+/// Returns the seconds until [`human`] of this span changes, when a screen must be redrawn.
 pub fn until_next_change(seconds: i64) -> i64 {
     let s = seconds.max(0);
     let step = match s {
