@@ -1,4 +1,4 @@
-//! What crosses between the engine and a screen: immutable snapshots down, requests up.
+//! The interface between the engine and a screen: immutable snapshots down, requests up.
 //!
 //! A reply is state: a request becomes an [`Operation`] (or a document, a log, a resolution) of the next snapshot, so a
 //! second screen, a headless run and a restarted one see the same. Each capability has a file: its requests, and its
@@ -22,79 +22,111 @@ use crate::model::time::UnixSeconds;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Counts publications; a shard carries the one it last changed in.
+/// Number of a publication. A shard carries the number of the publication it last changed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Revision(pub u64);
 
-/// Names an operation, a document or a log; chosen by the screen, unique in it.
+/// Identity of an operation, a document or a log; chosen by the screen, unique in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct RequestId(pub u64);
 
-/// A running or finished piece of work that somebody asked for.
+/// Work that a user started, running or finished.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
+    /// Name of the operation, for the user: "reveal secret db".
     pub what: Text,
+    /// Cluster it works on; `None` if it is about no single cluster.
     pub cluster: Option<ClusterName>,
+    /// State of the work.
     pub progress: Progress,
 }
 
+/// State of an [`Operation`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
+    /// Not started yet.
     Queued,
-    Running { done: u32, of: u32 },
+    /// Under way.
+    Running {
+        /// Steps that are done.
+        done: u32,
+        /// Steps in all.
+        of: u32,
+    },
+    /// Succeeded.
     Done,
+    /// Failed, with the error to show.
     Failed(UserError),
 }
 
-/// How many notices a snapshot keeps.
+/// Notices that a snapshot keeps; the oldest are dropped.
 pub const NOTICES_MAX: usize = 256;
 
+/// Severity of a [`Notice`], in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// Information that needs no action.
     Note,
+    /// A problem that may pass or that has a workaround.
     Warning,
+    /// A failure.
     Error,
 }
 
-/// Something the user should know, numbered so that a screen shows each once.
+/// A message for the user, numbered so that a screen shows each once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
+    /// Counts notices from 1.
     pub number: u64,
+    /// Time of the event.
     pub at: UnixSeconds,
+    /// Severity of the event.
     pub severity: Severity,
+    /// Cluster it is about, if it is about one.
     pub cluster: Option<ClusterName>,
+    /// The message, in one line.
     pub text: Text,
 }
 
-/// An immutable picture of the fleet. Cheap to clone, cheap to compare.
+/// The fleet at one moment, immutable. Cheap to clone, cheap to compare.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
+    /// Number of this publication.
     pub revision: Revision,
-    /// When it was published.
+    /// Time of publication.
     pub at: UnixSeconds,
-    /// What the frame calls the fleet: `demo`, or empty.
+    /// Title of the fleet in the frame: `demo`, or empty.
     pub title: Text,
-    /// What is wrong with the inventory now, one source after the other, with the next step: why clusters are not here.
+    /// Current problems of the inventory, source by source, with the next step: why clusters are missing.
     pub inventory: Arc<[Text]>,
+    /// Clusters of the inventory.
     pub clusters: Arc<BTreeMap<ClusterName, Arc<Cluster>>>,
+    /// Rows of the watched kinds.
     pub shards: Arc<BTreeMap<ShardKey, Arc<Shard>>>,
+    /// Result of each interest of a view, by cluster.
     pub resolutions: Arc<BTreeMap<ViewId, Arc<BTreeMap<ClusterName, Resolution>>>>,
+    /// Open documents, by the request that opened them.
     pub documents: Arc<BTreeMap<RequestId, Arc<Document>>>,
+    /// Open logs, by the request that opened them.
     pub logs: Arc<BTreeMap<RequestId, Arc<LogStream>>>,
+    /// Operations, by the request that started them.
     pub operations: Arc<BTreeMap<RequestId, Arc<Operation>>>,
-    /// The newest last.
+    /// The last [`NOTICES_MAX`] notices, the newest last.
     pub notices: Arc<[Notice]>,
+    /// The routing proxy.
     pub proxy: ProxySnapshot,
 }
 
 impl Snapshot {
-    /// The shards that changed after `seen`: this is the delta; a slow reader skips revisions and is still right.
+    /// Returns the shards that changed after `seen`. Since this is the delta to the newest snapshot, a slow reader can
+    /// skip revisions.
     pub fn changed_since(&self, seen: Revision) -> impl Iterator<Item = (&ShardKey, &Arc<Shard>)> {
         self.shards.iter().filter(move |(_, shard)| shard.revision > seen)
     }
 }
 
-/// Requests that may wait in the engine's queue; a screen keeps as many more itself, then says that the engine is busy.
+/// Requests that may wait in the engine's queue. A screen keeps as many more itself, then reports that the engine is
+/// busy.
 pub const REQUESTS_MAX: usize = 64;
 
 /// A request of a screen to the engine, one variant for each capability. Sent with `try_send`.
@@ -111,7 +143,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// Returns the id of what the engine keeps up until it is told to end it; `None` for a request that is done once.
+    /// Returns the id of the long-lived subject that the request begins; `None` for a request that is done once.
     pub fn begins(&self) -> Option<RequestId> {
         match self {
             Self::Document(DocumentRequest::Open { id, .. })
@@ -139,7 +171,7 @@ impl Request {
         }
     }
 
-    /// Returns the id of what the request ends, begun before under the same id.
+    /// Returns the id of the long-lived subject that the request ends; `None` for all other requests.
     pub fn ends(&self) -> Option<RequestId> {
         match self {
             Self::Document(DocumentRequest::Close(id))

@@ -11,30 +11,34 @@ use crate::engine::cluster::{Answer, ClusterError};
 use crate::model::cluster::ClusterName;
 use crate::model::kind::Kind;
 
-/// What one cluster said to one question.
+/// Answer of one cluster to a read.
 #[derive(Debug, Clone)]
 pub struct Reply {
+    /// The cluster that answered.
     pub cluster: ClusterName,
-    /// What was asked, as the cluster serves it.
+    /// The kind that was read, as the cluster serves it.
     pub kind: Kind,
+    /// The table or the objects.
     pub answer: Answer,
 }
 
-/// A cluster that did not do what was asked.
+/// A cluster that failed, or refused the request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
+    /// The cluster that failed.
     pub cluster: ClusterName,
+    /// The reason.
     pub error: ClusterError,
 }
 
 impl Failure {
-    /// One line, in kubectl's words, with the cluster named.
+    /// Returns the error in one line, as kubectl words it, with the cluster's name before it.
     pub fn line(&self) -> String {
         format!("{}: {}", self.cluster, worded(&self.error))
     }
 }
 
-/// The error as kubectl prints it.
+/// Returns the error as kubectl words it.
 pub fn worded(error: &ClusterError) -> String {
     match error {
         ClusterError::NotFound(what) => format!("Error from server (NotFound): {what}"),

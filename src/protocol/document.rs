@@ -1,21 +1,21 @@
-//! Documents of objects: opened, kept current, closed; and the values of a Secret, handed over once.
+//! Documents of objects, kept current while they are open; and values of a Secret, handed over once.
 
 use crate::model::document::Aspect;
 use crate::model::object::ObjectKey;
 use crate::protocol::RequestId;
 use std::sync::{Arc, OnceLock};
 
-/// A revealed value, handed over once and owned by the overlay that asked; never part of a snapshot.
+/// A revealed value, handed over once and owned by the overlay that requested it; never part of a snapshot.
 #[derive(Clone, Default)]
 pub struct Reveal(Arc<OnceLock<String>>);
 
 impl Reveal {
-    /// Fills it; a second value is ignored.
+    /// Sets the value; a second one is ignored.
     pub fn fill(&self, text: String) {
         drop(self.0.set(text));
     }
 
-    /// The value, once it is there.
+    /// Returns the value once it is set.
     pub fn text(&self) -> Option<&str> {
         self.0.get().map(String::as_str)
     }
@@ -31,13 +31,23 @@ impl std::fmt::Debug for Reveal {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub enum DocumentRequest {
     /// Opens a document and keeps it current until it is closed.
-    Open { id: RequestId, object: ObjectKey, aspect: Aspect },
-    /// Closes it.
-    Close(RequestId),
-    /// Hands over the YAML of a Secret with its values decoded, once.
-    RevealSecret {
+    Open {
+        /// Id of the document, for [`DocumentRequest::Close`].
         id: RequestId,
+        /// The object to show.
         object: ObjectKey,
+        /// The view of the object.
+        aspect: Aspect,
+    },
+    /// Closes a document.
+    Close(RequestId),
+    /// Reads the YAML of a Secret with its values decoded, once.
+    RevealSecret {
+        /// Id of the operation.
+        id: RequestId,
+        /// The Secret.
+        object: ObjectKey,
+        /// Receives the YAML; never recorded.
         #[serde(skip)]
         reveal: Reveal,
     },

@@ -1,4 +1,4 @@
-//! The routing proxy that a screen looks at, and what it asks of it.
+//! The routing proxy as a screen sees it, and requests about it.
 
 use crate::model::proxy::{Explanation, Routes, TrafficState};
 use crate::model::text::Text;
@@ -7,60 +7,64 @@ use crate::protocol::RequestId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Where a running proxy is, and whose it is.
+/// Address and owner of a running proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct ProxyAt {
     /// `host:port` of its admin listener.
     pub address: Text,
-    /// Its process, where it says.
+    /// Its process id, if it reports one.
     pub pid: Option<u32>,
-    /// Started by this program, which ends it when it ends itself.
+    /// True if this program started it; it then ends with this program, unless it is `kept`.
     pub own: bool,
-    /// Started by this program, and told to stay when it ends.
+    /// True if this program started it and lets it run on after its own exit.
     pub kept: bool,
 }
 
-/// How this program stands to a routing proxy.
+/// Connection of this program to a routing proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ProxyLink {
-    /// None is known.
+    /// No proxy is known.
     #[default]
     None,
-    /// One is being started, or a named one attached.
+    /// A proxy is being started, or a named one attached.
     Starting,
+    /// Connected to a running proxy.
     Attached(ProxyAt),
-    /// It is being ended: it drains.
+    /// The proxy drains and then ends.
     Stopping,
-    /// There was one, or one was asked for.
+    /// The proxy does not answer any more, or could not be started or attached.
     Lost {
+        /// The error, in one line.
         why: Text,
+        /// Time of the first failure with this error.
         since: UnixSeconds,
     },
 }
 
-/// What a proxy would do with a request: the answer to [`ProxyRequest::Explain`].
+/// Answer to [`ProxyRequest::Explain`]: the route of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Explained {
-    /// Asked, not answered yet.
+    /// The proxy has not answered yet.
     Waiting,
+    /// The route, and why.
     Answer(Box<Explanation>),
-    /// Not a request, or no proxy to ask: why.
+    /// The text is not a request, or there is no proxy; with the reason.
     Refused(Text),
 }
 
-/// Answers of the tester a snapshot keeps; the oldest goes.
+/// Answers of the tester that a snapshot keeps; the oldest is dropped.
 pub const EXPLANATIONS_MAX: usize = 8;
 
 /// The proxy's part of a snapshot.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProxySnapshot {
-    /// How this program stands to it.
+    /// Connection to the proxy.
     pub link: ProxyLink,
-    /// [`ProxyRequest::Start`] can be done here.
+    /// True if [`ProxyRequest::Start`] is possible here.
     pub can_start: bool,
-    /// Its last state; it stays when the link is lost.
+    /// Last state of the proxy; it stays when the link is lost.
     pub routes: Option<Arc<Routes>>,
-    /// Answers of the tester by the request that asked, at most [`EXPLANATIONS_MAX`].
+    /// Answers of the tester by the id of the request, at most [`EXPLANATIONS_MAX`].
     pub explanations: Arc<BTreeMap<RequestId, Arc<Explained>>>,
 }
 
@@ -71,18 +75,35 @@ pub enum ProxyRequest {
     Watch(RequestId),
     /// Ends a [`ProxyRequest::Watch`].
     Unwatch(RequestId),
-    /// Starts a proxy of this program's own.
+    /// Starts a proxy owned by this program.
     Start,
-    /// Ends the proxy this program started; one that others started is left alone.
+    /// Ends the proxy that this program started; any other proxy is left alone.
     Stop,
-    /// Lets the proxy this program started outlive it, or takes that back.
+    /// Lets the proxy that this program started outlive it, or takes that back.
     Keep(bool),
-    /// Attaches to a proxy by its admin address (`host:port`) and the file that has its token.
-    Attach { address: Text, token_file: Text },
-    /// Opens, drains or blocks one of the proxy's clusters.
-    SetTraffic { id: RequestId, cluster: Text, state: TrafficState },
-    /// Reads the proxy's configuration again now.
+    /// Attaches to a running proxy.
+    Attach {
+        /// Its admin address (`host:port`).
+        address: Text,
+        /// File with its admin token.
+        token_file: Text,
+    },
+    /// Opens, drains or fences one of the proxy's clusters.
+    SetTraffic {
+        /// Id of the operation.
+        id: RequestId,
+        /// Name of the cluster in the proxy's configuration.
+        cluster: Text,
+        /// The new state.
+        state: TrafficState,
+    },
+    /// Makes the proxy read its configuration again now.
     Reload(RequestId),
-    /// Asks which way a request would go: `GET /api/v1/pods`, or a kubectl command line.
-    Explain { id: RequestId, text: Text },
+    /// Asks for the route of a request.
+    Explain {
+        /// Id of the answer in [`ProxySnapshot::explanations`].
+        id: RequestId,
+        /// `GET /api/v1/pods`, or a kubectl command line.
+        text: Text,
+    },
 }

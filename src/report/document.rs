@@ -1,4 +1,4 @@
-//! JSON and YAML: the multi-cluster envelope and one flat `List`, written while their items come.
+//! JSON and YAML: the multi-cluster envelope and one flat `List`, written while their items arrive.
 
 use crate::engine::cluster::ObjectText;
 use crate::model::cluster::ClusterName;
@@ -8,42 +8,46 @@ use std::io::{self, Write};
 /// Our API group, for documents, labels and annotations.
 pub const API_VERSION: &str = "quarterdeck.dev/v1alpha1";
 
-/// The annotation that says which cluster an item of a flat list is from.
+/// Annotation with the cluster of an item of a flat list.
 pub const CLUSTER_ANNOTATION: &str = "quarterdeck.dev/cluster";
 
-/// How a document is written.
+/// Format of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
+    /// JSON, indented with four spaces as in kubectl.
     Json,
+    /// YAML.
     Yaml,
 }
 
 /// The kind of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// `MultiClusterResult`: per cluster its items or its error, and a summary.
+    /// `MultiClusterResult`: the items or the error of each cluster, and a summary.
     Envelope,
-    /// One v1 `List` of all items: what scripts written for kubectl read.
+    /// A v1 `List` of all items, which scripts written for kubectl can read.
     Flat,
 }
 
-/// All of one cluster.
+/// Result of one cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
+    /// The cluster.
     pub cluster: ClusterName,
+    /// Its objects; may be incomplete if there is an error.
     pub items: Vec<ObjectText>,
-    /// Why there are no items, or not all.
+    /// Why there are no items, or not all; `None` if the cluster answered in full.
     pub error: Option<String>,
 }
 
 impl Part {
-    /// Bytes it takes while it is held.
+    /// Returns the bytes of the items held.
     pub fn bytes(&self) -> usize {
         self.items.iter().map(|item| item.text().len()).sum()
     }
 }
 
-/// Writes a document cluster by cluster, in the order they are given; no object of it is held but as its text.
+/// Writes a document cluster by cluster, in the order given; holds objects only as text.
 #[derive(Debug)]
 pub struct Writer {
     format: Format,
@@ -54,11 +58,12 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// Returns a writer that has written nothing yet.
     pub fn new(format: Format, shape: Shape) -> Self {
         Self { format, shape, clusters: 0, items: 0, errors: Map::new() }
     }
 
-    /// Writes what is before the first cluster.
+    /// Writes the text before the first cluster. Fails if a write to `out` does.
     pub fn begin(&self, out: &mut dyn Write) -> io::Result<()> {
         match (self.format, self.shape) {
             (Format::Json, Shape::Envelope) => {
@@ -70,7 +75,7 @@ impl Writer {
         }
     }
 
-    /// Writes one cluster.
+    /// Writes one cluster. Fails if a write to `out` does, or if an item cannot be written as YAML.
     pub fn cluster(&mut self, part: &Part, out: &mut dyn Write) -> io::Result<()> {
         self.clusters += 1;
         if let Some(error) = &part.error {
@@ -112,8 +117,9 @@ impl Writer {
         }
     }
 
-    /// Writes what is after the last cluster. `missing` are the objects that no cluster has, and those of which some
-    /// cluster could not say, each as TYPE/NAME. All clusters that were asked have been written.
+    /// Writes the text after the last cluster; all clusters that were asked must be written by then. `missing` are the
+    /// objects that no cluster has, and the objects that some cluster could not look up, each as TYPE/NAME. Fails if
+    /// `out` does, or if the summary cannot be written as YAML.
     pub fn end(self, missing: (Vec<String>, Vec<String>), out: &mut dyn Write) -> io::Result<()> {
         let summary = self.summary(missing);
         match (self.format, self.shape) {
@@ -169,7 +175,7 @@ fn annotated(mut object: Value, cluster: &ClusterName) -> Value {
     object
 }
 
-/// One entry under `clusters`; its items are taken apart one by one.
+/// Writes an entry under `clusters`, item by item. Fails as [`Writer::cluster`] does.
 fn yaml_entry(part: &Part, out: &mut dyn Write) -> io::Result<()> {
     let mut entry = Map::from_iter([("cluster".to_owned(), json!(part.cluster.as_str()))]);
     if let Some(error) = &part.error {
@@ -189,7 +195,8 @@ fn yaml_entry(part: &Part, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// The lines of a value after its first ones, each with the line break before it.
+/// Returns the lines of a value after its first ones, each with the line break before it. Fails if the value cannot be
+/// serialized.
 fn below(value: &Value, first: usize) -> io::Result<String> {
     let text = yaml(value)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -201,13 +208,14 @@ fn yaml(value: &Value) -> io::Result<String> {
     yaml_text(value).map_err(io::Error::other)
 }
 
-/// A compact JSON text as a member of a list, on lines of its own.
+/// Writes compact JSON as an item of a list, on lines of its own. Fails if a write to `out` does.
 fn indented(compact: &str, depth: usize, out: &mut dyn Write) -> io::Result<()> {
     line(depth, out)?;
     pretty(compact, depth, out)
 }
 
-/// Lays compact JSON out as [`json_text`] does, without taking it apart; `depth` is that of its first line.
+/// Writes compact JSON with the layout of [`json_text`], without parsing it; `depth` is the indentation of its first
+/// line. Fails if a write to `out` does.
 fn pretty(compact: &str, mut depth: usize, out: &mut dyn Write) -> io::Result<()> {
     let bytes = compact.as_bytes();
     let mut start = 0;
@@ -257,7 +265,8 @@ fn line(depth: usize, out: &mut dyn Write) -> io::Result<()> {
     (0..depth).try_for_each(|_| out.write_all(b"    "))
 }
 
-/// Pretty JSON with four spaces, as kubectl prints it, and a line break at the end.
+/// Returns the value as JSON, indented with four spaces as in kubectl, with a line break at the end. Fails if the value
+/// cannot be serialized.
 pub fn json_text(value: &Value) -> Result<String, String> {
     let mut out = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
@@ -267,7 +276,7 @@ pub fn json_text(value: &Value) -> Result<String, String> {
     String::from_utf8(out).map_err(|e| e.to_string())
 }
 
-/// YAML with a line break at the end.
+/// Returns the value as YAML with a line break at the end. Fails if the value cannot be serialized.
 pub fn yaml_text(value: &Value) -> Result<String, String> {
     let mut text = serde_saphyr::to_string(value).map_err(|e| e.to_string())?;
     if !text.ends_with('\n') {

@@ -1,9 +1,9 @@
-//! `--sort-by`: a path into an object, and an order over what is found there.
+//! `--sort-by`: a path into an object, and an order over the values found there.
 
 use serde_json::Value;
 use std::cmp::Ordering;
 
-/// One step of a path.
+/// A step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
     Field(String),
@@ -15,7 +15,8 @@ enum Step {
 pub struct Path(Vec<Step>);
 
 impl Path {
-    /// Reads the part of JSONPath that names one value; says what is wrong otherwise.
+    /// Parses the part of JSONPath that selects one value. Fails if the path is empty or has anything but fields and
+    /// positions, such as a filter or a wildcard.
     pub fn parse(text: &str) -> Result<Self, String> {
         let inner = text.trim();
         let inner = inner.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(inner);
@@ -31,7 +32,7 @@ impl Path {
         if steps.is_empty() { Err(format!("`{text}` names no field")) } else { Ok(Self(steps)) }
     }
 
-    /// The value at the path.
+    /// Returns the value at the path; `None` if the object has none.
     pub fn find<'a>(&self, object: &'a Value) -> Option<&'a Value> {
         self.0.iter().try_fold(object, |value, step| match step {
             Step::Field(name) => value.get(name),
@@ -39,7 +40,7 @@ impl Path {
         })
     }
 
-    /// Orders two objects by what they have there; those that have nothing come first.
+    /// Orders two objects by their values at the path; objects without one come first.
     pub fn order(&self, a: Option<&Value>, b: Option<&Value>) -> Ordering {
         let (a, b) = (a.and_then(|v| self.find(v)), b.and_then(|v| self.find(v)));
         match (a, b) {

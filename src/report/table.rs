@@ -1,4 +1,4 @@
-//! One table out of many clusters': columns joined by name, NAMESPACE NAME CLUSTER first.
+//! Merges the tables of many clusters into one: columns joined by name, NAMESPACE NAME CLUSTER first.
 
 use super::Reply;
 use super::sort::Path;
@@ -10,22 +10,27 @@ use crate::model::text::{Text, width};
 const PADDING: usize = 3;
 const WIDTH_MIN: usize = 6;
 
-/// What a table shows besides what the servers sent.
+/// Options of a printed table.
 #[derive(Debug, Clone, Default)]
 pub struct Shape {
-    /// Columns of any priority.
+    /// Shows columns of any priority.
     pub wide: bool,
-    /// Names as `pod/p1`: several kinds are printed.
+    /// Prints names as `pod/p1`, for tables of several kinds.
     pub prefix: bool,
+    /// Label keys that get a column each.
     pub label_columns: Vec<String>,
+    /// Adds a LABELS column with all labels.
     pub show_labels: bool,
+    /// Path to sort by; `None` sorts by namespace, name and cluster.
     pub sort_by: Option<Path>,
 }
 
 /// Lines of text cells, ready to be laid out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextTable {
+    /// Headings of the columns.
     pub heading: Vec<Text>,
+    /// Cells, line by line.
     pub lines: Vec<Vec<Text>>,
 }
 
@@ -35,8 +40,8 @@ struct Line<'a> {
     row: &'a TableRow,
 }
 
-/// Joins the tables of one kind. Rows are ordered by namespace, name and cluster, or as asked; a
-/// kind whose table does not begin with its name (events) keeps the servers' order.
+/// Joins the tables of one kind. Rows are ordered by namespace, name and cluster, or by [`Shape::sort_by`]; a kind
+/// whose table does not begin with its name (events) keeps the servers' order.
 pub fn merge(replies: &[Reply], shape: &Shape) -> TextTable {
     let mut lines: Vec<Line<'_>> = replies
         .iter()
@@ -64,7 +69,7 @@ fn identity<'a>(line: &Line<'a>) -> (&'a Text, &'a Text, &'a crate::model::clust
     (&line.row.namespace, &line.row.name, &line.reply.cluster)
 }
 
-/// All columns by name, in the order they are first seen.
+/// Returns all columns by name, in the order of their first occurrence.
 fn union(lines: &[Line<'_>], wide: bool) -> Vec<Text> {
     let mut names: Vec<Text> = Vec::new();
     let mut last: Option<&[Column]> = None;
@@ -135,7 +140,7 @@ fn labels(row: &TableRow) -> Text {
     Text::from(pairs.join(","))
 }
 
-/// `pod/p1`, `deployment.apps/d1`.
+/// Returns the name with its kind: `pod/p1`, `deployment.apps/d1`.
 pub fn prefixed(kind: &crate::model::kind::Kind, name: &str) -> Text {
     let lower = kind.id.kind.to_lowercase();
     if kind.id.group.is_empty() {
@@ -145,7 +150,7 @@ pub fn prefixed(kind: &crate::model::kind::Kind, name: &str) -> Text {
     }
 }
 
-/// Lays the grid out as kubectl does; every line ends with a line break, the last column is not padded.
+/// Lays the table out as kubectl does; every line ends with a line break, and the last column is not padded.
 pub fn layout(grid: &TextTable, no_headers: bool) -> String {
     let all = || (!no_headers).then_some(&grid.heading).into_iter().chain(&grid.lines);
     let columns = all().map(Vec::len).max().unwrap_or(0);
