@@ -1,4 +1,4 @@
-//! Configuration: layers that remember their source. Pure, but for reading the files.
+//! Configuration: layers of settings, each value with its origin. Pure, except for reading the files.
 
 mod access;
 pub mod effective;
@@ -24,84 +24,97 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What is in force. Every value knows the layer it came from.
+/// The configuration in force. Every value has the layer it came from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// The kubeconfig files to read; empty when there can be none.
+    /// The kubeconfig files to read; empty if there is no home folder and none is set.
     pub kubeconfig: Setting<Vec<PathBuf>>,
-    /// The context to treat as current.
+    /// The context to treat as current; `None` takes the kubeconfig's own.
     pub context: Setting<Option<String>>,
-    /// Contexts whose clusters list others.
+    /// Contexts of hubs, whose objects list more clusters.
     pub hubs: Setting<Vec<String>>,
-    /// How to log in to clusters that a hub lists.
+    /// File with credential providers, for clusters that a hub lists; `None` if there is none.
     pub provider_file: Setting<Option<PathBuf>>,
-    /// Commands that a hub's objects may name (`auth.exec.command`).
+    /// Commands that the objects of a hub may name (`auth.exec.command`).
     pub allow_exec: Setting<Vec<String>>,
-    /// How long the inventory of a hub is believed without asking.
+    /// Age up to which the cached inventory of a hub is used without a request.
     pub cache_ttl: Setting<Duration>,
-    /// The console connects all clusters at its start if there are at most so many.
+    /// The console connects all clusters at its start if there are at most this many.
     pub connect_at_start: Setting<u32>,
-    /// Clusters asked at once by a command.
+    /// Clusters that a command contacts at once.
     pub concurrency: Setting<u32>,
     /// Deadline of one request.
     pub timeout: Setting<Duration>,
-    /// Nothing but GET leaves for any cluster.
+    /// True if no request other than GET is sent to any cluster.
     pub read_only: Setting<bool>,
-    /// Which context a hub's cluster is reached by: kubectl-mc's file.
+    /// kubectl-mc's file that maps clusters of a hub to contexts; `None` if there is no home folder.
     pub mapping_file: Option<PathBuf>,
+    /// Groups of clusters, by name.
     pub groups: BTreeMap<String, Setting<Group>>,
-    /// Settings of clusters; of those that match, the first to say something counts.
+    /// Settings of clusters, by match. Of the rules that match a cluster, the first with a value for a setting wins.
     pub clusters: Vec<Setting<Rule>>,
+    /// Limits of changes to clusters.
     pub changes: Changes,
+    /// Settings of the console.
     pub ui: Ui,
 }
 
-/// How clusters may be changed.
+/// Limits of changes to clusters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Changes {
     /// Objects that one change may touch in one protected cluster.
     pub bulk_limit: Setting<u32>,
 }
 
-/// The console's own settings.
+/// Settings of the console.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ui {
-    /// A theme's name, or `auto`.
+    /// Name of a theme, or `auto`.
     pub theme: Setting<String>,
-    /// A file of key bindings.
+    /// File of key bindings; `None` keeps the defaults.
     pub keymap: Setting<Option<PathBuf>>,
+    /// True if the console uses the mouse.
     pub mouse: Setting<bool>,
-    /// Colour may be used at all.
+    /// True if output may use colour.
     pub color: Setting<bool>,
 }
 
-/// Which clusters a group or a rule means: those that match all of what is given.
+/// The clusters of a group or a rule: all that satisfy every given part. An empty match satisfies none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Match {
-    /// Globs over the name, the context and the hub object's name; any of them.
+    /// Globs over the name, the context and the name of the hub's object; any of them.
     pub names: Vec<String>,
-    /// All of them; a value is a glob.
+    /// Labels, all of them; a value is a glob.
     pub labels: BTreeMap<String, String>,
-    /// Folders that the kubeconfig file is in or below; any of them.
+    /// Folders with the kubeconfig file in or below them; any of them.
     pub folders: Vec<PathBuf>,
 }
 
-/// Clusters addressed by one name.
+/// Clusters with a common name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Group {
+    /// The clusters of the group.
     pub matches: Match,
 }
 
 /// Settings of the clusters that match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rule {
+    /// The clusters it applies to.
     pub matches: Match,
+    /// Access level.
     pub access: Option<Access>,
+    /// Namespace to use instead of the context's.
     pub namespace: Option<String>,
+    /// Namespaces to fall back to when listing all of them is denied.
     pub namespaces: Option<Vec<String>>,
+    /// Name to show instead of the context's.
     pub alias: Option<String>,
+    /// A colour name or `#rrggbb`.
     pub color: Option<String>,
+    /// Deadline of one request.
     pub timeout: Option<Duration>,
+    /// Groups to add the clusters to.
     pub groups: Vec<String>,
 }
 

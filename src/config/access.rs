@@ -1,4 +1,4 @@
-//! Which access level a cluster has, and which setting says so.
+//! Access level of a cluster, and the setting it comes from.
 
 use super::{Config, Match, Origin};
 use crate::model::cluster::Access;
@@ -6,8 +6,8 @@ use crate::model::glob;
 use std::collections::BTreeMap;
 
 impl Config {
-    /// The access level of the clusters that match what `is_meant` accepts, and the setting it comes from: `readOnly`
-    /// first, then the first matching rule that names a level.
+    /// Returns the access level of the clusters for whose rules `is_meant` is true, and the origin of the setting:
+    /// `readOnly` first, then the first matching rule with a level.
     pub fn access(&self, is_meant: impl Fn(&Match) -> bool) -> (Access, &Origin) {
         if *self.read_only {
             return (Access::ReadOnly, &self.read_only.origin);
@@ -19,7 +19,7 @@ impl Config {
 }
 
 impl Match {
-    /// Says whether a cluster is meant that no inventory lists: it has a name and labels, and no file.
+    /// Returns true if the match includes a cluster that is in no inventory: it has a name and labels, and no file.
     pub fn is_unlisted(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         let by_name = self.names.is_empty() || self.names.iter().any(|pattern| glob::matches(pattern, name));
         let by_label = self.labels.iter().all(|(key, value)| labels.get(key).is_some_and(|v| glob::matches(value, v)));

@@ -5,10 +5,11 @@ use crate::model::cluster::Access;
 use std::path::Path;
 use std::time::Duration;
 
-/// The comment column where values are short.
+/// Column of the comments after short values.
 const COMMENT_COLUMN: usize = 34;
 
-/// Lines of YAML; the layer of each value is a comment. A configuration file made of them means the same.
+/// Returns the configuration as lines of YAML, with the layer of each value in a comment. A configuration file with
+/// these lines has the same meaning.
 pub fn effective(config: &Config, environment: &Environment) -> Vec<String> {
     let path = |p: &Path| scalar(&environment.shorten(p));
     let maybe = |p: &Option<std::path::PathBuf>| p.as_deref().map(path);
@@ -100,7 +101,7 @@ fn list(texts: &[String]) -> String {
     format!("[{}]", texts.iter().map(|t| scalar(t)).collect::<Vec<_>>().join(", "))
 }
 
-/// Plain where YAML reads it back as the same text, else quoted.
+/// Returns the text plain if YAML reads it back as the same text, else quoted.
 fn scalar(text: &str) -> String {
     let rest = text.strip_prefix("~/").unwrap_or(text);
     let is_plain = (rest.len() < text.len() || rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/'))

@@ -1,18 +1,19 @@
-//! The process's environment, read once. Nothing else reads it: what needs a value takes this one.
+//! The process's environment, read once. No other module reads it: each takes its values from here.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The name of our folders.
+/// Name of our folders.
 const FOLDER: &str = "quarterdeck";
 
-/// What the program takes from its surroundings. [`Environment::read`] fills it; tests make their own.
+/// Values the program takes from its surroundings. [`Environment::read`] fills it; tests make their own.
 #[derive(Clone, Default)]
 pub struct Environment {
+    /// Home folder of the user.
     pub home: Option<PathBuf>,
     /// `USER`, else `LOGNAME`.
     pub user: Option<String>,
-    /// `KUBECONFIG`: a list of files, as `PATH` is one of folders.
+    /// `KUBECONFIG`: a list of files, separated as in `PATH`.
     pub kubeconfig: Option<OsString>,
     /// `QD_CONFIG`.
     pub config_file: Option<PathBuf>,
@@ -20,28 +21,37 @@ pub struct Environment {
     pub hub: Option<String>,
     /// `QD_THEME`.
     pub theme: Option<String>,
-    /// `QD_READ_ONLY`, when set to anything but `0`, `false` or nothing.
+    /// `QD_READ_ONLY`: true if set to anything but `0`, `false` or the empty text.
     pub read_only: bool,
-    /// `NO_COLOR`, when set and not empty.
+    /// `NO_COLOR`: true if set and not empty.
     pub no_color: bool,
+    /// `TERM`.
     pub term: Option<String>,
+    /// `COLORTERM`.
     pub colorterm: Option<String>,
-    /// `TMUX` is set: what goes to the clipboard must be wrapped to pass.
+    /// True if `TMUX` is set: clipboard sequences must then be wrapped for tmux.
     pub in_tmux: bool,
+    /// `HTTPS_PROXY`, else `https_proxy`.
     pub https_proxy: Option<String>,
+    /// `HTTP_PROXY`, else `http_proxy`.
     pub http_proxy: Option<String>,
+    /// `ALL_PROXY`, else `all_proxy`.
     pub all_proxy: Option<String>,
+    /// `NO_PROXY`, else `no_proxy`.
     pub no_proxy: Option<String>,
-    /// `KUBERNETES_SERVICE_HOST` and `_PORT`: set inside a pod.
+    /// `KUBERNETES_SERVICE_HOST`: set inside a pod.
     pub service_host: Option<String>,
+    /// `KUBERNETES_SERVICE_PORT`: set inside a pod.
     pub service_port: Option<String>,
-    /// Where a pod finds its credentials.
+    /// Folder with the credentials of a pod.
     pub service_account: PathBuf,
-    /// What relative paths of the command line are relative to.
+    /// Base of relative paths on the command line.
     pub working_folder: PathBuf,
-    /// Our folders: settings and themes; log, journal and history; what can be rebuilt.
+    /// Our folder for settings and themes.
     pub config_folder: Option<PathBuf>,
+    /// Our folder for the log, the journal and the history.
     pub state_folder: Option<PathBuf>,
+    /// Our folder for data that can be rebuilt.
     pub cache_folder: Option<PathBuf>,
 }
 
@@ -80,7 +90,7 @@ impl Environment {
         }
     }
 
-    /// An environment in which everything lies under `root`: for tests and for the demo.
+    /// Returns an environment with every folder under `root`: for tests and for the demo.
     pub fn under(root: &Path) -> Self {
         Self {
             home: Some(root.to_path_buf()),
@@ -93,7 +103,7 @@ impl Environment {
         }
     }
 
-    /// A path as the user writes it: `~/` is the home folder, a relative one is under `base`.
+    /// Returns the path that a user wrote: `~/` is the home folder, a relative path is under `base`.
     pub fn resolve(&self, path: &str, base: &Path) -> PathBuf {
         match (path.strip_prefix("~/"), &self.home) {
             (Some(rest), Some(home)) => home.join(rest),
@@ -101,7 +111,7 @@ impl Environment {
         }
     }
 
-    /// A path as the user would write it.
+    /// Returns a path as the user would write it, with `~/` for the home folder.
     pub fn shorten(&self, path: &Path) -> String {
         match self.home.as_deref().and_then(|home| path.strip_prefix(home).ok()) {
             Some(rest) => format!("~/{}", rest.display()),
@@ -109,7 +119,7 @@ impl Environment {
         }
     }
 
-    /// A file of `~/.kube`.
+    /// Returns the path of a file in `~/.kube`; `None` if there is no home folder.
     pub fn kube_file(&self, name: &str) -> Option<PathBuf> {
         self.home.as_deref().map(|home| home.join(".kube").join(name))
     }

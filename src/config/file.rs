@@ -1,4 +1,4 @@
-//! Our own configuration file: its form, checked key by key.
+//! Our own configuration file: its schema, and how it is applied.
 
 use super::yaml::{Duplicates, Flaw, parse, unknown};
 use super::{Config, Environment, Group, Match, Origin, Rule, Setting};
@@ -72,7 +72,7 @@ struct FileRule {
     groups: Option<List>,
 }
 
-/// One text or several.
+/// A text or a list of texts.
 struct List(Vec<String>);
 
 impl<'de> Deserialize<'de> for List {
@@ -111,7 +111,7 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-/// Reads a length of time; `None` for what is none, or is negative.
+/// Parses a length of time (`5m`, `1h30m`, or whole seconds); `None` if the text is not one, or is negative.
 pub fn span(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<u32>() {
         return Some(Duration::from_secs(u64::from(seconds)));
@@ -119,7 +119,7 @@ pub fn span(text: &str) -> Option<Duration> {
     Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok()
 }
 
-/// The names a colour may have.
+/// Names of colours.
 const COLORS: &[&str] = &["black", "red", "green", "yellow", "blue", "magenta", "cyan", "gray", "white"];
 
 struct Color(String);
@@ -135,7 +135,9 @@ impl<'de> Deserialize<'de> for Color {
     }
 }
 
-/// Applies the file's text over what is already there. Relative paths are those of the file's folder.
+/// Applies the text of a file over the settings there are. Relative paths are relative to the file's folder. Fails if
+/// the text is not YAML, has an unknown key or a value of a wrong type, sets `concurrency` or `timeout` to 0, or has a
+/// group or a rule that matches nothing.
 pub fn apply(config: &mut Config, text: &str, path: &Path, environment: &Environment) -> Result<(), Flaw> {
     let shown = environment.shorten(path);
     let is_empty = text.lines().all(|l| l.trim().is_empty() || l.trim_start().starts_with('#'));

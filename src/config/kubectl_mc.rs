@@ -1,5 +1,5 @@
-//! The two files of kubectl-mc, read as they are: its configuration and its mapping of clusters to contexts.
-//! They belong to another tool, so what is wrong in them is a warning, never the end.
+//! The two files of kubectl-mc: its configuration, and its mapping of clusters to contexts.
+//! They belong to another tool, so a mistake in them is a warning and never stops the program.
 
 use super::file::span;
 use super::yaml::{Duplicates, Flaw, parse, read, unknown};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 use std::path::Path;
 
-/// What it knows, by section; what we do not use is named all the same, so that it is not called unknown.
+/// Keys of its configuration, by section, also those we do not use: they are not reported as unknown.
 const KNOWN: &[(&str, &[&str])] = &[
     ("discovery", &["cacheTTL", "api"]),
     ("execution", &["maxConcurrency", "timeout", "continueOnError"]),
@@ -40,7 +40,8 @@ struct Output {
     colorize: Option<Spanned<bool>>,
 }
 
-/// Applies the text of its configuration file; returns what it says that is not understood.
+/// Applies the text of its configuration file; returns warnings about unknown keys and bad lengths of time. Fails if
+/// the text is not YAML or a value has a wrong type.
 pub fn apply(config: &mut Config, text: &str, path: &Path, environment: &Environment) -> Result<Vec<String>, Flaw> {
     let shown = environment.shorten(path);
     let origin = |line: u64| Origin::File { file: shown.clone(), line };
@@ -91,25 +92,31 @@ fn unknown_keys(text: &str, shown: &str) -> Vec<String> {
     warnings
 }
 
-/// Which context a hub's cluster is reached by.
+/// Contexts by which the clusters of a hub are reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mapping {
     /// The file, as the user would write it.
     pub file: String,
-    /// The context of the hub, and its line.
+    /// Context of the hub, and its line.
     pub hub: Option<(String, u64)>,
+    /// Entries of the file, in order.
     pub clusters: Vec<Mapped>,
 }
 
-/// One line of the mapping.
+/// Entry of the mapping.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mapped {
-    /// The cluster's name on the hub.
+    /// Name of the cluster on the hub.
     pub name: String,
+    /// Context to reach it by.
     pub context: String,
+    /// Namespace to use in the cluster; empty if not given.
     pub namespace: String,
+    /// Cloud provider; empty if not given.
     pub provider: String,
+    /// Region; empty if not given.
     pub region: String,
+    /// Line of the entry, from 1.
     pub line: u64,
 }
 
@@ -130,14 +137,16 @@ struct MappedFile {
     region: Option<String>,
 }
 
-/// Reads the mapping; `None` where there is none.
+/// Reads the mapping; `None` if there is no such file. Fails if the file cannot be read, is larger than
+/// [`super::yaml::FILE_BYTES_MAX`], or as [`parse_mapping`] does.
 pub fn mapping(path: &Path, environment: &Environment) -> Result<Option<Mapping>, Flaw> {
     let shown = environment.shorten(path);
     let Some(text) = read(path, &shown)? else { return Ok(None) };
     parse_mapping(&text, &shown).map(Some)
 }
 
-/// Parses the mapping's text.
+/// Parses the text of a mapping; `shown` is the file's name in messages. Fails if the text is not YAML, a value has a
+/// wrong type, or an entry lacks `name` or `context`.
 pub fn parse_mapping(text: &str, shown: &str) -> Result<Mapping, Flaw> {
     let file: Option<MappingFile> = parse(text, shown, Duplicates::LastWins)?;
     let mut mapping = Mapping { file: shown.to_owned(), ..Mapping::default() };

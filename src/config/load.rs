@@ -5,28 +5,40 @@ use super::{Config, Environment, Origin, file, kubectl_mc, yaml};
 use crate::error::{ErrorKind, UserError};
 use std::path::{Path, PathBuf};
 
-/// What the command line says about the fleet.
+/// Flags of the command line about the fleet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
+    /// `--kubeconfig`.
     pub kubeconfig: Option<PathBuf>,
+    /// `--context`.
     pub context: Option<String>,
+    /// `--config`.
     pub config: Option<PathBuf>,
+    /// `--hub`; empty if not given.
     pub hubs: Vec<String>,
+    /// `--clusterprofile-provider-file`.
     pub provider_file: Option<PathBuf>,
+    /// `--concurrency`.
     pub concurrency: Option<u32>,
+    /// `--timeout`.
     pub timeout: Option<std::time::Duration>,
+    /// `--theme`.
     pub theme: Option<String>,
+    /// `--read-only`.
     pub read_only: bool,
 }
 
-/// A configuration, and what its files say that we do not know.
+/// A configuration, and the warnings of its files.
 #[derive(Debug)]
 pub struct Loaded {
+    /// The configuration in force.
     pub config: Config,
+    /// Mistakes in kubectl-mc's configuration file, one line each.
     pub warnings: Vec<String>,
 }
 
-/// Reads all layers. Only our own file can refuse: the others belong to another tool.
+/// Reads all layers. Fails if our own file cannot be read or is not valid, or if the file of `--config` or `QD_CONFIG`
+/// does not exist; mistakes in the files of kubectl-mc are warnings.
 pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, UserError> {
     let mut config = Config::default();
     config.kubeconfig.value = environment.kube_file("config").into_iter().collect();

@@ -1,10 +1,10 @@
-//! What is in force as YAML, with the origin of each value behind it.
+//! The configuration in force as YAML, with the origin of each value in a comment.
 
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Returns a document as YAML, each value with its origin behind it: `origins` by path (`clusters.prod.weight`). Items of
-/// the list `whole` are written in one piece, so that their parts have the origin of the item.
+/// Returns a document as YAML, each value with its origin in a comment: `origins` by path (`clusters.prod.weight`).
+/// Items of the list `whole` are written in one piece, so that their parts have the origin of the item.
 pub(crate) fn yaml(document: &Value, origins: &BTreeMap<String, String>, whole: &str) -> String {
     let mut lines = Lines { out: String::new(), origins, whole };
     if let Value::Object(fields) = document {
@@ -16,7 +16,7 @@ pub(crate) fn yaml(document: &Value, origins: &BTreeMap<String, String>, whole: 
 struct Lines<'a> {
     out: String,
     origins: &'a BTreeMap<String, String>,
-    /// The list whose items are written in one piece.
+    /// List with items that are written in one piece.
     whole: &'a str,
 }
 
@@ -54,7 +54,7 @@ impl Lines<'_> {
         }
     }
 
-    /// An object of a list; the first key stands behind the dash.
+    /// Writes an object of a list; its first key follows the dash.
     fn item(&mut self, item: &Value, depth: usize, path: &str) {
         let Value::Object(fields) = item else { return };
         // Items are known by name, so that is the step of the path.
@@ -73,7 +73,7 @@ impl Lines<'_> {
         self.out.push_str(&"  ".repeat(depth));
     }
 
-    /// Where a value stands: itself, or what it is a part of where that was given as a whole.
+    /// Returns the origin of a value: its own, or that of the nearest enclosing value that was given as a whole.
     fn origin_of(&self, path: &str) -> String {
         if let Some(origin) = self.origins.get(path) {
             return origin.clone();
@@ -92,7 +92,7 @@ impl Lines<'_> {
     }
 }
 
-/// One value in flow style: JSON is YAML.
+/// Returns a value in flow style: JSON is YAML.
 fn inline(value: &Value) -> String {
     match value {
         Value::String(text) => quoted(text),
@@ -100,7 +100,7 @@ fn inline(value: &Value) -> String {
     }
 }
 
-/// A text without quotes where YAML reads it as the same text.
+/// Returns the text without quotes if YAML reads it as the same text, else quoted.
 fn quoted(text: &str) -> String {
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':'))

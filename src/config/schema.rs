@@ -1,61 +1,65 @@
-//! Schemas of configuration files as tables: what the reader accepts, what its messages say, the JSON Schema and the
-//! reference in the documents all come from one.
+//! Schemas of configuration files as tables: the checks of the reader, its messages, the JSON Schema and the
+//! reference in the documents all come from the same table.
 
 use super::tree::{Node, Value};
 use super::yaml::{Flaw, unknown};
 use serde_json::{Map, json};
 
-/// The kind of value that may stand at a key.
+/// Type of the value of a key.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
+    /// A text.
     Text,
     /// A text that is never shown.
     Secret,
+    /// `true` or `false`.
     Flag,
-    /// A whole number between two, both included.
+    /// A whole number from the first to the second, both included.
     Whole(i64, i64),
-    /// A number not below this.
+    /// A number not below the given one.
     Number(f64),
     /// A length of time: `30s`, `5m`, or whole seconds.
     Span,
-    /// One of some words.
+    /// A text from the given list.
     Word(&'static [&'static str]),
-    /// One text or several.
+    /// A text or a list of texts.
     Texts,
-    /// Texts by key.
+    /// A map of texts.
     TextMap,
+    /// A map with the given keys.
     Object(&'static [Entry]),
+    /// A list of maps with the given keys.
     Objects(&'static [Entry]),
-    /// A text or `true`.
+    /// A text that is not blank, or `true`.
     Message,
 }
 
-/// One key of an object.
+/// Key of an object.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// The key as it is written.
+    /// The key as written.
     pub name: &'static str,
-    /// The kind of value.
+    /// Type of its value.
     pub shape: Shape,
-    /// What it is for, in a sentence or less.
+    /// Its purpose, in a sentence or less.
     pub about: &'static str,
-    /// The value that holds where it is not given; empty where there is nothing to say.
+    /// The value that applies if the key is not given; empty if there is nothing to say.
     pub default: &'static str,
-    /// A document without it is refused.
+    /// True if a document without the key is refused.
     pub required: bool,
 }
 
-/// A key that may be left out.
+/// Returns an optional key.
 pub(crate) const fn key(name: &'static str, shape: Shape, default: &'static str, about: &'static str) -> Entry {
     Entry { name, shape, about, default, required: false }
 }
 
-/// A key that must be given.
+/// Returns a required key.
 pub(crate) const fn must(name: &'static str, shape: Shape, about: &'static str) -> Entry {
     Entry { name, shape, about, default: "", required: true }
 }
 
-/// Checks a node against the keys of an object; each thing wrong is one flaw.
+/// Checks a node against the keys of an object; adds a flaw for each mistake.
 pub fn check(node: &Node, entries: &[Entry], file: &str, flaws: &mut Vec<Flaw>) {
     let mut flaw = |line: u64, message: String| flaws.push(Flaw { file: file.to_owned(), line, message });
     let Value::Map(given) = &node.value else {
@@ -145,7 +149,8 @@ fn check_value(node: &Node, entry: &Entry, file: &str, flaws: &mut Vec<Flaw>) {
     }
 }
 
-/// YAML reads `123` and `yes` as no texts; what they were is lost by then.
+/// Returns the expected type if the node is no text. YAML reads `123` and `yes` as other types; their spelling is lost
+/// by then.
 fn wrong_text(node: &Node) -> Option<String> {
     match node.value {
         Value::Text(_) => None,
@@ -154,7 +159,7 @@ fn wrong_text(node: &Node) -> Option<String> {
     }
 }
 
-/// A length of time, if the node is one.
+/// Returns the length of time of the node; `None` if it is not one.
 pub fn span(node: &Node) -> Option<std::time::Duration> {
     match &node.value {
         Value::Whole(seconds) => u32::try_from(*seconds).ok().map(|s| std::time::Duration::from_secs(u64::from(s))),
@@ -163,7 +168,7 @@ pub fn span(node: &Node) -> Option<std::time::Duration> {
     }
 }
 
-/// The word that is meant: `notEquals` and `not_equals` are `not-equals`.
+/// Returns the word of the list that the text stands for: `notEquals` and `not_equals` are `not-equals`.
 pub fn word(text: &str, words: &[&'static str]) -> Option<&'static str> {
     let bare = |t: &str| t.chars().filter(|c| !matches!(c, '-' | '_')).collect::<String>().to_lowercase();
     let wanted = bare(text);

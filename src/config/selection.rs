@@ -1,4 +1,4 @@
-//! Which clusters of the inventory are meant: `--context`, `--clusters`, `--exclude`, `--group`.
+//! Selection of clusters from the inventory: `--context`, `--clusters`, `--exclude`, `--group`.
 
 use super::yaml::nearest;
 use crate::error::{ErrorKind, UserError};
@@ -7,21 +7,22 @@ use crate::model::glob;
 use crate::model::text::Text;
 use std::sync::Arc;
 
-/// A choice of clusters. Empty lists choose all.
+/// A selection of clusters. Empty lists select all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Exactly this context.
+    /// The cluster of exactly this context.
     pub context: Option<String>,
-    /// Any of these globs; each must match something.
+    /// Globs, any of which must match; each must match some cluster.
     pub clusters: Vec<String>,
-    /// None of these globs.
+    /// Globs, none of which may match.
     pub exclude: Vec<String>,
-    /// Any of these groups.
+    /// Groups, any of which the cluster must be in.
     pub groups: Vec<String>,
 }
 
 impl Selection {
-    /// The chosen entries in their order; an error when a name means nothing or nothing is left.
+    /// Returns the selected entries in their order. Fails if there are no clusters, if a context, a glob or a group
+    /// matches none (except in `exclude`), or if no cluster is left.
     pub fn choose(&self, entries: &[Arc<ClusterEntry>]) -> Result<Vec<Arc<ClusterEntry>>, UserError> {
         if entries.is_empty() {
             return Err(UserError::no_clusters(&[]));
@@ -43,7 +44,8 @@ impl Selection {
             && (self.groups.is_empty() || self.groups.iter().any(|g| in_group(g, entry)))
     }
 
-    /// Every context, glob and group that is asked for exists; what is excluded need not.
+    /// Checks that every context, glob and group exists, except for `exclude`. Fails with the nearest or the known
+    /// names.
     fn check(&self, entries: &[Arc<ClusterEntry>]) -> Result<(), UserError> {
         let contexts = || entries.iter().filter_map(|e| e.context.as_deref());
         if let Some(context) = self.context.as_deref().filter(|c| !contexts().any(|k| k == *c)) {
@@ -62,7 +64,7 @@ impl Selection {
         Ok(())
     }
 
-    /// The names of the chosen clusters.
+    /// Returns the names of the selected clusters. Fails as [`Selection::choose`] does.
     pub fn names(&self, entries: &[Arc<ClusterEntry>]) -> Result<Vec<ClusterName>, UserError> {
         Ok(self.choose(entries)?.iter().map(|e| e.name.clone()).collect())
     }
@@ -81,7 +83,7 @@ fn in_group(group: &str, entry: &ClusterEntry) -> bool {
     entry.groups.iter().any(|g| glob::matches(group, g))
 }
 
-/// Says whether the glob means this cluster: by its name, its context, or its name on a hub.
+/// Returns true if the glob matches the cluster's name, its context, or its name on a hub.
 pub fn is_match(glob: &str, entry: &ClusterEntry) -> bool {
     let on_hub = entry.sources.iter().filter_map(|source| match source {
         Source::Hub { name, .. } => Some(name.as_str()),
@@ -91,7 +93,7 @@ pub fn is_match(glob: &str, entry: &ClusterEntry) -> bool {
     own.into_iter().flatten().chain(on_hub).any(|name| glob::matches(glob, name))
 }
 
-/// How many known names an error lists.
+/// Known names that an error lists.
 const KNOWN_SHOWN_MAX: usize = 8;
 
 fn nothing(what: &str, wanted: &str, known: &[&str]) -> UserError {

@@ -1,17 +1,20 @@
-//! A value and the layer it came from.
+//! A value with the layer it came from.
 
-/// Where a value came from. The order is that of precedence: later wins.
+/// Layer that a value came from. Ordered by precedence: later wins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
+    /// Built into the program.
     Default,
-    /// A file, as the user would write it, and a line from 1.
+    /// A line of a configuration file.
     File {
+        /// The file, as the user would write it.
         file: String,
+        /// The line, from 1; 0 stands for the whole file.
         line: u64,
     },
-    /// The variable.
+    /// The environment variable with this name.
     Environment(&'static str),
-    /// The flag.
+    /// The flag of the command line with this name.
     Flag(&'static str),
 }
 
@@ -27,24 +30,27 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// A value that remembers its layer.
+/// A value with the layer it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting<T> {
+    /// The value in force.
     pub value: T,
+    /// Layer it came from.
     pub origin: Origin,
 }
 
 impl<T> Setting<T> {
+    /// Returns a value of the given layer.
     pub fn new(value: T, origin: Origin) -> Self {
         Self { value, origin }
     }
 
-    /// A built-in value.
+    /// Returns a built-in value.
     pub fn default_of(value: T) -> Self {
         Self { value, origin: Origin::Default }
     }
 
-    /// A higher layer's word, if it has one.
+    /// Replaces the value by that of a higher layer, if the layer has one.
     pub fn set(&mut self, value: Option<T>, origin: Origin) {
         if let Some(value) = value {
             *self = Self { value, origin };

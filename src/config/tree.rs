@@ -1,35 +1,45 @@
-//! A YAML document as a tree in which every node knows its line: what the schema is checked against, and what the
-//! reader takes its values from.
+//! A YAML document as a tree in which every node has its line: the schema checks it, and the reader takes its
+//! values from it.
 
 use crate::config::yaml::{Duplicates, Flaw, parse_all};
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-/// One value and the line it stands in.
+/// A value and its line.
 #[derive(Clone, PartialEq)]
 pub struct Node {
-    /// From 1.
+    /// Line of the value, from 1.
     pub line: u64,
+    /// The value itself.
     pub value: Value,
 }
 
+/// A YAML value. Its `Debug` shows only the type: values may be secret.
 #[derive(Clone, PartialEq)]
 pub enum Value {
+    /// `null`, or nothing.
     Null,
+    /// `true` or `false`.
     Flag(bool),
+    /// A whole number.
     Whole(i64),
+    /// A number with a fraction or an exponent; finite.
     Number(f64),
+    /// A text.
     Text(String),
+    /// A list.
     List(Vec<Node>),
-    /// In the order of the file; no key is there twice.
+    /// A map, in the order of the file, without duplicate keys.
     Map(Vec<(Key, Node)>),
 }
 
-/// A key and the line it stands in.
+/// A key and its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
+    /// The key; a number is its digits.
     pub text: String,
+    /// Line of the key, from 1.
     pub line: u64,
 }
 
@@ -47,23 +57,25 @@ impl std::fmt::Debug for Value {
 }
 
 impl Node {
-    /// Parses a file: one node for each of its documents that is not empty.
+    /// Parses a file: one node for each of its documents that is not empty. Fails if the text is not YAML, gives a key
+    /// twice, or has a key that is neither a text nor a whole number, or a number that is too large or not finite.
     pub fn parse(text: &str, file: &str) -> Result<Vec<Self>, Flaw> {
         let all: Vec<Spanned<Value>> = parse_all(text, file, Duplicates::Refused)?;
         Ok(all.into_iter().map(Self::from).filter(|node| node.value != Value::Null).collect())
     }
 
-    /// What it is, for messages.
+    /// Returns the type of the value, for messages: "a list".
     pub fn kind(&self) -> &'static str {
         self.value.kind()
     }
 
-    /// The value of a key, unless that is null.
+    /// Returns the value of a key; `None` if it is missing or null.
     pub fn get(&self, key: &str) -> Option<&Self> {
         let (_, node) = self.entries().iter().find(|(k, _)| k.text == key)?;
         (node.value != Value::Null).then_some(node)
     }
 
+    /// Returns the entries of a map; empty for any other value.
     pub fn entries(&self) -> &[(Key, Self)] {
         match &self.value {
             Value::Map(entries) => entries,
@@ -71,6 +83,7 @@ impl Node {
         }
     }
 
+    /// Returns the items of a list; empty for any other value.
     pub fn items(&self) -> &[Self] {
         match &self.value {
             Value::List(items) => items,
@@ -78,6 +91,7 @@ impl Node {
         }
     }
 
+    /// Returns the text; `None` for any other value.
     pub fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(text),
@@ -85,14 +99,17 @@ impl Node {
         }
     }
 
+    /// Returns the flag; `None` for any other value.
     pub fn flag(&self) -> Option<bool> {
         if let Value::Flag(flag) = self.value { Some(flag) } else { None }
     }
 
+    /// Returns the whole number; `None` for any other value.
     pub fn whole(&self) -> Option<i64> {
         if let Value::Whole(whole) = self.value { Some(whole) } else { None }
     }
 
+    /// Returns the number, also a whole one; `None` for any other value.
     #[expect(clippy::cast_precision_loss, reason = "settings are small; a cost beyond 2^53 is none")]
     pub fn number(&self) -> Option<f64> {
         match self.value {

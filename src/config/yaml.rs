@@ -1,20 +1,22 @@
-//! Reading YAML that people wrote: bounded, with the line of what is wrong, and never quoting a value.
+//! Reading YAML that people wrote: bounded, with the line of each mistake, and without quoting a value.
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::{DuplicateKeyPolicy, Error, Options};
 use std::io::Read as _;
 use std::path::Path;
 
-/// The largest file read. Ten megabytes are a real kubeconfig of some thousand contexts; beyond this it is a mistake.
+/// Largest file that is read, in bytes. A real kubeconfig of some thousand contexts has ten megabytes; anything larger
+/// is a mistake.
 pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// What is wrong with a file: where, and what.
+/// A mistake in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flaw {
     /// The file, as the user would write it.
     pub file: String,
-    /// From 1; 0 when the whole file is meant.
+    /// Line of the mistake, from 1; 0 if it is about the whole file.
     pub line: u64,
+    /// Description of the mistake.
     pub message: String,
 }
 
@@ -27,21 +29,22 @@ impl std::fmt::Display for Flaw {
     }
 }
 
-/// What a key given twice means.
+/// Handling of a key that is given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Duplicates {
-    /// A mistake.
+    /// The file is refused.
     Refused,
-    /// The last one counts, as kubectl has it.
+    /// The last one wins, as in kubectl.
     LastWins,
 }
 
-/// Parses one document. Values are not quoted in a flaw: the file may hold secrets.
+/// Parses a file with one document. Fails if the text is not YAML or does not fit `T`, or for a duplicate key that is
+/// refused. The file may hold secrets: a flaw quotes no value but an unknown word of an enumeration.
 pub fn parse<T: DeserializeOwned>(text: &str, file: &str, duplicates: Duplicates) -> Result<T, Flaw> {
     serde_saphyr::from_str_with_options(plain(text), options(duplicates)).map_err(|error| flaw(&error, file))
 }
 
-/// Parses all documents of a file (`---` between them); empty ones are left out.
+/// Parses all documents of a file (`---` between them), without the empty ones. Fails as [`parse`] does.
 pub fn parse_all<T: DeserializeOwned>(text: &str, file: &str, duplicates: Duplicates) -> Result<Vec<T>, Flaw> {
     serde_saphyr::from_multiple_with_options(plain(text), options(duplicates)).map_err(|error| flaw(&error, file))
 }
@@ -86,7 +89,7 @@ fn message(error: &Error) -> String {
     }
 }
 
-/// "unknown key `acess`: did you mean `access`?"
+/// Returns the message for an unknown name: "unknown key `acess`: did you mean `access`?"
 pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     let name = crate::model::text::clean(name);
     match nearest(&name, known) {
@@ -95,7 +98,7 @@ pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     }
 }
 
-/// The known name that a typing error may have made of `name`.
+/// Returns the known name that `name` may be a misspelling of; `None` if none is near enough.
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let wanted = name.to_lowercase();
     let distance = |candidate: &str| strsim::damerau_levenshtein(&wanted, &candidate.to_lowercase());
@@ -103,7 +106,8 @@ pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance <= 1 + name.chars().count() / 4).then_some(near)
 }
 
-/// Reads a text file of at most [`FILE_BYTES_MAX`]. `Ok(None)`: there is none.
+/// Reads a text file; `None` if there is no such file. Fails if it cannot be read, is larger than [`FILE_BYTES_MAX`],
+/// or is not UTF-8.
 pub fn read(path: &Path, file: &str) -> Result<Option<String>, Flaw> {
     let flaw = |message: String| Flaw { file: file.to_owned(), line: 0, message };
     let handle = match std::fs::File::open(path) {
@@ -121,7 +125,7 @@ pub fn read(path: &Path, file: &str) -> Result<Option<String>, Flaw> {
     String::from_utf8(bytes).map(Some).map_err(|_| flaw("is not text (UTF-8)".to_owned()))
 }
 
-/// The cause without the number of the operating system.
+/// Returns the cause without the error number of the operating system.
 fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error").map_or_else(|| text.clone(), |(what, _)| what.to_owned()).to_lowercase()
