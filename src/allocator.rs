@@ -1,17 +1,18 @@
-//! The memory that all of the program takes: mimalloc 3 (ADR 11).
+//! The global allocator: mimalloc 3 (ADR 11).
 
 use libmimalloc_sys as mi;
 use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::{c_int, c_long};
 
-/// `mi_option_purge_delay`: for how many milliseconds pages that nobody uses are kept.
+/// `mi_option_purge_delay`: time in milliseconds for which unused pages are kept.
 const PURGE_DELAY: c_int = 15;
 
-/// Every piece that is as large has this alignment by itself, as those of any `malloc`.
+/// Alignment that every piece at least as large has without a request, as with any `malloc`.
 const NATURAL: usize = 16;
 
-/// Asks for an alignment only where there is none by itself. Asked for one, this version of mimalloc takes a larger piece
-/// for all sizes that are no power of two, and moves within it: the binding of the `mimalloc` crate asks always.
+/// Requests an alignment only where pieces do not have it already. With a requested alignment, this version of mimalloc
+/// takes a larger piece for all sizes that are no power of two, and moves within it: the binding of the `mimalloc`
+/// crate always requests it.
 #[derive(Debug)]
 pub(crate) struct Allocator;
 
@@ -63,7 +64,7 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// Sets how long pages that nobody uses are kept. To be called before there is a second thread.
+/// Sets the time in milliseconds for which unused pages are kept. Must be called before a second thread starts.
 #[expect(unsafe_code, reason = "the allocator has no other way to be told")]
 pub(crate) fn keep_for(milliseconds: c_long) {
     // SAFETY: an integer is stored in a table, which only the order of threads could spoil.

@@ -45,16 +45,18 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// Reports folded in before the loop looks at requests and snapshots again.
 const REPORTS_AT_ONCE: usize = 64;
 
-/// How the engine is run.
+/// Options of an engine.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
+    /// Options of its fleet.
     pub fleet: FleetOptions,
+    /// Source of time.
     pub clock: Clock,
     /// The shortest time between two snapshots: 30 a second is as often as a table can be read.
     pub pace: Duration,
-    /// Where observations are recorded, if anywhere.
+    /// Records observations, if given.
     pub recorder: Option<Recorder>,
-    /// Where a routing proxy is found and started.
+    /// Finds and starts routing proxies.
     pub proxies: Arc<dyn ProxyLauncher>,
 }
 
@@ -71,8 +73,8 @@ impl Default for EngineOptions {
 pub struct Engine;
 
 impl Engine {
-    /// Starts an engine on the present runtime: it lists the inventory, connects what is to be
-    /// connected, and publishes.
+    /// Starts an engine on the current runtime: it lists the inventory, connects the clusters to be connected, and
+    /// publishes.
     pub fn start(options: EngineOptions, inventory: Arc<dyn Inventory>, connector: Arc<dyn Connector>) -> EngineHandle {
         let token = CancellationToken::new();
         let fleet = Fleet::new(options.fleet);
@@ -94,12 +96,13 @@ impl Engine {
     }
 }
 
-/// A running engine. Dropping it ends the engine.
+/// A running engine. Dropping it stops the engine.
 #[derive(Debug)]
 pub struct EngineHandle {
-    /// The latest snapshot. Clone it out at once: a borrow that is held keeps the next one waiting.
+    /// The latest snapshot. Clone it out at once: a held borrow delays the next one.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// Requests; use `try_send`, and keep or refuse what does not fit: nothing here waits for a screen, nor a screen for it.
+    /// Requests to the engine. Use `try_send`, and keep or refuse a request that does not fit: the engine never waits
+    /// for a screen, nor a screen for the engine.
     pub requests: mpsc::Sender<Request>,
     token: CancellationToken,
     task: JoinHandle<()>,
@@ -107,14 +110,14 @@ pub struct EngineHandle {
 }
 
 impl EngineHandle {
-    /// Ends the engine and all its connections; `false` when that took longer than the deadline.
+    /// Stops the engine and all its connections; returns false if that took longer than the deadline.
     pub async fn shutdown(self, deadline: Duration) -> bool {
         self.token.cancel();
         tokio::time::timeout(deadline, self.task).await.is_ok()
     }
 }
 
-/// The loop and what it owns.
+/// The loop and its state.
 #[derive(Debug)]
 struct Running {
     fleet: Fleet,

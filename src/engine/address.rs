@@ -1,17 +1,19 @@
-//! Where a proxy listens, as a user writes it.
+//! Addresses to listen on, as a user writes them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The port of an API server.
+/// Default port, that of an API server.
 pub const PORT: u16 = 6443;
 
-/// A TCP address, or the path of a Unix socket.
+/// Address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
+    /// A TCP address.
     Tcp(SocketAddr),
+    /// Path of a Unix socket; absolute.
     Unix(PathBuf),
 }
 
@@ -22,7 +24,7 @@ impl Default for Address {
 }
 
 impl Address {
-    /// Whether only this machine can reach it.
+    /// Returns true if only this machine can reach it.
     pub fn is_local(&self) -> bool {
         match self {
             Self::Tcp(address) => is_loopback(address.ip()),
@@ -31,7 +33,7 @@ impl Address {
     }
 }
 
-/// Reads `127.0.0.1:6443`, `[::1]:6443` or `localhost:6443`; no other name.
+/// Parses `127.0.0.1:6443`, `[::1]:6443` or `localhost:6443`; `None` for any other name.
 pub fn tcp(text: &str) -> Option<SocketAddr> {
     match text.strip_prefix("localhost:") {
         Some(port) => format!("127.0.0.1:{port}").parse().ok(),
@@ -39,7 +41,7 @@ pub fn tcp(text: &str) -> Option<SocketAddr> {
     }
 }
 
-/// Loopback, also where an IPv6 address maps it.
+/// Returns true for a loopback address, also an IPv4 one mapped to IPv6.
 pub fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }

@@ -1,5 +1,5 @@
-//! The admin listener: metrics, health and state, apart from the way of requests. Plain HTTP on loopback; behind a
-//! token, except for what a scraper and a kubelet need.
+//! The admin listener: metrics, health and state, separate from proxied traffic. Plain HTTP on loopback; behind a
+//! token, except for the pages a scraper and a kubelet need.
 
 mod answer;
 mod client;
@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Where it listens when nothing else is said.
+/// Default address of the listener.
 pub const ADDRESS: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 6480));
 
 /// Connections at once; further ones wait to be accepted.
@@ -43,7 +43,8 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Binds `address`; port 0 lets the system choose.
+    /// Binds `address`; port 0 lets the system choose. Fails if the address is in use, is not one of this machine, or
+    /// needs a permission that the process does not have.
     pub async fn bind(address: SocketAddr, token: Secret) -> Result<Self, UserError> {
         let refused = |why: std::io::Error| {
             UserError::new(ErrorKind::Config, format!("cannot listen on {address} for the admin: {why}"))
@@ -54,7 +55,7 @@ impl Admin {
         Ok(Self { listener, address, guard: Guard::new(token, address) })
     }
 
-    /// With the port that was bound.
+    /// Returns the address with the port that was bound.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -3,29 +3,29 @@
 use crate::model::time::{Moment, UnixSeconds};
 use tokio::time::Instant;
 
-/// The wall clock, in whole seconds.
+/// Returns the time of the wall clock in whole seconds.
 #[expect(clippy::disallowed_methods, reason = "this module is where wall time enters")]
 pub fn now() -> UnixSeconds {
     UnixSeconds(jiff::Timestamp::now().as_second())
 }
 
-/// The wall clock, in microseconds since 1970.
+/// Returns the time of the wall clock in microseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "this module is where wall time enters")]
 pub fn now_micros() -> i64 {
     jiff::Timestamp::now().as_microsecond()
 }
 
-/// A seed for jitter and ids; tests pass their own instead.
+/// Returns a random seed for jitter and ids; tests pass their own instead.
 pub fn seed() -> u64 {
     fastrand::u64(..)
 }
 
-/// Where the engine's time comes from.
+/// Source of the engine's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
-    /// The machine's.
+    /// The machine's clock.
     Wall,
-    /// The runtime's, which tests pause: it starts at this moment and moves with `tokio::time`.
+    /// The runtime's clock, which tests pause: it starts at this time and moves with `tokio::time`.
     From(UnixSeconds),
 }
 
@@ -37,12 +37,14 @@ pub struct Running {
 }
 
 impl Clock {
+    /// Starts the clock now.
     pub fn start(self) -> Running {
         Running { clock: self, started: Instant::now() }
     }
 }
 
 impl Running {
+    /// Returns the current moment.
     pub fn moment(&self) -> Moment {
         let elapsed = self.started.elapsed();
         let wall = match self.clock {
@@ -54,7 +56,7 @@ impl Running {
         Moment { elapsed, wall }
     }
 
-    /// The runtime's name for a moment.
+    /// Returns the runtime's instant of a time since the start.
     pub fn instant(&self, elapsed: std::time::Duration) -> Instant {
         self.started + elapsed
     }

@@ -1,4 +1,4 @@
-//! Runs effects, each in a task of its own with a deadline; what comes of them returns as an
+//! Runs effects, each in its own task with a deadline; the result returns as an
 //! observation. A task that panics reports as one that failed, and nothing else is touched.
 
 mod proxy;
@@ -19,11 +19,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Observations that may wait for the fleet. A sender waits when it is full, and so, over TCP, does
-/// the API server.
+/// Observations that may wait for the fleet. If the queue is full a sender waits, and so, over TCP, does the API
+/// server.
 const OBSERVATIONS_MAX: usize = 1024;
 
-/// A report of a task: an observation, and the client or the proxy where it made one.
+/// Report of a task: an observation, and the client or the proxy if it made one.
 #[derive(Debug)]
 pub struct Report {
     observation: Observation,
@@ -62,7 +62,7 @@ pub struct EffectRunner {
 }
 
 impl EffectRunner {
-    /// Effects run until `token` is cancelled; what they bring comes out of the receiver.
+    /// Returns a runner whose effects run until `token` is cancelled, and the receiver of their reports.
     pub fn new(ports: Ports, token: CancellationToken) -> (Self, mpsc::Receiver<Report>) {
         let (reports, receiver) = mpsc::channel(OBSERVATIONS_MAX);
         let runner = Self {
@@ -81,7 +81,7 @@ impl EffectRunner {
         (runner, receiver)
     }
 
-    /// Takes note of what a report means for what runs, and gives its observation.
+    /// Updates the running effects by a report, and returns its observation.
     pub fn take(&mut self, report: Report) -> Observation {
         let Report { observation, client, proxy } = report;
         if let Observation::Proxy(ProxyObservation::Linked { attempt, .. }) = &observation {
@@ -107,7 +107,7 @@ impl EffectRunner {
         self.tasks.wait().await;
     }
 
-    /// Starts, or ends, what the effect asks for. Never waits.
+    /// Starts the effect, or ends the work it names. Never waits.
     pub fn run(&mut self, effect: Effect) {
         match effect {
             Effect::Cluster(effect) => self.run_cluster(effect),
@@ -212,7 +212,7 @@ impl EffectRunner {
         }
     }
 
-    /// The session's client, and a token for one task on it.
+    /// Returns the session's client, and a token for one task on it.
     fn client(&self, session: &Session) -> Option<(Arc<dyn Cluster>, CancellationToken)> {
         let client = self.clients.get(&session.cluster).filter(|client| client.generation == session.generation)?;
         Some((Arc::clone(client.cluster.as_ref()?), client.token.child_token()))

@@ -1,5 +1,5 @@
-//! The rows of one shard: changes are folded in as they come, the sorted slice a snapshot shares
-//! is rebuilt only when it is asked for.
+//! The rows of one shard: changes are folded in as they arrive; the sorted slice that snapshots share
+//! is rebuilt only on request.
 //!
 //! A rebuild copies pointers only, and a changed row: see `a_rebuild_copies_pointers_only`.
 
@@ -9,59 +9,64 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What a change did to the rows.
+/// Effect of a change on the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing that a screen shows.
+    /// Nothing that a screen shows is different.
     Same,
+    /// A row was added.
     Added,
+    /// At least one row is different.
     Changed,
+    /// A row was removed.
     Removed,
 }
 
 impl Change {
-    /// Says whether a screen must be told.
+    /// Returns true if a screen shows the difference.
     pub fn is_visible(self) -> bool {
         self != Self::Same
     }
 }
 
-/// The rows of one shard, unique by (namespace, name).
+/// Rows of one shard, unique by (namespace, name).
 #[derive(Debug, Default)]
 pub struct Rows {
-    /// As last rebuilt, sorted.
+    /// Rows as of the last rebuild, sorted.
     base: Arc<[Arc<Row>]>,
-    /// What changed since; `None` is removed.
+    /// Changes since then; `None` is a removal.
     pending: BTreeMap<(Text, Text), Option<Arc<Row>>>,
-    /// The lists under way, by namespace (`None`: of all), each in its order.
+    /// Lists under way, by namespace (`None`: of all), each in its order.
     lists: BTreeMap<Option<Text>, Vec<Arc<Row>>>,
-    /// The lists that were complete once: from then on one under way is not shown before its end.
+    /// Lists that were complete once: a later list replaces the rows only at its end.
     complete: BTreeSet<Option<Text>>,
     len: usize,
     faults: usize,
 }
 
 impl Rows {
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.len
     }
 
+    /// Returns true if there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// How many rows have a fault, by their kind's health rule.
+    /// Returns the number of rows with a fault, by their kind's health rule.
     pub fn faults(&self) -> usize {
         self.faults
     }
 
-    /// Says whether the list of this namespace (`None`: the one list of all) was ever complete, so
-    /// that what is missing is known to be missing.
+    /// Returns true if the list of this namespace (`None`: the one list of all) was ever complete: an object that is
+    /// missing then does not exist.
     pub fn is_complete(&self, namespace: Option<&Text>) -> bool {
         self.complete.contains(&namespace.cloned())
     }
 
-    /// A (re)list of this namespace, or of all, begins. The rows stay as they are until its end.
+    /// Begins a list or a relist of this namespace, or of all. The rows stay as they are until its end.
     pub fn start(&mut self, namespace: Option<&Text>) {
         self.lists.insert(namespace.cloned(), Vec::new());
     }
@@ -79,6 +84,7 @@ impl Rows {
         self.put(row)
     }
 
+    /// Removes an object, also from a list under way; [`Change::Same`] if there is none.
     pub fn delete(&mut self, namespace: &str, name: &str) -> Change {
         if let Some((_, list)) = list_of(&mut self.lists, namespace) {
             list.retain(|row| !(row.namespace == namespace && row.name == name));
@@ -89,7 +95,7 @@ impl Rows {
         Change::Removed
     }
 
-    /// The list of this namespace, or of all, is complete: what it did not bring is gone.
+    /// Ends the list of this namespace, or of all: objects that it did not return are removed.
     pub fn finish(&mut self, namespace: Option<&Text>) -> Change {
         self.complete.insert(namespace.cloned());
         let Some(mut list) = self.lists.remove(&namespace.cloned()) else { return Change::Same };
@@ -125,7 +131,7 @@ impl Rows {
         Change::Changed
     }
 
-    /// The row of one object.
+    /// Returns the row of an object.
     pub fn get(&self, namespace: &str, name: &str) -> Option<&Arc<Row>> {
         if !self.pending.is_empty()
             && let Some(pending) = self.pending.get(&(Text::new(namespace), Text::new(name)))
@@ -138,7 +144,7 @@ impl Rows {
         self.base.get(found.ok()?)
     }
 
-    /// All rows, sorted by (namespace, name). Shared: calling it twice without a change costs nothing.
+    /// Returns all rows, sorted by (namespace, name). Shared: a second call without a change costs nothing.
     pub fn rows(&mut self) -> Arc<[Arc<Row>]> {
         if !self.pending.is_empty() {
             self.base = merge(&self.base, std::mem::take(&mut self.pending));
@@ -165,7 +171,7 @@ impl Rows {
     }
 }
 
-/// The list under way that an object of this namespace belongs to.
+/// Returns the list under way that an object of this namespace belongs to.
 fn list_of<'a>(
     lists: &'a mut BTreeMap<Option<Text>, Vec<Arc<Row>>>,
     namespace: &str,

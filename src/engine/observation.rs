@@ -1,7 +1,8 @@
-//! The two closed enums of the engine: what it learns, and what it wants done.
+//! The two closed enums of the engine: facts it learns, and work it starts.
 //!
-//! The fleet decides in `on(observation) -> effects`; `effects` does, and what comes of it returns as
-//! an observation. Each capability has a variant of both, in a file of its own. A recording of observations replays to the same snapshots.
+//! The fleet decides in `on(observation) -> effects`; `effects` runs the work, and its results return as
+//! observations. Each capability has a variant of both, in its own file. A recording of observations replays to the
+//! same snapshots.
 
 mod cluster;
 mod document;
@@ -17,29 +18,31 @@ use crate::model::cluster::ClusterName;
 use crate::protocol::Request;
 use serde::{Deserialize, Serialize};
 
-/// Counts the connections of one cluster: what an older one still reports is ignored.
+/// Number of a connection of a cluster; reports of older connections are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Generation(pub u64);
 
-/// Names one running list and watch; never used twice.
+/// Identity of a running list and watch; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WatchId(pub u64);
 
-/// Names one attempt at a document or a tail; never used twice.
+/// Identity of an attempt at a document, a log or a proxy; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AttemptId(pub u64);
 
-/// One connection of one cluster.
+/// A connection of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Session {
+    /// The cluster.
     pub cluster: ClusterName,
+    /// Number of the connection.
     pub generation: Generation,
 }
 
-/// A fact that the engine learnt, one variant for each capability.
+/// A fact that the engine learned, one variant for each capability.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Observation {
-    /// A screen asked for something.
+    /// A request of a screen.
     Requested(Request),
     /// The inventory, connections, watches.
     Cluster(ClusterObservation),
@@ -49,11 +52,11 @@ pub enum Observation {
     Logs(LogsObservation),
     /// The routing proxy.
     Proxy(ProxyObservation),
-    /// Time passed: something may be due.
+    /// Time has passed: something may be due.
     Tick,
 }
 
-/// Work that the engine wants done, one variant for each capability.
+/// Work for the engine to start, one variant for each capability.
 #[derive(Debug, Clone)]
 pub enum Effect {
     /// The inventory, connections, watches.

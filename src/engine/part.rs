@@ -1,5 +1,5 @@
-//! A part of the pure core, and what every decision needs at hand: the moment, chance, new ids, and where effects,
-//! notices and operations go.
+//! A part of the pure core, and the context of its decisions: the time, randomness, new ids, and the queues of
+//! effects, notices and operations.
 
 pub(crate) mod operations;
 
@@ -15,12 +15,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One capability's part of the core: it keeps its own state, and decides without IO or clock.
+/// Part of the core for one capability: it keeps its own state, and decides without IO or clock.
 ///
-/// The fleet gives each part its observations and requests by name, and the rest through this trait: a part that is in
-/// the fleet's list is woken when it is due and published when it is dirty.
+/// The fleet passes each part its observations and requests by name, and the rest through this trait: a part in the
+/// fleet's list is woken when it is due and published when it is dirty.
 pub(crate) trait Part {
-    /// Returns when the part has something to do next, since the engine's start.
+    /// Returns the next time at which the part is due, measured from the engine's start.
     fn next_due(&self) -> Option<Duration>;
 
     /// Does what is due at `cx.now`.
@@ -33,16 +33,16 @@ pub(crate) trait Part {
     fn publish(&mut self, next: &mut Snapshot) -> bool;
 }
 
-/// The clusters as a part of the core sees them.
+/// Clusters as a part of the core sees them.
 pub(crate) trait Clusters {
-    /// Returns the connection that requests can use now. The error is why there is none.
+    /// Returns the connection to use for requests. Fails if the cluster is unknown or not connected, with the reason.
     fn session(&self, name: &ClusterName) -> Result<Session, Text>;
 
     /// Returns the kind as the cluster serves it.
     fn kind(&self, name: &ClusterName, id: &KindId) -> KindLookup;
 }
 
-/// The answer to [`Clusters::kind`].
+/// Answer to [`Clusters::kind`].
 #[derive(Debug)]
 pub(crate) enum KindLookup {
     Served(Box<Kind>),
@@ -51,11 +51,11 @@ pub(crate) enum KindLookup {
     NotKnownYet,
 }
 
-/// The surroundings of one step of the core.
+/// Context of one step of the core.
 #[derive(Debug)]
 pub(crate) struct StepContext {
     pub(crate) now: Moment,
-    /// Around this often each cluster is probed.
+    /// Average time between two probes of a cluster.
     pub(crate) probe_period: Duration,
     pub(crate) rng: fastrand::Rng,
     pub(crate) effects: Vec<Effect>,
@@ -65,7 +65,7 @@ pub(crate) struct StepContext {
 }
 
 impl StepContext {
-    /// The same seed makes the same decisions.
+    /// Returns a context; the same seed leads to the same decisions.
     pub(crate) fn new(seed: u64, probe_period: Duration) -> Self {
         Self {
             now: Moment::default(),
@@ -89,7 +89,7 @@ impl StepContext {
         self.after(wait)
     }
 
-    /// Returns the moment of the next attempt after so many failures.
+    /// Returns the moment of the next attempt after `failures` failures in a row.
     pub(crate) fn retry(&mut self, failures: u32) -> Duration {
         let wait = backoff::wait(failures, &mut self.rng);
         self.after(wait)
@@ -120,7 +120,7 @@ impl StepContext {
         AttemptId(self.next())
     }
 
-    /// Tells the user something.
+    /// Adds a notice for the user.
     pub(crate) fn notice(&mut self, severity: Severity, cluster: Option<&ClusterName>, text: &str) {
         let at = self.now.wall;
         self.notices.push(Notice { number: 0, at, severity, cluster: cluster.cloned(), text: Text::new(clean(text)) });

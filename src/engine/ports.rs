@@ -1,4 +1,4 @@
-//! The ports an engine is started with: how it reaches the world.
+//! The ports of an engine: its access to the outside.
 
 use super::cluster::{Connector, Inventory};
 use super::proxy_link::ProxyLauncher;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub struct Ports {
     /// Lists the clusters.
     pub inventory: Arc<dyn Inventory>,
-    /// Connects them.
+    /// Connects to clusters.
     pub connector: Arc<dyn Connector>,
     /// Finds and starts routing proxies.
     pub proxies: Arc<dyn ProxyLauncher>,

@@ -1,3 +1,3 @@
-//! Other programs: started outside of our terminal session.
+//! Child processes, started outside of our terminal session.
 
 pub mod detach;

@@ -1,4 +1,4 @@
-//! The port to a routing proxy: what the engine needs to find, start, watch and steer one.
+//! The port to a routing proxy: the engine finds, starts, watches and controls one through it.
 
 pub(crate) mod core;
 pub mod local;
@@ -11,66 +11,78 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// Why a proxy did not do as asked. Texts are one line and hold no secret.
+/// Error of a request to a proxy. Texts are one line and hold no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum ProxyError {
-    /// None runs here.
+    /// No proxy runs here.
     #[error("no proxy runs here")]
     NoProxy,
-    /// It is not there any more, or does not answer.
+    /// The proxy does not exist any more, or does not answer.
     #[error("{0}")]
     Unreachable(Text),
-    /// It answers, and does not do it: the token is not its, the cluster is unknown, the configuration is bad.
+    /// The proxy answers, and refuses: the token is wrong, the cluster is unknown, or the configuration is not valid.
     #[error("{0}")]
     Refused(Text),
-    /// It could not be started, or failed inside.
+    /// The proxy could not be started, or failed inside.
     #[error("{0}")]
     Failed(Text),
 }
 
-/// Which proxy is meant.
+/// The proxy to link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProxySource {
-    /// The one that runs on this machine for this user, if any.
+    /// The proxy that runs on this machine for this user, if any.
     Found,
-    /// A new one.
+    /// A new proxy.
     Own,
-    /// The one whose admin listener is at `host:port`; the token is in a file.
-    At { address: Text, token_file: Text },
+    /// A proxy at a given address.
+    At {
+        /// `host:port` of its admin listener.
+        address: Text,
+        /// File with its admin token.
+        token_file: Text,
+    },
 }
 
 /// Finds and starts proxies.
 pub trait ProxyLauncher: Send + Sync + Debug {
-    /// Attaches to a running proxy, or starts one. It answers when this returns.
+    /// Attaches to a running proxy, or starts one; the proxy answers by then. Fails if none runs, none can be started
+    /// here, the proxy does not answer, or it refuses the token.
     fn link(&self, source: ProxySource) -> BoxFuture<'_, Result<Arc<dyn ProxyHandle>, ProxyError>>;
 }
 
 /// A running proxy.
 pub trait ProxyHandle: Send + Sync + Debug {
+    /// Returns its address and its owner.
     fn at(&self) -> ProxyAt;
 
+    /// Returns its state. Fails if it does not answer, refuses the token, or is of another version.
     fn picture(&self) -> BoxFuture<'_, Result<Routes, ProxyError>>;
 
-    /// Drains, fences or opens a cluster.
+    /// Drains, fences or opens a cluster. Fails if it does not answer, or has no such cluster.
     fn fence(&self, cluster: Text, fence: TrafficState) -> BoxFuture<'_, Result<(), ProxyError>>;
 
-    /// Reads its configuration again; an error says why the new one was refused.
+    /// Makes it read its configuration again. Fails if it does not answer, or with the reason why the new configuration
+    /// was refused.
     fn reload(&self) -> BoxFuture<'_, Result<(), ProxyError>>;
 
-    /// Which way a request would go: `GET /api/v1/pods`, or a kubectl command line.
+    /// Returns the route of a request: `GET /api/v1/pods`, or a kubectl command line. Fails if it does not answer, or
+    /// the text is not a request.
     fn explain(&self, text: Text) -> BoxFuture<'_, Result<Explanation, ProxyError>>;
 
-    /// Lets it outlive this program, or not; refused for one that others started. Gives what holds now.
+    /// Lets it outlive this program, or takes that back; returns what holds now. Fails if this program did not start
+    /// it.
     fn keep(&self, kept: bool) -> BoxFuture<'_, Result<bool, ProxyError>>;
 
-    /// Ends it, when this program started it: it drains first. Returns when it is gone.
+    /// Drains it and ends it; returns when it is gone. Fails if this program did not start it, or if it cannot be
+    /// signalled.
     fn stop(&self) -> BoxFuture<'_, Result<(), ProxyError>>;
 
-    /// This program ends: so does a proxy of its own that is not to stay. Does not wait.
+    /// Ends a proxy that this program started, unless it is kept: called when this program exits. Does not wait.
     fn leave(&self);
 }
 
-/// Where there is no proxy and none can be started: a headless run.
+/// Launcher for runs without a proxy: none is found and none can be started.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProxy;
 

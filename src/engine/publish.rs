@@ -1,4 +1,4 @@
-//! Hands snapshots to the screens: the latest wins, nobody waits, and not more often than the pace.
+//! Publishes snapshots to the screens: the latest wins, no side waits, and at most one per pace.
 
 use crate::protocol::Snapshot;
 use std::sync::Arc;
@@ -15,18 +15,18 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Publishes at most once per `pace`, starting with `first`.
+    /// Returns a publisher that publishes at most once per `pace`, and its receiver, which starts with `first`.
     pub fn new(first: Arc<Snapshot>, pace: Duration) -> (Self, watch::Receiver<Arc<Snapshot>>) {
         let (snapshots, receiver) = watch::channel(first);
         (Self { snapshots, pace, last: None }, receiver)
     }
 
-    /// When the next snapshot may go out.
+    /// Returns the earliest time of the next snapshot.
     pub fn due(&self) -> Instant {
         self.last.map_or_else(Instant::now, |last| last + self.pace)
     }
 
-    /// Replaces what the screens see.
+    /// Replaces the snapshot that screens see.
     pub fn publish(&mut self, snapshot: Option<Arc<Snapshot>>) {
         self.last = Some(Instant::now());
         if let Some(snapshot) = snapshot {

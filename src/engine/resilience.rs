@@ -1,4 +1,4 @@
-//! Protection against failing servers: growing pauses, circuit breakers, retry budgets, health from probes. Pure: time is told.
+//! Protection against failing servers: backoff, circuit breakers, health from probes. Pure: time is an argument.
 
 pub mod backoff;
 pub mod breaker;

@@ -1,4 +1,4 @@
-//! Who may ask the admin listener for which page, and the answer.
+//! Authorization of requests to the admin listener, and their answers.
 
 use super::pages::{AdminApi, Answer, Page};
 use crate::engine::address::is_loopback;
@@ -11,11 +11,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 
-/// The longest body that is read.
+/// Longest request body, in bytes.
 const BODY_MAX: usize = 64 * 1_024;
 const BODY_WAIT: Duration = Duration::from_secs(10);
 
-/// Who may ask.
+/// Authorizes requests.
 #[derive(Debug)]
 pub(super) struct Guard {
     token: Secret,
@@ -27,7 +27,8 @@ impl Guard {
         Self { token, address }
     }
 
-    /// Which page is asked for, if it may be.
+    /// Returns the requested page. Fails if the request comes from a browser or is for a proxy, lacks the token that
+    /// the page needs, or names an unknown page or another method.
     fn admit(
         &self,
         pages: &'static [Page],
@@ -55,7 +56,7 @@ impl Guard {
         }
     }
 
-    /// A page of a browser whose name was made to point to loopback sends that name.
+    /// Returns true if the Host is this listener. A browser that was rebound to loopback by DNS sends another name.
     fn is_host(&self, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(host), None) = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) else {
@@ -73,7 +74,7 @@ impl Guard {
     }
 }
 
-/// Answers one request; refuses it where the guard does.
+/// Answers one request; with an error page if the guard refuses it.
 pub(super) async fn answer(request: Request<Incoming>, guard: &Guard, api: &dyn AdminApi) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let answer = match guard.admit(api.pages(), &parts.method, &parts.uri, &parts.headers) {

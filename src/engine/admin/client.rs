@@ -1,4 +1,4 @@
-//! The other end of the admin listener.
+//! Client of the admin listener.
 
 use crate::engine::address::is_loopback;
 use crate::engine::k8s::endpoint::Secret;
@@ -13,21 +13,21 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// The longest answer: a picture of some hundred clusters and a full tail.
+/// Longest answer, in bytes: the state of some hundred clusters and a full tail.
 const ANSWER_MAX: usize = 16 * 1_024 * 1_024;
 
-/// Why a proxy did not do as asked. One line each, without a secret.
+/// Error of an admin request. One line each, without a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
-    /// It is not there, or does not answer.
+    /// The proxy is not there, or does not answer.
     #[error("{0}")]
     Unreachable(String),
-    /// It answers, and does not do it.
+    /// The proxy answers, and does not do the request.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Asks one proxy; each request has a connection of its own.
+/// Client of one proxy; each request has its own connection.
 #[derive(Debug, Clone)]
 pub struct Client {
     address: SocketAddr,
@@ -35,7 +35,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// The token goes over plain HTTP, so the address must be on this machine.
+    /// Returns a client for the proxy at `address`. Fails if that is not a loopback address: the token is sent over
+    /// plain HTTP.
     pub fn new(address: SocketAddr, token: Secret) -> Result<Self, Trouble> {
         if is_loopback(address.ip()) {
             return Ok(Self { address, token });
@@ -44,17 +45,18 @@ impl Client {
         Err(Trouble::Refused(why))
     }
 
+    /// Returns the address of the admin listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Reads an answer as JSON; fails where another version of the program wrote it.
+    /// Parses an answer as JSON. Fails if another version of the program wrote it.
     pub(crate) fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Trouble> {
         let told = |why| format!("the proxy at {} answers what this version cannot read: {why}", self.address);
         serde_json::from_slice(body).map_err(|why| Trouble::Refused(told(why)))
     }
 
-    /// Asks for one page and gives its body. Fails where nobody answers within `wait`, or the answer is not 200.
+    /// Requests a page and returns its body. Fails if there is no answer within `wait`, or its status is not 200.
     pub(crate) async fn ask(
         &self,
         what: (Method, &'static str),

@@ -1,41 +1,45 @@
-//! The pages of an admin listener, as data: a service lists its own and answers them.
+//! The pages of an admin listener, as data: a service lists its pages and answers requests for them.
 
 use futures::future::BoxFuture;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use std::fmt::Debug;
 
-/// One page.
+/// Page of an admin listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
+    /// Path of the page: `/metrics`.
     pub path: &'static str,
     /// GET, which serves HEAD as well, or POST, whose body is read.
     pub method: Method,
-    /// Answered without the token.
+    /// True if the page needs no token.
     pub open: bool,
-    /// What it is for, in half a sentence.
+    /// Purpose of the page, in half a sentence.
     pub about: &'static str,
 }
 
 /// An answer: status, type and text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    /// HTTP status.
     pub status: StatusCode,
+    /// Value of the Content-Type header.
     pub content_type: &'static str,
+    /// The text.
     pub body: String,
 }
 
-/// A service that an admin listener shows and steers.
+/// A service with an admin listener.
 pub trait AdminApi: Send + Sync + Debug + 'static {
-    /// Returns its pages; no path stands there twice.
+    /// Returns the pages of the service; their paths are unique.
     fn pages(&self) -> &'static [Page];
 
-    /// Answers a request for one of them that the listener let in. `body` is empty unless the page is a POST.
+    /// Answers an authorized request for one of its pages. `body` is empty unless the page is a POST.
     fn answer<'a>(&'a self, page: &'static Page, body: String) -> BoxFuture<'a, Answer>;
 }
 
 impl Answer {
-    /// Plain text; a line feed ends it.
+    /// Returns plain text with a line feed at its end.
     pub fn text(status: StatusCode, body: impl Into<String>) -> Self {
         let mut body: String = body.into();
         if !body.ends_with('\n') {
@@ -44,7 +48,7 @@ impl Answer {
         Self { status, content_type: "text/plain; charset=utf-8", body }
     }
 
-    /// A value as JSON; 500 where it cannot be written.
+    /// Returns a value as JSON; status 500 if it cannot be serialized.
     pub fn json(value: &impl Serialize) -> Self {
         match serde_json::to_string(value) {
             Ok(body) => Self { status: StatusCode::OK, content_type: "application/json", body },
@@ -52,7 +56,7 @@ impl Answer {
         }
     }
 
-    /// `ok`.
+    /// Returns `ok` with status 200.
     pub fn ok() -> Self {
         Self::text(StatusCode::OK, "ok")
     }

@@ -1,4 +1,4 @@
-//! How a console finds a proxy of its own user: a file of the state folder says where it is, and holds its token.
+//! Lets a console find a proxy of the same user: a file in the state folder holds its address and its token.
 
 use crate::engine::files::private;
 use crate::engine::k8s::endpoint::Secret;
@@ -19,15 +19,18 @@ struct Written {
     token: String,
 }
 
-/// A proxy that announced itself.
+/// A running proxy, as its file describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
+    /// Address of its admin listener.
     pub address: SocketAddr,
+    /// Its process id.
     pub pid: u32,
+    /// Its admin token.
     pub token: Secret,
 }
 
-/// Takes the file away when the proxy ends, unless another one has written its own.
+/// The file of this process. Dropping it removes the file, unless another proxy has written its own.
 #[derive(Debug)]
 pub struct Announced {
     path: PathBuf,
@@ -35,7 +38,8 @@ pub struct Announced {
 }
 
 impl Found {
-    /// Reads what a proxy wrote to its state folder; `None` where none did. It may have died since: ask it.
+    /// Reads the file of a proxy in its state folder; `None` if there is none or it cannot be read. The proxy may have
+    /// ended since: check that it answers.
     pub fn in_folder(state_dir: &Path) -> Option<Self> {
         let path = state_dir.join(FILE);
         if fs::metadata(&path).ok()?.len() > SIZE_MAX {
@@ -47,7 +51,7 @@ impl Found {
 }
 
 impl Announced {
-    /// Writes the file, for its owner only.
+    /// Writes the file, readable by its owner only. Fails if the folder cannot be made or the file cannot be written.
     pub fn write(state_dir: &Path, address: SocketAddr, token: &Secret) -> Result<Self, UserError> {
         let refused = |why: io::Error| {
             let message = format!("cannot write {FILE} in {}: {why}", state_dir.display());
@@ -60,7 +64,7 @@ impl Announced {
         Ok(Self { path, pid })
     }
 
-    /// A new random token of 256 bits.
+    /// Returns a new random token of 256 bits. Fails if the system has no random bytes.
     pub fn token() -> Result<Secret, UserError> {
         let mut bytes = [0_u8; 32];
         let provider = rustls::crypto::aws_lc_rs::default_provider();

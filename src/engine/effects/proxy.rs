@@ -1,4 +1,4 @@
-//! Effects on a routing proxy: link it, ask it, let it go.
+//! Effects on a routing proxy: link it, send it requests, release it.
 
 use super::tasks::{Reports, crashed};
 use super::{EffectRunner, Report};
@@ -13,14 +13,15 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// A proxy's start reads its configuration, makes its CA and may have to log in to its home cluster.
+/// Deadline of a link: the start of a proxy reads its configuration, makes its CA and may have to log in to its home
+/// cluster.
 const LINK: Duration = Duration::from_secs(40);
-/// One small request to this machine.
+/// Deadline of a small request to this machine.
 const ASK: Duration = Duration::from_secs(10);
-/// The drain of a proxy, 30 s by default, and some.
+/// Deadline of a stop: the drain of a proxy, 30 s by default, and some.
 const STOP: Duration = Duration::from_secs(60);
 
-/// The proxy that is held, and the attempt it came of.
+/// The linked proxy, and the attempt that linked it.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     attempt: Option<AttemptId>,
@@ -29,7 +30,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// A proxy is there; one that nobody waits for any more is let go.
+    /// Takes a proxy that was linked; releases one of an attempt that was given up.
     pub(super) fn arrived(&mut self, attempt: AttemptId, proxy: Option<Arc<dyn ProxyHandle>>) {
         if self.attempt == Some(attempt) {
             self.proxy = proxy;
@@ -63,7 +64,7 @@ impl EffectRunner {
         }
     }
 
-    /// This program ends.
+    /// Releases the proxy, when this program exits.
     pub fn leave(&mut self) {
         self.proxy.release();
     }

@@ -1,4 +1,4 @@
-//! One async function per effect: call the port, keep the deadline, report.
+//! Tasks of the effects, an async function each: call the port, keep the deadline, report.
 
 use super::Report;
 use crate::engine::cluster::{Cluster, ClusterError, Connector, Inventory, WatchSpec};
@@ -21,30 +21,30 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// A credential plugin has 30 s; the rest of a connect is quick.
+/// Deadline of a connect: a credential plugin has 30 s, and the rest is quick.
 const CONNECT: Duration = Duration::from_secs(35);
-/// The word: a server that needs longer is not there for a person who waits.
+/// Deadline of a probe: a server that needs longer is down for a waiting user.
 const PROBE: Duration = Duration::from_secs(5);
-/// Two small reads.
+/// Deadline of two small reads.
 const IDENTIFY: Duration = Duration::from_secs(15);
-/// Without the aggregated endpoint, discovery is a request per group.
+/// Deadline of a discovery: without the aggregated endpoint, it is a request per group.
 const DISCOVER: Duration = Duration::from_secs(30);
-/// One object, its events and its owners.
+/// Deadline for reading an object, its events and its owners.
 const OPEN: Duration = Duration::from_secs(30);
 
-/// Items of one observation: a large list comes in some hundred batches, not in 100,000 observations.
+/// Items of one observation: a large list arrives in some hundred batches, not in 100,000 observations.
 const BATCH: usize = 512;
-/// At most one batch of log lines in this time: 50,000 lines a second, then the stream waits.
+/// Shortest time between two batches of log lines: 50,000 lines a second, then the stream waits.
 const TAIL_PACE: Duration = Duration::from_millis(10);
-/// A watch needs to be told only once that it may go on.
+/// Signals queued for a watch: to resume it, one is enough.
 pub(super) const WATCH_SIGNALS_MAX: usize = 1;
 
-/// Where tasks report. The sender waits while the queue is full.
+/// Queue of reports. A sender waits while it is full.
 #[derive(Debug, Clone)]
 pub(super) struct Reports(pub mpsc::Sender<Report>);
 
 impl Reports {
-    /// An error means that the engine has ended, and this task is about to.
+    /// Sends an observation. An error means that the engine has ended, as this task will soon.
     pub(super) async fn send(&self, observation: Observation) {
         drop(self.0.send(Report { observation, client: None, proxy: None }).await);
     }
@@ -141,8 +141,8 @@ pub(super) async fn watch(
     }
 }
 
-/// What the stream has ready, at least one item, and the error that ended it. Nothing is polled
-/// after an error: polling is what makes the stream go on.
+/// Returns the items that the stream has ready, at least one, and the error that ended it. The stream is not polled
+/// after an error, because polling resumes it.
 async fn batch<T>(
     stream: &mut Fuse<BoxStream<'static, Result<T, ClusterError>>>,
 ) -> Option<(Vec<T>, Option<ClusterError>)> {

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-/// Entries of one folder that are looked at; a folder with more is not meant for us.
+/// Entries of a folder that are read; a folder with more is not meant for us.
 pub(crate) const ENTRIES_MAX: usize = 1_024;
 
-/// Returns the files of a folder by name, without hidden ones: those are the volume's own. Fails where the folder
-/// cannot be read.
+/// Returns the files of a folder by name, without hidden ones: those are the volume's own. Fails if the folder cannot
+/// be read.
 pub(crate) fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder)?.take(ENTRIES_MAX) {

@@ -1,4 +1,4 @@
-//! Files of ours that nobody else may read: made once, replaced whole, refused where others could have read them.
+//! Private files: created once, replaced as a whole, refused if other users could have read them.
 
 use crate::error::{ErrorKind, UserError};
 use std::fs::{self, OpenOptions, Permissions};
@@ -6,10 +6,10 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Of a key, a token, a certificate: anything larger is not ours.
+/// Largest key, token or certificate, in bytes; a larger file is not ours.
 const BYTES_MAX: u64 = 64 * 1024;
 
-/// Makes a folder that only its owner may enter.
+/// Creates a folder that only its owner may enter. Fails if it cannot be created or its permissions cannot be set.
 pub(crate) fn folder(path: &Path) -> Result<(), UserError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     let closed = made.and_then(|()| {
@@ -23,12 +23,13 @@ pub(crate) fn folder(path: &Path) -> Result<(), UserError> {
     })
 }
 
-/// Neither the group nor others may do anything: their six bits are the lowest.
+/// Returns true if neither the group nor others have a permission: their six bits are the lowest.
 fn is_closed(permissions: &Permissions) -> bool {
     permissions.mode().trailing_zeros() >= 6
 }
 
-/// The text of a file that only its owner can read; `None` where there is none.
+/// Returns the text of a file that only its owner can read; `None` if there is none. Fails if others can read it, or as
+/// [`bounded`] does.
 pub(crate) fn private(path: &Path) -> Result<Option<String>, String> {
     let found = match fs::metadata(path) {
         Ok(found) => found,
@@ -41,7 +42,7 @@ pub(crate) fn private(path: &Path) -> Result<Option<String>, String> {
     bounded(path).map(Some)
 }
 
-/// The text of a small file.
+/// Returns the text of a small file. Fails if it cannot be read, is larger than [`BYTES_MAX`], or is not UTF-8.
 pub(crate) fn bounded(path: &Path) -> Result<String, String> {
     let size = fs::metadata(path).map_err(|why| why.to_string())?.len();
     if size > BYTES_MAX {
@@ -50,8 +51,8 @@ pub(crate) fn bounded(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|why| why.to_string())
 }
 
-/// Writes a file unless somebody else did just now; either way, what it holds then. Two proxies that start at once
-/// agree.
+/// Writes a file unless it exists by now, and returns its content: two proxies that start at once agree. Fails if the
+/// file can neither be written nor read.
 pub(crate) fn first(path: &Path, text: &str) -> Result<String, UserError> {
     let failed = |why: String| {
         UserError::new(ErrorKind::Config, format!("{} cannot be written", path.display()))
@@ -68,7 +69,8 @@ pub(crate) fn first(path: &Path, text: &str) -> Result<String, UserError> {
     private(path).map_err(failed)?.ok_or_else(|| failed("it went away".to_owned()))
 }
 
-/// Puts a file that its owner alone may read into a folder that its owner alone may enter.
+/// Writes a file that only its owner can read, in a folder that only its owner may enter. Fails if the folder cannot be
+/// created or the file cannot be written.
 pub(crate) fn own(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -76,7 +78,8 @@ pub(crate) fn own(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes, 0o600)
 }
 
-/// Puts a file in the place of another in one step: who reads sees the old one or the new one.
+/// Replaces a file in one step: a reader sees the old content or the new. Fails if the new file cannot be written or
+/// renamed.
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let fresh = fresh(path);
     let done = write(&fresh, bytes, mode).and_then(|()| fs::rename(&fresh, path));
@@ -86,7 +89,8 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     done
 }
 
-/// Beside the file, so that it is on the same disk; named after this process, so that two do not meet.
+/// Returns the path of a temporary file: beside the file, so that it is on the same disk, and named after this process,
+/// so that two do not collide.
 fn fresh(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}", std::process::id()))

@@ -1,4 +1,4 @@
-//! Notices that a file or a folder is not what it was: by the system's notifications, and by looking now and then.
+//! Detects changes of a file or a folder: by the system's notifications, and by regular checks.
 //! The folder is watched, never the file: editors replace files, and the kubelet swaps a link beside them.
 
 use super::folder;
@@ -12,13 +12,13 @@ use tokio::time::Instant;
 /// Quiet that must follow a notification: a writer is often still writing.
 const SETTLE: Duration = Duration::from_millis(150);
 
-/// A writer that never ends is read in between nevertheless.
+/// Longest wait for quiet: a writer that never stops is read in between.
 const SETTLE_MAX: Duration = Duration::from_secs(2);
 
-/// Between two looks without a notification: some file systems notify nobody.
+/// Time between two checks without a notification: some file systems send none.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// What tells one state of a file from another: where it really is, when it was written, its length.
+/// State of a file: its path without links, its modification time, its length.
 type Signature = (PathBuf, Option<PathBuf>, Option<SystemTime>, u64);
 
 /// Watches files and folders, which need not exist yet.
@@ -64,7 +64,7 @@ impl PathWatch {
         Self { paths, seen, events, _watcher: watcher }
     }
 
-    /// Waits until what is there is not what it was. May be dropped and called again.
+    /// Waits for a change. Cancel safe: the future may be dropped and the method called again.
     pub async fn changed(&mut self) {
         loop {
             tokio::select! {

@@ -1,4 +1,4 @@
-//! What the fleet may be told, and the bounds it keeps.
+//! Options of the fleet, and its bounds.
 
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
@@ -6,16 +6,17 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// At most this many clusters are all connected by default; with more, only the current one is:
-/// a first start must not log in to three hundred clusters unasked.
+/// Default of [`Connect::AtMost`]: a first start must not log in to three hundred clusters.
 pub const DEFAULT_CONNECTS: usize = 20;
 
-/// Which clusters are connected without being asked for.
+/// Clusters that are connected at the start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Connect {
+    /// All clusters.
     All,
+    /// The named clusters.
     Names(BTreeSet<ClusterName>),
-    /// All when there are at most so many, else the current one.
+    /// All clusters if there are at most this many, else the current one only.
     AtMost(usize),
 }
 
@@ -25,26 +26,27 @@ impl Default for Connect {
     }
 }
 
-/// How the fleet is run. The defaults are what the console uses.
+/// Options of the fleet. The defaults are those of the console.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetOptions {
-    /// What the frame calls the fleet.
+    /// Title of the fleet in the frame.
     pub title: Text,
-    /// For jitter and ids.
+    /// Seed for jitter and ids.
     pub seed: u64,
+    /// Clusters that are connected at the start.
     pub connect: Connect,
-    /// Around this often each cluster is probed: a dead one is noticed within 40 s.
+    /// Average time between two probes of a cluster: a dead one is noticed within 40 s.
     pub probe_period: Duration,
-    /// A view that was left keeps its rows this long: going back is instant.
+    /// Time for which the rows of a closed view are kept, so that going back is instant.
     pub warm: Duration,
-    /// Watches of views per cluster, beside the always-on ones: the category `all` is ten kinds.
+    /// Watches of views per cluster, not counting the always-on ones: the category `all` is ten kinds.
     pub watches_per_cluster: usize,
     /// Watches in all: 1,000 clusters with the four that are always on.
     pub watches: usize,
-    /// Whether a routing proxy can be started here.
+    /// True if a routing proxy can be started here.
     #[serde(default)]
     pub starts_proxies: bool,
-    /// Clusters connected at once: a laptop's credential plugins and its resolver bear that many.
+    /// Clusters connected at once: a laptop's credential plugins and its resolver can take that many.
     pub connects: usize,
 }
 

@@ -1,4 +1,4 @@
-//! OpenMetrics text, written from tables when somebody asks.
+//! OpenMetrics text, written from tables on request.
 
 use super::histogram::Histogram;
 use super::labelled::Labels;
@@ -6,18 +6,18 @@ use super::table::Metric;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use std::fmt;
 
-/// The content type of an exposition.
+/// Content type of an exposition.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// One metric being written.
+/// Writer of one metric.
 pub(crate) struct Family<'a>(MetricEncoder<'a>);
 
-/// Begins a metric; an error means that the text could not be written.
+/// Begins a metric. Fails if the text could not be written.
 pub(crate) fn family<'a>(to: &'a mut DescriptorEncoder<'_>, metric: &'a Metric) -> Result<Family<'a>, fmt::Error> {
     to.encode_descriptor(metric.name, trimmed(metric.help), None, metric.metric_type()).map(Family)
 }
 
-/// The format adds a full stop of its own.
+/// Returns the help without its full stop: the format adds one.
 fn trimmed(help: &str) -> &str {
     help.strip_suffix('.').unwrap_or(help)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 const MICROS: u64 = 1_000;
 const MILLIS: u64 = 1_000_000;
 
-/// What the proxy itself adds: kube-apiserver's own buckets begin at 5 ms and would show one bar.
+/// Buckets for the time the proxy itself adds: those of kube-apiserver begin at 5 ms and would show one bar.
 pub(crate) const OVERHEAD: &[u64] = &[
     10 * MICROS,
     20 * MICROS,
@@ -26,7 +26,7 @@ pub(crate) const OVERHEAD: &[u64] = &[
     100 * MILLIS,
 ];
 
-/// Whole requests and API servers.
+/// Buckets for whole requests, and for the time in API servers.
 pub(crate) const REQUEST: &[u64] = &[
     250 * MICROS,
     500 * MICROS,
@@ -51,7 +51,7 @@ pub(crate) const REQUEST: &[u64] = &[
 #[derive(Debug)]
 pub(crate) struct Histogram {
     bounds: &'static [u64],
-    /// One more than the bounds: the last has none.
+    /// Counts by bucket; the last bucket has no upper bound.
     counts: Box<[AtomicU64]>,
     nanos: AtomicU64,
 }
@@ -71,7 +71,7 @@ impl Histogram {
         }
     }
 
-    /// The sum in seconds, the count, and each bucket's bound in seconds with its own count.
+    /// Returns the sum in seconds, the count, and each bucket's bound in seconds with its own count.
     pub(crate) fn read(&self) -> (f64, u64, Vec<(f64, u64)>) {
         let bounds = self.bounds.iter().map(|nanos| seconds(*nanos)).chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(self.counts.iter().map(|count| count.load(Relaxed))).collect();
@@ -134,7 +134,7 @@ fn upper(bucket: usize) -> u64 {
     (1 << power) + ((quarter + 1) << (power - 2)) - 1
 }
 
-/// Percentiles over several histograms together, in microseconds; `None` where all are empty.
+/// Returns percentiles over several histograms together, in microseconds; `None` if all are empty.
 pub(crate) fn percentiles<const N: usize>(of: &[&Latency], wanted: [u32; N]) -> Option<[u64; N]> {
     let count = |bucket: usize| -> u64 {
         of.iter().filter_map(|one| one.0.get(bucket)).map(|count| u64::from(count.load(Relaxed))).sum()

@@ -1,14 +1,14 @@
-//! What happens seldom: counted and set under one short lock, by labels.
+//! Metrics of rare events, by labels, under one short lock.
 
 use super::table::Metric;
 use parking_lot::Mutex;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Series of all seldom metrics together; further ones are not kept.
+/// Series of all these metrics together; further ones are dropped.
 const MAX: usize = 2_048;
 
-/// The values of a metric's labels; an unused second one is empty.
+/// Values of a metric's labels; an unused second one is empty.
 pub(crate) type Labels = [Cow<'static, str>; 2];
 
 #[derive(Debug, Default)]
@@ -17,12 +17,12 @@ pub(crate) struct LabelledMetrics {
     gauges: Mutex<BTreeMap<(&'static str, Labels), i64>>,
 }
 
-/// A label that is known while compiling.
+/// Returns a label that is known at compile time.
 pub(crate) fn word(text: &'static str) -> Cow<'static, str> {
     Cow::Borrowed(text)
 }
 
-/// A label that is not; a cluster's name.
+/// Returns a label that is known at run time only, such as a cluster's name.
 pub(crate) fn name(text: &str) -> Cow<'static, str> {
     Cow::Owned(text.to_owned())
 }

@@ -1,9 +1,9 @@
-//! What the kernel knows of this process. Elsewhere than on Linux there is nothing to read, and nothing is said.
+//! Figures of this process from the kernel: memory, CPU, threads, descriptors. Linux only; elsewhere there are none.
 
 use std::fs;
 use std::time::Duration;
 
-/// Of proc(5): Linux shows user space this many ticks a second on every architecture we build for.
+/// Ticks a second, from proc(5): Linux shows user space this number on every architecture we build for.
 const TICKS: u64 = 100;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -14,11 +14,11 @@ pub(crate) struct Process {
     pub(crate) threads: u64,
     pub(crate) open_fds: u64,
     pub(crate) max_fds: Option<u64>,
-    /// Seconds since 1970.
+    /// Start time, in seconds since 1970.
     pub(crate) started: Option<u64>,
 }
 
-/// `None` where there is no `/proc`.
+/// Returns the figures of this process; `None` if there is no `/proc`.
 pub(crate) fn read() -> Option<Process> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let stat = fs::read_to_string("/proc/self/stat").ok()?;

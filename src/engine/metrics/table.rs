@@ -1,40 +1,47 @@
-//! Tables of metrics: a capability exposes what stands in its table, and its document is written from it.
+//! Tables of metrics: a capability exposes the metrics of its table, and its document is written from it.
 
 use prometheus_client::metrics::MetricType;
 use std::fmt::Write as _;
 
-/// The type of a metric, as OpenMetrics knows them.
+/// Type of a metric, as in OpenMetrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
+    /// A count that only grows.
     Counter,
+    /// A value that grows and shrinks.
     Gauge,
+    /// Values counted by buckets.
     Histogram,
     /// A constant 1; its label is the fact.
     Info,
 }
 
-/// One metric.
+/// A row of a [`MetricTable`].
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// Without the prefix, and without the `_total` or `_info` that the format adds.
+    /// Name without the prefix, and without the `_total` or `_info` that the format adds.
     pub name: &'static str,
+    /// Type of the metric.
     pub kind: MetricKind,
+    /// Names of its labels, in the order of their values.
     pub labels: &'static [&'static str],
+    /// Its meaning and its unit, in one sentence.
     pub help: &'static str,
-    /// A metric of the process, which keeps the name that every exporter uses.
+    /// True for a metric of the process, which keeps the name that every exporter uses.
     pub process: bool,
 }
 
 /// The metrics of one capability, in the order of their exposition.
 #[derive(Debug, Clone, Copy)]
 pub struct MetricTable {
-    /// Of every name but those of the process: `qd_proxy`.
+    /// Prefix of every name except those of the process: `qd_proxy`.
     pub prefix: &'static str,
+    /// The metrics.
     pub rows: &'static [Metric],
 }
 
 impl Metric {
-    /// A metric of a capability.
+    /// Returns a metric of a capability.
     pub const fn new(
         name: &'static str,
         kind: MetricKind,
@@ -44,7 +51,7 @@ impl Metric {
         Self { name, kind, labels, help, process: false }
     }
 
-    /// A metric of the process.
+    /// Returns a metric of the process, without labels.
     pub const fn of_process(name: &'static str, kind: MetricKind, help: &'static str) -> Self {
         Self { name, kind, labels: &[], help, process: true }
     }

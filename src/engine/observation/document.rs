@@ -1,4 +1,4 @@
-//! Documents: what the engine learns of them, and what it wants done.
+//! Observations and effects about documents.
 
 use super::{AttemptId, Session};
 use crate::engine::cluster::ClusterError;
@@ -12,19 +12,51 @@ use serde::{Deserialize, Serialize};
 /// A fact about a document.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum DocumentObservation {
-    /// Its lines, or why it could not be fetched.
-    Opened { attempt: AttemptId, outcome: Result<Vec<Text>, ClusterError> },
-    /// A Secret's values were handed over, or why not.
-    Revealed { id: RequestId, outcome: Result<(), ClusterError> },
+    /// A [`DocumentEffect::Open`] ended.
+    Opened {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Lines of the document, or why it could not be read.
+        outcome: Result<Vec<Text>, ClusterError>,
+    },
+    /// A [`DocumentEffect::Reveal`] ended.
+    Revealed {
+        /// Id of the operation.
+        id: RequestId,
+        /// The error if the values were not handed over.
+        outcome: Result<(), ClusterError>,
+    },
 }
 
 /// Work on a document.
 #[derive(Debug, Clone)]
 pub enum DocumentEffect {
-    /// Fetch it.
-    Open { session: Session, attempt: AttemptId, object: ObjectKey, kind: Box<Kind>, aspect: Aspect },
-    /// Fetch a Secret with its values, and fill `reveal`.
-    Reveal { session: Session, id: RequestId, object: ObjectKey, kind: Box<Kind>, reveal: Reveal },
-    /// Stop fetching.
+    /// Reads a document.
+    Open {
+        /// The connection.
+        session: Session,
+        /// Identity of this attempt.
+        attempt: AttemptId,
+        /// The object to read.
+        object: ObjectKey,
+        /// Its kind, as the cluster serves it.
+        kind: Box<Kind>,
+        /// The view of the object.
+        aspect: Aspect,
+    },
+    /// Reads a Secret with its values.
+    Reveal {
+        /// The connection.
+        session: Session,
+        /// Id of the operation.
+        id: RequestId,
+        /// The Secret.
+        object: ObjectKey,
+        /// Its kind, as the cluster serves it.
+        kind: Box<Kind>,
+        /// Receives the YAML.
+        reveal: Reveal,
+    },
+    /// Stops reading.
     Cancel(AttemptId),
 }

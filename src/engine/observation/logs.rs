@@ -1,4 +1,4 @@
-//! Logs: what the engine learns of them, and what it wants done.
+//! Observations and effects about logs.
 
 use super::{AttemptId, Session};
 use crate::engine::cluster::ClusterError;
@@ -9,19 +9,41 @@ use serde::{Deserialize, Serialize};
 /// A fact about a log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum LogsObservation {
-    /// The names of the pod's containers.
-    Containers { attempt: AttemptId, outcome: Result<Vec<Text>, ClusterError> },
-    /// More lines.
-    Lines { attempt: AttemptId, lines: Vec<Text> },
+    /// Reading the containers of the pod ended.
+    Containers {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Names of the containers, or why they could not be read.
+        outcome: Result<Vec<Text>, ClusterError>,
+    },
+    /// More lines arrived.
+    Lines {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The lines, oldest first.
+        lines: Vec<Text>,
+    },
     /// The stream ended.
-    Ended { attempt: AttemptId, outcome: Result<(), ClusterError> },
+    Ended {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The error if it did not end by itself.
+        outcome: Result<(), ClusterError>,
+    },
 }
 
 /// Work on a log.
 #[derive(Debug, Clone)]
 pub enum LogsEffect {
-    /// Read the pod's containers, and the lines.
-    Follow { session: Session, attempt: AttemptId, source: LogSource },
-    /// Stop reading.
+    /// Reads the containers of the pod, and the lines.
+    Follow {
+        /// The connection.
+        session: Session,
+        /// Identity of this attempt.
+        attempt: AttemptId,
+        /// The container, and how much of its log to read.
+        source: LogSource,
+    },
+    /// Stops reading.
     Cancel(AttemptId),
 }

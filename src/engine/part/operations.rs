@@ -1,4 +1,4 @@
-//! Work that somebody asked for, and what became of it.
+//! Operations that users started, and their outcome.
 
 use crate::error::{ErrorKind, UserError};
 use crate::model::cluster::ClusterName;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
-/// Operations kept; the oldest finished one goes first, then the oldest.
+/// Operations kept; the oldest finished one is dropped first, then the oldest.
 pub(crate) const OPERATIONS_MAX: usize = 256;
 
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
-//! How a plugin is kept off the terminal.
+//! Keeps child processes off the terminal.
 //!
-//! A child process shares the session of its parent, and whoever shares a session may open `/dev/tty`
-//! and draw over the console, or ask for a password nobody can see. Only `setsid` ends that, and it
+//! A child process shares the session of its parent, and every process of a session may open `/dev/tty`
+//! and draw over the console, or prompt for a password invisibly. Only `setsid` ends that, and it
 //! must be called between fork and exec, which safe Rust cannot do. So our own binary is started
 //! first, with a hidden first argument: it leaves the session and then becomes the plugin.
 
@@ -14,26 +14,26 @@ use std::process::{Command, ExitCode};
 /// The hidden first argument.
 const ARGUMENT: &str = "__become";
 
-/// Starts the report of a plugin that could not be started; a number follows: the system's error.
+/// Start of the report of a plugin that could not be started; the system's error number follows.
 pub(crate) const NOT_STARTED: &str = "qd: not started: ";
 
-/// How a plugin is started.
+/// Way to start a child process outside of our session.
 #[derive(Debug, Clone)]
 pub enum Launcher {
-    /// Through this program, which is ours.
+    /// Through this program, whose path it holds.
     Through(PathBuf),
-    /// As a plain child, in a process group of its own: where our own program cannot be found.
+    /// As a plain child, in its own process group: used if the path of this program is unknown.
     Plain,
 }
 
 impl Launcher {
-    /// Through the running program.
+    /// Returns the launcher through the running program, or the plain one if its path is unknown.
     pub fn own() -> Self {
         std::env::current_exe().map_or(Self::Plain, Self::Through)
     }
 
-    /// The command that becomes `program`. It and all it starts are one process group, so that they
-    /// can be ended together.
+    /// Returns the command that becomes `program`. The program and its children are one process group, so that they can
+    /// be ended together.
     pub(crate) fn command(&self, program: &str) -> Command {
         match self {
             Self::Through(own) => {
@@ -50,8 +50,8 @@ impl Launcher {
     }
 }
 
-/// To be called first in `main` with the process's arguments: does the work of the hidden argument and
-/// returns only when that failed, with the exit code; `None` when the arguments are a user's.
+/// Does the work of the hidden argument; must be called first in `main`, with the arguments of the process. Returns the
+/// exit code if that failed, does not return if it succeeded, and returns `None` for a user's arguments.
 pub fn become_plugin(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     if arguments.nth(1)? != ARGUMENT {
         return None;

@@ -1,4 +1,4 @@
-//! The link to a routing proxy: found, started, watched while somebody looks, and taken up again when lost. Pure.
+//! The link to a routing proxy: found, started, watched while a screen shows it, and restored when lost. Pure.
 
 use super::{ProxyError, ProxySource};
 use crate::engine::observation::{AttemptId, Effect, ProxyAsk, ProxyEffect, ProxyObservation};

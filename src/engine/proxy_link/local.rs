@@ -1,6 +1,6 @@
-//! The routing proxies of this machine: one that runs is found by what it wrote to its state folder, and asked over
-//! its admin listener; one of our own is a child process in a session of its own, so that its end is not ours and
-//! ours is its end only when it is not told to stay.
+//! The routing proxies of this machine. A running proxy is found by the file in its state folder, and controlled over
+//! its admin listener. A proxy of our own is a child process in its own session: its end does not end us, and our end
+//! ends it only if it is not kept.
 
 pub(crate) mod child;
 
@@ -21,19 +21,19 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A token is some dozen letters; more is another file.
+/// Largest token file that is read, in bytes: a token has some dozen letters.
 const TOKEN_BYTES_MAX: u64 = 64 * 1_024;
 
-/// Finds, attaches and starts proxies here.
+/// Finds, attaches and starts proxies on this machine.
 #[derive(Debug)]
 pub struct LocalProxyLauncher {
-    /// Where a proxy of this user says where it is.
+    /// Folder in which a proxy of this user writes its address.
     state_dir: PathBuf,
     starter: Option<Starter>,
 }
 
 impl LocalProxyLauncher {
-    /// Looks in `state_dir`; starts with `starter`, where there is one.
+    /// Returns a launcher that looks in `state_dir`, and starts proxies with `starter`, if given.
     pub fn new(state_dir: PathBuf, starter: Option<Starter>) -> Self {
         Self { state_dir, starter }
     }
@@ -80,7 +80,8 @@ async fn attach(address: &str, token_file: &str) -> Result<Linked, ProxyError> {
     Ok(Linked { client, pid: None, child: None })
 }
 
-/// The token of a file: alone in it, or in the file that a proxy writes to its state folder.
+/// Returns the token of a file: alone in it, or in the file that a proxy writes to its state folder. Fails if the file
+/// cannot be read or holds no token.
 fn token_in(path: &Path) -> Result<Secret, ProxyError> {
     #[derive(serde::Deserialize)]
     struct Written {
@@ -110,7 +111,7 @@ pub(crate) fn told(trouble: Trouble) -> ProxyError {
 struct Linked {
     client: ProxyAdminClient,
     pid: Option<u32>,
-    /// Where it is ours.
+    /// The process of a proxy of our own.
     child: Option<Child>,
 }
 
@@ -119,7 +120,7 @@ impl Linked {
         ProxyError::Refused(Text::const_new("this proxy was started elsewhere: end it there"))
     }
 
-    /// Of a proxy of our own that ended, how it ended says more than that it does not answer.
+    /// Returns the error to show: for a proxy of our own that ended, its exit explains more than its silence.
     fn explained(&self, trouble: Trouble) -> ProxyError {
         let ended = self.child.as_ref().and_then(Child::ended);
         match (trouble, ended) {

@@ -1,23 +1,23 @@
-//! How long to wait before the next attempt: doubling, with full jitter, so that many clients of a
+//! Wait before the next attempt: doubling, with full jitter, so that many clients of a
 //! server that comes back do not return at once.
 
 use std::time::Duration;
 
-/// The shortest wait: long enough to let a restarting server breathe, short enough to go unnoticed.
+/// Shortest wait: long enough for a restarting server, short enough to go unnoticed.
 pub const SHORTEST: Duration = Duration::from_millis(800);
-/// The longest wait: a cluster that comes back is seen again within half a minute.
+/// Longest wait: a cluster that comes back is seen within half a minute.
 pub const LONGEST: Duration = Duration::from_secs(30);
 
-/// The wait after `failures` failures in a row (1 after the first), between [`SHORTEST`] and
-/// [`LONGEST`], drawn from the whole range that doubles with each failure.
+/// Returns the wait after `failures` failures in a row (1 after the first), between [`SHORTEST`] and [`LONGEST`], drawn
+/// from the whole range, which doubles with each failure.
 pub fn wait(failures: u32, rng: &mut fastrand::Rng) -> Duration {
     let doubled = SHORTEST.saturating_mul(1_u32.checked_shl(failures.min(16)).unwrap_or(u32::MAX));
     let ceiling = doubled.min(LONGEST);
     SHORTEST + ceiling.saturating_sub(SHORTEST).mul_f64(rng.f64())
 }
 
-/// A span within 15 % of `around`, so that periodic work of many clusters spreads, and a probe every
-/// 30 s with its deadline of 5 s still notices a silent cluster within 40 s.
+/// Returns a span within 15 % of `around`, so that periodic work of many clusters spreads, and a probe every 30 s with
+/// its deadline of 5 s still detects a silent cluster within 40 s.
 pub fn jittered(around: Duration, rng: &mut fastrand::Rng) -> Duration {
     around.mul_f64(0.85 + 0.3 * rng.f64())
 }

@@ -1,17 +1,17 @@
-//! Takes an endpoint out of use whose answers fail, and lets it back in step by step. Pure: the time is told.
+//! Circuit breaker: takes a failing endpoint out of use, and lets it back in step by step. Pure: time is an argument.
 
 use crate::model::proxy::BreakerState;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// When a breaker opens, and how it closes again.
+/// Conditions under which a breaker opens and closes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BreakerSettings {
-    /// Failures in a window until it opens.
+    /// Failures in a row until it opens.
     pub failure_threshold: u32,
-    /// How long it stays open at first.
+    /// Time it stays open before a probe may half-open it.
     pub recovery_timeout: Duration,
-    /// Requests let through while it is half open.
+    /// Trial requests let through while it is half open; as many successes close it.
     pub half_open_requests: u32,
 }
 
@@ -21,40 +21,42 @@ impl Default for BreakerSettings {
     }
 }
 
-/// The share of requests that must succeed, in percent, over the window, where there are enough to tell.
+/// Share of requests that must succeed over the window, in percent, once there are [`SAMPLES_MIN`].
 const SUCCESS_PERCENT: u32 = 80;
 const SAMPLES_MIN: u32 = 20;
-/// Seconds.
+/// Length of the window in seconds.
 const WINDOW: usize = 10;
-/// Good probes in a row that close it where no reads come to do so.
+/// Good probes in a row that close it when no reads arrive to do so.
 const PROBES_TO_CLOSE: u32 = 2;
-/// The pause between two probes that gateway answers ask for: a flood of answers is no flood of probes.
+/// Pause between two probes requested by gateway answers: a flood of answers must not cause a flood of probes.
 pub(crate) const DOUBTED_EVERY: Duration = Duration::from_secs(1);
 
-/// What a request says of its endpoint.
+/// Result of a request, as evidence about its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
+    /// The endpoint answered.
     Good,
     /// The connection failed, or no answer came.
     Bad,
-    /// A well-formed 502, 503 or 504. It is about one request: a service, an aggregated API or a resourceVersion that is not
-    /// there yet. So it does not count, and asks for a probe, which tells whether the server itself is ill.
+    /// A well-formed 502, 503 or 504. The cause may be one service, one aggregated API or a resourceVersion that is not
+    /// there yet. So it does not count, and requests a probe, which shows whether the server itself fails.
     Gateway,
-    /// 429, an answer nobody waited for, a caller who broke off.
+    /// No evidence: a 429, an answer nobody waited for, or a caller that disconnected.
     Neither,
 }
 
-/// The result of a probe of an endpoint.
+/// Result of a probe of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
+    /// The probe succeeded.
     Ready,
-    /// It failed, as a single probe may.
+    /// The probe failed, as a single one may.
     Failed,
-    /// As many failed in a row as take the endpoint down.
+    /// As many probes failed in a row as take the endpoint down.
     Down,
 }
 
-/// The state of one endpoint.
+/// Circuit breaker of one endpoint.
 #[derive(Debug)]
 pub struct Breaker {
     settings: BreakerSettings,
@@ -62,7 +64,7 @@ pub struct Breaker {
     /// Failures in a row.
     row: u32,
     window: Window,
-    /// When the last gateway answer came that no probe has cleared since.
+    /// Time of the last gateway answer that no probe has cleared since.
     doubted: Option<Instant>,
 }
 
@@ -74,10 +76,12 @@ enum State {
 }
 
 impl Breaker {
+    /// Returns a closed breaker.
     pub fn new(settings: BreakerSettings, now: Instant) -> Self {
         Self { settings, state: State::Closed, row: 0, window: Window::new(now), doubted: None }
     }
 
+    /// Returns the state of the breaker.
     pub fn state(&self) -> BreakerState {
         match self.state {
             State::Closed => BreakerState::Closed,
@@ -86,7 +90,8 @@ impl Breaker {
         }
     }
 
-    /// Says whether a request may go, and whether it goes on trial: its outcome then must be told.
+    /// Returns `None` if a request may not be sent, else whether it is a trial, whose outcome must then be recorded.
+    /// `read` is true for a read: only reads are trials.
     pub fn admit(&mut self, read: bool) -> Option<bool> {
         match &mut self.state {
             State::Closed => Some(false),
@@ -98,7 +103,7 @@ impl Breaker {
         }
     }
 
-    /// Would let a request of this kind go.
+    /// Returns true if a request of this kind would be admitted.
     pub fn admits(&self, read: bool) -> bool {
         match self.state {
             State::Closed => true,
@@ -107,7 +112,7 @@ impl Breaker {
         }
     }
 
-    /// Hears of a request that has ended.
+    /// Records the outcome of a request; `trial` as [`Breaker::admit`] returned it.
     pub fn record(&mut self, outcome: Outcome, trial: bool, now: Instant) {
         if outcome == Outcome::Gateway {
             self.doubted = Some(now);
@@ -129,7 +134,7 @@ impl Breaker {
         }
     }
 
-    /// Hears of a probe that began at `began`.
+    /// Records a probe that began at `began`.
     pub fn probed(&mut self, verdict: Verdict, began: Instant, now: Instant) {
         let good = verdict == Verdict::Ready;
         if good && self.doubted.is_some_and(|at| at <= began) {
@@ -152,7 +157,7 @@ impl Breaker {
         }
     }
 
-    /// When the next probe is wanted, if sooner than usual.
+    /// Returns the time of the next probe if the breaker needs one before the usual interval.
     pub fn wants_probe(&self, now: Instant) -> Option<Instant> {
         match self.state {
             State::Closed => self.is_doubted().then(|| now + DOUBTED_EVERY),
@@ -161,7 +166,7 @@ impl Breaker {
         }
     }
 
-    /// A gateway answer has come since the last good probe began.
+    /// Returns true if a gateway answer has come since the last good probe began.
     pub fn is_doubted(&self) -> bool {
         self.doubted.is_some()
     }
@@ -196,7 +201,7 @@ impl Breaker {
     }
 }
 
-/// Good and bad ones of the last seconds.
+/// Successes and failures of the last seconds.
 #[derive(Debug)]
 struct Window {
     began: Instant,

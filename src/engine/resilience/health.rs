@@ -1,20 +1,20 @@
-//! What the probes say of an endpoint. Pure; the asking is in `probe`.
+//! Health of an endpoint from its probes. Pure; the requests are in `probe`.
 
 use crate::model::proxy::EndpointHealth;
 use crate::model::text::Text;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// When a server is probed, and when it counts as down.
+/// Timing of probes, and the number of failures that take a server down.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HealthSettings {
-    /// Between two probes.
+    /// Time between two probes of a healthy server.
     pub interval: Duration,
-    /// Of one probe.
+    /// Deadline of one probe.
     pub timeout: Duration,
-    /// The path that is asked for: `/readyz`.
+    /// Path to request: `/readyz`.
     pub path: String,
-    /// Failures in a row until the server counts as down.
+    /// Failures in a row until the server is down.
     pub failures: u32,
 }
 
@@ -29,20 +29,23 @@ impl Default for HealthSettings {
     }
 }
 
-/// Probes remembered.
+/// Probes kept in the history.
 pub const HISTORY: usize = 60;
-/// After the first failed probe the next one comes soon, and an endpoint that is down is asked more often.
+/// Pause after the first failed probe.
 const CONFIRM: Duration = Duration::from_secs(1);
+/// Pause between probes of an endpoint that is down.
 const DOWN: Duration = Duration::from_secs(5);
 
-/// What one probe brought.
+/// Result of one probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probed {
+    /// The server is ready; the time it took to answer.
     Ready(Duration),
-    /// It answers that it is not ready; its own words.
+    /// The server answered that it is not ready; its message.
     NotReady(Text),
+    /// The server did not answer; the reason.
     Unreachable(Text),
-    /// 401 or 403, or there is no credential to show.
+    /// The server answered 401 or 403, or there is no credential to send; the reason.
     Unauthorized(Text),
 }
 
@@ -57,25 +60,27 @@ pub struct Health {
 }
 
 impl Health {
+    /// Returns the health after the last probes.
     pub fn state(&self) -> EndpointHealth {
         self.state
     }
 
+    /// Returns the reason of the last failed probe; empty if the last one succeeded.
     pub fn why(&self) -> &Text {
         &self.why
     }
 
-    /// Milliseconds of the last probes, the newest last; `None` for one that failed.
+    /// Returns the duration of the last probes in milliseconds, the newest last; `None` for a failed probe.
     pub fn history(&self) -> Vec<Option<u32>> {
         self.history.iter().copied().collect()
     }
 
-    /// Requests may go there: it is ready, or nobody knows better yet.
+    /// Returns true if requests may be sent there: the endpoint is ready or was not probed yet.
     pub fn is_routable(&self) -> bool {
         matches!(self.state, EndpointHealth::Unknown | EndpointHealth::Ready)
     }
 
-    /// Hears of a probe. One success brings it up; down it goes after as many failures as the settings say.
+    /// Records a probe. One success brings the endpoint up; it goes down after `settings.failures` failures in a row.
     pub fn on(&mut self, probed: Probed, settings: &HealthSettings) {
         if self.history.len() >= HISTORY {
             self.history.pop_front();
@@ -101,7 +106,7 @@ impl Health {
         }
     }
 
-    /// How long until the next probe.
+    /// Returns the wait until the next probe.
     pub fn pause(&self, settings: &HealthSettings) -> Duration {
         if self.failed == 0 {
             settings.interval

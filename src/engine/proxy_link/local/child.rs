@@ -1,4 +1,4 @@
-//! A proxy of our own as a child process: started, waited for, kept or ended.
+//! A proxy of our own as a child process: started, awaited, kept or ended.
 
 use crate::engine::admin::{Client, Found, Trouble};
 use crate::engine::process::detach::Launcher;
@@ -18,28 +18,31 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// What the child says goes here, in its state folder: a pipe would end with us, and the proxy with the pipe.
+/// File in the child's state folder for its output: a pipe would end with us, and the proxy with the pipe.
 const SAID: &str = "console.log";
-/// Of that, as much from its end as the reason of a failed start takes.
+/// Bytes read from the end of that file: enough for the reason of a failed start.
 const SAID_BYTES_MAX: u64 = 4 * 1_024;
-/// What a child hears on its standard input: stay when it closes, or end then, which is how it begins.
+/// Order on the child's standard input: run on when the input closes.
 pub const KEEP: &[u8] = b"k";
+/// Order on the child's standard input: end when the input closes. This is how a child begins.
 pub const LEAVE: &[u8] = b"l";
-/// How often it is looked whether it is there, or gone.
+/// Time between two checks whether it is ready, or gone.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How a proxy of our own is started.
+/// Command that starts a proxy of our own.
 #[derive(Debug, Clone)]
 pub struct Starter {
-    /// What takes it out of our session.
+    /// Takes it out of our session.
     pub launcher: Launcher,
+    /// Path of the program.
     pub program: PathBuf,
-    /// All of them; they name the same state folder as the router has.
+    /// All its arguments; they name the same state folder as the launcher has.
     pub arguments: Vec<OsString>,
 }
 
 impl Starter {
-    /// Starts it; [`Child::ready`] says when it serves.
+    /// Starts the proxy; [`Child::ready`] waits until it serves. Fails if its output file, its pipe or its process
+    /// cannot be created.
     pub(crate) fn start(&self, state_dir: &Path) -> Result<Child, ProxyError> {
         let failed = |why: io::Error| ProxyError::Failed(format_compact!("the proxy could not be started: {why}"));
         let said = state_dir.join(SAID);
@@ -58,19 +61,20 @@ fn open_log(state_dir: &Path, said: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(said)
 }
 
-/// The process. Dropping it ends it, unless it is kept.
+/// Process of a proxy. Dropping it ends the process, unless it is kept.
 #[derive(Debug)]
 pub(crate) struct Child {
     /// Locked for a look, never while waiting.
     process: Mutex<tokio::process::Child>,
-    /// The other end of its standard input, where it hears whether it is to stay when this closes.
+    /// Our end of its standard input, for [`KEEP`] and [`LEAVE`].
     leash: Mutex<PipeWriter>,
     said: PathBuf,
     kept: AtomicBool,
 }
 
 impl Child {
-    /// Waits until it serves and answers. The caller has the deadline.
+    /// Waits until it serves and answers; the caller sets the deadline. Fails if it ends before, or refuses its own
+    /// token.
     pub(crate) async fn ready(&self, state_dir: &Path) -> Result<(ProxyAdminClient, u32), ProxyError> {
         loop {
             if let Some(how) = self.ended() {
@@ -89,7 +93,7 @@ impl Child {
         }
     }
 
-    /// How it ended, and the last it said; `None` while it runs.
+    /// Returns how it ended, with its last output; `None` while it runs.
     pub(crate) fn ended(&self) -> Option<Text> {
         let status = self.process.lock().try_wait().ok()??;
         Some(match self.last_said() {
@@ -115,7 +119,7 @@ impl Child {
         self.kept.load(Ordering::Relaxed)
     }
 
-    /// Tells it whether it is to stay, and gives what holds now.
+    /// Orders it to outlive us, or takes that back; returns what holds now.
     pub(crate) fn keep(&self, kept: bool) -> bool {
         // One byte always has room. Who is gone hears nothing, and neither stays.
         if self.leash.lock().write_all(if kept { KEEP } else { LEAVE }).is_ok() {
@@ -124,7 +128,7 @@ impl Child {
         self.is_kept()
     }
 
-    /// Ends it and waits until it is gone. The caller has the deadline.
+    /// Ends it and waits until it is gone; the caller sets the deadline. Fails if it cannot be signalled.
     pub(crate) async fn stop(&self) -> Result<(), ProxyError> {
         self.terminate()?;
         while self.ended().is_none() {
