@@ -1,5 +1,5 @@
-//! The fleet: everything the engine knows, and every decision it takes. No IO, no clock, no task:
-//! `on(observation, now)` folds one observation in and says what is to be done.
+//! The fleet: the engine's state, and all its decisions. No IO, no clock, no task:
+//! `on(observation, now)` folds one observation in and returns the effects to run.
 
 pub mod baseline_watches;
 mod documents;
@@ -35,9 +35,10 @@ use std::time::Duration;
 use views::View;
 use watch_state::Next;
 
-/// The wall clock ran this much ahead of the engine's: the machine slept, and every connection is in doubt.
+/// Lead of the wall clock over the engine's clock, in seconds, from which the machine is taken to have slept: every
+/// connection is then in doubt.
 const SLEPT_S: i64 = 15;
-/// The inventory's task is started again this long after it ended by a panic.
+/// Wait before the inventory's task is started again after a panic.
 const INVENTORY_AGAIN: Duration = Duration::from_secs(5);
 
 /// The engine's state and its decisions.
@@ -45,25 +46,25 @@ const INVENTORY_AGAIN: Duration = Duration::from_secs(5);
 pub struct Fleet {
     cx: StepContext,
     members: BTreeMap<ClusterName, Member>,
-    /// When each cluster has something due.
+    /// Next due time of each cluster.
     due: BTreeMap<ClusterName, Duration>,
-    /// Clusters that wait for a connect slot, the first to come first.
+    /// Clusters that wait for a connect slot, first in, first out.
     queue: VecDeque<ClusterName>,
     running: Running,
     views: BTreeMap<ViewId, View>,
     parts: Parts,
     options: FleetOptions,
     current: Option<ClusterName>,
-    /// Warnings of the inventory as they are now; each is told once.
+    /// Current warnings of the inventory; each becomes a notice once.
     warned: Arc<[Text]>,
     inventory_due: Option<Duration>,
-    /// A cluster or a shard went since the last snapshot.
+    /// True if a cluster or a shard was removed since the last snapshot.
     dropped: bool,
     published: Snapshot,
 }
 
 impl Fleet {
-    /// A fleet that knows no cluster yet.
+    /// Returns a fleet without clusters.
     pub fn new(options: FleetOptions) -> Self {
         let proxy = ProxySnapshot { can_start: options.starts_proxies, ..ProxySnapshot::default() };
         let published = Snapshot { title: options.title.clone(), proxy, ..Snapshot::default() };
@@ -84,12 +85,12 @@ impl Fleet {
         }
     }
 
-    /// What is to be done first.
+    /// Returns the first effects.
     pub fn begin(&self) -> Vec<Effect> {
         vec![Effect::Cluster(ClusterEffect::List { refresh: false })]
     }
 
-    /// Folds in one observation; gives what is to be done about it.
+    /// Folds in one observation; returns the effects to run.
     pub fn on(&mut self, observation: Observation, now: Moment) -> Vec<Effect> {
         self.advance(now);
         match observation {
@@ -137,13 +138,13 @@ impl Fleet {
         }
     }
 
-    /// When [`Observation::Tick`] should come, if nothing else comes before.
+    /// Returns the time of the next [`Observation::Tick`], since the engine's start; `None` if nothing will be due.
     pub fn next_due(&self) -> Option<Duration> {
         let parts = self.parts.all().map(Part::next_due);
         self.due.values().copied().chain(parts.into_iter().flatten()).chain(self.inventory_due).min()
     }
 
-    /// Takes note of the time, and of a machine that slept.
+    /// Updates the time, and probes all connected clusters after a sleep of the machine.
     fn advance(&mut self, now: Moment) {
         let before = std::mem::replace(&mut self.cx.now, now);
         let ran = i64::try_from(now.elapsed.saturating_sub(before.elapsed).as_secs()).unwrap_or(i64::MAX);
@@ -154,7 +155,7 @@ impl Fleet {
         }
     }
 
-    /// Does something with the cluster, if the session is still the present one.
+    /// Calls `act` with the cluster, if the session is its current one.
     fn with<T>(&mut self, session: &Session, act: impl FnOnce(&mut Member, &mut StepContext) -> T) -> Option<T> {
         let member = self.members.get_mut(&session.cluster).filter(|member| member.is_session(session))?;
         let result = act(member, &mut self.cx);
@@ -162,7 +163,7 @@ impl Fleet {
         Some(result)
     }
 
-    /// Remembers when the cluster has something due next, and whether it waits for a connect slot.
+    /// Updates the cluster's next due time, and its place in the queue for connect slots.
     fn settle(&mut self, name: &ClusterName) {
         let warm = self.options.warm;
         match self.members.get(name).and_then(|member| member.next_due(warm)) {
@@ -233,7 +234,7 @@ impl Fleet {
         self.settle(&cluster);
     }
 
-    /// Does everything that is due.
+    /// Runs everything that is due.
     fn run_due(&mut self) {
         let now = self.cx.now.elapsed;
         let due: Vec<ClusterName> =
@@ -261,7 +262,7 @@ impl Fleet {
         }
     }
 
-    /// Gives the free connect slots to those that wait for one.
+    /// Gives free connect slots to the clusters in the queue.
     fn admit(&mut self) {
         while !self.queue.is_empty() {
             let taken = self.members.values().filter(|member| member.takes_slot()).count();
@@ -276,7 +277,7 @@ impl Fleet {
         }
     }
 
-    /// Connects a cluster, or connects it anew.
+    /// Connects or reconnects a cluster.
     fn connect(&mut self, name: &ClusterName) {
         let Some(member) = self.members.get_mut(name) else { return };
         self.running.retain(|_, place| place.cluster != *name);
@@ -292,7 +293,7 @@ impl Fleet {
     }
 }
 
-/// Tells the open documents of a change of their object, or of an event about it.
+/// Reports a change to the open documents of the object, or an event to those of the object it is about.
 fn note_change(
     documents: &mut Documents,
     cluster: &ClusterName,

@@ -1,11 +1,11 @@
-//! The watches every connected cluster has: what the fleet view counts, and what tells of new kinds.
+//! Watches of every connected cluster: the objects that the fleet view counts, and definitions of custom kinds.
 
 use crate::engine::fleet::shard::WatchKey;
 use crate::model::kind::{Catalog, Kind, KindId};
 use crate::model::text::Text;
 use std::sync::Arc;
 
-/// One kind that is always watched.
+/// A kind that is always watched.
 struct Always {
     group: &'static str,
     version: &'static str,
@@ -17,7 +17,7 @@ struct Always {
     fields: &'static str,
 }
 
-/// Pods first: they are what is looked at first.
+/// Pods come first, because users look at them first.
 const ALWAYS: [Always; 4] = [
     Always {
         group: "",
@@ -80,18 +80,18 @@ impl Always {
     }
 }
 
-/// The kinds that every cluster is asked for, in the order in which a denial of them is told.
+/// Returns the kinds that are watched in every cluster, in the order in which denials are reported.
 pub fn kinds() -> impl Iterator<Item = Kind> {
     let in_order: std::collections::BTreeMap<WatchKey, Kind> = watches().collect();
     in_order.into_values()
 }
 
-/// The always-on watches.
+/// Returns the always-on watches.
 pub(super) fn watches() -> impl Iterator<Item = (WatchKey, Kind)> {
     ALWAYS.iter().map(|always| (always.key(), always.kind()))
 }
 
-/// What can be looked at before a cluster's discovery is there.
+/// Returns the kinds that can be shown before a cluster's discovery has finished.
 pub(super) fn catalog() -> Catalog {
     let kinds: Arc<[Kind]> = ALWAYS.iter().map(Always::kind).collect();
     Catalog { kinds, failed_groups: Arc::default() }

@@ -1,4 +1,4 @@
-//! Opened documents: fetched, and fetched again when their object changes, until they are closed.
+//! Open documents: fetched, and fetched again when their object changes, until they are closed.
 
 use crate::engine::cluster::ClusterError;
 use crate::engine::observation::{AttemptId, DocumentEffect, DocumentObservation, Effect};
@@ -14,17 +14,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Documents open at once, over all screens; the one opened first is closed when there are more.
+/// Documents open at once, over all screens; beyond that, the one opened first is closed.
 pub(super) const DOCUMENTS_MAX: usize = 32;
-/// An object that changes all the time is fetched this often at most.
+/// Shortest time between two fetches of an object that changes all the time.
 const DEBOUNCE: Duration = Duration::from_millis(400);
 
-/// One opened document and its fetch.
+/// An open document and its fetch.
 #[derive(Debug)]
 struct Opened {
     document: Document,
     fetch: Option<AttemptId>,
-    /// It changed while it was fetched.
+    /// True if the object changed during the fetch.
     again: bool,
     due: Option<Duration>,
     dirty: bool,
@@ -33,7 +33,7 @@ struct Opened {
 #[derive(Debug, Default)]
 pub(super) struct Documents {
     open: BTreeMap<RequestId, Opened>,
-    /// One was closed since the last snapshot.
+    /// True if a document was closed since the last snapshot.
     closed: bool,
 }
 
@@ -42,7 +42,7 @@ impl Documents {
         self.open.is_empty()
     }
 
-    /// Does what a screen asked for.
+    /// Handles a request of a screen.
     pub(super) fn on_request(&mut self, request: DocumentRequest, clusters: &dyn Clusters, cx: &mut StepContext) {
         match request {
             DocumentRequest::Open { id, object, aspect } => self.open(id, object, aspect, cx),
@@ -51,7 +51,7 @@ impl Documents {
         }
     }
 
-    /// Folds in what was learnt of a document.
+    /// Folds in an observation.
     pub(super) fn on(&mut self, observation: DocumentObservation, cx: &mut StepContext) {
         match observation {
             DocumentObservation::Opened { attempt, outcome } => self.on_opened(attempt, outcome, cx),
@@ -112,7 +112,7 @@ impl Documents {
         }
     }
 
-    /// The cluster answers again: what could not be fetched is fetched, what was may have changed.
+    /// Fetches failed documents again, and current ones since they may have changed, when the cluster answers again.
     pub(super) fn on_answer(&mut self, cluster: &ClusterName, cx: &StepContext) {
         for opened in self.open.values_mut().filter(|opened| opened.document.object.cluster == *cluster) {
             opened.fetch = None;
@@ -184,14 +184,14 @@ impl Part for Documents {
     }
 }
 
-/// One change of one object.
+/// A change of an object.
 pub(super) struct Changed<'a> {
     pub cluster: &'a ClusterName,
     pub kind: &'a KindId,
     pub namespace: &'a str,
     pub name: &'a str,
     pub deleted: bool,
-    /// The object an event is about, `kind/name` as its OBJECT column has it.
+    /// Subject of an event, `kind/name` as in its OBJECT column.
     pub about: Option<&'a str>,
 }
 
@@ -227,7 +227,7 @@ impl Opened {
         }
     }
 
-    /// What was read once stays; only what never came says why.
+    /// Shows the error, unless an earlier fetch succeeded: its text stays.
     fn fail(&mut self, why: &str) {
         if self.lines().is_none() {
             self.show(Body::Failed(Text::new(why)));
@@ -245,7 +245,7 @@ fn begin_reveal(id: RequestId, object: ObjectKey, reveal: Reveal, clusters: &dyn
     cx.effects.push(Effect::Document(DocumentEffect::Reveal { session, id, object, kind, reveal }));
 }
 
-/// The object an event row is about.
+/// Returns the object that an event row is about.
 pub(super) fn about<'a>(row: &'a Row, columns: &[Column]) -> Option<&'a str> {
     let at = columns.iter().position(|column| column.name == "OBJECT")?;
     if let Cell::Text(text) = row.cells.get(at)? { Some(text) } else { None }

@@ -1,4 +1,4 @@
-//! Clusters that come, change and go while the engine runs.
+//! Clusters that are added, changed and removed while the engine runs.
 
 use super::Fleet;
 use crate::engine::cluster::Listing;
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Fleet {
-    /// The whole inventory as it is now: what is unchanged keeps its state.
+    /// Takes the current inventory as a whole; unchanged clusters keep their state.
     pub(super) fn on_listing(&mut self, listing: Listing) {
         for warning in listing.warnings.iter().filter(|warning| !self.warned.contains(*warning)) {
             self.cx.notice(Severity::Warning, None, warning);
@@ -35,7 +35,7 @@ impl Fleet {
         }
     }
 
-    /// One cluster of the inventory: new, changed or as before.
+    /// Takes one cluster of the inventory: new, changed or unchanged.
     fn enter(&mut self, entry: Arc<ClusterEntry>, count: usize) {
         let name = entry.name.clone();
         let is_new = !self.members.contains_key(&name);

@@ -1,4 +1,4 @@
-//! Logs that are followed: a bounded ring of lines each, taken up again a bounded number of times.
+//! Followed logs: a bounded ring of lines each, resumed a bounded number of times.
 
 use crate::engine::cluster::ClusterError;
 use crate::engine::observation::{AttemptId, Effect, LogsEffect, LogsObservation};
@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Streams at once, over all screens; the one begun first is ended when there are more.
+/// Streams at once, over all screens; beyond that, the one started first is ended.
 pub(super) const STREAMS_MAX: usize = 16;
-/// A followed log is taken up again this many times in a row, then it says why not.
+/// Attempts in a row to resume a followed log, before its error is shown.
 const RETRIES_MAX: u32 = 6;
 
 #[derive(Debug)]
@@ -23,7 +23,7 @@ struct Followed {
     dropped: u64,
     containers: Arc<[Text]>,
     attempt: Option<AttemptId>,
-    /// Taken up again: the lines we have already are to be skipped.
+    /// True after a resume: lines that are already here are skipped.
     overlap: bool,
     failures: u32,
     last_line: Duration,
@@ -34,12 +34,12 @@ struct Followed {
 #[derive(Debug, Default)]
 pub(super) struct LogStreams {
     open: BTreeMap<RequestId, Followed>,
-    /// One was ended since the last snapshot.
+    /// True if a stream was ended since the last snapshot.
     closed: bool,
 }
 
 impl LogStreams {
-    /// Does what a screen asked for.
+    /// Handles a request of a screen.
     pub(super) fn on_request(&mut self, request: LogsRequest, cx: &mut StepContext) {
         match request {
             LogsRequest::Follow { id, source } => self.begin(id, source, cx),
@@ -47,7 +47,7 @@ impl LogStreams {
         }
     }
 
-    /// Folds in what was learnt of a log.
+    /// Folds in an observation.
     pub(super) fn on(&mut self, observation: LogsObservation, cx: &mut StepContext) {
         match observation {
             LogsObservation::Containers { attempt, outcome } => self.on_containers(attempt, outcome),
@@ -176,7 +176,7 @@ impl Part for LogStreams {
 }
 
 impl Followed {
-    /// What to ask for: from the beginning as asked, later only what came since the last line.
+    /// Returns the source to open: the requested one at first, later only lines after the last one.
     fn resumed(&mut self, now: Duration) -> LogSource {
         if self.lines.is_empty() {
             return self.source.clone();
@@ -186,7 +186,7 @@ impl Followed {
         LogSource { since_s: u32::try_from(since).ok(), tail_lines: None, ..self.source.clone() }
     }
 
-    /// A followed log is taken up again after what may pass; the rest says why it ended.
+    /// Resumes a followed log after an error that may pass; shows any other error.
     fn fail(&mut self, error: &ClusterError, cx: &mut StepContext) {
         let passes = matches!(
             error,

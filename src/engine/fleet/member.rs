@@ -1,4 +1,4 @@
-//! One cluster of the fleet: whether it is wanted, whether it answers, and when it is asked again.
+//! A cluster of the fleet: its connection, its probes and its retries.
 
 mod inquiry;
 
@@ -21,9 +21,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Who must log in or be let in is asked this seldom: each attempt may run a credential plugin.
+/// Wait before the next attempt at a cluster that needs a login or denies access: each attempt may run a credential
+/// plugin.
 const REFUSED: Duration = Duration::from_secs(120);
-/// What the user wants of it.
+/// The user's wish for the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     No,
@@ -31,11 +32,11 @@ pub(super) enum Wanted {
     Paused,
 }
 
-/// Whether it answers.
+/// Result of the last attempts to reach it.
 #[derive(Debug, Clone, PartialEq)]
 enum Link {
     Idle,
-    /// It did not answer yet.
+    /// No answer yet.
     Opening,
     Up,
     Down {
@@ -44,11 +45,11 @@ enum Link {
     },
 }
 
-/// What is under way to reach it; at most one at a time.
+/// The attempt under way to reach it; at most one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Attempt {
     None,
-    /// Waits for a connect slot.
+    /// Waiting for a connect slot.
     Queued,
     Connecting,
     Probing,
@@ -69,11 +70,12 @@ pub(super) struct Member {
     generation: Generation,
     link: Link,
     attempt: Attempt,
-    /// There is a client of this generation.
+    /// True if there is a client of this generation.
     connected: bool,
-    /// It answered in this generation: watches may run.
+    /// True if it answered in this generation: watches may run.
     serving: bool,
-    /// A watch was told to log in; a probe alone, which any server may answer to anybody, proves nothing.
+    /// The next step of a login that a watch needed. A probe does not clear it: a server may answer one without
+    /// authentication.
     doubt: Option<Text>,
     due: Option<Duration>,
     contact: Option<UnixSeconds>,
@@ -81,7 +83,7 @@ pub(super) struct Member {
     discovery_failures: u32,
     discovery_steps: usize,
     identity: Lookup,
-    /// When a counted warning event becomes too old to count.
+    /// Time at which the oldest counted warning event becomes too old.
     pub warnings_due: Option<Duration>,
 }
 
@@ -124,8 +126,7 @@ impl Member {
         self.wanted == Wanted::Yes && self.generation == session.generation
     }
 
-    /// Says whether watches and fetches may run.
-    /// The kind as the cluster serves it; before its discovery, one of those that are always watched.
+    /// Returns the kind as the cluster serves it; before its discovery, one of the kinds that are always watched.
     pub(super) fn kind(&self, id: &KindId) -> Option<Kind> {
         match &self.catalog {
             Some(catalog) => catalog.get(id).cloned(),
@@ -133,6 +134,7 @@ impl Member {
         }
     }
 
+    /// Returns true if watches and fetches may run.
     pub(super) fn is_serving(&self) -> bool {
         self.serving && self.wanted == Wanted::Yes
     }
@@ -145,7 +147,7 @@ impl Member {
         self.attempt == Attempt::Queued
     }
 
-    /// Says whether it takes one of the connect slots.
+    /// Returns true if it takes one of the connect slots.
     pub(super) fn takes_slot(&self) -> bool {
         match self.attempt {
             Attempt::Connecting => true,
@@ -169,7 +171,7 @@ impl Member {
         Known { answer, since, doubt, denied, has_listed: self.has_listed() }.state()
     }
 
-    /// What is denied first, where everything that is always watched is denied.
+    /// Returns the first denial, if everything that is always watched is denied.
     fn denied(&self) -> Option<&Text> {
         let mut always = self.watched.values().filter(|watched| watched.pinned).peekable();
         let first = always.peek().and_then(|watched| watched.denied());
@@ -184,7 +186,7 @@ impl Member {
         self.watched.values().any(|watched| watched.is_listed() || !watched.rows.is_empty())
     }
 
-    /// Since when and why the rows are not those of now, when the whole cluster does not answer.
+    /// Returns since when and why the rows are not current, if the whole cluster does not answer.
     pub(super) fn away(&self) -> Option<(UnixSeconds, Text)> {
         let contact = |since: UnixSeconds| self.contact.unwrap_or(since);
         match (&self.link, self.wanted) {
@@ -199,7 +201,7 @@ impl Member {
         }
     }
 
-    /// Connects it, or connects it anew: a new client, new watches, rows kept.
+    /// Connects or reconnects it: a new client, new watches, the rows stay.
     pub(super) fn connect(&mut self, cx: &mut StepContext) {
         self.disconnect(cx);
         self.wanted = Wanted::Yes;
@@ -217,7 +219,7 @@ impl Member {
         }
     }
 
-    /// Ends all that runs; rows and facts stay.
+    /// Ends everything that runs; rows and facts stay.
     pub(super) fn disconnect(&mut self, cx: &mut StepContext) {
         if self.connected || self.attempt == Attempt::Connecting {
             cx.effects.push(Effect::Cluster(ClusterEffect::Disconnect(self.entry.name.clone())));
@@ -244,7 +246,7 @@ impl Member {
         self.touch_shards();
     }
 
-    /// A connect slot is free.
+    /// Starts to connect, once it has a connect slot.
     pub(super) fn begin(&mut self, cx: &mut StepContext) {
         self.attempt = Attempt::Connecting;
         cx.effects
@@ -262,7 +264,7 @@ impl Member {
         }
     }
 
-    /// Asks whether it is there, unless that is being asked already.
+    /// Sends a probe, unless one is under way.
     pub(super) fn probe(&mut self, cx: &mut StepContext) {
         if self.connected && self.attempt == Attempt::None {
             self.attempt = Attempt::Probing;
@@ -271,7 +273,7 @@ impl Member {
         }
     }
 
-    /// `true` when it answers for the first time in this generation: its watches may start.
+    /// Folds in a probe; returns true for the first answer in this generation: watches may start.
     pub(super) fn on_probed(&mut self, outcome: Result<Probe, ClusterError>, cx: &mut StepContext) -> bool {
         self.attempt = Attempt::None;
         match outcome {
@@ -324,7 +326,7 @@ impl Member {
         self.facts.expiry = probe.expiry;
     }
 
-    /// It did not answer, or not as it should: says so, keeps its rows, and remembers when to ask again.
+    /// Records a failed attempt: shows the error, keeps the rows, and plans the next attempt.
     pub(super) fn fail(&mut self, error: ClusterError, cx: &mut StepContext) {
         self.attempt = Attempt::None;
         self.costs.errors += 1;
@@ -357,7 +359,7 @@ impl Member {
         self.touch_shards();
     }
 
-    /// Something was read with our own credentials: it knows us.
+    /// Clears the doubt: a read with our own credentials succeeded.
     pub(super) fn on_answer(&mut self) {
         if self.doubt.take().is_some() {
             self.dirty = true;
@@ -370,7 +372,7 @@ impl Member {
         }
     }
 
-    /// The user asks to try again now.
+    /// Tries again now, at the user's request.
     pub(super) fn retry(&mut self, cx: &mut StepContext) {
         if self.wanted != Wanted::Yes || self.attempt != Attempt::None {
             return;
@@ -385,7 +387,7 @@ impl Member {
         }
     }
 
-    /// The next attempt: a probe where there is a client that may do, a new connection else.
+    /// Makes the next attempt: a probe if the client can be used, else a new connection.
     fn reach(&mut self, cx: &mut StepContext) {
         let refused =
             matches!(self.link, Link::Down { error: ClusterError::AuthNeeded(_) | ClusterError::Denied(_), .. });
@@ -396,7 +398,7 @@ impl Member {
         }
     }
 
-    /// When [`Member::run_due`] has something to do next.
+    /// Returns the time at which [`Member::run_due`] has work.
     pub(super) fn next_due(&self, warm: Duration) -> Option<Duration> {
         if self.wanted != Wanted::Yes {
             return self.watched.values().filter_map(|watched| watched.next_due(warm)).min();
@@ -414,7 +416,7 @@ impl Member {
             .min()
     }
 
-    /// Probes, discovers and identifies when that is due, and lets lost watches go on.
+    /// Runs the probes, discoveries and identifications that are due, and resumes lost watches.
     pub(super) fn run_due(&mut self, cx: &mut StepContext) {
         if self.wanted == Wanted::Yes && cx.is_due(self.due) {
             self.due = None;

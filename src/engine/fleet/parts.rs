@@ -1,4 +1,4 @@
-//! The parts of the core beside the clusters themselves, in one list.
+//! The parts of the core other than the clusters, in one list.
 
 use super::documents::Documents;
 use super::logs::LogStreams;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// Parts in the lists below.
 const COUNT: usize = 3;
 
-/// One field for each capability that keeps state in the core.
+/// The capabilities that keep state in the core, a field each.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pub(super) documents: Documents,

@@ -1,4 +1,4 @@
-//! Which watches of a cluster should run: those that are always on, and those somebody looks at.
+//! Reconciles the watches of a cluster: the always-on ones, and those that views need.
 
 use super::Fleet;
 use crate::engine::fleet::baseline_watches;
@@ -15,10 +15,10 @@ use compact_str::format_compact;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// Namespaces one watch falls back to at most: each is a list and a watch of its own.
+/// Namespaces that one watch falls back to at most: each is a list and a watch of its own.
 const NAMESPACES_MAX: usize = 16;
 
-/// Where a running watch belongs.
+/// Cluster, shard and namespace of a running watch.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub cluster: ClusterName,
@@ -26,11 +26,11 @@ pub(super) struct Place {
     pub of: NamespaceScope,
 }
 
-/// The running watches of all clusters.
+/// Running watches of all clusters.
 pub(super) type Running = HashMap<WatchId, Place>;
 
 impl Fleet {
-    /// Starts, keeps and leaves the watches of one cluster.
+    /// Starts, keeps and leaves the watches of a cluster.
     pub(super) fn reconcile(&mut self, name: &ClusterName) {
         let Some(member) = self.members.get_mut(name) else { return };
         let mut wanted: BTreeMap<WatchKey, Kind> = BTreeMap::new();
@@ -53,7 +53,7 @@ impl Fleet {
         self.start_idle(name);
     }
 
-    /// Starts what should run and does not, as far as the bounds allow.
+    /// Starts the missing watches, within the bounds.
     fn start_idle(&mut self, name: &ClusterName) {
         let Some(member) = self.members.get(name).filter(|member| member.is_serving()) else { return };
         let idle: Vec<(WatchKey, NamespaceScope)> = member
@@ -79,7 +79,7 @@ impl Fleet {
         watched.dirty = true;
     }
 
-    /// Starts one watch anew: its stream broke, or was never there.
+    /// Restarts a watch with a broken stream, or starts one that never ran.
     pub(super) fn restart(&mut self, name: &ClusterName, key: &WatchKey, of: &NamespaceScope) {
         let Some(member) = self.members.get_mut(name).filter(|member| member.is_serving()) else { return };
         let session = member.session();
@@ -93,7 +93,7 @@ impl Fleet {
         }
     }
 
-    /// Ends the watches that nobody came back to, and drops their rows.
+    /// Ends the watches that no view came back to, and drops their rows.
     pub(super) fn drop_cold(&mut self, name: &ClusterName) {
         let (warm, now) = (self.options.warm, self.cx.now.elapsed);
         let Some(member) = self.members.get_mut(name) else { return };
@@ -118,7 +118,7 @@ impl Fleet {
         self.dropped = true;
     }
 
-    /// Lists by namespace what may not be listed all at once.
+    /// Lists by namespace a kind whose cluster-wide list is denied.
     pub(super) fn fall_back(&mut self, name: &ClusterName, key: &WatchKey) {
         let Some(member) = self.members.get_mut(name) else { return };
         let namespaces = namespaces(member, &self.views);
@@ -133,7 +133,7 @@ impl Fleet {
         self.start_idle(name);
     }
 
-    /// What was denied may be allowed by now: lists all namespaces at once again, where it did not.
+    /// Lists all namespaces at once again, if that was denied: it may be allowed by now.
     pub(super) fn widen_all(&mut self, name: &ClusterName) {
         let Some(member) = self.members.get_mut(name) else { return };
         for watched in member.watched.values_mut().filter(|watched| watched.only().is_some()) {
@@ -145,7 +145,7 @@ impl Fleet {
         self.start_idle(name);
     }
 
-    /// A view names other namespaces now: watches that list by namespace follow.
+    /// Updates the watches that list by namespace, when a view names other namespaces.
     fn widen(&mut self, name: &ClusterName) {
         let Some(member) = self.members.get(name) else { return };
         let wanted = namespaces(member, &self.views);
@@ -157,7 +157,7 @@ impl Fleet {
         }
     }
 
-    /// Makes room for one more watch, at the cost of the one left longest ago; says why when it cannot.
+    /// Makes room for one more watch by dropping the one left longest ago; returns the reason if there is no room.
     fn make_room(&mut self, name: &ClusterName, key: &WatchKey) -> Option<Text> {
         let member = self.members.get(name)?;
         let pinned = member.watched.get(key).is_some_and(|watched| watched.pinned);
@@ -178,7 +178,7 @@ impl Fleet {
     }
 }
 
-/// The context's own namespace, those that a view names, and the configured ones.
+/// Returns the context's namespace, the namespaces of views, and the configured ones.
 fn namespaces(member: &Member, views: &BTreeMap<ViewId, View>) -> Arc<[Text]> {
     let viewed = views.values().flat_map(|view| view.namespaces(member.name()));
     let mut all = vec![member.entry.own_namespace()];

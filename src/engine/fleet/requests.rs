@@ -1,4 +1,4 @@
-//! What the screens ask for.
+//! Requests of screens.
 
 use super::Fleet;
 use crate::engine::fleet::member::Wanted;

@@ -1,4 +1,4 @@
-//! One kind of one cluster under one selector: the watches that bring it, and the rows it keeps.
+//! A kind of a cluster under a selector: its watches, and its rows.
 
 use crate::engine::cluster::{WatchItem, WatchSpec};
 use crate::engine::fleet::watch_state::WatchState;
@@ -15,12 +15,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Which shard of a cluster.
+/// Identity of a shard in its cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct WatchKey {
     pub kind: KindId,
     pub selector: Text,
-    /// A field selector; with one, the rows are only counted.
+    /// A field selector; if set, the rows are only counted.
     pub fields: Text,
 }
 
@@ -29,38 +29,37 @@ impl WatchKey {
         Self { kind, selector: Text::default(), fields: Text::default() }
     }
 
-    /// Says whether the rows are a shard of the snapshot.
+    /// Returns true if the rows are a shard of the snapshot.
     pub(super) fn is_shown(&self) -> bool {
         self.fields.is_empty()
     }
 }
 
-/// What a batch of items did.
+/// Effect of a batch of items.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct BatchOutcome {
     pub bytes: u64,
     pub relists: u64,
-    /// Some row that a screen shows is different now.
+    /// True if a row that a screen shows is different.
     pub visible: bool,
 }
 
-/// The namespace a watch lists, `None` for all at once.
+/// Namespace that a watch lists; `None` for all at once.
 pub(super) type NamespaceScope = Option<Text>;
 
-/// The watches of one shard, and its rows.
+/// Watches and rows of a shard.
 #[derive(Debug)]
 pub(super) struct ShardWatch {
     pub kind: Kind,
     pub rows: Rows,
     pub columns: Arc<[Column]>,
-    /// One of all namespaces, or one of each where that is denied: then one that fails does not
-    /// hold up the others.
+    /// One of all namespaces, or one of each if that is denied: a failed one then does not hold up the others.
     pub streams: BTreeMap<NamespaceScope, WatchState>,
-    /// Never left: it is one of the always-on watches.
+    /// True for an always-on watch, which is never left.
     pub pinned: bool,
-    /// When the last view left it.
+    /// Time at which the last view left it.
     pub left: Option<Duration>,
-    /// Not run, because there are too many already.
+    /// Why it does not run, if there are too many watches already.
     pub over_bound: Option<Text>,
     pub dirty: bool,
 }
@@ -87,7 +86,7 @@ impl ShardWatch {
         self.streams.values().filter_map(|stream| stream.id)
     }
 
-    /// Starts one of its watches, or starts it anew; rows stay until the new list is complete.
+    /// Starts or restarts one of its watches; rows stay until the new list is complete.
     pub(super) fn start(
         &mut self,
         key: &WatchKey,
@@ -112,7 +111,7 @@ impl ShardWatch {
         Some(watch)
     }
 
-    /// Lists these namespaces, each on its own, instead of all at once; those it has stay.
+    /// Lists these namespaces, each on its own, instead of all at once; watches of them that run already stay.
     pub(super) fn narrow(&mut self, namespaces: &[Text], cx: &mut StepContext) {
         let ended: Vec<NamespaceScope> =
             self.streams.keys().filter(|of| of.as_ref().is_none_or(|of| !namespaces.contains(of))).cloned().collect();
@@ -138,7 +137,7 @@ impl ShardWatch {
         self.dirty = true;
     }
 
-    /// Its client is gone: the streams with it. Rows stay.
+    /// Drops the streams of a client that is gone. Rows stay.
     pub(super) fn cut(&mut self) {
         self.streams.values_mut().for_each(WatchState::cut);
         self.dirty = true;
@@ -182,13 +181,13 @@ impl ShardWatch {
         brought.visible |= change.is_visible();
     }
 
-    /// When something is due next, with rows kept `warm` after the last view left.
+    /// Returns the time of its next work, with rows kept `warm` after the last view left.
     pub(super) fn next_due(&self, warm: Duration) -> Option<Duration> {
         let left = self.left.map(|left| left.saturating_add(warm));
         self.streams.values().filter_map(WatchState::next_due).chain(left).min()
     }
 
-    /// Lets lost watches go on; gives those whose stream must be started anew.
+    /// Resumes lost watches; returns those whose stream must be restarted.
     pub(super) fn run_due(&mut self, cx: &mut StepContext) -> Vec<NamespaceScope> {
         let mut anew = Vec::new();
         for (of, stream) in &mut self.streams {
@@ -201,31 +200,31 @@ impl ShardWatch {
         anew
     }
 
-    /// The namespaces shown, where listing all of them was denied.
+    /// Returns the namespaces shown, if listing all of them was denied.
     pub(super) fn only(&self) -> Option<Arc<[Text]>> {
         let namespaces: Option<Vec<Text>> = self.streams.keys().cloned().collect();
         namespaces.map(Into::into)
     }
 
-    /// Says what is denied, when everything is.
+    /// Returns the denial, if every stream is denied.
     pub(super) fn denied(&self) -> Option<&Text> {
         let first = self.streams.values().next()?.denied()?;
         self.streams.values().all(|stream| stream.denied().is_some()).then_some(first)
     }
 
-    /// Says why some of it is listed again and again, in place of being watched.
+    /// Returns why a part of it is listed again and again instead of being watched.
     pub(super) fn unwatched(&self) -> Option<&Text> {
         self.streams.values().find_map(|stream| stream.unwatched.as_ref())
     }
 
-    /// Says whether all its lists were complete once.
+    /// Returns true if all its lists were complete once.
     pub(super) fn is_listed(&self) -> bool {
         !self.streams.is_empty()
             && self.streams.iter().all(|(of, stream)| self.rows.is_complete(of.as_ref()) || stream.denied().is_some())
             && self.denied().is_none()
     }
 
-    /// The state a screen is shown; `away` is since when and why the whole cluster does not answer.
+    /// Returns the state to show; `away` is since when and why the whole cluster does not answer.
     pub(super) fn state(&self, away: Option<(UnixSeconds, Text)>) -> ShardState {
         if let Some(why) = &self.over_bound {
             return ShardState::Failed { why: why.clone() };

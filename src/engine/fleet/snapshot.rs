@@ -1,4 +1,4 @@
-//! The snapshot: what changed since the last one is built anew, the rest is shared with it.
+//! The snapshot: changed parts are rebuilt, the others are shared with the last one.
 
 use super::Fleet;
 use crate::engine::fleet::member::Member;
@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Fleet {
-    /// The snapshot last published; empty at first.
+    /// Returns the snapshot last published; empty at first.
     pub fn last_published(&self) -> Arc<Snapshot> {
         Arc::new(self.published.clone())
     }
 
-    /// Says whether [`Fleet::publish`] may have something new.
+    /// Returns true if [`Fleet::publish`] may have something new.
     pub fn is_dirty(&self) -> bool {
         self.dropped
             || self.warned != self.published.inventory
@@ -27,7 +27,7 @@ impl Fleet {
             || self.members.values().any(|member| member.dirty || member.watched.values().any(|w| w.dirty))
     }
 
-    /// The next snapshot, or `None` when it would show nothing new.
+    /// Returns the next snapshot; `None` if it would show nothing new.
     pub fn publish(&mut self) -> Option<Arc<Snapshot>> {
         let revision = Revision(self.published.revision.0 + 1);
         let mut next = self.published.clone();
@@ -154,7 +154,7 @@ fn build_shards(member: &mut Member, revision: Revision, built: &mut Vec<(ShardK
     }
 }
 
-/// Says whether a screen would draw both alike; rows that are the same are the same pointers.
+/// Returns true if a screen would draw both alike; equal rows are the same pointers.
 fn is_same(a: &Shard, b: &Shard) -> bool {
     a.state == b.state
         && a.only == b.only

@@ -1,4 +1,4 @@
-//! What the fleet view counts of a cluster, from the rows of its always-on watches.
+//! Counts of a cluster for the fleet view, from the rows of its always-on watches.
 
 use crate::engine::fleet::baseline_watches;
 use crate::engine::fleet::member::Member;
@@ -10,10 +10,10 @@ use crate::model::time::{Moment, UnixSeconds};
 use compact_str::format_compact;
 use std::time::Duration;
 
-/// Warning events count this long: what happened ten minutes ago is what somebody on call looks for.
+/// Age in seconds up to which warning events count: an operator on call looks for the last ten minutes.
 const WARNINGS_S: i64 = 600;
 
-/// Counts them anew.
+/// Updates the counts.
 pub(super) fn count(member: &mut Member, now: Moment) {
     if let Some(pods) = listed(member, &baseline_watches::pods()) {
         let (total, faults) = (small(pods.rows.len()), small(pods.rows.faults()));
@@ -53,7 +53,7 @@ fn position(columns: &[Column], name: &str) -> Option<usize> {
     columns.iter().position(|column| column.name == name)
 }
 
-/// A node's STATUS reads `Ready`, `NotReady`, `Ready,SchedulingDisabled`.
+/// Returns true if a node's STATUS (`Ready`, `NotReady`, `Ready,SchedulingDisabled`) is ready.
 fn is_ready(row: &Row, status: Option<usize>) -> bool {
     match status.and_then(|at| row.cells.get(at)) {
         Some(Cell::Text(text)) => text.split(',').any(|word| word == "Ready"),
@@ -68,7 +68,7 @@ fn last_seen(row: &Row, column: Option<usize>) -> Option<UnixSeconds> {
     }
 }
 
-/// What could not be read, each with what is shown instead.
+/// Returns the kinds that could not be read, each with what is shown instead.
 fn missing(member: &Member) -> Vec<Text> {
     let shards = member.watched.values().filter_map(|watched| {
         let resource = watched.kind.resource();

@@ -1,4 +1,4 @@
-//! What the screens look at, and what became of it in each cluster.
+//! Views of the screens: their interests, and the resolution of each in every cluster.
 
 use crate::engine::fleet::baseline_watches;
 use crate::engine::fleet::member::Member;
@@ -11,10 +11,10 @@ use compact_str::format_compact;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Live views at once, over all screens; the one subscribed first goes when there are more.
+/// Live views at once, over all screens; beyond that, the one subscribed first is dropped.
 pub(super) const VIEWS_MAX: usize = 64;
 
-/// What a view looks at, and what became of it.
+/// Interests of a view, and their resolutions.
 #[derive(Debug, Default)]
 pub(super) struct View {
     pub interests: Vec<Interest>,
@@ -48,12 +48,12 @@ impl View {
         watches
     }
 
-    /// The cluster is no longer in the inventory.
+    /// Drops a cluster that is no longer in the inventory.
     pub(super) fn forget(&mut self, cluster: &ClusterName) {
         self.dirty |= self.resolutions.remove(cluster).is_some();
     }
 
-    /// The namespaces the view asks for where not all of them may be listed.
+    /// Returns the namespaces to fall back to where not all of them may be listed.
     pub(super) fn namespaces(&self, cluster: &ClusterName) -> impl Iterator<Item = &Text> {
         self.interests
             .iter()
@@ -62,7 +62,7 @@ impl View {
     }
 }
 
-/// What one interest finds in one cluster.
+/// Result of one interest in one cluster.
 enum Found {
     Watches(Vec<(WatchKey, Kind)>),
     Pending,
@@ -99,15 +99,16 @@ fn find_in(interest: &Interest, catalog: &Catalog) -> Found {
     if watches.is_empty() { Found::NotServed } else { Found::Watches(watches) }
 }
 
-/// A kind that was typed with its group may be missing because that group's server is away.
+/// Returns the failure of the typed kind's group, if there is one: the kind may be missing because the group's server
+/// is unavailable.
 fn failed_group(interest: &Interest, catalog: &Catalog) -> Option<Text> {
     let (_, typed) = interest.resource.split_once('.')?;
     let (group, why) = catalog.failed_groups.iter().find(|(group, _)| typed.ends_with(group.as_str()))?;
     Some(format_compact!("{group}: {why}"))
 }
 
-/// Several interests of one view in one cluster: what can be shown is shown, and a failure is said
-/// only where nothing can.
+/// Joins the results of several interests of a view in a cluster: watches win, and a failure shows only if there are
+/// none.
 fn join(cluster: &ClusterName, found: Vec<Found>) -> (Resolution, Vec<(WatchKey, Kind)>) {
     let (mut watches, mut pending, mut failed) = (Vec::new(), false, None);
     for found in found {
@@ -139,7 +140,7 @@ pub(super) fn shard_key(cluster: &ClusterName, key: &WatchKey) -> ShardKey {
     ShardKey { cluster: cluster.clone(), kind: key.kind.clone(), selector: key.selector.clone() }
 }
 
-/// The resolutions of a view as a snapshot has them.
+/// Returns the resolutions of a view as a snapshot has them.
 pub(super) fn published(view: &View) -> Arc<BTreeMap<ClusterName, Resolution>> {
     Arc::new(view.resolutions.clone())
 }

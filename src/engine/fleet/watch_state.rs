@@ -1,4 +1,4 @@
-//! One list and watch: whether it runs, how it fails, and when it goes on.
+//! State of a list and watch: running, failed, or waiting to be resumed.
 
 use crate::engine::cluster::ClusterError;
 use crate::engine::observation::ClusterEffect;
@@ -9,40 +9,40 @@ use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use std::time::Duration;
 
-/// A watch that is lost is shown as stale after this: a reset connection or an expired
-/// resourceVersion is mended sooner, and nobody needs to see it.
+/// Time after which a lost watch is shown as stale: a reset connection or an expired resourceVersion is recovered
+/// sooner, and need not be shown.
 const GRACE: Duration = Duration::from_secs(10);
-/// A resumed watch that did not fail within this is taken as live: a quiet kind sends nothing that
-/// would say so. Longer than the 5 s a connect may take.
+/// Time after which a resumed watch without an error is live: a quiet kind sends nothing. Longer than the 5 s a connect
+/// may take.
 const SETTLED: Duration = Duration::from_secs(6);
-/// A watch that ran this long starts a new count of failures.
+/// Running time of a watch after which failures are counted from 0 again.
 const CALM: Duration = Duration::from_secs(30);
-/// What is denied or not served is asked for again this seldom: it changes by an administrator's hand.
+/// Wait before a denied or missing kind is requested again: only an administrator changes that.
 const REFUSED: Duration = Duration::from_secs(300);
-/// The longest pause a server may impose.
+/// Longest pause that a server may impose.
 const THROTTLE_MAX: Duration = Duration::from_secs(120);
 
-/// What the owner of a lost watch has to do beside waiting.
+/// Work for the owner of a lost watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Nothing: the watch knows when it goes on.
+    /// None: the watch resumes by itself.
     Wait,
-    /// Ask the cluster whether it is there.
+    /// Probe the cluster.
     Probe,
-    /// The cluster does not know us any more.
+    /// Log in again: the cluster does not accept our credentials any more.
     LogIn,
-    /// What was asked for may not be read.
+    /// The request is denied, or the kind is not served.
     Refused,
 }
 
-/// Until when a lost watch waits.
+/// Wait of a lost watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// Until the cluster answers again.
+    /// Until the cluster answers again; `anew` if its stream is gone.
     Held { anew: bool },
-    /// Until then; `anew` where its stream is no more.
+    /// Until `at`; `anew` if its stream is gone.
     Due { at: Duration, anew: bool },
-    /// It goes on, and is taken as live then.
+    /// Resumed; live at `settles` if it does not fail.
     Resumed { settles: Duration },
 }
 
@@ -55,23 +55,23 @@ pub(super) struct Trouble {
     step: Step,
 }
 
-/// What [`WatchState::run_due`] found.
+/// Result of [`WatchState::run_due`].
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Ran {
-    /// It must be started anew.
+    /// True if the watch must be restarted.
     pub anew: bool,
-    /// What it shows is different now.
+    /// True if its state on the screen is different.
     pub visible: bool,
 }
 
-/// One list and watch.
+/// State of a list and watch.
 #[derive(Debug, Default)]
 pub(super) struct WatchState {
     /// Set while it runs.
     pub id: Option<WatchId>,
-    /// So many received, so many expected, of the list under way.
+    /// Objects received and objects expected of the list under way.
     pub listing: Option<(u32, Option<u32>)>,
-    /// Why it may not be watched, where it is listed again and again.
+    /// Why it is listed again and again instead of being watched.
     pub unwatched: Option<Text>,
     trouble: Option<Trouble>,
     failures: u32,
@@ -79,7 +79,7 @@ pub(super) struct WatchState {
 }
 
 impl WatchState {
-    /// It starts, or starts anew: gives its new name.
+    /// Starts or restarts it; returns its new id.
     pub(super) fn start(&mut self, cx: &mut StepContext) -> WatchId {
         let watch = cx.watch_id();
         if let Some(old) = self.id.replace(watch) {
@@ -93,7 +93,7 @@ impl WatchState {
         watch
     }
 
-    /// Its client is gone, and the stream with it.
+    /// Drops the stream of a client that is gone.
     pub(super) fn cut(&mut self) {
         self.id = None;
         self.listing = None;
@@ -101,7 +101,7 @@ impl WatchState {
         self.trouble = None;
     }
 
-    /// It brought something: `true` when that ends a trouble.
+    /// Records an item; returns true if that ends a trouble.
     pub(super) fn on_item(&mut self) -> bool {
         self.trouble.take().is_some()
     }
@@ -111,8 +111,8 @@ impl WatchState {
         self.calm_since = Some(now);
     }
 
-    /// It failed: remembers when it goes on, and says what else is to be done. `complete` when its
-    /// rows are a whole list.
+    /// Records a failure: plans when to resume, and returns the work for its owner. `complete` is true if its rows are
+    /// a whole list.
     pub(super) fn lost(&mut self, error: ClusterError, anew: bool, complete: bool, cx: &mut StepContext) -> Next {
         let now = cx.now.elapsed;
         if self.calm_since.take().is_some_and(|calm| now.saturating_sub(calm) >= CALM) {
@@ -131,7 +131,7 @@ impl WatchState {
         next
     }
 
-    /// How long to wait (`None`: until the cluster answers), and what else to do.
+    /// Returns the wait (`None`: until the cluster answers), and the work for its owner.
     fn judge(&self, error: &ClusterError, cx: &mut StepContext) -> (Option<Duration>, Next) {
         let backoff = backoff::wait(self.failures, &mut cx.rng);
         match error {
@@ -150,7 +150,7 @@ impl WatchState {
         }
     }
 
-    /// The cluster answers: what was held for it goes on soon.
+    /// Resumes it soon if it waits for the cluster, which answers now.
     pub(super) fn release(&mut self, cx: &mut StepContext) {
         let wait = backoff::wait(self.failures, &mut cx.rng);
         let at = cx.after(wait);
@@ -161,7 +161,7 @@ impl WatchState {
         }
     }
 
-    /// Goes on now, whatever it waits for.
+    /// Resumes it now, whatever it waits for.
     pub(super) fn hurry(&mut self, cx: &StepContext) {
         let at = cx.now.elapsed;
         if let Some(trouble) = &mut self.trouble
@@ -171,7 +171,7 @@ impl WatchState {
         }
     }
 
-    /// When [`WatchState::run_due`] has something to do next.
+    /// Returns the time at which [`WatchState::run_due`] has work.
     pub(super) fn next_due(&self) -> Option<Duration> {
         let trouble = self.trouble.as_ref()?;
         let step = match trouble.step {
@@ -182,7 +182,7 @@ impl WatchState {
         step.into_iter().chain((!trouble.shown).then_some(trouble.shown_at)).min()
     }
 
-    /// Does what is due.
+    /// Runs the step that is due.
     pub(super) fn run_due(&mut self, complete: bool, cx: &mut StepContext) -> Ran {
         let now = cx.now.elapsed;
         let mut ran = Ran::default();
@@ -211,12 +211,12 @@ impl WatchState {
         ran
     }
 
-    /// The trouble, once it is to be shown.
+    /// Returns the trouble, once it is to be shown.
     pub(super) fn trouble(&self) -> Option<&Trouble> {
         self.trouble.as_ref().filter(|trouble| trouble.shown)
     }
 
-    /// Says what is denied, when it is.
+    /// Returns the server's message, if the last failure is a denial.
     pub(super) fn denied(&self) -> Option<&Text> {
         match &self.trouble.as_ref()?.error {
             ClusterError::Denied(what) => Some(what),

@@ -11,31 +11,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A picture this often while somebody looks: hits and latencies are read, not watched frame by frame.
+/// Time between two reads of the proxy's state while a screen shows it: hits and latencies need no more.
 const PICTURE_EVERY: Duration = Duration::from_secs(1);
-/// Somebody looks and there is no proxy: it may be started in another terminal at any time.
+/// Time between two searches while a screen waits for a proxy: one may be started in another terminal at any time.
 const FIND_EVERY: Duration = Duration::from_secs(2);
-/// Screens that look at once; the first goes when there are more.
+/// Screens that watch at once; beyond that, the first is dropped.
 const WATCHERS_MAX: usize = 16;
 
-/// The proxy as the fleet knows it.
+/// Link of the fleet to a routing proxy.
 #[derive(Debug, Default)]
 pub(crate) struct Routing {
     link: ProxyLink,
-    /// The present attempt at a proxy; what an older one reports is ignored.
+    /// The current attempt at a proxy; reports of older ones are ignored.
     attempt: Option<AttemptId>,
-    /// Ours, while it may run: not answering for a while is no reason to end it.
+    /// A proxy of our own that may still run: silence for a while does not end it.
     own: Option<ProxyAt>,
     watchers: BTreeSet<RequestId>,
     routes: Option<Arc<Routes>>,
     explained: BTreeMap<RequestId, Arc<Explained>>,
-    /// The next look, for a proxy or at it.
+    /// Time of the next search, or of the next read of its state.
     due: Option<Duration>,
     dirty: bool,
 }
 
 impl Routing {
-    /// Does what a screen asked for.
+    /// Handles a request of a screen.
     pub(crate) fn on_request(&mut self, request: ProxyRequest, cx: &mut StepContext) {
         match request {
             ProxyRequest::Watch(id) => self.watch(id, cx),
@@ -50,7 +50,7 @@ impl Routing {
         }
     }
 
-    /// Folds in what was learnt of the proxy.
+    /// Folds in an observation.
     pub(crate) fn on(&mut self, observation: ProxyObservation, cx: &mut StepContext) {
         match observation {
             ProxyObservation::Linked { attempt, outcome } => self.on_linked(attempt, outcome, cx),
@@ -119,7 +119,7 @@ impl Routing {
         }
     }
 
-    /// Starts or attaches, when there is no proxy yet.
+    /// Starts or attaches a proxy, if there is none yet.
     fn begin(&mut self, source: ProxySource, cx: &mut StepContext) {
         match &self.link {
             ProxyLink::None | ProxyLink::Lost { .. } => {
@@ -164,7 +164,7 @@ impl Routing {
         }
     }
 
-    /// Asks the proxy, if there is one.
+    /// Sends a request to the proxy, if there is one.
     fn ask(&self, ask: ProxyAsk, cx: &mut StepContext) -> Option<()> {
         let there = match &self.link {
             ProxyLink::Attached(_) | ProxyLink::Stopping => true,
@@ -215,7 +215,7 @@ impl Routing {
         }
     }
 
-    /// There is no proxy, or no longer. That none was found is no news.
+    /// Records that there is no proxy, or no longer one. An unsuccessful search is not shown.
     fn lose(&mut self, why: &ProxyError, cx: &mut StepContext) {
         if self.own.is_none() || !matches!(why, ProxyError::Unreachable(_)) {
             (self.attempt, self.own) = (None, None);
@@ -305,7 +305,7 @@ impl Routing {
     }
 }
 
-/// A change of traffic or a reload came to its end; a refusal is told at once.
+/// Ends the operation of a change of traffic or of a reload; a failure is also shown as a notice.
 fn on_done(id: RequestId, outcome: Result<(), &ProxyError>, cx: &mut StepContext) {
     if let Err(why) = outcome {
         let what = cx.operations.what(id).unwrap_or_else(|| Text::const_new("proxy"));

@@ -1,4 +1,4 @@
-//! What a cluster is and what it serves: asked when it first answers, and again when that may have changed.
+//! Identity and served kinds of a cluster: read when it first answers, and again when they may have changed.
 
 use super::Member;
 use crate::engine::cluster::{ClusterError, Identity};
@@ -7,14 +7,14 @@ use crate::model::kind::Catalog;
 use crate::model::text::Text;
 use std::time::Duration;
 
-/// Kinds are discovered again this often: a changed aggregated API tells nobody.
+/// Time between two discoveries: a changed aggregated API sends no event.
 const DISCOVERY: Duration = Duration::from_secs(600);
-/// After a custom kind came or went, discovery is repeated after these: a server takes some seconds
-/// to serve what it accepted.
+/// Times of the discoveries after a custom kind was added or removed: a server takes some seconds to serve a kind it
+/// accepted.
 pub(super) const DISCOVERY_STEPS: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(6)];
 
-/// What a discovery or an identification is doing.
+/// State of a discovery or an identification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lookup {
     Idle,
@@ -38,7 +38,7 @@ impl Member {
         self.facts.properties = identity.properties;
     }
 
-    /// `true` when the kinds it serves are different now.
+    /// Folds in a discovery; returns true if the served kinds are different.
     pub(in crate::engine::fleet) fn on_discovered(
         &mut self,
         outcome: Result<Catalog, ClusterError>,
@@ -75,7 +75,7 @@ impl Member {
         }
     }
 
-    /// A custom kind came, changed or went.
+    /// Plans discoveries after a custom kind was added, changed or removed.
     pub(in crate::engine::fleet) fn on_custom_kinds(&mut self, cx: &StepContext) {
         let soon = cx.after(DISCOVERY_STEPS.first().copied().unwrap_or_default());
         self.discovery_steps = 1;
