@@ -1,4 +1,4 @@
-//! One cell of a table: typed, so that it sorts as what it is (`9 < 10`, `2d > 3h`).
+//! A cell of a table: typed, so that it sorts by its value (`9 < 10`, `2d > 3h`).
 
 use super::text::Text;
 use super::time::{UnixSeconds, human};

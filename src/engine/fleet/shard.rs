@@ -53,7 +53,7 @@ pub(super) struct ShardWatch {
     pub kind: Kind,
     pub rows: Rows,
     pub columns: Arc<[Column]>,
-    /// One of all namespaces, or one of each if that is denied: a failed one then does not hold up the others.
+    /// A watch of all namespaces, or one of each if that is denied: a failed one then does not hold up the others.
     pub streams: BTreeMap<NamespaceScope, WatchState>,
     /// True for an always-on watch, which is never left.
     pub pinned: bool,

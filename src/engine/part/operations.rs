@@ -53,7 +53,7 @@ impl Operations {
         self.dirty = true;
     }
 
-    /// What the operation does.
+    /// Returns the name of an operation.
     pub(crate) fn what(&self, id: RequestId) -> Option<Text> {
         self.kept.get(&id).map(|operation| operation.what.clone())
     }

@@ -41,7 +41,7 @@ pub enum Outcome {
     /// A well-formed 502, 503 or 504. The cause may be one service, one aggregated API or a resourceVersion that is not
     /// there yet. So it does not count, and requests a probe, which shows whether the server itself fails.
     Gateway,
-    /// No evidence: a 429, an answer nobody waited for, or a caller that disconnected.
+    /// No evidence about the server: a 429, a failure of a backend behind it, or a caller that disconnected.
     Neither,
 }
 
