@@ -1,4 +1,4 @@
-//! Changes of clusters: an intent, the plan made of it, and the state of each of its targets.
+//! Changes of clusters: an intent, its plan, and the state of each target.
 
 pub mod journal;
 pub mod operation;
@@ -14,42 +14,42 @@ use super::object::ObjectKey;
 use super::text::Text;
 use serde::{Deserialize, Serialize};
 
-/// A wish of the user, before any cluster is asked.
+/// A change that the user wants, before any cluster is contacted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Intent {
     /// The change of each object.
     pub change: Change,
     /// The objects.
     pub selection: Selection,
-    /// The way the change is carried out.
+    /// Order and limits of the run.
     pub options: Options,
-    /// Marked rows that a filter hides: they are meant as well, and the plan says so.
+    /// Marked rows that a filter hides: they are included, and the plan warns of them.
     pub hidden_marks: u32,
 }
 
-/// The objects that an intent means.
+/// The objects of an intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// Exactly these, as a table showed them.
+    /// Exactly these objects, as a table showed them.
     Objects(Vec<ObjectKey>),
-    /// All that match, in each cluster.
+    /// All objects that match, in each cluster.
     Query(ObjectQuery),
 }
 
 /// Objects as a command line names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectQuery {
-    /// Kinds as typed, each with the names that are meant; without names, all that match the selector.
+    /// Kinds as typed, each with the names of its objects; without names, all objects that match the selector.
     pub kinds: Vec<(Text, Vec<Text>)>,
-    /// `None`: the own namespace of each cluster's context.
+    /// Namespace of the objects; `None` is the namespace of each cluster's context.
     pub namespace: Option<Text>,
-    /// Objects of all namespaces are meant.
+    /// True if the objects of all namespaces are included.
     pub all_namespaces: bool,
     /// A label selector; empty for none.
     pub selector: Text,
 }
 
-/// The way a change is carried out.
+/// Order and limits of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Options {
@@ -57,11 +57,11 @@ pub struct Options {
     pub canary: Option<ClusterName>,
     /// Clusters changed at the same time.
     pub wave: u32,
-    /// So many targets may fail before no further one is begun.
+    /// Failed targets that are tolerated; beyond that, no further target is begun.
     pub max_failures: u32,
-    /// Seconds a target may take to settle.
+    /// Longest time for a target to settle, in seconds.
     pub settle_s: u32,
-    /// Seconds an API server may take for one answer.
+    /// Deadline of one request, in seconds.
     pub timeout_s: u32,
 }
 

@@ -7,10 +7,10 @@ use crate::model::cluster::{Access, ClusterName};
 use crate::model::text::{Text, width};
 use serde_json::{Value, json};
 
-/// Clusters that one line names.
+/// Clusters that one line lists.
 const NAMED_MAX: usize = 5;
 
-/// Returns a safety level in one word.
+/// Returns an access level in one word.
 pub fn level(access: Access) -> &'static str {
     match access {
         Access::Guarded => "guarded",
@@ -42,7 +42,7 @@ pub fn words(change: &Change) -> String {
     }
 }
 
-/// Returns a plan as it is shown before anybody agrees to it: by cluster, with old and new values.
+/// Returns a plan as text for the user's consent: by cluster, with old and new values.
 pub fn plan(plan: &Plan, waves: &[Vec<ClusterName>]) -> String {
     let changed = plan.changed().count();
     let mut clusters: Vec<&ClusterName> = plan.changed().map(|target| &target.key.cluster).collect();
@@ -142,7 +142,7 @@ pub fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// Returns the end of a run, target by target, as a table.
+/// Returns the outcome of a run as a table, target by target.
 pub fn result(plan: &Plan, state: OperationState, targets: &[(TargetState, Text)]) -> String {
     let mut rows = vec![["CLUSTER", "NAMESPACE", "OBJECT", "STATE", "DETAIL"].map(str::to_owned).to_vec()];
     for (target, (state, detail)) in plan.targets.iter().zip(targets) {
@@ -161,7 +161,7 @@ pub fn result(plan: &Plan, state: OperationState, targets: &[(TargetState, Text)
     format!("{}\n{} {}: {counts}\n", columns(&rows), plan.id, state.word())
 }
 
-/// Returns states counted, as in `3 done, 1 refused`.
+/// Returns the number of targets by state: `3 done, 1 refused`.
 pub fn counts(states: impl Iterator<Item = TargetState>) -> String {
     let mut counts: Vec<(TargetState, usize)> = Vec::new();
     for state in states {
@@ -175,7 +175,7 @@ pub fn counts(states: impl Iterator<Item = TargetState>) -> String {
     if words.is_empty() { "no targets".to_owned() } else { words.join(", ") }
 }
 
-/// Returns the end of a run as a document.
+/// Returns the outcome of a run as a document.
 pub fn result_document(plan: &Plan, state: OperationState, targets: &[(TargetState, Text)]) -> Value {
     let targets: Vec<Value> = plan
         .targets
@@ -189,10 +189,12 @@ pub fn result_document(plan: &Plan, state: OperationState, targets: &[(TargetSta
     })
 }
 
-/// An operation, and its state now.
+/// An operation with its current state.
 #[derive(Debug, Clone)]
 pub struct Listed<'a> {
+    /// The operation, from the journal.
     pub record: &'a OperationRecord,
+    /// Its current state.
     pub state: OperationState,
 }
 
@@ -253,7 +255,7 @@ pub fn journal(entries: &[JournalEntry]) -> String {
     columns(&rows)
 }
 
-/// Returns whoever carries an operation out, as `by ann (process 7)`.
+/// Returns the actor as text: `by ann (process 7)`.
 fn actor(by: &Actor) -> String {
     let user = if by.user.is_empty() { "an unnamed user" } else { by.user.as_str() };
     format!("by {user} (process {})", by.process)
@@ -280,7 +282,7 @@ fn named(clusters: &[ClusterName]) -> String {
     if more > 0 { format!("{} + {more} more", names.join(",")) } else { names.join(",") }
 }
 
-/// Aligns cells; the last of a row is as long as it is.
+/// Aligns cells in columns; the last cell of a row is not padded.
 fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..count)

@@ -1,4 +1,4 @@
-//! The journal: who changed what, where, and what came of it.
+//! The journal of changes: actor, change, targets and outcome of each operation.
 
 use super::operation::{OperationId, OperationState, TargetState};
 use super::plan::TargetKey;
@@ -9,12 +9,15 @@ use crate::model::time::UnixSeconds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One line of the journal.
+/// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JournalEntry {
+    /// Time of the event.
     pub at: UnixSeconds,
+    /// The operation.
     pub operation: OperationId,
+    /// The event.
     #[serde(flatten)]
     pub event: JournalEvent,
 }
@@ -23,65 +26,95 @@ pub struct JournalEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum JournalEvent {
-    /// The intent: written before the first effect.
-    Began { by: Actor, change: Change, clusters: Vec<ClusterName>, targets: u32, digest: Text },
-    /// A later process goes on with it.
-    Resumed { by: Actor },
+    /// The operation begins: written before the first effect.
+    Began {
+        /// The process that runs it.
+        by: Actor,
+        /// The change of each target.
+        change: Change,
+        /// Clusters of its targets.
+        clusters: Vec<ClusterName>,
+        /// Number of targets of the plan.
+        targets: u32,
+        /// Digest of the plan.
+        digest: Text,
+    },
+    /// A later process continues it.
+    Resumed {
+        /// That process.
+        by: Actor,
+    },
     /// A target has a new state.
     Target {
-        /// Its place in the plan.
+        /// Index of the target in the plan.
         index: u32,
+        /// The target.
         target: TargetKey,
+        /// Its new state.
         state: TargetState,
+        /// Reason of the state; empty if there is none.
         #[serde(default, skip_serializing_if = "Text::is_empty")]
         detail: Text,
     },
-    /// Nothing is under way any more.
-    Ended { state: OperationState },
+    /// No target is under way any more.
+    Ended {
+        /// Outcome of the operation.
+        state: OperationState,
+    },
 }
 
-/// Whoever carries an operation out.
+/// User and process that run an operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Actor {
-    /// The user's name; empty where it is not known.
+    /// Name of the user; empty if it is not known.
     pub user: Text,
-    /// The id of the process.
+    /// Id of the process.
     pub process: u32,
 }
 
-/// An operation, as the journal tells of it.
+/// An operation, rebuilt from its entries of the journal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OperationRecord {
+    /// Id of the operation, and of its plan.
     pub id: OperationId,
+    /// Time of its first entry.
     pub began: UnixSeconds,
-    /// The time of its last entry.
+    /// Time of its last entry.
     pub last: UnixSeconds,
+    /// The process that began it.
     pub by: Actor,
+    /// Verb of its change.
     pub verb: Verb,
+    /// The change of each target.
     pub change: Change,
+    /// Clusters of its targets.
     pub clusters: Vec<ClusterName>,
-    /// All targets of its plan, told of or not.
+    /// Number of targets of its plan, with and without an entry.
     pub targets: u32,
+    /// Digest of its plan.
     pub digest: Text,
-    /// What is known of each target, by its place in the plan.
+    /// Last entry of each target, by its index in the plan.
     pub known: BTreeMap<u32, KnownTarget>,
-    /// Whether it ended, and how.
+    /// Outcome; `None` if the journal has no end of it.
     pub ended: Option<OperationState>,
 }
 
-/// The last that the journal says of a target.
+/// Last entry of a target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownTarget {
+    /// The target.
     pub target: TargetKey,
+    /// Its state.
     pub state: TargetState,
+    /// Reason of the state; empty if there is none.
     pub detail: Text,
-    /// The change may have been asked for.
+    /// True if the request for its change may have been sent.
     pub was_asked: bool,
 }
 
 impl OperationRecord {
-    /// Judges the operation; `is_held`: a process works on it.
+    /// Returns the state of the operation. `is_held` is true if a process works on it.
     pub fn state(&self, is_held: bool) -> OperationState {
         match self.ended {
             _ if is_held => OperationState::Running,
@@ -92,21 +125,21 @@ impl OperationRecord {
         }
     }
 
-    /// Counts targets in a state; those the journal does not tell of are pending.
+    /// Returns the number of targets in a state; targets without an entry are pending.
     pub fn count(&self, state: TargetState) -> usize {
         let told = self.known.values().filter(|known| known.state == state).count();
         let untold = usize::try_from(self.targets).unwrap_or(usize::MAX).saturating_sub(self.known.len());
         if state == TargetState::Pending { told + untold } else { told }
     }
 
-    /// Says whether a resumed run would have something to do.
+    /// Returns true if a resumed run would have work.
     pub fn is_resumable(&self) -> bool {
         self.count(TargetState::Pending) > 0 || self.known.values().any(|known| known.state.is_resumed())
     }
 }
 
-/// Puts the operations of a journal together, in the order they began. Entries of operations whose beginning is lost
-/// are left out.
+/// Returns the operations of a journal, in the order they began. Entries of an operation whose first entry is lost are
+/// dropped.
 pub fn operations(entries: impl IntoIterator<Item = JournalEntry>) -> Vec<OperationRecord> {
     let mut records: Vec<OperationRecord> = Vec::new();
     let mut places: BTreeMap<OperationId, usize> = BTreeMap::new();

@@ -1,10 +1,10 @@
-//! An operation: a plan that is carried out, its id, and its state.
+//! Operations: runs of plans, with their ids and states.
 
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use serde::{Deserialize, Serialize};
 
-/// The name of an operation and of its plan: `20261129-021625-k3f9qa`. Later ones sort after earlier ones.
+/// Id of an operation and of its plan: `20261129-021625-k3f9qa`. Later ids sort after earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Text", into = "Text")]
 pub struct OperationId(Text);
@@ -17,7 +17,7 @@ const RANDOM_CHARS: usize = 6;
 const CHARS_MAX: usize = 40;
 
 impl OperationId {
-    /// Makes an id of a moment and a random number.
+    /// Returns the id of a moment and a random number.
     pub fn new(now: UnixSeconds, random: u64) -> Self {
         let at = jiff::Timestamp::from_second(now.0).unwrap_or_default();
         let mut id = Text::from(at.strftime("%Y%m%d-%H%M%S-").to_string());
@@ -30,7 +30,8 @@ impl OperationId {
         Self(id)
     }
 
-    /// Reads an id that somebody wrote; fails for what cannot be one, and so never names another file.
+    /// Parses an id that a user typed. Fails if the text is shorter than 3 or longer than 40 characters, does not begin
+    /// with a digit, or has anything but lower-case letters, digits and dashes: an id never names another file.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let is_id = (3..=CHARS_MAX).contains(&text.len())
             && text.starts_with(|c: char| c.is_ascii_digit())
@@ -38,7 +39,7 @@ impl OperationId {
         if is_id { Ok(Self(Text::new(text))) } else { Err("is not the id of a plan") }
     }
 
-    /// Returns its text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -64,25 +65,25 @@ impl std::fmt::Display for OperationId {
     }
 }
 
-/// The state of one target.
+/// State of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TargetState {
-    /// Nothing was asked yet.
+    /// No request was sent yet.
     Pending,
-    /// The change is asked for, or about to be; there is no answer yet.
+    /// The request is sent or about to be; there is no answer yet.
     Asked,
-    /// The server has it; the object is not yet as it will be.
+    /// The server accepted the change; the object has not reached its new state yet.
     Settling,
-    /// The change is there.
+    /// The change is complete.
     Done,
-    /// We did not ask: the object moved, or somebody forbids it; or the server said no.
+    /// No request was sent because the object moved or the change is forbidden, or the server refused the request.
     Refused,
-    /// It could not be done, or did not settle in time.
+    /// The change failed, or did not settle in time.
     Failed,
-    /// Asked, and no answer: it may have been done.
+    /// The request was sent and not answered: the change may have been made.
     Unknown,
-    /// There was nothing to do.
+    /// The object was already as wanted.
     Skipped,
 }
 
@@ -101,23 +102,23 @@ impl TargetState {
         }
     }
 
-    /// Says whether a run has nothing more to do with the target.
+    /// Returns true if a run has no more work with the target.
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Pending | Self::Asked | Self::Settling)
     }
 
-    /// Says whether the target is as it was meant to be.
+    /// Returns true if the target is as wanted.
     pub fn is_good(self) -> bool {
         matches!(self, Self::Done | Self::Skipped)
     }
 
-    /// Says whether a resumed operation takes the target up again.
+    /// Returns true if a resumed operation works on the target again.
     pub fn is_resumed(self) -> bool {
         matches!(self, Self::Pending | Self::Asked | Self::Settling | Self::Unknown | Self::Failed)
     }
 }
 
-/// The state of an operation.
+/// State of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OperationState {
@@ -125,9 +126,9 @@ pub enum OperationState {
     Running,
     /// No process works on it, and targets are left.
     Interrupted,
-    /// Each target is done, or there was nothing to do.
+    /// Every target is done, or was already as wanted.
     Done,
-    /// Some targets are done, the others were refused or failed.
+    /// Some targets are done; the others were refused or failed.
     Partial,
     /// No target is done.
     Failed,
@@ -145,7 +146,7 @@ impl OperationState {
         }
     }
 
-    /// Judges an operation on which no process works by the states of its targets.
+    /// Returns the state of an operation that no process works on, from the states of its targets.
     pub fn of(targets: impl IntoIterator<Item = TargetState>) -> Self {
         let (mut good, mut bad) = (false, false);
         for state in targets {

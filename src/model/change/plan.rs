@@ -1,4 +1,4 @@
-//! A plan: which objects change, from what to what, and what was found out about each beforehand.
+//! Plans: the objects to change, their old and new values, and the findings of the checks beforehand.
 
 use super::operation::OperationId;
 use super::verb::Change;
@@ -9,10 +9,10 @@ use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use serde::{Deserialize, Serialize};
 
-/// The version of the form of a plan. One that is newer is refused.
+/// Version of the schema of a plan. A newer one is refused.
 pub const SCHEMA: u32 = 1;
 
-/// A plan. As a file it is JSON, and readable by its owner alone.
+/// A plan. As a file it is JSON, readable by its owner only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Plan {
@@ -20,24 +20,24 @@ pub struct Plan {
     pub api_version: Text,
     /// `ChangePlan`.
     pub kind: Text,
-    /// See [`SCHEMA`].
+    /// Version of its schema: see [`SCHEMA`].
     pub schema: u32,
-    /// The id of the plan, and of the operation that carries it out.
+    /// Id of the plan, and of the operation that runs it.
     pub id: OperationId,
-    /// The time the objects were read.
+    /// Time at which the objects were read.
     pub made_at: UnixSeconds,
     /// The change of each target.
     pub change: Change,
-    /// The way it is carried out.
+    /// Order and limits of the run.
     pub options: Options,
     /// Marked rows that a filter hid when the plan was made.
     #[serde(default)]
     pub hidden_marks: u32,
     /// The clusters of the selection, in the order of the inventory.
     pub clusters: Vec<PlanCluster>,
-    /// By cluster, in the order of `clusters`.
+    /// The targets by cluster, in the order of `clusters`.
     pub targets: Vec<Target>,
-    /// A hash of all else: it finds mistakes, not forgery.
+    /// Hash of everything else: it detects mistakes, not forgery.
     #[serde(default)]
     pub digest: Text,
 }
@@ -46,30 +46,35 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PlanCluster {
+    /// Name of the cluster.
     pub name: ClusterName,
     /// The URL of its API server.
     pub server: Text,
-    /// The uid of its namespace `kube-system`; empty where that may not be read.
+    /// The uid of its namespace `kube-system`; empty if that may not be read.
     pub uid: Text,
-    /// Its safety level when the plan was made.
+    /// Its access level when the plan was made.
     pub access: Access,
     /// The kinds of its targets, as it serves them.
     pub kinds: Vec<Kind>,
-    /// Why it could not be read; it has no targets then.
+    /// Why it could not be read, in which case it has no targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Text>,
 }
 
-/// The names of a target, as they are shown and journalled.
+/// Identity of a target, as shown and as written to the journal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct TargetKey {
+    /// Cluster of the object.
     pub cluster: ClusterName,
+    /// Group and kind.
     pub kind: KindId,
-    /// Empty for objects that are in no namespace.
+    /// Namespace; empty for cluster-scoped objects.
     #[serde(default, skip_serializing_if = "Text::is_empty")]
     pub namespace: Text,
+    /// Name of the object.
     pub name: Text,
+    /// `metadata.uid`.
     pub uid: Text,
 }
 
@@ -93,87 +98,93 @@ impl TargetKey {
     }
 }
 
-/// One object of a plan.
+/// An object of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Target {
+    /// Identity of the object.
     pub key: TargetKey,
     /// `metadata.generation`, for kinds that have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
-    /// Empty where the object goes as a whole.
+    /// Fields that change; empty if the object is deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldChange>,
-    /// As `replicaset.apps/api-7d9f`.
+    /// Owners of the object, as `replicaset.apps/api-7d9f`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<Text>,
+    /// `metadata.finalizers`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub finalizers: Vec<Text>,
     /// The tool that will undo the change or bring the object back: `Flux`, `Argo CD`, `Helm`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<Text>,
+    /// Findings of the checks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
 }
 
 impl Target {
-    /// Returns the first finding that keeps the target from being changed.
+    /// Returns the first finding that prevents the change.
     pub fn refusal(&self) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.kind.is_refusal())
     }
 
-    /// Says whether there is nothing to do.
+    /// Returns true if the object is already as wanted.
     pub fn is_already_so(&self) -> bool {
         self.findings.iter().any(|finding| finding.kind == FindingKind::AlreadySo)
     }
 
-    /// Says whether a run will ask for its change.
+    /// Returns true if a run will send its change.
     pub fn is_changed(&self) -> bool {
         self.refusal().is_none() && !self.is_already_so()
     }
 }
 
-/// A field of an object, before and after; `None` where it is not set.
+/// A field of an object, before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct FieldChange {
-    /// A JSON pointer.
+    /// Path of the field, as a JSON pointer.
     pub path: Text,
+    /// Value before; `None` if the field is not set.
     pub old: Option<Text>,
+    /// Value after; `None` if the field is removed.
     pub new: Option<Text>,
 }
 
-/// Something that was found out about a target before anything was changed.
+/// A finding about a target, from the checks before any change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Finding {
+    /// Kind of the finding.
     pub kind: FindingKind,
-    /// One line, harmless.
+    /// Description in one line, cleaned for the terminal.
     pub text: Text,
 }
 
-/// The sort of a finding.
+/// Kind of a [`Finding`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FindingKind {
     /// The cluster is read-only here.
     ReadOnly,
-    /// RBAC forbids it.
+    /// RBAC forbids the change.
     Forbidden,
-    /// Admission, or the validation of the server, refuses it.
+    /// Admission, or the validation of the server, rejects the change.
     Denied,
-    /// The object is not the one that was meant, or no longer as it was shown.
+    /// The object is another one than the intent names, or changed since it was shown.
     Moved,
-    /// The object does not take the change as it stands: a label has another value.
+    /// The object does not take the change as it is: a label has another value.
     Unfit,
-    /// The change is there already.
+    /// The object is already as wanted.
     AlreadySo,
-    /// The server could not be asked whether it would accept the change.
+    /// The dry run could not be done: the server may still refuse the change.
     NotChecked,
 }
 
 impl FindingKind {
-    /// Says whether it keeps the target from being changed.
+    /// Returns true if the finding prevents the change.
     pub fn is_refusal(self) -> bool {
         match self {
             Self::ReadOnly | Self::Forbidden | Self::Denied | Self::Moved | Self::Unfit => true,
@@ -196,12 +207,12 @@ impl FindingKind {
 }
 
 impl Plan {
-    /// Returns its verb.
+    /// Returns the verb of its change.
     pub fn verb(&self) -> Verb {
         self.change.verb()
     }
 
-    /// Returns a cluster by name.
+    /// Returns its cluster with this name.
     pub fn cluster(&self, name: &ClusterName) -> Option<&PlanCluster> {
         self.clusters.iter().find(|cluster| cluster.name == *name)
     }

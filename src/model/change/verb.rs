@@ -1,45 +1,51 @@
-//! The verbs: each change that an object can take, with its parameters.
+//! Verbs: the changes of an object, with their parameters.
 
 use crate::model::kind::{Kind, KindId};
 use crate::model::text::Text;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The name of a change.
+/// Name of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
+    /// Deletes objects.
     Delete,
+    /// Restarts the pods of a workload, as a rollout.
     RolloutRestart,
+    /// Marks a node as unschedulable.
     Cordon,
+    /// Marks a node as schedulable.
     Uncordon,
+    /// Sets the number of replicas.
     Scale,
+    /// Sets and removes labels.
     Label,
 }
 
-/// The kinds of objects that a verb takes.
+/// Kinds of objects that a verb can change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kinds {
-    /// All that can be changed.
+    /// All kinds that can be changed.
     All,
-    /// These (group, kind).
+    /// The kinds given by (group, kind).
     Only(&'static [(&'static str, &'static str)]),
 }
 
-/// A row of the table of verbs.
+/// Row of the table of verbs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerbSpec {
     /// The verb of the row.
     pub verb: Verb,
-    /// The words of the command line.
+    /// Words of the command line: `rollout restart`.
     pub name: &'static str,
-    /// The past of it, as in "3 objects restarted".
+    /// Past participle, as in "3 objects restarted".
     pub past: &'static str,
-    /// The verb that RBAC knows.
+    /// Verb of the request, as RBAC names it.
     pub api_verb: &'static str,
-    /// The subresource that is written; empty for the object itself.
+    /// Subresource that is written; empty for the object itself.
     pub subresource: &'static str,
-    /// The kinds that take it.
+    /// Kinds of objects it can change.
     pub kinds: Kinds,
 }
 
@@ -58,7 +64,7 @@ const fn patch(verb: Verb, name: &'static str, past: &'static str, kinds: Kinds)
 
 const DELETE: VerbSpec = VerbSpec { api_verb: "delete", ..patch(Verb::Delete, "delete", "deleted", Kinds::All) };
 
-/// All verbs, one a row.
+/// Table of the verbs, a row each.
 pub const VERBS: &[VerbSpec] = &[
     DELETE,
     patch(Verb::RolloutRestart, "rollout restart", "restarted", WORKLOADS),
@@ -74,14 +80,14 @@ impl Verb {
         VERBS.iter().find(|spec| spec.verb == self).unwrap_or(&DELETE)
     }
 
-    /// Says whether objects of this kind take the verb.
+    /// Returns true if the verb can change objects of this kind, as the server serves it.
     pub fn takes(self, kind: &Kind) -> bool {
         let spec = self.spec();
         let can = kind.verbs.is_empty() || kind.can(spec.api_verb) || !spec.subresource.is_empty();
         can && self.takes_id(&kind.id)
     }
 
-    /// Says whether the verb is meant for this kind, whatever a server lets be done with it.
+    /// Returns true if the verb is for this kind, regardless of the verbs that a server offers.
     pub fn takes_id(self, id: &KindId) -> bool {
         match self.spec().kinds {
             Kinds::All => true,
@@ -96,16 +102,16 @@ impl std::fmt::Display for Verb {
     }
 }
 
-/// The fate of the objects that a deleted object owns.
+/// Deletion policy for the dependents of a deleted object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cascade {
-    /// They are deleted after it.
+    /// Dependents are deleted after the object.
     #[default]
     Background,
-    /// They are deleted before it.
+    /// Dependents are deleted before the object.
     Foreground,
-    /// They stay.
+    /// Dependents stay.
     Orphan,
 }
 
@@ -113,30 +119,40 @@ pub enum Cascade {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Change {
+    /// Deletes the object.
     Delete {
+        /// Deletion policy for its dependents.
         cascade: Cascade,
-        /// Seconds; `None`: the object's own.
+        /// Grace period in seconds; `None` keeps the object's own.
         grace_period_s: Option<u32>,
     },
+    /// Restarts the pods of a workload, as a rollout.
     RolloutRestart {
-        /// The value of the annotation, the same for all targets: by it a restart that was asked for is known again.
+        /// Value of the annotation, the same for all targets: a restart that was sent is recognized by it.
         restarted_at: Text,
     },
+    /// Marks a node as unschedulable.
     Cordon {},
+    /// Marks a node as schedulable.
     Uncordon {},
+    /// Sets the number of replicas.
     Scale {
+        /// The number.
         replicas: u32,
     },
+    /// Sets and removes labels.
     Label {
+        /// Labels to set.
         set: BTreeMap<Text, Text>,
+        /// Keys of labels to remove.
         remove: BTreeSet<Text>,
-        /// A label that has another value may be set.
+        /// True if a label with another value may be overwritten.
         overwrite: bool,
     },
 }
 
 impl Change {
-    /// Returns its verb.
+    /// Returns the verb of the change.
     pub fn verb(&self) -> Verb {
         match self {
             Self::Delete { .. } => Verb::Delete,
