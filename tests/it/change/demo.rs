@@ -26,7 +26,8 @@ fn rig() -> (Fleet, Home) {
 /// A deployment of the first cluster: (namespace, name).
 fn deployment(home: &Home) -> (String, String) {
     let list = home.run(&["get", "deploy", "-A", "--clusters", "lab", "-o", "json", "--flat"]).json();
-    let text = |pointer: &str| list["items"][0].pointer(pointer).and_then(Value::as_str).expect("a text").to_owned();
+    let text =
+        |pointer: &str| list.pointer(&format!("/items/0{pointer}")).and_then(Value::as_str).expect("a text").to_owned();
     (text("/metadata/namespace"), text("/metadata/name"))
 }
 
@@ -34,7 +35,7 @@ fn label(home: &Home, cluster: &str, key: &str) -> Option<String> {
     let (namespace, name) = deployment(home);
     let arguments = ["get", "deploy", &name, "-n", &namespace, "--clusters", cluster, "-o", "json", "--flat"];
     let list = home.run(&arguments).json();
-    list["items"][0]["metadata"]["labels"][key].as_str().map(str::to_owned)
+    list.pointer(&format!("/items/0/metadata/labels/{key}")).and_then(Value::as_str).map(str::to_owned)
 }
 
 fn assert_refused(printed: &Printed, said: &str) {

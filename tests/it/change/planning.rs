@@ -7,7 +7,7 @@ use quarterdeck::engine::change::core::file::seal;
 use quarterdeck::engine::change::recheck::recheck;
 use quarterdeck::engine::cluster::WriteError;
 use quarterdeck::model::change::{Change, FindingKind, Intent, ObjectQuery, Options, Plan, Selection};
-use quarterdeck::model::cluster::Access;
+use quarterdeck::model::cluster::{Access, ClusterName};
 use quarterdeck::model::object::ObjectKey;
 use quarterdeck::model::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,7 +96,7 @@ async fn a_kind_that_does_not_take_the_verb_is_said() {
 async fn a_marked_row_that_was_made_again_has_moved() {
     let rig = Rig::new(&["east", "west"]);
     let key = |cluster: &str, uid: &str| ObjectKey {
-        cluster: quarterdeck::model::cluster::ClusterName::new(cluster),
+        cluster: ClusterName::new(cluster),
         kind: pod(),
         namespace: "ns-0".into(),
         name: "pod-0".into(),
@@ -135,7 +135,7 @@ async fn a_plan_of_another_fleet_is_refused() {
     plan.clusters[0].uid = "uid-of-another".into();
     let error = recheck(&rig.clusters, &seal(plan.clone()), &BTreeMap::new()).await.expect_err("another cluster");
     assert!(error.message.contains("another cluster"), "{error}");
-    assert_eq!((error.exit_code(), error.cluster.as_ref().map(|c| c.as_str())), (1, Some("east")));
+    assert_eq!((error.exit_code(), error.cluster.as_ref().map(ClusterName::as_str)), (1, Some("east")));
     let elsewhere = Rig::new(&["lab"]);
     let error = recheck(&elsewhere.clusters, &plan, &BTreeMap::new()).await.expect_err("no such cluster");
     assert!(error.message.contains("the inventory does not"), "{error}");
