@@ -13,15 +13,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-mod ground;
+mod background;
 mod input;
-mod memory;
 mod outbox;
+mod process_memory;
 mod session;
 mod signals;
 mod terminal;
 
-use ground::{Ground, Taken};
+use background::{BackgroundQuery, Taken};
 use outbox::Outbox;
 use terminal::Screen;
 
@@ -97,9 +97,9 @@ pub async fn run(
         drawn: None,
         ticked: None,
     };
-    let ground = Ground::ask(&options)?;
-    let reason = console.run(snapshots, ground).await;
-    session::save(options.state_dir.as_deref(), &console.app.memory());
+    let background = BackgroundQuery::ask(&options)?;
+    let reason = console.run(snapshots, background).await;
+    session::save(options.state_dir.as_deref(), &console.app.session());
     reason
 }
 
@@ -119,7 +119,7 @@ impl Console {
     async fn run(
         &mut self,
         mut snapshots: watch::Receiver<Arc<Snapshot>>,
-        mut ground: Ground,
+        mut background: BackgroundQuery,
     ) -> std::io::Result<ExitReason> {
         let mut events = EventStream::new();
         let mut signals = signals::Signals::new()?;
@@ -135,7 +135,7 @@ impl Console {
                 biased;
                 () = at(due) => { self.draw()?; continue; }
                 event = events.next() => match event {
-                    Some(Ok(event)) => self.on_taken(ground.take(event)),
+                    Some(Ok(event)) => self.on_taken(background.take(event)),
                     Some(Err(_)) | None => return Ok(ExitReason::InputClosed),
                 },
                 () = self.outbox.flush() => continue,
@@ -209,7 +209,7 @@ impl Console {
                     self.due = self.due.or_else(|| Some(Instant::now()));
                 }
                 Effect::MeasureMemory => {
-                    if let Some(bytes) = memory::resident() {
+                    if let Some(bytes) = process_memory::resident() {
                         self.app.update(Msg::Memory(bytes));
                     }
                 }

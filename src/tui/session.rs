@@ -4,7 +4,7 @@ use super::{Options, utc_offset_s};
 use crate::engine::clock;
 use crate::views::app::Setup;
 use crate::views::keymap::Keymap;
-use crate::views::memory::Memory;
+use crate::views::session::SessionState;
 use crate::views::theme::Depth;
 use crate::views::theme::file::Themes;
 use std::fs;
@@ -19,12 +19,12 @@ const SESSION_BYTES_MAX: u64 = 1 << 20;
 pub(super) fn setup(options: &Options) -> (Setup, Vec<String>) {
     let mut problems = Vec::new();
     let now = clock::now();
-    let memory = options.state_dir.as_deref().filter(|_| !options.fresh).map(session_file).map_or_else(
-        Memory::default,
+    let session = options.state_dir.as_deref().filter(|_| !options.fresh).map(session_file).map_or_else(
+        SessionState::default,
         |path| {
             load(&path).unwrap_or_else(|why| {
                 problems.push(format!("the last session is not restored: {why}"));
-                Memory::default()
+                SessionState::default()
             })
         },
     );
@@ -34,7 +34,7 @@ pub(super) fn setup(options: &Options) -> (Setup, Vec<String>) {
         theme: options.theme.clone(),
         depth: depth(options),
         keymap,
-        memory,
+        session,
         command: options.command.clone(),
         utc_offset_s: utc_offset_s(now),
         now,
@@ -90,9 +90,9 @@ fn session_file(dir: &Path) -> PathBuf {
     dir.join("session.json")
 }
 
-fn load(path: &Path) -> Result<Memory, String> {
+fn load(path: &Path) -> Result<SessionState, String> {
     match fs::metadata(path) {
-        Err(_) => return Ok(Memory::default()),
+        Err(_) => return Ok(SessionState::default()),
         Ok(meta) if meta.len() > SESSION_BYTES_MAX => return Err(format!("{} is too large", path.display())),
         Ok(_) => {}
     }
@@ -101,9 +101,9 @@ fn load(path: &Path) -> Result<Memory, String> {
 }
 
 /// Saves the session for the next start. A full disk costs the session, not the exit.
-pub(super) fn save(dir: Option<&Path>, memory: &Memory) {
+pub(super) fn save(dir: Option<&Path>, session: &SessionState) {
     let Some(dir) = dir else { return };
-    if let Ok(text) = serde_json::to_string_pretty(memory)
+    if let Ok(text) = serde_json::to_string_pretty(session)
         && let Err(why) = replace(&session_file(dir), &text)
     {
         tracing::warn!(%why, "the session is not saved");

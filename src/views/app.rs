@@ -2,12 +2,12 @@
 
 use super::keymap::{Context, Key, Keymap};
 use super::listing::{Listing, Look};
-use super::memory::{Memory, SavedTab};
 use super::msg::{Effect, Flow, Msg};
-use super::overlay::{Overlay, Surroundings};
+use super::overlay::{Overlay, ViewContext};
 use super::place::{Place, Source};
 use super::prompt::{Prompt, PromptKind};
 use super::scope::Scope;
+use super::session::{SavedTab, SessionState};
 use super::tabs::Tab;
 use super::theme::file::Themes;
 use super::theme::{self, Depth, Theme, Wish};
@@ -17,11 +17,11 @@ use crate::protocol::{Request, Severity, Snapshot, ViewId};
 use ratatui::layout::Rect;
 use std::sync::Arc;
 
-mod act;
+mod actions;
 mod draw;
-mod go;
 mod input;
-mod leaves;
+mod navigate;
+mod overlays;
 mod refused;
 #[cfg(test)]
 mod tests;
@@ -35,7 +35,7 @@ pub struct Setup {
     pub depth: Depth,
     pub keymap: Keymap,
     /// The last session; the default starts anew.
-    pub memory: Memory,
+    pub session: SessionState,
     /// What `-c` gave: a command line.
     pub command: Option<String>,
     /// Seconds east of Greenwich, for the clock in the header.
@@ -66,7 +66,7 @@ pub struct App {
     is_light: Option<bool>,
     depth: Depth,
     keymap: Keymap,
-    memory: Memory,
+    session: SessionState,
     snapshot: Arc<Snapshot>,
     /// The newest snapshot while the screen is frozen.
     held: Option<Arc<Snapshot>>,
@@ -100,7 +100,7 @@ impl App {
             is_light: None,
             depth,
             keymap: setup.keymap,
-            memory: setup.memory,
+            session: setup.session,
             snapshot: Arc::default(),
             held: None,
             frozen: false,
@@ -125,14 +125,14 @@ impl App {
     }
 
     fn restore(&mut self, command: Option<&str>) {
-        let saved: Vec<SavedTab> = if command.is_none() { std::mem::take(&mut self.memory.tabs) } else { Vec::new() };
+        let saved: Vec<SavedTab> = if command.is_none() { std::mem::take(&mut self.session.tabs) } else { Vec::new() };
         for tab in saved.iter().take(super::tabs::TABS_MAX) {
             self.add_tab(tab.place());
         }
         if self.tabs.is_empty() {
             self.add_tab(Place::of(Source::Fleet, Scope::default()));
         }
-        self.active = self.memory.active.min(self.tabs.len() - 1);
+        self.active = self.session.active.min(self.tabs.len() - 1);
         if let Some(line) = command {
             self.run_line(line);
         }
@@ -140,7 +140,7 @@ impl App {
 
     /// The theme that suits what was asked for, the terminal's background and its colours.
     fn choose_theme(&mut self) {
-        let asked = self.wished_theme.clone().or_else(|| self.memory.theme.as_ref().map(ToString::to_string));
+        let asked = self.wished_theme.clone().or_else(|| self.session.theme.as_ref().map(ToString::to_string));
         let name = theme::choose(&Wish { theme: asked.as_deref(), is_light: self.is_light, depth: self.depth });
         self.theme = self.themes.or_default(name).reduced(self.depth);
     }
@@ -148,7 +148,7 @@ impl App {
     /// A theme of the last session may be gone: that is said.
     fn forget_unknown_themes(&mut self) {
         let wished = self.wished_theme.take_if(|name| self.themes.named(name).is_err());
-        let last = self.memory.theme.take_if(|name| self.themes.named(name).is_err());
+        let last = self.session.theme.take_if(|name| self.themes.named(name).is_err());
         if let Some(name) = wished.or(last.map(Into::into))
             && let Err(why) = self.themes.named(&name)
         {
@@ -157,7 +157,7 @@ impl App {
     }
 
     fn add_tab(&mut self, place: Place) {
-        let place = Place { sort: self.memory.sort_of(&place.source), ..place };
+        let place = Place { sort: self.session.sort_of(&place.source), ..place };
         let listing = self.listing_of(place);
         self.tabs.push(Tab::new(ViewId(self.next_view), listing));
         self.next_view += 1;
@@ -167,7 +167,7 @@ impl App {
     /// version, is left out, and said.
     fn listing_of(&mut self, place: Place) -> Listing {
         let filter = place.filter.clone();
-        let choice = self.memory.columns_of(&place.source);
+        let choice = self.session.columns_of(&place.source);
         let mut listing = Listing::new(place, choice);
         if let Some(why) = listing.filter_error.take() {
             self.say(Severity::Warning, &format!("the filter `{filter}` is left out: {why}"));
@@ -332,9 +332,9 @@ impl App {
         Look { theme: &self.theme, snapshot: &self.snapshot, now: self.now }
     }
 
-    fn surroundings(&self, area: Rect) -> Surroundings<'_> {
+    fn surroundings(&self, area: Rect) -> ViewContext<'_> {
         let snapshot = self.held.as_ref().unwrap_or(&self.snapshot);
-        Surroundings { snapshot, theme: &self.theme, now: self.now, area }
+        ViewContext { snapshot, theme: &self.theme, now: self.now, area }
     }
 
     /// Seconds until something on the screen reads differently by the passing of time alone.
@@ -346,9 +346,9 @@ impl App {
     }
 
     /// What to save for the next start.
-    pub fn memory(&self) -> Memory {
+    pub fn session(&self) -> SessionState {
         let tabs = self.tabs.iter().map(|tab| SavedTab::of(&tab.listing.place)).collect();
-        Memory { tabs, active: self.active, ..self.memory.clone() }
+        SessionState { tabs, active: self.active, ..self.session.clone() }
     }
 
     fn open_prompt(&mut self, kind: PromptKind) {

@@ -2,7 +2,7 @@
 
 use super::command::COMMANDS;
 use super::listing::Listing;
-use super::memory::Memory;
+use super::session::SessionState;
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
 use crate::protocol::Snapshot;
@@ -11,7 +11,7 @@ use crate::protocol::Snapshot;
 #[derive(Debug)]
 pub struct Candidates<'a> {
     pub snapshot: &'a Snapshot,
-    pub memory: &'a Memory,
+    pub session: &'a SessionState,
     pub listing: Option<&'a Listing>,
     pub themes: Vec<&'a str>,
 }
@@ -22,7 +22,7 @@ impl<'a> Candidates<'a> {
         if line.trim().is_empty() {
             return String::new();
         }
-        if let Some(rest) = self.memory.commands.iter().rev().find_map(|l| l.strip_prefix(line)) {
+        if let Some(rest) = self.session.commands.iter().rev().find_map(|l| l.strip_prefix(line)) {
             return rest.to_owned();
         }
         let (before, word) = line.rsplit_once(' ').unwrap_or(("", line));
@@ -62,7 +62,7 @@ impl<'a> Candidates<'a> {
     }
 
     fn namespaces(&self) -> impl Iterator<Item = &'a str> {
-        let recent = self.memory.namespaces.iter().map(Text::as_str);
+        let recent = self.session.namespaces.iter().map(Text::as_str);
         let seen =
             self.listing.into_iter().flat_map(|l| l.rows().slots()).flat_map(|slot| Namespaces(&slot.shard.rows));
         recent.chain(seen)

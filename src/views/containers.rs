@@ -3,7 +3,7 @@
 use super::cursor::{Clicked, ListCursor};
 use super::dialog::{Choice, Chooser, Pick};
 use super::keymap::Action;
-use super::leaf::{Scene, fresh, object_name};
+use super::page::{Scene, fresh, object_name};
 use crate::model::document::{Aspect, Body};
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;

@@ -1,7 +1,7 @@
 //! One object, opened: its YAML or its description, kept current; the values of a Secret on request.
 
 use super::keymap::Action;
-use super::leaf::{Outcome, Scene, Title, begin, fresh, inner, say};
+use super::page::{Outcome, Scene, Title, begin, fresh, inner, say};
 use super::reader::{Lines, Reader, Room, Syntax};
 use super::theme::Role;
 use crate::model::document::{Aspect, Body, Document};
@@ -171,7 +171,7 @@ impl Detail {
         match document.map(|d| &d.body) {
             Some(Body::Failed(why)) => say(body, buffer, &[(format!("✗ {why}"), Role::Failed)], scene.theme),
             _ if self.reader.lines().is_empty() => {
-                let what = super::leaf::object_name(&self.object);
+                let what = super::page::object_name(&self.object);
                 let line = format!("◌ fetching {what} from {} …", self.object.cluster);
                 say(body, buffer, &[(line, Role::Progressing)], scene.theme);
             }

@@ -3,7 +3,7 @@
 use super::fleet::reason;
 use super::header::{Piece, wrapped};
 use super::keymap::Action;
-use super::leaf::Scene;
+use super::page::Scene;
 use super::panel::{clear, write};
 use super::theme::Role;
 use crate::model::cell::Align;

@@ -151,7 +151,7 @@ fn color_code(color: Color, shift: u8) -> Option<String> {
 mod tests {
     use super::*;
     use crate::views::snapshot;
-    use crate::views::theme::Ground;
+    use crate::views::theme::Background;
     use ratatui::layout::Rect;
 
     fn screen() -> Buffer {
@@ -183,8 +183,8 @@ mod tests {
 
     #[test]
     fn svg_is_escaped_and_the_same_each_time() {
-        let one = svg(&screen(), Ground::Dark);
-        assert_eq!(one, svg(&screen(), Ground::Dark));
+        let one = svg(&screen(), Background::Dark);
+        assert_eq!(one, svg(&screen(), Background::Dark));
         assert!(one.contains("&lt;a&amp;b&gt;"), "{one}");
         snapshot("svg", &one);
     }

@@ -1,8 +1,8 @@
 //! The lines around the table: where one is and how much there is; what is missing; which keys work.
 
 use super::keymap::{Action, Context, HINT_GAP, Keymap};
-use super::leaf::words;
 use super::listing::Listing;
+use super::page::words;
 use super::place::Source;
 use super::resources::{Gap, Missing, NOT_SERVED};
 use super::scope::Scope;

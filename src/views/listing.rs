@@ -2,7 +2,7 @@
 
 use super::filter::Filter;
 use super::fleet;
-use super::merge::{Lens, Merged, Slot, column};
+use super::merge::{Merged, RowPredicate, Slot, column};
 use super::place::{Place, Source};
 use super::resources::{self, Asked, Coverage};
 use super::sort::{Sort, SortKey};
@@ -52,7 +52,7 @@ struct Conditions<'a> {
     now: UnixSeconds,
 }
 
-impl Lens for Conditions<'_> {
+impl RowPredicate for Conditions<'_> {
     fn contains(&self, row: &Row, columns: &[Column]) -> bool {
         (self.place.source != Source::Fleet || fleet::is_in(row, columns, &self.place.scope))
             && self.place.scope.has_namespace(&row.namespace)

@@ -1,14 +1,13 @@
 //! The log of one container: follows, goes back in time, searches, says what was dropped.
 
+use crate::protocol::LogsRequest;
 use super::keymap::Action;
-use super::leaf::{Outcome, Scene, Title, begin, fresh, inner, say};
+use super::page::{Outcome, Scene, Title, begin, fresh, inner, say};
 use super::reader::{Lines, Reader, Room, Syntax};
 use super::theme::Role;
-use crate::model::logs::LogSource;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::LogsRequest;
-use crate::protocol::{LogStream, LogStreamState, Request, RequestId, Snapshot};
+use crate::protocol::{Request, RequestId, Snapshot, Tail, TailSource, TailState};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::sync::Arc;
@@ -43,7 +42,7 @@ const CHOICES: &[Since] = &[
 #[derive(Debug)]
 pub struct LogView {
     id: RequestId,
-    source: LogSource,
+    source: TailSource,
     since: u8,
     reader: Reader,
     /// Lines known to have gone when the text was last taken.
@@ -54,7 +53,7 @@ pub struct LogView {
 impl LogView {
     /// Opens the log of a pod's container (empty: the one `kubectl logs` would take); send the requests.
     pub fn open(pod: ObjectKey, container: &str, previous: bool, next: &mut u64) -> (Self, Vec<Request>) {
-        let source = LogSource {
+        let source = TailSource {
             pod,
             container: Text::new(container),
             follow: !previous,
@@ -194,16 +193,16 @@ impl LogView {
     }
 
     /// Why there is no line.
-    fn nothing(&self, tail: Option<&LogStream>) -> (String, Role) {
+    fn nothing(&self, tail: Option<&Tail>) -> (String, Role) {
         let which = if self.source.previous { "previous log" } else { "log" };
         match tail.map(|t| &t.state) {
-            None | Some(LogStreamState::Opening) => {
-                let what = super::leaf::object_name(&self.source.pod);
+            None | Some(TailState::Opening) => {
+                let what = super::page::object_name(&self.source.pod);
                 (format!("◌ opening the {which} of {what} on {} …", self.source.pod.cluster), Role::Progressing)
             }
-            Some(LogStreamState::Following) => ("· no line yet".to_owned(), Role::Dim),
-            Some(LogStreamState::Ended) => (format!("· the {which} is empty ({})", self.since_word()), Role::Dim),
-            Some(LogStreamState::Failed(why)) => (format!("✗ {why}"), Role::Failed),
+            Some(TailState::Following) => ("· no line yet".to_owned(), Role::Dim),
+            Some(TailState::Ended) => (format!("· the {which} is empty ({})", self.since_word()), Role::Dim),
+            Some(TailState::Failed(why)) => (format!("✗ {why}"), Role::Failed),
         }
     }
 
@@ -212,14 +211,14 @@ impl LogView {
     }
 
     /// The most important first: those at the end give way when the row is short.
-    fn notes(&self, tail: Option<&LogStream>) -> Vec<(String, Role)> {
+    fn notes(&self, tail: Option<&Tail>) -> Vec<(String, Role)> {
         let mut notes = Vec::new();
         let state = match tail.map(|t| &t.state) {
-            Some(LogStreamState::Failed(why)) if !self.reader.lines().is_empty() => (format!("✗ {why}"), Role::Failed),
-            Some(LogStreamState::Ended) => ("ended".to_owned(), Role::Dim),
-            Some(LogStreamState::Following) if self.reader.is_following() => ("● following".to_owned(), Role::Healthy),
-            Some(LogStreamState::Following) => ("‖ not following".to_owned(), Role::Warning),
-            Some(LogStreamState::Opening | LogStreamState::Failed(_)) | None => (String::new(), Role::Dim),
+            Some(TailState::Failed(why)) if !self.reader.lines().is_empty() => (format!("✗ {why}"), Role::Failed),
+            Some(TailState::Ended) => ("ended".to_owned(), Role::Dim),
+            Some(TailState::Following) if self.reader.is_following() => ("● following".to_owned(), Role::Healthy),
+            Some(TailState::Following) => ("‖ not following".to_owned(), Role::Warning),
+            Some(TailState::Opening | TailState::Failed(_)) | None => (String::new(), Role::Dim),
         };
         notes.push(state);
         if let Some((text, _, count)) = self.reader.found() {

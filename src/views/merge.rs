@@ -19,7 +19,7 @@ use std::sync::Arc;
 mod tests;
 
 /// What decides which rows are shown.
-pub trait Lens {
+pub trait RowPredicate {
     /// Says whether the row belongs to the view at all (namespaces, drill-down): the first count.
     fn contains(&self, row: &Row, columns: &[Column]) -> bool;
     /// Says whether it passes the filter too: the second count.
@@ -68,7 +68,7 @@ struct Changes {
 
 impl Merged {
     /// Takes new shards in; says whether anything changed. Shards must be sorted by key.
-    pub fn update(&mut self, shards: Vec<Slot>, lens: &impl Lens) -> bool {
+    pub fn update(&mut self, shards: Vec<Slot>, predicate: &impl RowPredicate) -> bool {
         let lost = self.slots.iter().any(|s| shards.binary_search_by(|n| n.key.cmp(&s.key)).is_err());
         if lost {
             self.slots.clear();
@@ -78,7 +78,7 @@ impl Merged {
         let mut changes = Changes::default();
         let mut is_new = lost;
         for slot in shards {
-            is_new |= self.take_in(slot, lens, &mut changes);
+            is_new |= self.take_in(slot, predicate, &mut changes);
         }
         if is_new {
             self.apply(changes);
@@ -88,7 +88,7 @@ impl Merged {
     }
 
     /// Compares one shard with its last version and notes what is different.
-    fn take_in(&mut self, new: Slot, lens: &impl Lens, changes: &mut Changes) -> bool {
+    fn take_in(&mut self, new: Slot, predicate: &impl RowPredicate, changes: &mut Changes) -> bool {
         let known = self.slots.iter().position(|s| s.key == new.key);
         let place = known.unwrap_or(self.slots.len());
         let Ok(slot) = u32::try_from(place) else { return false };
@@ -104,8 +104,8 @@ impl Merged {
             None => self.slots.push(new),
         }
         let entry = |row: &Arc<Row>| {
-            let contained = lens.contains(row, &columns);
-            Entry { row: Arc::clone(row), slot, contained, shown: contained && lens.passes(row, &columns) }
+            let contained = predicate.contains(row, &columns);
+            Entry { row: Arc::clone(row), slot, contained, shown: contained && predicate.passes(row, &columns) }
         };
         compare(&old_rows, &rows, |difference| match difference {
             Difference::Removed(row) => changes.removed.extend(self.find_entry(row, slot)),
@@ -285,7 +285,7 @@ impl Merged {
     }
 
     /// Judges all rows again; with `narrower`, only those shown now, since no other can pass.
-    pub fn filter(&mut self, lens: &impl Lens, narrower: bool) {
+    pub fn filter(&mut self, predicate: &impl RowPredicate, narrower: bool) {
         let slots = std::mem::take(&mut self.slots);
         for entry in &mut self.entries {
             if narrower && !entry.shown {
@@ -293,9 +293,9 @@ impl Merged {
             }
             let columns = slots.get(entry.slot as usize).map_or(&[][..], |s| &s.shard.columns);
             if !narrower {
-                entry.contained = lens.contains(&entry.row, columns);
+                entry.contained = predicate.contains(&entry.row, columns);
             }
-            entry.shown = entry.contained && lens.passes(&entry.row, columns);
+            entry.shown = entry.contained && predicate.passes(&entry.row, columns);
         }
         self.slots = slots;
         self.recount();

@@ -7,10 +7,10 @@ use super::dialog::{Chooser, Pick};
 use super::doctor::Doctor;
 use super::help::Help;
 use super::keymap::{Action, Context, Key};
-use super::leaf::{self, Scene};
 use super::listing::ColumnChoice;
 use super::logs::LogView;
 use super::msg::Effect;
+use super::page::{self, Scene};
 use super::palette::Palette;
 use super::panel;
 use super::routes::{Confirm, RoutesView, Tester};
@@ -58,7 +58,7 @@ pub enum Overlay {
 
 /// What an overlay may look at.
 #[derive(Debug, Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct ViewContext<'a> {
     pub snapshot: &'a Snapshot,
     pub theme: &'a Theme,
     pub now: UnixSeconds,
@@ -107,8 +107,8 @@ impl Reply {
         Self { passed: true, ..Self::default() }
     }
 
-    fn of_leaf(outcome: leaf::Outcome) -> Self {
-        let leaf::Outcome { taken, close, requests } = outcome;
+    fn of_leaf(outcome: page::Outcome) -> Self {
+        let page::Outcome { taken, close, requests } = outcome;
         let effects = requests.into_iter().map(Effect::Send).collect();
         Self { close, effects, passed: !taken, ..Self::default() }
     }
@@ -145,7 +145,7 @@ impl Overlay {
     }
 
     /// Does what the key is bound to; `action` is `None` when it is bound to nothing there. `next` numbers requests.
-    pub fn update(&mut self, (action, key): (Option<Action>, Key), around: &Surroundings<'_>, next: &mut u64) -> Reply {
+    pub fn update(&mut self, (action, key): (Option<Action>, Key), around: &ViewContext<'_>, next: &mut u64) -> Reply {
         let typed = match self {
             Self::Palette(palette) => palette.key(key),
             Self::Tester(tester) => tester.key(key),
@@ -294,7 +294,7 @@ impl Overlay {
         matches!(self, Self::Detail(_) | Self::Logs(_) | Self::Doctor(_) | Self::Routes(_))
     }
 
-    pub fn draw(&self, buffer: &mut Buffer, around: &Surroundings<'_>) {
+    pub fn draw(&self, buffer: &mut Buffer, around: &ViewContext<'_>) {
         let (area, theme) = (around.area, around.theme);
         let scene = Scene { snapshot: around.snapshot, theme, now: around.now };
         match self {
@@ -343,7 +343,7 @@ impl LineList {
     }
 
     /// Draws it, scrolled so that the cursor is seen.
-    pub fn draw(&self, buffer: &mut Buffer, around: &Surroundings<'_>, cursor: ListCursor) {
+    pub fn draw(&self, buffer: &mut Buffer, around: &ViewContext<'_>, cursor: ListCursor) {
         let area = self.place(around.area);
         panel::frame(buffer, area, self.title, around.theme);
         let rows = self.rows(around.area);

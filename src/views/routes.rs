@@ -4,7 +4,6 @@ mod confirm;
 mod details;
 mod head;
 mod lines;
-mod sheet;
 mod tester;
 #[cfg(test)]
 mod tests;
@@ -12,23 +11,23 @@ mod tests;
 pub use confirm::Confirm;
 pub use tester::Tester;
 
+use crate::protocol::ProxyRequest;
 use super::filter::Filter;
+use super::grid::{Grid, GridWindow};
 use super::keymap::Action;
-use super::leaf::{Scene, fresh};
-use super::overlay::{Overlay, Reply, Surroundings};
+use super::overlay::{Overlay, Reply, ViewContext};
+use super::page::{Scene, fresh};
 use super::table::TableStyles;
 use super::theme::Role;
 use crate::model::cluster::{Access, ClusterName};
-use crate::model::proxy::{Routes, TrafficState, UpstreamFacts};
+use crate::model::proxy::{Fence, Routes, UpstreamFacts};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
-use crate::protocol::ProxyRequest;
 use crate::protocol::{ProxyLink, Request, RequestId, Snapshot};
 use crate::views::msg::Effect;
 use crate::views::panel::clear;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use sheet::{Sheet, Window};
 use std::sync::Arc;
 
 /// One part of the view.
@@ -115,25 +114,25 @@ impl RoutesView {
     }
 
     /// The shown section, filtered and sorted.
-    fn sheet(&self, snapshot: &Snapshot, now: UnixSeconds) -> Option<Sheet> {
+    fn grid(&self, snapshot: &Snapshot, now: UnixSeconds) -> Option<Grid> {
         let (routes, pane) = (self.source(snapshot)?, self.pane()?);
-        let sheet = match self.section {
+        let grid = match self.section {
             Section::Rules => lines::rules(&routes),
             Section::Clusters => lines::clusters(&routes),
             Section::Tail => lines::tail(&routes, self.utc_offset_s),
             Section::Findings => lines::findings(&routes),
         };
-        Some(sheet.filtered(&pane.filter, now).sorted(pane.sort, now))
+        Some(grid.filtered(&pane.filter, now).sorted(pane.sort, now))
     }
 
     /// The cursor's line: where its identity is now, else where it was.
-    fn at(&self, sheet: &Sheet) -> usize {
-        let last = sheet.len().saturating_sub(1);
+    fn at(&self, grid: &Grid) -> usize {
+        let last = grid.len().saturating_sub(1);
         if self.section == Section::Tail && self.follows {
             return last;
         }
         let Some(pane) = self.pane() else { return 0 };
-        sheet.find(&pane.id).unwrap_or(pane.at).min(last)
+        grid.find(&pane.id).unwrap_or(pane.at).min(last)
     }
 
     /// The cluster the cursor is on, in the clusters.
@@ -141,8 +140,8 @@ impl RoutesView {
         if self.section != Section::Clusters {
             return None;
         }
-        let sheet = self.sheet(snapshot, now)?;
-        let name = sheet.line(self.at(&sheet))?.row.cluster.clone();
+        let grid = self.grid(snapshot, now)?;
+        let name = grid.line(self.at(&grid))?.row.cluster.clone();
         snapshot.proxy.routes.as_ref()?.clusters.iter().find(|cluster| cluster.name == name.as_str())
     }
 
@@ -159,19 +158,19 @@ impl RoutesView {
             Action::StopProxy | Action::KeepProxy => own,
             Action::TestRoute | Action::Reload => attached,
             Action::Drain | Action::Fence => fence().is_some(),
-            Action::Unfence => fence().is_some_and(|fence| fence != TrafficState::Open),
+            Action::Unfence => fence().is_some_and(|fence| fence != Fence::Open),
             Action::Freeze => self.section == Section::Tail && snapshot.proxy.routes.is_some(),
             Action::NextSection | Action::PreviousSection | Action::Section(_) | Action::Filter => {
                 snapshot.proxy.routes.is_some()
             }
-            Action::Open => self.sheet(snapshot, now).is_some_and(|sheet| !sheet.is_empty()),
+            Action::Open => self.grid(snapshot, now).is_some_and(|grid| !grid.is_empty()),
             _ => true,
         }
     }
 
     /// Does what the key means; passes on what is not its own.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
-    pub fn on(&mut self, action: Action, around: &Surroundings<'_>, next: &mut u64) -> Reply {
+    pub fn on(&mut self, action: Action, around: &ViewContext<'_>, next: &mut u64) -> Reply {
         if !self.offers(action, around.snapshot, around.now) {
             return Reply::stay();
         }
@@ -193,9 +192,9 @@ impl RoutesView {
             }
             Action::Reload => send(Request::Proxy(ProxyRequest::Reload(fresh(next)))),
             Action::TestRoute => Reply::over(Overlay::Tester(Box::new(Tester::new(fresh(next))))),
-            Action::Drain => self.fence(TrafficState::Draining, around, next),
-            Action::Fence => self.fence(TrafficState::Fenced, around, next),
-            Action::Unfence => self.fence(TrafficState::Open, around, next),
+            Action::Drain => self.fence(Fence::Draining, around, next),
+            Action::Fence => self.fence(Fence::Fenced, around, next),
+            Action::Unfence => self.fence(Fence::Open, around, next),
             _ if self.step(action, around) => Reply::stay(),
             _ => Reply::pass(),
         }
@@ -223,15 +222,11 @@ impl RoutesView {
 
     /// Opens a fenced cluster at once, as opening harms nothing; all else is confirmed. The key that set a fence
     /// takes it away.
-    fn fence(&self, wanted: TrafficState, around: &Surroundings<'_>, next: &mut u64) -> Reply {
+    fn fence(&self, wanted: Fence, around: &ViewContext<'_>, next: &mut u64) -> Reply {
         let Some(cluster) = self.cluster(around.snapshot, around.now) else { return Reply::stay() };
         let name = cluster.name.clone();
-        if wanted == TrafficState::Open || wanted == cluster.fence {
-            return send(Request::Proxy(ProxyRequest::SetTraffic {
-                id: fresh(next),
-                cluster: name,
-                state: TrafficState::Open,
-            }));
+        if wanted == Fence::Open || wanted == cluster.fence {
+            return send(Request::Proxy(ProxyRequest::SetTraffic { id: fresh(next), cluster: name, state: Fence::Open }));
         }
         let entry = around.snapshot.clusters.get(&ClusterName::new(&name)).map(|known| &known.entry);
         let is_protected = entry.is_some_and(|entry| entry.access == Access::Protected);
@@ -239,22 +234,21 @@ impl RoutesView {
         Reply::over(Overlay::Confirm(Box::new(confirm)))
     }
 
-    fn open_line(&self, around: &Surroundings<'_>) -> Reply {
-        let (Some(sheet), Some(routes)) = (self.sheet(around.snapshot, around.now), self.source(around.snapshot))
-        else {
+    fn open_line(&self, around: &ViewContext<'_>) -> Reply {
+        let (Some(grid), Some(routes)) = (self.grid(around.snapshot, around.now), self.source(around.snapshot)) else {
             return Reply::stay();
         };
-        let Some(line) = sheet.line(self.at(&sheet)) else { return Reply::stay() };
+        let Some(line) = grid.line(self.at(&grid)) else { return Reply::stay() };
         Reply::over(Overlay::Chooser(details::of(self.section, line, &routes, around.now)))
     }
 
     /// Moves over the lines; says whether it was a move.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a list knows moves only")]
-    fn step(&mut self, action: Action, around: &Surroundings<'_>) -> bool {
+    fn step(&mut self, action: Action, around: &ViewContext<'_>) -> bool {
         let rows = usize::from(head::places(around.area, around.snapshot).table.height.saturating_sub(1)).max(1);
-        let sheet = self.sheet(around.snapshot, around.now);
-        let last = sheet.as_ref().map_or(0, Sheet::len).saturating_sub(1);
-        let now_at = sheet.as_ref().map_or(0, |sheet| self.at(sheet));
+        let grid = self.grid(around.snapshot, around.now);
+        let last = grid.as_ref().map_or(0, Grid::len).saturating_sub(1);
+        let now_at = grid.as_ref().map_or(0, |grid| self.at(grid));
         let at = match action {
             Action::Up => now_at.saturating_sub(1),
             Action::Down => now_at + 1,
@@ -264,13 +258,13 @@ impl RoutesView {
             Action::Bottom => last,
             _ => return false,
         };
-        self.go_to(at.min(last), sheet.as_ref(), rows);
+        self.go_to(at.min(last), grid.as_ref(), rows);
         true
     }
 
-    fn go_to(&mut self, at: usize, sheet: Option<&Sheet>, rows: usize) {
-        let id = sheet.and_then(|sheet| sheet.line(at)).map(|line| line.id.clone()).unwrap_or_default();
-        let last = sheet.map_or(0, Sheet::len).saturating_sub(1);
+    fn go_to(&mut self, at: usize, grid: Option<&Grid>, rows: usize) {
+        let id = grid.and_then(|grid| grid.line(at)).map(|line| line.id.clone()).unwrap_or_default();
+        let last = grid.map_or(0, Grid::len).saturating_sub(1);
         let is_tail = self.section == Section::Tail;
         if let Some(pane) = self.pane_mut() {
             pane.top = first(pane.top, at, rows);
@@ -309,7 +303,7 @@ impl RoutesView {
     }
 
     /// A click: on a title it shows the section, on a heading it sorts, on a line it selects, again it opens.
-    pub fn click(&mut self, (x, y): (u16, u16), around: &Surroundings<'_>) -> Reply {
+    pub fn click(&mut self, (x, y): (u16, u16), around: &ViewContext<'_>) -> Reply {
         let places = head::places(around.area, around.snapshot);
         if y == places.sections.y && places.sections.height > 0 {
             let column = usize::from(x.saturating_sub(places.sections.x));
@@ -318,32 +312,31 @@ impl RoutesView {
                 None => Reply::stay(),
             };
         }
-        let Some(sheet) = self.sheet(around.snapshot, around.now).filter(|_| places.table.contains((x, y).into()))
-        else {
+        let Some(grid) = self.grid(around.snapshot, around.now).filter(|_| places.table.contains((x, y).into())) else {
             return Reply::stay();
         };
         let row = usize::from(y - places.table.y);
         if row == 0 {
-            self.sort_at(usize::from(x - places.table.x), &sheet, places.table, around.now);
+            self.sort_at(usize::from(x - places.table.x), &grid, places.table, around.now);
             return Reply::stay();
         }
         let rows = usize::from(places.table.height.saturating_sub(1)).max(1);
-        let at = self.window(&sheet, rows).1 + row - 1;
-        if at >= sheet.len() {
+        let at = self.window(&grid, rows).1 + row - 1;
+        if at >= grid.len() {
             return Reply::stay();
         }
-        if at == self.at(&sheet) {
+        if at == self.at(&grid) {
             return self.open_line(around);
         }
-        self.go_to(at, Some(&sheet), rows);
+        self.go_to(at, Some(&grid), rows);
         Reply::stay()
     }
 
     /// Sorts by the heading there; again turns it round, and a third time gives the proxy's own order back.
-    fn sort_at(&mut self, column: usize, sheet: &Sheet, table: Rect, now: UnixSeconds) {
-        let headings = sheet.headings(usize::from(table.width), now);
+    fn sort_at(&mut self, column: usize, grid: &Grid, table: Rect, now: UnixSeconds) {
+        let headings = grid.headings(usize::from(table.width), now);
         let Some(heading) = headings.iter().rev().find(|heading| heading.x <= column) else { return };
-        let Some(place) = sheet.specs.iter().position(|spec| spec.name == heading.text) else { return };
+        let Some(place) = grid.specs.iter().position(|spec| spec.name == heading.text) else { return };
         if self.section == Section::Tail {
             return;
         }
@@ -357,9 +350,9 @@ impl RoutesView {
     }
 
     /// The line under the cursor and the first that is shown.
-    fn window(&self, sheet: &Sheet, rows: usize) -> (usize, usize) {
-        let at = self.at(sheet);
-        let top = self.pane().map_or(0, |pane| pane.top).min(sheet.len().saturating_sub(rows));
+    fn window(&self, grid: &Grid, rows: usize) -> (usize, usize) {
+        let at = self.at(grid);
+        let top = self.pane().map_or(0, |pane| pane.top).min(grid.len().saturating_sub(rows));
         (at, first(top, at, rows))
     }
 
@@ -368,14 +361,14 @@ impl RoutesView {
         clear(buffer, area);
         self.draw_head(area, buffer, scene);
         let table = head::places(area, scene.snapshot).table;
-        let Some(sheet) = self.sheet(scene.snapshot, scene.now).filter(|_| table.height > 0) else {
+        let Some(grid) = self.grid(scene.snapshot, scene.now).filter(|_| table.height > 0) else {
             return head::draw_without(table, buffer, scene);
         };
         let rows = usize::from(table.height.saturating_sub(1)).max(1);
-        let (at, top) = self.window(&sheet, rows);
+        let (at, top) = self.window(&grid, rows);
         let Some(pane) = self.pane() else { return };
         let size = (usize::from(table.width), usize::from(table.height));
-        let window = Window { size, at, top, now: scene.now, filter: &pane.filter };
+        let window = GridWindow { size, at, top, now: scene.now, filter: &pane.filter };
         let style = |role| scene.theme.style(role);
         let styles = TableStyles {
             heading: style(Role::Header),
@@ -383,8 +376,8 @@ impl RoutesView {
             marked: style(Role::Mark),
             found: style(Role::Match),
         };
-        sheet.model(&window, scene.theme).draw(table, buffer, &styles);
-        if sheet.is_empty() {
+        grid.model(&window, scene.theme).draw(table, buffer, &styles);
+        if grid.is_empty() {
             self.draw_empty(table, buffer, scene);
         }
     }

@@ -115,7 +115,7 @@ impl Role {
 /// The background a theme is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ground {
+pub enum Background {
     #[default]
     Dark,
     Light,
@@ -129,7 +129,7 @@ pub struct Theme {
     pub name: Arc<str>,
     /// One line for the palette.
     pub about: Arc<str>,
-    pub ground: Ground,
+    pub background: Background,
     /// One style per role, in the order of [`ROLES`].
     styles: Vec<Style>,
     /// Clusters take these in turn.

@@ -20,10 +20,10 @@ use quarterdeck::protocol::{ShardState, Snapshot};
 use quarterdeck::views::app::{App, Setup};
 use quarterdeck::views::export::svg;
 use quarterdeck::views::keymap::{Key, Keymap};
-use quarterdeck::views::memory::Memory;
 use quarterdeck::views::msg::{Effect, Flow, Msg};
+use quarterdeck::views::session::SessionState;
 use quarterdeck::views::theme::file::Themes;
-use quarterdeck::views::theme::{Depth, Ground};
+use quarterdeck::views::theme::{Background, Depth};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::fs;
@@ -46,7 +46,7 @@ fn app() -> App {
         theme: Some("quarterdeck-dark".to_owned()),
         depth: Depth::True,
         keymap: Keymap::default(),
-        memory: Memory::default(),
+        session: SessionState::default(),
         command: Some(":pods -A".to_owned()),
         utc_offset_s: 0,
         now: NOW,
@@ -147,7 +147,7 @@ fn the_picture_of_the_readme_is_what_the_program_draws() {
     }
     let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1)).unwrap();
     terminal.draw(|frame| app.view(frame)).unwrap();
-    let drawn = svg(terminal.backend().buffer(), Ground::Dark);
+    let drawn = svg(terminal.backend().buffer(), Background::Dark);
     if std::env::var_os("INSTA_UPDATE").is_some_and(|wish| wish == "always") {
         fs::write(PICTURE, &drawn).unwrap();
     }

@@ -5,9 +5,9 @@ use crate::model::text::width;
 use crate::model::time::UnixSeconds;
 use crate::protocol::Severity;
 use crate::views::header::{self, Piece};
-use crate::views::leaf;
 use crate::views::listing::Listing;
 use crate::views::overlay::Overlay;
+use crate::views::page;
 use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
 use crate::views::sort::SortKey;
@@ -148,7 +148,7 @@ impl App {
             let lines: Vec<(String, Role)> = lines.into_iter().map(|line| (line, Role::Dim)).collect();
             let (x, y) = (area.x.saturating_add(2), area.y.saturating_add(2));
             let (width, height) = (area.width.saturating_sub(3), area.height.saturating_sub(2));
-            leaf::say(Rect { x, y, width, height }, buffer, &lines, &self.theme);
+            page::say(Rect { x, y, width, height }, buffer, &lines, &self.theme);
         }
     }
 

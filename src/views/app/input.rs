@@ -112,7 +112,7 @@ impl App {
     fn candidates(&self) -> Candidates<'_> {
         Candidates {
             snapshot: &self.snapshot,
-            memory: &self.memory,
+            session: &self.session,
             listing: self.tab().map(|tab| &tab.listing),
             themes: self.themes.names().collect(),
         }
@@ -134,12 +134,12 @@ impl App {
         let Some(prompt) = self.prompt.take() else { return };
         match kind {
             PromptKind::Filter => {
-                self.memory.note_filter(prompt.text());
+                self.session.note_filter(prompt.text());
                 self.subscribe();
             }
             PromptKind::Search => {}
             PromptKind::Command => {
-                self.memory.note_command(prompt.text().trim());
+                self.session.note_command(prompt.text().trim());
                 let line = prompt.text().to_owned();
                 self.run_line(&line);
             }
@@ -172,8 +172,8 @@ impl App {
 
     fn browse(&mut self, kind: PromptKind, step: isize) {
         let earlier = match kind {
-            PromptKind::Command => &self.memory.commands,
-            PromptKind::Filter => &self.memory.filters,
+            PromptKind::Command => &self.session.commands,
+            PromptKind::Filter => &self.session.filters,
             PromptKind::Search => return,
         };
         if let Some(prompt) = &mut self.prompt {

@@ -18,9 +18,9 @@ use crate::protocol::ClusterRequest;
 use crate::protocol::{Interest, Request, ViewId};
 use crate::views::fixture::{Fleet, NOW, deployment_shard, pod_shard, pods};
 use crate::views::keymap::{Context, Key, Keymap, parse_sequence};
-use crate::views::memory::Memory;
 use crate::views::msg::{Effect, Mouse, MouseAction, Msg};
 use crate::views::place::Source;
+use crate::views::session::SessionState;
 use crate::views::theme::Depth;
 use crate::views::theme::file::Themes;
 
@@ -61,7 +61,7 @@ pub(super) fn setup(size: (u16, u16), command: Option<&str>) -> Setup {
         theme: None,
         depth: Depth::True,
         keymap: Keymap::default(),
-        memory: Memory::default(),
+        session: SessionState::default(),
         command: command.map(str::to_owned),
         utc_offset_s: 0,
         now: NOW,
@@ -308,9 +308,9 @@ fn the_next_start_finds_the_session_again() {
     let mut app = at_pods();
     press(&mut app, "shift-t / a p i enter ctrl-t :");
     type_line(&mut app, "nodes @eu-west");
-    let text = serde_json::to_string(&app.memory()).unwrap();
-    let memory: Memory = serde_json::from_str(&text).unwrap();
-    let again = App::new(Setup { memory, ..setup((120, 20), None) });
+    let text = serde_json::to_string(&app.session()).unwrap();
+    let session: SessionState = serde_json::from_str(&text).unwrap();
+    let again = App::new(Setup { session, ..setup((120, 20), None) });
     let place = |at: usize| again.tabs[at].listing.place.clone();
     assert_eq!((again.tabs.len(), again.active), (2, 1));
     assert_eq!((place(0).filter.as_str(), place(0).source.name()), ("api", "pods"));

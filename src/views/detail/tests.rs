@@ -1,3 +1,4 @@
+use crate::protocol::DocumentRequest;
 use super::*;
 use crate::error::{ErrorKind, UserError};
 use crate::model::cluster::{ClusterName, ClusterState};

@@ -1,7 +1,7 @@
 //! The screen as SVG: a grid of one font, colours as the terminal would show them.
 
 use super::{Run, rows};
-use crate::views::theme::Ground;
+use crate::views::theme::Background;
 use crate::views::theme::color::rgb;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
@@ -15,11 +15,11 @@ const MARGIN: u32 = 12;
 
 type Rgb = (u8, u8, u8);
 
-/// Draws the screen on a dark or a light ground.
-pub fn svg(buffer: &Buffer, ground: Ground) -> String {
-    let (paper, ink) = match ground {
-        Ground::Dark | Ground::Any => ((0x16, 0x1a, 0x20), (0xd0, 0xd4, 0xda)),
-        Ground::Light => ((0xff, 0xff, 0xff), (0x24, 0x29, 0x2f)),
+/// Draws the screen on a dark or a light background.
+pub fn svg(buffer: &Buffer, background: Background) -> String {
+    let (paper, ink) = match background {
+        Background::Dark | Background::Any => ((0x16, 0x1a, 0x20), (0xd0, 0xd4, 0xda)),
+        Background::Light => ((0xff, 0xff, 0xff), (0x24, 0x29, 0x2f)),
     };
     let (columns, lines) = (u32::from(buffer.area.width), u32::from(buffer.area.height));
     let (width, height) = ((columns * CELL_WIDTH).div_ceil(10) + 2 * MARGIN, lines * CELL_HEIGHT + 2 * MARGIN);

@@ -1,3 +1,4 @@
+use crate::protocol::LogsRequest;
 use super::*;
 use crate::model::cluster::{ClusterName, ClusterState};
 use crate::model::kind::KindId;

@@ -1,4 +1,4 @@
-use super::{Lens, Merged, Slot};
+use super::{Merged, RowPredicate, Slot};
 use crate::model::cell::{Cell, Column};
 use crate::model::cluster::ClusterName;
 use crate::model::object::Row;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Shows all, or what a filter passes.
 struct By(Filter);
 
-impl Lens for By {
+impl RowPredicate for By {
     fn contains(&self, row: &Row, _: &[Column]) -> bool {
         row.namespace != "hidden"
     }
@@ -51,10 +51,12 @@ fn rows(cluster: &str, objects: &Objects, before: &[Arc<Row>]) -> Vec<Arc<Row>> 
 }
 
 /// What the index must show, the simplest way.
-fn naive(slots: &[Slot], lens: &By, sort: &Sort) -> Vec<(String, String, String)> {
+fn naive(slots: &[Slot], predicate: &By, sort: &Sort) -> Vec<(String, String, String)> {
     let mut all: Vec<(&Row, &Slot)> =
         slots.iter().flat_map(|slot| slot.shard.rows.iter().map(move |row| (&**row, slot))).collect();
-    all.retain(|(row, slot)| lens.contains(row, &slot.shard.columns) && lens.passes(row, &slot.shard.columns));
+    all.retain(|(row, slot)| {
+        predicate.contains(row, &slot.shard.columns) && predicate.passes(row, &slot.shard.columns)
+    });
     all.sort_by(|(a, _), (b, _)| (&a.namespace, &a.name, &a.cluster).cmp(&(&b.namespace, &b.name, &b.cluster)));
     for (key, descending) in sort.keys().iter().rev() {
         all.sort_by(|(a, _), (b, _)| {
@@ -108,7 +110,7 @@ proptest! {
     #[test]
     fn after_any_sequence_the_index_is_what_a_plain_sort_shows(steps in proptest::collection::vec(any_step(), 1..20)) {
         let mut merged = Merged::default();
-        let mut lens = by("");
+        let mut predicate = by("");
         let mut slots: BTreeMap<u8, Slot> = BTreeMap::new();
         for (revision, step) in (1..).zip(steps) {
             match step {
@@ -125,16 +127,16 @@ proptest! {
                 }
                 Step::Sort(sort) => merged.sort_by(sort),
                 Step::Filter(filter) => {
-                    let narrower = by(filter).0.narrows(&lens.0);
-                    lens = by(filter);
-                    merged.filter(&lens, narrower);
+                    let narrower = by(filter).0.narrows(&predicate.0);
+                    predicate = by(filter);
+                    merged.filter(&predicate, narrower);
                 }
             }
             let now: Vec<Slot> = slots.values().cloned().collect();
-            merged.update(now.clone(), &lens);
+            merged.update(now.clone(), &predicate);
             let shown: Vec<_> = merged.iter().map(|(row, _)| triple(row)).collect();
             let sort = merged.sort().clone();
-            prop_assert_eq!(&shown, &naive(&now, &lens, &sort));
+            prop_assert_eq!(&shown, &naive(&now, &predicate, &sort));
             let total = now.iter().flat_map(|s| s.shard.rows.iter()).filter(|r| r.namespace != "hidden").count();
             prop_assert_eq!(merged.total(), total);
             for place in 0..merged.len() {

@@ -1,6 +1,6 @@
 //! The column chooser: which are shown, in what order, and what the table is sorted by.
 
-use super::{LineList, Outcome, Reply, Surroundings};
+use super::{LineList, Outcome, Reply, ViewContext};
 use crate::views::cursor::{Clicked, ListCursor};
 use crate::views::keymap::Action;
 use crate::views::listing::ColumnChoice;
@@ -24,7 +24,7 @@ impl ColumnList {
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "a chooser knows these only")]
     /// `space` shows or hides, left and right move the column, `enter` sorts by it.
-    pub fn act(&mut self, action: Action, around: &Surroundings<'_>) -> Reply {
+    pub fn act(&mut self, action: Action, around: &ViewContext<'_>) -> Reply {
         let rows = self.list().rows(around.area);
         if self.cursor.step(action, self.columns.len(), rows) {
             return Reply::stay();
@@ -55,7 +55,7 @@ impl ColumnList {
     }
 
     /// A click on the sign of a column shows or hides it, one on its name selects it, a second sorts by it.
-    pub fn click(&mut self, at: (u16, u16), around: &Surroundings<'_>) -> Option<Reply> {
+    pub fn click(&mut self, at: (u16, u16), around: &ViewContext<'_>) -> Option<Reply> {
         let (clicked, column) = self.list().click(&mut self.cursor, at, around.area);
         match clicked {
             Clicked::Nothing => None,
@@ -81,7 +81,7 @@ impl ColumnList {
         }
     }
 
-    pub fn draw(&self, buffer: &mut Buffer, around: &Surroundings<'_>) {
+    pub fn draw(&self, buffer: &mut Buffer, around: &ViewContext<'_>) {
         self.list().draw(buffer, around, self.cursor);
     }
 }

@@ -1,14 +1,14 @@
 //! Which clusters are missing from the view, why, and what can be done.
 
-use super::{Reply, Surroundings};
+use super::{Reply, ViewContext};
 use crate::model::cluster::ClusterName;
 use crate::model::text::{fit, fit_end, width};
 use crate::protocol::ClusterRequest;
 use crate::protocol::Request;
 use crate::views::cursor::{Clicked, moved};
 use crate::views::keymap::Action;
-use crate::views::leaf::words;
 use crate::views::msg::Effect;
+use crate::views::page::words;
 use crate::views::panel;
 use crate::views::resources::{Gap, Missing};
 use crate::views::scope::Scope;
@@ -69,7 +69,7 @@ impl MissingList {
     }
 
     /// Moves; `enter` tries the clusters again now, or connects them.
-    pub fn act(&mut self, action: Action, around: &Surroundings<'_>) -> Reply {
+    pub fn act(&mut self, action: Action, around: &ViewContext<'_>) -> Reply {
         if action == Action::Accept {
             return self.accept();
         }
@@ -90,7 +90,7 @@ impl MissingList {
         Reply { effects: vec![Effect::Send(request)], ..Reply::close() }
     }
 
-    pub fn click(&mut self, (x, y): (u16, u16), around: &Surroundings<'_>) -> Clicked {
+    pub fn click(&mut self, (x, y): (u16, u16), around: &ViewContext<'_>) -> Clicked {
         let place = self.place(around.area);
         if !place.contains((x, y).into()) || y == place.y {
             return Clicked::Nothing;
@@ -148,7 +148,7 @@ impl MissingList {
         self.top.max(end.saturating_sub(self.rows(area).max(1))).min(start)
     }
 
-    pub fn draw(&self, buffer: &mut Buffer, around: &Surroundings<'_>) {
+    pub fn draw(&self, buffer: &mut Buffer, around: &ViewContext<'_>) {
         let area = self.place(around.area);
         panel::frame(buffer, area, TITLE, around.theme);
         let (from, rows) = (self.first(around.area), self.rows(around.area));

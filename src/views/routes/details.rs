@@ -2,16 +2,16 @@
 
 use super::Section;
 use super::lines::{bars, clock, millis, standing};
-use super::sheet::Line;
 use crate::model::proxy::{Exchange, Finding, Routes, RuleFacts, UpstreamFacts};
 use crate::model::text::width;
 use crate::model::time::{UnixSeconds, human};
 use crate::views::dialog::Chooser;
+use crate::views::grid::GridLine;
 
 type Pairs = Vec<(&'static str, String)>;
 
 /// What the line is about, to read.
-pub(super) fn of(section: Section, line: &Line, routes: &Routes, now: UnixSeconds) -> Chooser {
+pub(super) fn of(section: Section, line: &GridLine, routes: &Routes, now: UnixSeconds) -> Chooser {
     let nth = || line.id.split(' ').next().and_then(|n| n.parse::<usize>().ok());
     let found = match section {
         Section::Rules => nth().and_then(|n| routes.rules.get(n)).map(|rule| (rule.name.to_string(), of_rule(rule))),
@@ -38,7 +38,7 @@ pub(super) fn of(section: Section, line: &Line, routes: &Routes, now: UnixSecond
     Chooser::message(title, &lines)
 }
 
-fn is_finding(finding: &Finding, line: &Line) -> bool {
+fn is_finding(finding: &Finding, line: &GridLine) -> bool {
     line.row.cells.iter().any(|cell| *cell == crate::model::cell::Cell::text(&finding.text))
         && line.id.ends_with(finding.code.as_str())
 }

@@ -7,7 +7,7 @@ use crate::model::text::{fit_end, width};
 use crate::model::time::{UnixSeconds, human};
 use crate::protocol::{ProxyLink, Snapshot};
 use crate::views::header::{self, Piece, grouped};
-use crate::views::leaf::{self, Scene};
+use crate::views::page::{self, Scene};
 use crate::views::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -243,7 +243,7 @@ impl RoutesView {
             Section::Findings => "The lint has found nothing.",
         };
         let below = Rect { y: table.y.saturating_add(2), height: table.height.saturating_sub(2), ..table };
-        leaf::say(below, buffer, &[(text.to_owned(), Role::Dim)], scene.theme);
+        page::say(below, buffer, &[(text.to_owned(), Role::Dim)], scene.theme);
     }
 }
 
@@ -278,5 +278,5 @@ pub(super) fn draw_without(area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
             how(&mut lines);
         }
     }
-    leaf::say(area, buffer, &lines, scene.theme);
+    page::say(area, buffer, &lines, scene.theme);
 }

@@ -1,6 +1,5 @@
 //! What each section shows of a picture, line by line.
 
-use super::sheet::{Line, Sheet, Spec, left, prose, right};
 use crate::model::cell::Cell;
 use crate::model::proxy::{
     BreakerState, EndpointFacts, EndpointHealth, Exchange, Finding, FindingSeverity, Routes, RuleFacts, TrafficState,
@@ -8,10 +7,11 @@ use crate::model::proxy::{
 };
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
+use crate::views::grid::{Grid, GridColumn, GridLine, left, prose, right};
 use crate::views::theme::Role;
 use compact_str::format_compact;
 
-const RULES: &[Spec] = &[
+const RULES: &[GridColumn] = &[
     right("#", 6, 1),
     left("RULE", 0, 8, 16),
     right("HITS", 2, 4),
@@ -23,7 +23,7 @@ const RULES: &[Spec] = &[
     left("PLACE", 7, 8, 12),
 ];
 
-const CLUSTERS: &[Spec] = &[
+const CLUSTERS: &[GridColumn] = &[
     left("CLUSTER", 0, 8, 18),
     left("STATE", 1, 8, 13),
     right("FLIGHT", 2, 6),
@@ -36,7 +36,7 @@ const CLUSTERS: &[Spec] = &[
     prose("WHY", 6, 10, 16),
 ];
 
-const TAIL: &[Spec] = &[
+const TAIL: &[GridColumn] = &[
     left("TIME", 4, 8, 8),
     right("CODE", 1, 4),
     left("VERB", 2, 4, 6),
@@ -48,7 +48,7 @@ const TAIL: &[Spec] = &[
     right("TRIES", 7, 5),
 ];
 
-const FINDINGS: &[Spec] = &[
+const FINDINGS: &[GridColumn] = &[
     left("SEVERITY", 1, 7, 9),
     left("CODE", 2, 6, 10),
     left("RULE", 3, 6, 8),
@@ -60,7 +60,7 @@ const FINDINGS: &[Spec] = &[
 const BARS: usize = 10;
 
 /// Rules in the order they are tried.
-pub(super) fn rules(routes: &Routes) -> Sheet {
+pub(super) fn rules(routes: &Routes) -> Grid {
     let line = |(nth, rule): (usize, &RuleFacts)| {
         let errors = if rule.errors > 0 { Role::Degraded } else { Role::Dim };
         let ms = |us: Option<u64>| us.map_or(Cell::Empty, |us| Cell::Text(millis(us)));
@@ -75,17 +75,17 @@ pub(super) fn rules(routes: &Routes) -> Sheet {
             (Cell::text(&rule.then), Role::Text),
             (Cell::text(&rule.place), Role::Dim),
         ];
-        vec![Line::new(format_compact!("{nth} {}", rule.name), (&rule.targets.join(","), &rule.name), cells)]
+        vec![GridLine::new(format_compact!("{nth} {}", rule.name), (&rule.targets.join(","), &rule.name), cells)]
     };
-    Sheet { specs: RULES, groups: routes.rules.iter().enumerate().map(line).collect() }
+    Grid { specs: RULES, groups: routes.rules.iter().enumerate().map(line).collect() }
 }
 
 /// Clusters, and under each its endpoints where there are several.
-pub(super) fn clusters(routes: &Routes) -> Sheet {
-    Sheet { specs: CLUSTERS, groups: routes.clusters.iter().map(cluster).collect() }
+pub(super) fn clusters(routes: &Routes) -> Grid {
+    Grid { specs: CLUSTERS, groups: routes.clusters.iter().map(cluster).collect() }
 }
 
-fn cluster(cluster: &UpstreamFacts) -> Vec<Line> {
+fn cluster(cluster: &UpstreamFacts) -> Vec<GridLine> {
     let state = standing(cluster);
     let only = match cluster.endpoints.as_slice() {
         [only] => Some(only),
@@ -111,14 +111,14 @@ fn cluster(cluster: &UpstreamFacts) -> Vec<Line> {
         (Cell::text(&cluster.region), Role::Dim),
         (Cell::text(&why), state.role),
     ]);
-    let mut group = vec![Line::new(cluster.name.clone(), (&cluster.name, &cluster.name), cells)];
+    let mut group = vec![GridLine::new(cluster.name.clone(), (&cluster.name, &cluster.name), cells)];
     if only.is_none() {
         group.extend(cluster.endpoints.iter().map(|endpoint| line_of(cluster, endpoint)));
     }
     group
 }
 
-fn line_of(cluster: &UpstreamFacts, endpoint: &EndpointFacts) -> Line {
+fn line_of(cluster: &UpstreamFacts, endpoint: &EndpointFacts) -> GridLine {
     let (glyph, word, role) = health(endpoint);
     let mut cells = vec![
         (Cell::text(&format!("  {}", endpoint.address)), Role::Dim),
@@ -132,7 +132,7 @@ fn line_of(cluster: &UpstreamFacts, endpoint: &EndpointFacts) -> Line {
         (Cell::Empty, Role::Dim),
         (Cell::text(&endpoint.why), role),
     ]);
-    Line::new(format_compact!("{} {}", cluster.name, endpoint.address), (&cluster.name, &endpoint.address), cells)
+    GridLine::new(format_compact!("{} {}", cluster.name, endpoint.address), (&cluster.name, &endpoint.address), cells)
 }
 
 /// Breaker, probes as bars, and the last of them in words.
@@ -223,7 +223,7 @@ pub(super) fn standing(cluster: &UpstreamFacts) -> Standing {
 }
 
 /// Requests, the newest last. `utc_offset_s` is that of the clock in the header.
-pub(super) fn tail(routes: &Routes, utc_offset_s: i64) -> Sheet {
+pub(super) fn tail(routes: &Routes, utc_offset_s: i64) -> Grid {
     let line = |exchange: &Exchange| {
         let role = match exchange.code {
             500.. | 0 => Role::Failed,
@@ -244,13 +244,13 @@ pub(super) fn tail(routes: &Routes, utc_offset_s: i64) -> Sheet {
             (Cell::text(&exchange.user), Role::Dim),
             (int(exchange.attempts), if exchange.attempts > 1 { Role::Degraded } else { Role::Dim }),
         ];
-        vec![Line::new(format_compact!("{}", exchange.number), (&exchange.cluster, &exchange.uri), cells)]
+        vec![GridLine::new(format_compact!("{}", exchange.number), (&exchange.cluster, &exchange.uri), cells)]
     };
-    Sheet { specs: TAIL, groups: routes.tail.iter().map(line).collect() }
+    Grid { specs: TAIL, groups: routes.tail.iter().map(line).collect() }
 }
 
 /// What the lint found, errors first.
-pub(super) fn findings(routes: &Routes) -> Sheet {
+pub(super) fn findings(routes: &Routes) -> Grid {
     let mut found: Vec<&Finding> = routes.findings.iter().collect();
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let line = |(nth, finding): (usize, &Finding)| {
@@ -266,9 +266,9 @@ pub(super) fn findings(routes: &Routes) -> Sheet {
             (Cell::text(&finding.text), Role::Text),
             (Cell::text(&finding.place), Role::Dim),
         ];
-        vec![Line::new(format_compact!("{nth} {}", finding.code), ("", rule), cells)]
+        vec![GridLine::new(format_compact!("{nth} {}", finding.code), ("", rule), cells)]
     };
-    Sheet { specs: FINDINGS, groups: found.into_iter().enumerate().map(line).collect() }
+    Grid { specs: FINDINGS, groups: found.into_iter().enumerate().map(line).collect() }
 }
 
 fn int(count: impl TryInto<i64>) -> Cell {

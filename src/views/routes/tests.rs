@@ -114,8 +114,8 @@ fn the_newest_request_is_followed_until_one_moves_away_and_stands_still_while_pa
     let snap = |routes: &Routes| with(attached(), Some(routes.clone()));
     let mut view = view(Section::Tail);
     let under = |view: &RoutesView, snap: &Snapshot| {
-        let sheet = view.sheet(snap, NOW).unwrap();
-        sheet.line(view.at(&sheet)).unwrap().id.to_string()
+        let grid = view.grid(snap, NOW).unwrap();
+        grid.line(view.at(&grid)).unwrap().id.to_string()
     };
     assert_eq!(under(&view, &snap(&routes)), "4");
     routes.tail.push(exchange(5, 200, ("get", "/version"), ("rest", "dev-1")));
@@ -155,14 +155,14 @@ fn heading(view: &RoutesView, snap: &Snapshot, name: &str) -> (u16, u16) {
 
 fn click(view: &mut RoutesView, snapshot: &Snapshot, at: (u16, u16)) -> Reply {
     let theme = theme_named("mono");
-    view.click(at, &Surroundings { snapshot, theme: &theme, now: NOW, area: Rect::new(0, 0, 120, 24) })
+    view.click(at, &ViewContext { snapshot, theme: &theme, now: NOW, area: Rect::new(0, 0, 120, 24) })
 }
 
 #[test]
 fn a_click_sorts_selects_opens_and_switches() {
     let snap = with(attached(), Some(normal()));
     let mut view = view(Section::Rules);
-    let first = |view: &RoutesView| view.sheet(&snap, NOW).unwrap().line(0).unwrap().row.name.to_string();
+    let first = |view: &RoutesView| view.grid(&snap, NOW).unwrap().line(0).unwrap().row.name.to_string();
     let hits = heading(&view, &snap, "HITS");
     for wanted in ["no-secrets", "production", "production"] {
         click(&mut view, &snap, hits);
@@ -211,7 +211,7 @@ fn a_line_opens_in_full() {
     for (section, title) in SECTIONS {
         let mut view = view(*section);
         let theme = theme_named("mono");
-        let around = Surroundings { snapshot: &snap, theme: &theme, now: NOW, area: Rect::new(0, 0, 80, 24) };
+        let around = ViewContext { snapshot: &snap, theme: &theme, now: NOW, area: Rect::new(0, 0, 80, 24) };
         view.on(Action::Down, &around, &mut 1);
         let Some(Overlay::Chooser(chooser)) = view.on(Action::Open, &around, &mut 1).over.map(|over| *over) else {
             panic!("{title} does not open")

@@ -1,7 +1,7 @@
 //! Theme files: a base and what differs from it, checked with file, line and a suggestion.
 
 use super::color::{names, parse, parse_style};
-use super::{AUTO, BUILT_IN, Ground, ROLES, Theme};
+use super::{AUTO, BUILT_IN, Background, ROLES, Theme};
 use crate::views::keymap::file::{Problem, did_you_mean};
 use crate::views::suggest::nearest;
 use ratatui::style::Style;
@@ -16,8 +16,9 @@ struct Written {
     name: String,
     #[serde(default)]
     about: String,
-    #[serde(default)]
-    ground: Ground,
+    /// Theme files call it `ground`.
+    #[serde(default, rename = "ground")]
+    background: Background,
     /// A built-in theme that gives every role not named here.
     #[serde(default)]
     base: Option<Spanned<String>>,
@@ -89,7 +90,7 @@ fn plain() -> Theme {
     Theme {
         name: Arc::from("plain"),
         about: Arc::from(""),
-        ground: Ground::Any,
+        background: Background::Any,
         styles: vec![Style::new(); ROLES.len()],
         clusters: Vec::new(),
     }
@@ -111,7 +112,7 @@ fn read(known: &Themes, file: &str, text: &str) -> Result<(Theme, Vec<Problem>),
     }
     theme.name = Arc::from(written.name);
     theme.about = Arc::from(written.about);
-    theme.ground = written.ground;
+    theme.background = written.background;
     for (name, style) in &written.roles {
         let line = style.referenced.line();
         let Some(slot) = ROLES.iter().position(|(_, n)| n == name).and_then(|i| theme.styles.get_mut(i)) else {

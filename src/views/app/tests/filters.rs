@@ -1,7 +1,7 @@
 //! The rows on the screen are those of the filter that the header shows.
 
 use super::{
-    App, Context, Memory, Msg, Setup, at_pods, fleet, message, names, press, screen, setup, type_line, with_proxy,
+    App, Context, Msg, SessionState, Setup, at_pods, fleet, message, names, press, screen, setup, type_line, with_proxy,
 };
 
 /// What the header says is filtered by.
@@ -32,7 +32,7 @@ fn a_filter_with_a_mistake_stays_in_the_prompt() {
         assert_eq!(app.context(), Context::Prompt, "{line}");
         assert_eq!(app.prompt.as_ref().unwrap().text(), line);
         assert!(screen(&app).contains(" filter: "), "{}", screen(&app));
-        assert!(!app.memory.filters.contains(&line.to_owned()), "it is not offered again");
+        assert!(!app.session.filters.contains(&line.to_owned()), "it is not offered again");
         press(&mut app, "ctrl-u");
         type_line(&mut app, mended);
         assert_eq!(app.context(), Context::Table);
@@ -101,9 +101,9 @@ fn a_saved_filter_that_is_not_understood_is_left_out_and_said() {
     let mut app = at_pods();
     press(&mut app, "/");
     type_line(&mut app, "api");
-    let saved = serde_json::to_string(&app.memory()).unwrap().replace("\"filter\":\"api\"", "\"filter\":\"~(\"");
-    let memory: Memory = serde_json::from_str(&saved).unwrap();
-    let mut app = App::new(Setup { memory, ..setup((120, 20), None) });
+    let saved = serde_json::to_string(&app.session()).unwrap().replace("\"filter\":\"api\"", "\"filter\":\"~(\"");
+    let session: SessionState = serde_json::from_str(&saved).unwrap();
+    let mut app = App::new(Setup { session, ..setup((120, 20), None) });
     assert!(message(&app).starts_with("the filter `~(` is left out: "), "{}", message(&app));
     app.update(Msg::Snapshot(fleet().snapshot()));
     assert_eq!((shown_filter(&app).as_str(), names(&app).len()), ("", 4));

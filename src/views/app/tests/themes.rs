@@ -1,6 +1,6 @@
 //! Which theme is shown, and what is said where there is no such one.
 
-use super::{App, Memory, Msg, Setup, at_pods, message, press, setup, type_line};
+use super::{App, Msg, SessionState, Setup, at_pods, message, press, setup, type_line};
 
 fn theme(app: &App) -> &str {
     &app.theme.name
@@ -13,12 +13,12 @@ fn auto_follows_the_terminal_again() {
     app.update(Msg::Background { light: true });
     press(&mut app, ":");
     type_line(&mut app, "theme high-contrast");
-    assert_eq!((theme(&app), app.memory().theme.as_deref()), ("high-contrast", Some("high-contrast")));
+    assert_eq!((theme(&app), app.session().theme.as_deref()), ("high-contrast", Some("high-contrast")));
     app.update(Msg::Background { light: true });
     assert_eq!(theme(&app), "high-contrast", "a late answer of the terminal changes nothing");
     press(&mut app, ":");
     type_line(&mut app, "theme auto");
-    assert_eq!((theme(&app), app.memory().theme), ("quarterdeck-light", None));
+    assert_eq!((theme(&app), app.session().theme), ("quarterdeck-light", None));
     assert_eq!(message(&app), "the theme is quarterdeck-light, as suits the terminal");
     app.update(Msg::Background { light: false });
     assert_eq!(theme(&app), "quarterdeck-dark");
@@ -39,8 +39,8 @@ fn auto_is_offered() {
 /// B9: a theme of the last session that is gone is said; so is a typing error.
 #[test]
 fn a_theme_that_there_is_not_is_said() {
-    let memory = Memory { theme: Some("mine".into()), ..Memory::default() };
-    let app = App::new(Setup { memory, ..setup((120, 20), None) });
+    let session = SessionState { theme: Some("mine".into()), ..SessionState::default() };
+    let app = App::new(Setup { session, ..setup((120, 20), None) });
     assert!(message(&app).starts_with("there is no theme mine; known are auto, "), "{}", message(&app));
     let mut app = at_pods();
     press(&mut app, ":");

@@ -1,5 +1,6 @@
 //! Fences: nothing is drained or fenced without a yes.
 
+use crate::protocol::ProxyRequest;
 use super::super::*;
 use super::fixture::{attached, normal, press, view, with};
 use crate::model::cluster::ClusterEntry;
@@ -13,7 +14,7 @@ fn a_fence_is_confirmed_and_the_same_key_takes_it_away() {
     let snap = with(attached(), Some(normal()));
     let mut view = view(Section::Clusters);
     let theme = theme_named("mono");
-    let around = Surroundings { snapshot: &snap, theme: &theme, now: NOW, area: Rect::new(0, 0, 80, 24) };
+    let around = ViewContext { snapshot: &snap, theme: &theme, now: NOW, area: Rect::new(0, 0, 80, 24) };
     let reply = view.on(Action::Fence, &around, &mut 7);
     assert!(reply.effects.is_empty(), "nothing happens unasked");
     let Some(Overlay::Confirm(confirm)) = reply.over.as_deref() else { panic!("no question") };
@@ -50,7 +51,7 @@ fn a_protected_cluster_is_typed() {
     }
     let mut view = view(Section::Clusters);
     let theme = theme_named("mono");
-    let around = Surroundings { snapshot: &snap, theme: &theme, now: NOW, area: Rect::new(0, 0, 80, 24) };
+    let around = ViewContext { snapshot: &snap, theme: &theme, now: NOW, area: Rect::new(0, 0, 80, 24) };
     let Some(Overlay::Confirm(mut confirm)) = view.on(Action::Drain, &around, &mut 7).over.map(|over| *over) else {
         panic!("no question")
     };

@@ -224,7 +224,7 @@ pub(super) fn drawn(view: &RoutesView, snapshot: &Snapshot, (columns, rows): (u1
 
 pub(super) fn press(view: &mut RoutesView, snapshot: &Snapshot, actions: &[Action]) -> Vec<Request> {
     let theme = theme_named("mono");
-    let around = Surroundings { snapshot, theme: &theme, now: NOW, area: Rect::new(0, 0, 120, 24) };
+    let around = ViewContext { snapshot, theme: &theme, now: NOW, area: Rect::new(0, 0, 120, 24) };
     let mut next = 100;
     let sent = actions.iter().flat_map(|action| view.on(*action, &around, &mut next).effects);
     sent.filter_map(|effect| if let Effect::Send(request) = effect { Some(request) } else { None }).collect()

@@ -1,16 +1,16 @@
-//! Detects a dark or light terminal: one query, at the time of the first frame.
+//! Whether the terminal is dark or light: asked once, beside the first frame.
 //!
-//! The answer arrives among the keys, so it is filtered out of the events. A second reader of the terminal beside the
-//! event stream would swallow keys typed meanwhile.
+//! The answer comes among the keys, so it is picked out of the events. Whoever read the terminal beside the event stream
+//! to get it would take keys along that were typed meanwhile.
 
 use super::Options;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use std::io::Write as _;
 
-/// Query for the background colour (OSC 11). Terminals that do not support it stay silent.
+/// What colour is the background? Terminals that do not know the question say nothing.
 const QUESTION: &str = "\u{1b}]11;?\u{1b}\\";
 
-/// Terminals that print unknown sequences to the screen.
+/// Terminals that write what they do not know to the screen.
 const UNFIT: [&str; 2] = ["dumb", "linux"];
 
 /// The longest answer: four parts of four digits.
@@ -18,26 +18,26 @@ const ANSWER_MAX: usize = 40;
 
 /// Waits for the answer among the events.
 #[derive(Debug, Default)]
-pub(super) struct Ground {
+pub(super) struct BackgroundQuery {
     asked: bool,
-    /// The last event was a lone escape: possibly the first piece of an answer in two pieces.
+    /// The last event was a lone escape: of an answer that came in two pieces, the first.
     escaped: bool,
-    /// The text so far of a possible answer, from the held events.
+    /// What may become the answer, and came as these events.
     read: String,
     held: Vec<Event>,
 }
 
-/// Result of the filter for an event.
+/// What became of an event.
 #[derive(Debug, PartialEq)]
 pub(super) enum Taken {
-    /// Events to handle, in order; empty while the held ones may still become the answer.
+    /// These are what the terminal sent, in order; none while something may still become the answer.
     Events(Vec<Event>),
-    /// The event completed the answer.
+    /// It was the end of the answer.
     Answer { light: bool },
 }
 
-impl Ground {
-    /// Sends the query, unless a theme was chosen or colours are off. Fails if the terminal cannot be written to.
+impl BackgroundQuery {
+    /// Asks, unless a theme was chosen or there are no colours to fit.
     pub(super) fn ask(options: &Options) -> std::io::Result<Self> {
         let fit = options.term.as_deref().is_none_or(|term| !UNFIT.contains(&term));
         let asked = options.theme.is_none() && !options.no_color && fit;
@@ -49,7 +49,7 @@ impl Ground {
         Ok(Self { asked, ..Self::default() })
     }
 
-    /// Filters an event, before any other handler.
+    /// Looks at an event before anybody else does.
     pub(super) fn take(&mut self, event: Event) -> Taken {
         let Some(key) = typed(&event).filter(|_| self.asked) else {
             return self.release(event);
@@ -78,7 +78,7 @@ impl Ground {
         Taken::Events(Vec::new())
     }
 
-    /// Not the answer: returns all held events, which the user typed.
+    /// It was no answer: all that was held is what somebody typed.
     fn release(&mut self, event: Event) -> Taken {
         self.read.clear();
         self.escaped = typed(&event) == Some((KeyCode::Esc, KeyModifiers::NONE));
@@ -100,7 +100,7 @@ fn typed(event: &Event) -> Option<(KeyCode, KeyModifiers)> {
     }
 }
 
-/// Returns true if an answer can begin like this.
+/// Whether an answer can begin so.
 fn fits(read: &str) -> bool {
     ["11;rgb:", "11;rgba:"].iter().any(|head| match read.strip_prefix(head) {
         Some(rest) => rest.chars().all(|c| c.is_ascii_hexdigit() || c == '/'),
@@ -108,8 +108,7 @@ fn fits(read: &str) -> bool {
     })
 }
 
-/// Returns true if the brightness of `11;rgb:RRRR/GGGG/BBBB`, each part of one to four digits, is above the middle;
-/// `None` for any other text.
+/// The brightness of `11;rgb:RRRR/GGGG/BBBB`, each part of one to four digits, against the middle.
 fn is_light(read: &str) -> Option<bool> {
     let (_, parts) = read.split_once(':')?;
     let part = |text: &str| {
@@ -139,14 +138,14 @@ mod tests {
         events
     }
 
-    fn waiting() -> Ground {
-        Ground { asked: true, ..Ground::default() }
+    fn waiting() -> BackgroundQuery {
+        BackgroundQuery { asked: true, ..BackgroundQuery::default() }
     }
 
-    fn passed(ground: &mut Ground, events: Vec<Event>) -> (Vec<Event>, Option<bool>) {
+    fn passed(query: &mut BackgroundQuery, events: Vec<Event>) -> (Vec<Event>, Option<bool>) {
         let (mut out, mut found) = (Vec::new(), None);
         for event in events {
-            match ground.take(event) {
+            match query.take(event) {
                 Taken::Events(events) => out.extend(events),
                 Taken::Answer { light } => found = Some(light),
             }
@@ -163,11 +162,11 @@ mod tests {
             ("11;rgb:f/f/f", true),
             ("11;rgba:00/00/00/ff", false),
         ] {
-            let mut ground = waiting();
+            let mut query = waiting();
             let all = [typed(":p"), answer(text), typed("ods")].concat();
-            assert_eq!(passed(&mut ground, all), (typed(":pods"), Some(light)), "{text}");
+            assert_eq!(passed(&mut query, all), (typed(":pods"), Some(light)), "{text}");
             let later = answer(text);
-            assert_eq!(passed(&mut ground, later.clone()), (later, None), "it is asked once");
+            assert_eq!(passed(&mut query, later.clone()), (later, None), "it is asked once");
         }
     }
 

@@ -160,7 +160,7 @@ impl App {
         let Some(listing) = self.listing_mut() else { return };
         listing.set_sort(sort.clone());
         let kind = Text::new(listing.place.source.name());
-        self.memory.sorts.insert(kind, sort);
+        self.session.sorts.insert(kind, sort);
     }
 
     pub(super) fn choose_sort(&mut self, key: SortKey) {
@@ -256,14 +256,14 @@ impl App {
         let Some(listing) = self.listing_mut() else { return };
         listing.choice = choice.clone();
         let kind = Text::new(listing.place.source.name());
-        self.memory.columns.insert(kind, choice);
+        self.session.columns.insert(kind, choice);
     }
 
     fn go_to_namespace(&mut self, nth: u8) {
         let Some(mut place) = self.tab().map(|tab| tab.listing.place.clone()) else { return };
         place.scope.namespaces.clear();
         if let Some(before) = usize::from(nth).checked_sub(1) {
-            let Some(namespace) = self.memory.namespaces.get(before) else {
+            let Some(namespace) = self.session.namespaces.get(before) else {
                 self.say(Severity::Note, "no such recent namespace yet; :ns NAME visits one");
                 return;
             };
@@ -355,7 +355,7 @@ impl App {
         };
         if name == theme::AUTO {
             self.wished_theme = None;
-            self.memory.theme = None;
+            self.session.theme = None;
             self.choose_theme();
             let text = format!("the theme is {}, as suits the terminal", self.theme.name);
             self.say(Severity::Note, &text);
@@ -366,7 +366,7 @@ impl App {
                 self.theme = theme.clone().reduced(self.depth);
                 // The answer of the terminal may come later.
                 self.wished_theme = Some(name.to_owned());
-                self.memory.theme = Some(Text::new(name));
+                self.session.theme = Some(Text::new(name));
             }
             Err(why) => {
                 self.say(Severity::Error, &why);

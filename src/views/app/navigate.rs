@@ -88,7 +88,7 @@ impl App {
         }
         if let Some(namespaces) = change.namespaces {
             for namespace in &namespaces {
-                self.memory.visit_namespace(namespace);
+                self.session.visit_namespace(namespace);
             }
             scope.namespaces = namespaces;
         }
@@ -127,7 +127,7 @@ impl App {
 
     /// Goes to a new place; the present one goes to the history.
     pub(super) fn go(&mut self, place: Place) {
-        let place = Place { sort: self.memory.sort_of(&place.source), ..place };
+        let place = Place { sort: self.session.sort_of(&place.source), ..place };
         self.uncover();
         let from = self.place();
         if place == (Place { cursor: None, offset: 0, sideways: 0, ..from.clone() }) {
@@ -231,7 +231,7 @@ impl App {
                 self.go(Place { within: Some(within), ..place });
             }
             Drill::Namespace(namespace) => {
-                self.memory.visit_namespace(&namespace);
+                self.session.visit_namespace(&namespace);
                 let scope = Scope { namespaces: vec![namespace], ..scope };
                 self.go(Place::of(Source::Resources(Text::const_new("pods")), scope));
             }

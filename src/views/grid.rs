@@ -1,4 +1,4 @@
-//! A section of the Routes view as a sheet: columns and lines, plain values that are filtered, sorted and laid out.
+//! A section of the Routes view as a grid: columns and lines, plain values that are filtered, sorted and laid out.
 
 use crate::model::cell::{Align, Cell, Column, natural};
 use crate::model::cluster::ClusterName;
@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 
 /// A column of a section.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Spec {
+pub struct GridColumn {
     pub name: &'static str,
     pub align: Align,
     /// 0 is the last to be left out; below 4 it has its comfort first.
@@ -25,21 +25,21 @@ pub(super) struct Spec {
     pub prose: bool,
 }
 
-pub(super) const fn left(name: &'static str, importance: usize, least: usize, comfort: usize) -> Spec {
-    Spec { name, align: Align::Left, importance, least, comfort, prose: false }
+pub const fn left(name: &'static str, importance: usize, least: usize, comfort: usize) -> GridColumn {
+    GridColumn { name, align: Align::Left, importance, least, comfort, prose: false }
 }
 
-pub(super) const fn right(name: &'static str, importance: usize, least: usize) -> Spec {
-    Spec { name, align: Align::Right, importance, least, comfort: least, prose: false }
+pub const fn right(name: &'static str, importance: usize, least: usize) -> GridColumn {
+    GridColumn { name, align: Align::Right, importance, least, comfort: least, prose: false }
 }
 
-pub(super) const fn prose(name: &'static str, importance: usize, least: usize, comfort: usize) -> Spec {
-    Spec { name, align: Align::Left, importance, least, comfort, prose: true }
+pub const fn prose(name: &'static str, importance: usize, least: usize, comfort: usize) -> GridColumn {
+    GridColumn { name, align: Align::Left, importance, least, comfort, prose: true }
 }
 
 /// One line.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Line {
+pub struct GridLine {
     /// What it is, whatever its place: the cursor stays with it.
     pub id: Text,
     /// Its cells, and what a filter looks at besides.
@@ -48,9 +48,9 @@ pub(super) struct Line {
     pub roles: Vec<Role>,
 }
 
-impl Line {
+impl GridLine {
     /// `cells` and their looks, one per column of the section.
-    pub(super) fn new(id: Text, (cluster, name): (&str, &str), cells: Vec<(Cell, Role)>) -> Self {
+    pub fn new(id: Text, (cluster, name): (&str, &str), cells: Vec<(Cell, Role)>) -> Self {
         let (cells, roles): (Vec<Cell>, Vec<Role>) = cells.into_iter().unzip();
         let row = Row {
             cluster: ClusterName::new(cluster),
@@ -70,14 +70,14 @@ impl Line {
 
 /// Columns and groups of lines; a group is a line and those that belong to it.
 #[derive(Debug, Clone)]
-pub(super) struct Sheet {
-    pub specs: &'static [Spec],
-    pub groups: Vec<Vec<Line>>,
+pub struct Grid {
+    pub specs: &'static [GridColumn],
+    pub groups: Vec<Vec<GridLine>>,
 }
 
-/// How a sheet is drawn.
+/// How a grid is drawn.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Window<'a> {
+pub struct GridWindow<'a> {
     /// Columns and rows, the heading with them.
     pub size: (usize, usize),
     pub at: usize,
@@ -86,14 +86,14 @@ pub(super) struct Window<'a> {
     pub filter: &'a Filter,
 }
 
-impl Sheet {
-    pub(super) fn columns(specs: &[Spec]) -> Vec<Column> {
+impl Grid {
+    pub fn columns(specs: &[GridColumn]) -> Vec<Column> {
         specs.iter().map(|spec| Column { align: spec.align, ..Column::new(spec.name) }).collect()
     }
 
     /// Keeps the groups of which a line passes.
     #[must_use]
-    pub(super) fn filtered(mut self, filter: &Filter, now: UnixSeconds) -> Self {
+    pub fn filtered(mut self, filter: &Filter, now: UnixSeconds) -> Self {
         if !filter.is_empty() {
             let columns = Self::columns(self.specs);
             self.groups.retain(|group| group.iter().any(|line| filter.passes(&line.row, &columns, now)));
@@ -103,10 +103,10 @@ impl Sheet {
 
     /// Sorts by a column; the order of the proxy stays among equals.
     #[must_use]
-    pub(super) fn sorted(mut self, by: Option<(usize, bool)>, now: UnixSeconds) -> Self {
+    pub fn sorted(mut self, by: Option<(usize, bool)>, now: UnixSeconds) -> Self {
         if let Some((column, descending)) = by {
             self.groups.sort_by(|a, b| {
-                let cell = |group: &Vec<Line>| group.first().and_then(|line| line.row.cells.get(column)).cloned();
+                let cell = |group: &Vec<GridLine>| group.first().and_then(|line| line.row.cells.get(column)).cloned();
                 let order = order(&cell(a).unwrap_or_default(), &cell(b).unwrap_or_default(), now);
                 if descending { order.reverse() } else { order }
             });
@@ -114,36 +114,36 @@ impl Sheet {
         self
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.groups.iter().map(Vec::len).sum()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
 
-    pub(super) fn lines(&self) -> impl Iterator<Item = &Line> {
+    pub fn lines(&self) -> impl Iterator<Item = &GridLine> {
         self.groups.iter().flatten()
     }
 
-    pub(super) fn line(&self, at: usize) -> Option<&Line> {
+    pub fn line(&self, at: usize) -> Option<&GridLine> {
         self.lines().nth(at)
     }
 
     /// Where the line of this identity is.
-    pub(super) fn find(&self, id: &str) -> Option<usize> {
+    pub fn find(&self, id: &str) -> Option<usize> {
         self.lines().position(|line| line.id == id)
     }
 
     /// The headings in a width.
-    pub(super) fn headings(&self, columns: usize, now: UnixSeconds) -> Vec<Heading> {
+    pub fn headings(&self, columns: usize, now: UnixSeconds) -> Vec<Heading> {
         let mut wanted: Vec<usize> = self.specs.iter().map(|spec| width(spec.name)).collect();
         for line in self.lines() {
             for (most, cell) in wanted.iter_mut().zip(&line.row.cells) {
                 *most = (*most).max(width(&cell.show(now)));
             }
         }
-        let wish = |(spec, wanted): (&Spec, usize)| ColumnWish {
+        let wish = |(spec, wanted): (&GridColumn, usize)| ColumnWish {
             id: SortKey::Column(Text::const_new(spec.name)),
             heading: spec.name.to_owned(),
             align: spec.align,
@@ -157,7 +157,7 @@ impl Sheet {
     }
 
     /// The visible window, ready to draw.
-    pub(super) fn model(&self, window: &Window<'_>, theme: &Theme) -> TableModel {
+    pub fn model(&self, window: &GridWindow<'_>, theme: &Theme) -> TableModel {
         let (columns, rows) = window.size;
         let headings = self.headings(columns, window.now);
         let shown = self.lines().enumerate().skip(window.top).take(rows.saturating_sub(1));
@@ -169,7 +169,7 @@ impl Sheet {
         TableModel { lines: lines.collect(), headings }
     }
 
-    fn cell(&self, heading: &Heading, line: &Line, window: &Window<'_>, theme: &Theme) -> CellModel {
+    fn cell(&self, heading: &Heading, line: &GridLine, window: &GridWindow<'_>, theme: &Theme) -> CellModel {
         let place = self.specs.iter().position(|spec| spec.name == heading.text).unwrap_or_default();
         let text = line.row.cells.get(place).map(|cell| cell.show(window.now)).unwrap_or_default();
         let is_prose = self.specs.get(place).is_some_and(|spec| spec.prose);

@@ -234,7 +234,7 @@ impl App {
         let text = match format {
             Format::Text => export::text(&buffer),
             Format::Ansi => export::ansi(&buffer),
-            Format::Svg => export::svg(&buffer, self.theme.ground),
+            Format::Svg => export::svg(&buffer, self.theme.background),
         };
         let time = self.now.to_string().replace(':', "-");
         self.effects.push(Effect::Save { name: format!("screen-{time}.{}", format.extension()), text });

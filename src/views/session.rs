@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// The saved session, a plain value; `tui` writes and reads it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Memory {
+pub struct SessionState {
     pub tabs: Vec<SavedTab>,
     pub active: usize,
     /// Sort and columns per kind.
@@ -43,7 +43,7 @@ pub const NAMESPACES_MAX: usize = 9;
 /// Lines kept of commands and of filters.
 const LINES_MAX: usize = 100;
 
-impl Memory {
+impl SessionState {
     /// Notes a namespace as the most recent.
     pub fn visit_namespace(&mut self, namespace: &Text) {
         self.namespaces.retain(|n| n != namespace);
