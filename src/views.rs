@@ -1,8 +1,10 @@
 //! The screen: state, update and drawing.
 
 pub mod app;
+pub mod columns;
 pub mod command;
 pub mod complete;
+pub mod confirm;
 pub mod containers;
 pub mod cursor;
 pub mod detail;
@@ -20,11 +22,12 @@ pub mod header;
 pub mod help;
 pub mod history;
 pub mod keymap;
+pub mod line_list;
 pub mod listing;
 pub mod logs;
 pub mod merge;
+pub mod missing;
 pub mod msg;
-pub mod overlay;
 pub mod page;
 pub mod palette;
 pub mod panel;
@@ -41,6 +44,7 @@ pub mod suggest;
 pub mod table;
 pub mod tabs;
 pub mod theme;
+pub mod view;
 
 /// Compares with a file under `tests/snapshots`, so that all pictures of the screen lie in one place.
 #[cfg(test)]

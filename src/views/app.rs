@@ -3,7 +3,6 @@
 use super::keymap::{Context, Key, Keymap};
 use super::listing::{Listing, Look};
 use super::msg::{Effect, Flow, Msg};
-use super::overlay::{Overlay, ViewContext};
 use super::place::{Place, Source};
 use super::prompt::{Prompt, PromptKind};
 use super::scope::Scope;
@@ -11,6 +10,7 @@ use super::session::{SavedTab, SessionState};
 use super::tabs::Tab;
 use super::theme::file::Themes;
 use super::theme::{self, Depth, Theme, Wish};
+use super::view::{RequestIds, View, ViewContext};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use crate::protocol::{Request, Severity, Snapshot, ViewId};
@@ -77,7 +77,7 @@ pub struct App {
     tabs: Vec<Tab>,
     active: usize,
     next_view: u32,
-    overlays: Vec<Overlay>,
+    overlays: Vec<Box<dyn View>>,
     prompt: Option<Prompt>,
     /// Keys of a sequence that is not complete.
     pending: Vec<Key>,
@@ -85,8 +85,10 @@ pub struct App {
     /// Notices up to this number have been shown.
     seen_notice: u64,
     effects: Vec<Effect>,
-    /// The number of the next request that has one.
-    next_request: u64,
+    /// Numbers for requests.
+    ids: RequestIds,
+    /// Bytes of memory this process takes, once measured.
+    process_bytes: Option<u64>,
 }
 
 impl App {
@@ -116,7 +118,8 @@ impl App {
             message: None,
             seen_notice: 0,
             effects: Vec::new(),
-            next_request: 1,
+            ids: RequestIds::from(1),
+            process_bytes: None,
         };
         app.forget_unknown_themes();
         app.choose_theme();
@@ -320,7 +323,7 @@ impl App {
             return Context::Prompt;
         }
         if let Some(overlay) = self.overlays.last() {
-            return overlay.context();
+            return overlay.spec().context;
         }
         match self.tab().map(|tab| &tab.listing.place.source) {
             Some(Source::Resources(_) | Source::Events) => Context::Table,
@@ -332,9 +335,16 @@ impl App {
         Look { theme: &self.theme, snapshot: &self.snapshot, now: self.now }
     }
 
-    fn surroundings(&self, area: Rect) -> ViewContext<'_> {
-        let snapshot = self.held.as_ref().unwrap_or(&self.snapshot);
-        ViewContext { snapshot, theme: &self.theme, now: self.now, area }
+    /// The surroundings of a view in an area: what is opened over a frozen table is live.
+    fn cx(&self, area: Rect) -> ViewContext<'_> {
+        ViewContext {
+            snapshot: self.held.as_ref().unwrap_or(&self.snapshot),
+            theme: &self.theme,
+            now: self.now,
+            area,
+            ids: &self.ids,
+            process_bytes: self.process_bytes,
+        }
     }
 
     /// Seconds until something on the screen reads differently by the passing of time alone.
@@ -354,9 +364,9 @@ impl App {
     fn open_prompt(&mut self, kind: PromptKind) {
         let text = match kind {
             PromptKind::Command | PromptKind::Search => String::new(),
-            PromptKind::Filter => match self.overlays.last() {
-                Some(Overlay::Routes(routes)) => routes.filter().to_owned(),
-                _ => self.tab().map_or_else(String::new, |tab| tab.listing.place.filter.clone()),
+            PromptKind::Filter => match self.overlays.last().and_then(|view| view.filter()) {
+                Some(filter) => filter.text.to_owned(),
+                None => self.tab().map_or_else(String::new, |tab| tab.listing.place.filter.clone()),
             },
         };
         self.prompt = Some(Prompt::new(kind, &text));

@@ -1,16 +1,17 @@
 //! The containers of a pod, read from its description: what each runs, in what state; `enter` opens its log.
 
+use crate::protocol::DocumentRequest;
 use super::cursor::{Clicked, ListCursor};
 use super::dialog::{Choice, Chooser, Pick};
-use super::keymap::Action;
-use super::page::{Scene, fresh, object_name};
+use super::keymap::{Action, Context};
+use super::page::object_name;
+use super::view::{Input, Keep, Layer, Reply, RequestIds, ScreenCommand, View, ViewContext, ViewSpec};
 use crate::model::document::{Aspect, Body};
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::DocumentRequest;
 use crate::protocol::{Request, RequestId, Snapshot};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::Position;
 
 /// The list while it is open.
 #[derive(Debug)]
@@ -62,24 +63,10 @@ pub fn read(lines: &[Text]) -> Vec<Container> {
 
 impl Containers {
     /// Opens the list; send the requests.
-    pub fn open(pod: ObjectKey, next: &mut u64) -> (Self, Vec<Request>) {
-        let id = fresh(next);
+    pub fn open(pod: ObjectKey, ids: &RequestIds) -> (Self, Vec<Request>) {
+        let id = ids.fresh();
         let open = Request::Document(DocumentRequest::Open { id, object: pod.clone(), aspect: Aspect::Describe });
         (Self { id, pod, cursor: ListCursor::default() }, vec![open])
-    }
-
-    /// Says whether it was this that was asked in vain.
-    pub fn misses(&self, request: &Request) -> bool {
-        matches!(request, Request::Document(DocumentRequest::Open { id, .. }) if *id == self.id)
-    }
-
-    /// What must be sent when it is closed.
-    pub fn close(&self) -> Vec<Request> {
-        vec![Request::Document(DocumentRequest::Close(self.id))]
-    }
-
-    pub fn pod(&self) -> &ObjectKey {
-        &self.pod
     }
 
     fn chooser(&self, snapshot: &Snapshot) -> Chooser {
@@ -98,32 +85,59 @@ impl Containers {
         }
     }
 
-    /// Moves; `false` if the action is none of its own.
-    pub fn on(&mut self, action: Action, area: Rect, snapshot: &Snapshot) -> bool {
-        let mut chooser = self.chooser(snapshot);
-        let known = chooser.on(action, area);
-        self.cursor = chooser.cursor();
-        known
-    }
-
-    /// Selects the clicked container.
-    pub fn click(&mut self, at: (u16, u16), area: Rect, snapshot: &Snapshot) -> Clicked {
-        let mut chooser = self.chooser(snapshot);
-        let clicked = chooser.click(at, area);
-        self.cursor = chooser.cursor();
-        clicked
-    }
-
     /// The container `enter` takes.
-    pub fn chosen(&self, snapshot: &Snapshot) -> Option<String> {
-        match self.chooser(snapshot).chosen()? {
-            Pick::Container(name) => Some(name.clone()),
-            Pick::Copy(_) | Pick::Save(_) | Pick::Close => None,
+    fn chosen(&self, snapshot: &Snapshot) -> Option<Pick> {
+        self.chooser(snapshot).chosen().filter(|pick| matches!(pick, Pick::Container(_))).cloned()
+    }
+}
+
+/// The view's line in the registry.
+pub static SPEC: ViewSpec = ViewSpec { name: "containers", context: Context::List, layer: Layer::Panel };
+
+impl View for Containers {
+    fn spec(&self) -> &'static ViewSpec {
+        &SPEC
+    }
+
+    fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
+        let Some(action) = input.action else { return Reply::stay() };
+        match (action, self.chosen(cx.snapshot)) {
+            (Action::Back, _) => Reply::close(),
+            (Action::Accept, Some(pick)) => Reply::finish(ScreenCommand::Pick(pick)),
+            (action, _) => {
+                let mut chooser = self.chooser(cx.snapshot);
+                let known = chooser.step(action, cx.area);
+                self.cursor = chooser.cursor();
+                Reply::known(known)
+            }
         }
     }
 
-    pub fn draw(&self, area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
-        self.chooser(scene.snapshot).draw(area, buffer, scene.theme);
+    fn click(&mut self, at: Position, cx: &ViewContext<'_>) -> Option<Reply> {
+        let mut chooser = self.chooser(cx.snapshot);
+        let clicked = chooser.select(at, cx.area);
+        self.cursor = chooser.cursor();
+        match clicked {
+            Clicked::Nothing => None,
+            Clicked::Selected => Some(Reply::stay()),
+            Clicked::Again => Some(self.update(Input::accept(), cx)),
+        }
+    }
+
+    fn on_rejected(&mut self, request: &Request) -> Keep {
+        Keep::unless(matches!(request, Request::Document(DocumentRequest::Open { id, .. }) if *id == self.id))
+    }
+
+    fn on_close(&self) -> Vec<Request> {
+        vec![Request::Document(DocumentRequest::Close(self.id))]
+    }
+
+    fn object(&self) -> Option<&ObjectKey> {
+        Some(&self.pod)
+    }
+
+    fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        self.chooser(cx.snapshot).draw(buffer, cx);
     }
 }
 

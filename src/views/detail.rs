@@ -1,16 +1,18 @@
 //! One object, opened: its YAML or its description, kept current; the values of a Secret on request.
 
-use super::keymap::Action;
-use super::page::{Outcome, Scene, Title, begin, fresh, inner, say};
+use crate::protocol::DocumentRequest;
+use super::dialog::Chooser;
+use super::keymap::{Action, Context};
+use super::page::{Title, begin, inner, say};
 use super::reader::{Lines, Reader, Room, Syntax};
 use super::theme::Role;
+use super::view::{Input, Keep, Layer, Reply, RequestIds, View, ViewContext, ViewSpec};
 use crate::model::document::{Aspect, Body, Document};
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::DocumentRequest;
 use crate::protocol::{Progress, Request, RequestId, Reveal, Snapshot};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
 
 /// The decoded values, from the question to the answer. They live here and nowhere else, and go when this goes.
@@ -34,34 +36,11 @@ pub struct Detail {
 
 impl Detail {
     /// Opens an object; send the requests.
-    pub fn open(object: ObjectKey, aspect: Aspect, next: &mut u64) -> (Self, Vec<Request>) {
-        let id = fresh(next);
+    pub fn open(object: ObjectKey, aspect: Aspect, ids: &RequestIds) -> (Self, Vec<Request>) {
+        let id = ids.fresh();
         let reader = Reader::document(syntax(aspect));
         let open = Request::Document(DocumentRequest::Open { id, object: object.clone(), aspect });
         (Self { id, object, aspect, reader, decoded: Decoded::No }, vec![open])
-    }
-
-    /// Takes back what was asked in vain; says whether nothing of it is left to show.
-    pub fn miss(&mut self, request: &Request) -> bool {
-        if let Decoded::Asked { id: asked, .. } = &self.decoded
-            && matches!(request, Request::Document(DocumentRequest::RevealSecret { id, .. }) if id == asked)
-        {
-            self.decoded = Decoded::Failed("the engine is busy".to_owned());
-        }
-        matches!(request, Request::Document(DocumentRequest::Open { id, .. }) if *id == self.id)
-    }
-
-    /// What must be sent when it is closed, however that comes about.
-    pub fn close(&self) -> Vec<Request> {
-        vec![Request::Document(DocumentRequest::Close(self.id))]
-    }
-
-    pub fn object(&self) -> &ObjectKey {
-        &self.object
-    }
-
-    pub fn aspect(&self) -> Aspect {
-        self.aspect
     }
 
     /// Says whether it can show decoded values: the YAML of a Secret.
@@ -75,24 +54,10 @@ impl Detail {
         (0..lines.len()).map(|n| lines.line(n).into_owned() + "\n").collect()
     }
 
-    pub fn line_text(&self) -> Option<String> {
-        self.reader.line_text()
-    }
-
-    /// Takes what a new snapshot has of it.
-    pub fn feed(&mut self, snapshot: &Snapshot) {
-        if let Decoded::Asked { id, slot } = &self.decoded {
-            if let Some(text) = slot.text() {
-                let lines: Arc<[Text]> = text.lines().map(Text::new).collect();
-                self.reader.set_lines(Lines::Texts(lines), 0);
-                self.decoded = Decoded::Shown;
-            } else if let Some(Progress::Failed(why)) = snapshot.operations.get(id).map(|o| &o.progress) {
-                self.decoded = Decoded::Failed(why.message.clone());
-            }
-        }
-        if let (Some(lines), false) = (self.lines(snapshot), matches!(self.decoded, Decoded::Shown)) {
-            self.reader.set_lines(Lines::Texts(lines), 0);
-        }
+    /// What can be copied: the object's names, the line under the cursor, the text.
+    fn copies(&self, snapshot: &Snapshot) -> Chooser {
+        let line = self.reader.line_text().map(|line| ("line".to_owned(), line.trim().to_owned()));
+        Chooser::copy(&self.object, line.as_slice(), Some(self.text()), snapshot)
     }
 
     fn lines(&self, snapshot: &Snapshot) -> Option<Arc<[Text]>> {
@@ -102,82 +67,32 @@ impl Detail {
         }
     }
 
-    /// Does what a key asked for. `area` is the whole leaf.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
-    pub fn on(&mut self, action: Action, area: Rect, snapshot: &Snapshot, next: &mut u64) -> Outcome {
-        match action {
-            Action::Back if self.reader.is_searching() => self.reader.end_search(),
-            Action::Back => return Outcome { taken: true, close: true, requests: Vec::new() },
-            Action::Yaml => return self.turn(Aspect::Yaml, next),
-            Action::Describe => return self.turn(Aspect::Describe, next),
-            Action::Reveal if self.is_secret() => return self.reveal(snapshot, next),
-            action => return Outcome { taken: self.reader.on(action, room(area)), ..Outcome::default() },
-        }
-        Outcome::taken()
-    }
-
     /// Shows the other aspect of the same object.
-    fn turn(&mut self, aspect: Aspect, next: &mut u64) -> Outcome {
+    fn turn(&mut self, aspect: Aspect, ids: &RequestIds) -> Reply {
         if self.aspect == aspect {
-            return Outcome::taken();
+            return Reply::stay();
         }
-        let mut requests = self.close();
-        let (turned, mut open) = Self::open(self.object.clone(), aspect, next);
+        let mut requests = self.on_close();
+        let (turned, mut open) = Self::open(self.object.clone(), aspect, ids);
         *self = turned;
         requests.append(&mut open);
-        Outcome::send(requests)
+        Reply::send(requests)
     }
 
     /// Asks for the decoded values once; a second time hides them, and what was shown is dropped.
-    fn reveal(&mut self, snapshot: &Snapshot, next: &mut u64) -> Outcome {
+    fn reveal(&mut self, cx: &ViewContext<'_>) -> Reply {
         match self.decoded {
             Decoded::No | Decoded::Failed(_) => {
-                let (id, slot) = (fresh(next), Reveal::default());
-                let ask = Request::Document(DocumentRequest::RevealSecret {
-                    id,
-                    object: self.object.clone(),
-                    reveal: slot.clone(),
-                });
+                let (id, slot) = (cx.ids.fresh(), Reveal::default());
+                let ask = Request::Document(DocumentRequest::RevealSecret { id, object: self.object.clone(), reveal: slot.clone() });
                 self.decoded = Decoded::Asked { id, slot };
-                Outcome::send(vec![ask])
+                Reply::send([ask])
             }
             Decoded::Asked { .. } | Decoded::Shown => {
                 self.decoded = Decoded::No;
                 self.reader.set_lines(Lines::default(), 0);
-                self.feed(snapshot);
-                Outcome::taken()
-            }
-        }
-    }
-
-    pub fn search(&mut self, text: &str, area: Rect) {
-        self.reader.search(text, room(area));
-    }
-
-    /// Takes a click at a column and row of the screen: the cursor goes there, a second one folds.
-    pub fn click(&mut self, (x, y): (u16, u16), area: Rect) -> bool {
-        area.contains((x, y).into()) && y > area.y && self.reader.click(usize::from(y - area.y - 1), room(area))
-    }
-
-    /// Turns the wheel.
-    pub fn scroll(&mut self, rows: usize, down: bool, area: Rect) {
-        self.reader.scroll(room(area), rows, down);
-    }
-
-    pub fn draw(&self, area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
-        let document = scene.snapshot.documents.get(&self.id).map(Arc::as_ref);
-        let title = Title { view: view(self.aspect), object: &self.object, notes: self.notes(document, area) };
-        let body = begin(area, buffer, &title, scene);
-        match document.map(|d| &d.body) {
-            Some(Body::Failed(why)) => say(body, buffer, &[(format!("✗ {why}"), Role::Failed)], scene.theme),
-            _ if self.reader.lines().is_empty() => {
-                let what = super::page::object_name(&self.object);
-                let line = format!("◌ fetching {what} from {} …", self.object.cluster);
-                say(body, buffer, &[(line, Role::Progressing)], scene.theme);
-            }
-            Some(Body::Gone(_)) => self.reader.draw(inner(body), buffer, scene.theme, Role::Stale),
-            Some(Body::Ready(_) | Body::Fetching) | None => {
-                self.reader.draw(inner(body), buffer, scene.theme, Role::Text);
+                self.feed(cx.snapshot);
+                Reply::stay()
             }
         }
     }
@@ -201,6 +116,103 @@ impl Detail {
             notes.push((format!("{}%", self.reader.percent(room(area))), Role::Dim));
         }
         notes
+    }
+}
+
+/// The view's line in the registry.
+pub static SPEC: ViewSpec = ViewSpec { name: "detail", context: Context::Detail, layer: Layer::Cover };
+
+impl View for Detail {
+    fn spec(&self) -> &'static ViewSpec {
+        &SPEC
+    }
+
+    fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
+        let Some(action) = input.action else { return Reply::stay() };
+        match action {
+            Action::Back if self.reader.is_searching() => {
+                self.reader.end_search();
+                Reply::stay()
+            }
+            Action::Back => Reply::close(),
+            Action::Yaml => self.turn(Aspect::Yaml, cx.ids),
+            Action::Describe => self.turn(Aspect::Describe, cx.ids),
+            Action::Reveal if self.is_secret() => self.reveal(cx),
+            Action::Copy => Reply::over(self.copies(cx.snapshot)),
+            action => Reply::known(self.reader.on(action, room(cx.area))),
+        }
+    }
+
+    /// A click puts the cursor there, a second one folds.
+    fn click(&mut self, at: Position, cx: &ViewContext<'_>) -> Option<Reply> {
+        let area = cx.area;
+        let is_text = area.contains(at) && at.y > area.y;
+        (is_text && self.reader.click(usize::from(at.y - area.y - 1), room(area))).then(Reply::stay)
+    }
+
+    fn search(&mut self, text: &str, cx: &ViewContext<'_>) {
+        self.reader.search(text, room(cx.area));
+    }
+
+    fn feed(&mut self, snapshot: &Snapshot) {
+        if let Decoded::Asked { id, slot } = &self.decoded {
+            if let Some(text) = slot.text() {
+                let lines: Arc<[Text]> = text.lines().map(Text::new).collect();
+                self.reader.set_lines(Lines::Texts(lines), 0);
+                self.decoded = Decoded::Shown;
+            } else if let Some(Progress::Failed(why)) = snapshot.operations.get(id).map(|o| &o.progress) {
+                self.decoded = Decoded::Failed(why.message.clone());
+            }
+        }
+        if let (Some(lines), false) = (self.lines(snapshot), matches!(self.decoded, Decoded::Shown)) {
+            self.reader.set_lines(Lines::Texts(lines), 0);
+        }
+    }
+
+    fn unavailable(&self, _cx: &ViewContext<'_>) -> Vec<Action> {
+        let mut actions = vec![match self.aspect {
+            Aspect::Yaml => Action::Yaml,
+            Aspect::Describe => Action::Describe,
+        }];
+        if !self.is_secret() {
+            actions.push(Action::Reveal);
+        }
+        actions
+    }
+
+    fn on_rejected(&mut self, request: &Request) -> Keep {
+        if let Decoded::Asked { id: asked, .. } = &self.decoded
+            && matches!(request, Request::Document(DocumentRequest::RevealSecret { id, .. }) if id == asked)
+        {
+            self.decoded = Decoded::Failed("the engine is busy".to_owned());
+        }
+        Keep::unless(matches!(request, Request::Document(DocumentRequest::Open { id, .. }) if *id == self.id))
+    }
+
+    fn on_close(&self) -> Vec<Request> {
+        vec![Request::Document(DocumentRequest::Close(self.id))]
+    }
+
+    fn object(&self) -> Option<&ObjectKey> {
+        Some(&self.object)
+    }
+
+    fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        let document = cx.snapshot.documents.get(&self.id).map(Arc::as_ref);
+        let title = Title { view: view(self.aspect), object: &self.object, notes: self.notes(document, cx.area) };
+        let body = begin(buffer, &title, cx);
+        match document.map(|d| &d.body) {
+            Some(Body::Failed(why)) => say(body, buffer, &[(format!("✗ {why}"), Role::Failed)], cx.theme),
+            _ if self.reader.lines().is_empty() => {
+                let what = super::page::object_name(&self.object);
+                let line = format!("◌ fetching {what} from {} …", self.object.cluster);
+                say(body, buffer, &[(line, Role::Progressing)], cx.theme);
+            }
+            Some(Body::Gone(_)) => self.reader.draw(inner(body), buffer, cx.theme, Role::Stale),
+            Some(Body::Ready(_) | Body::Fetching) | None => {
+                self.reader.draw(inner(body), buffer, cx.theme, Role::Text);
+            }
+        }
     }
 }
 

@@ -1,15 +1,16 @@
 //! Short overlays: choose one of a few, or read a message.
 
 use super::cursor::{Clicked, ListCursor};
-use super::keymap::Action;
+use super::keymap::{Action, Context};
 use super::panel::{centred, frame, line, write};
-use super::theme::{Role, Theme};
+use super::theme::Role;
+use super::view::{Input, Layer, Reply, ScreenCommand, View, ViewContext, ViewSpec};
 use crate::model::cluster::Cluster;
 use crate::model::object::ObjectKey;
 use crate::model::text::{fit, width};
 use crate::protocol::Snapshot;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 /// In which form the screen is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,8 +163,8 @@ impl Chooser {
         Self::new(title, lines.iter().map(entry).collect())
     }
 
-    /// Moves; `false` if the action is none of its own. `enter` is the caller's.
-    pub fn on(&mut self, action: Action, area: Rect) -> bool {
+    /// Moves; returns false if the action is no move.
+    pub fn step(&mut self, action: Action, area: Rect) -> bool {
         self.cursor.step(action, self.choices.len(), Self::rows(self.place(area)))
     }
 
@@ -173,12 +174,12 @@ impl Chooser {
     }
 
     /// Selects the clicked entry; of one that only says something no second click is made.
-    pub fn click(&mut self, (column, row): (u16, u16), area: Rect) -> Clicked {
+    pub fn select(&mut self, at: Position, area: Rect) -> Clicked {
         let place = self.place(area);
-        if !place.contains((column, row).into()) || row == place.y {
+        if !place.contains(at) || at.y == place.y {
             return Clicked::Nothing;
         }
-        let clicked = self.cursor.click(usize::from(row - place.y - 1), self.choices.len(), Self::rows(place));
+        let clicked = self.cursor.click(usize::from(at.y - place.y - 1), self.choices.len(), Self::rows(place));
         match self.chosen() {
             Some(Pick::Close) if clicked == Clicked::Again => Clicked::Selected,
             _ => clicked,
@@ -200,9 +201,35 @@ impl Chooser {
     fn label_width(&self) -> usize {
         self.choices.iter().map(|c| width(&c.label)).max().unwrap_or(0)
     }
+}
 
-    pub fn draw(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
-        let place = self.place(area);
+/// The view's line in the registry.
+pub static SPEC: ViewSpec = ViewSpec { name: "chooser", context: Context::List, layer: Layer::Panel };
+
+impl View for Chooser {
+    fn spec(&self) -> &'static ViewSpec {
+        &SPEC
+    }
+
+    fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
+        let Some(action) = input.action else { return Reply::stay() };
+        match (action, self.chosen()) {
+            (Action::Back, _) => Reply::close(),
+            (Action::Accept, Some(pick)) => Reply::finish(ScreenCommand::Pick(pick.clone())),
+            (action, _) => Reply::known(self.step(action, cx.area)),
+        }
+    }
+
+    fn click(&mut self, at: Position, cx: &ViewContext<'_>) -> Option<Reply> {
+        match self.select(at, cx.area) {
+            Clicked::Nothing => None,
+            Clicked::Selected => Some(Reply::stay()),
+            Clicked::Again => Some(self.update(Input::accept(), cx)),
+        }
+    }
+
+    fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        let (place, theme) = (self.place(cx.area), cx.theme);
         frame(buffer, place, &self.title, theme);
         let ground = theme.style(Role::Overlay);
         if self.choices.is_empty() {

@@ -1,11 +1,12 @@
 //! `:doctor`: what each cluster costs and how it answers, live.
 
+use super::cursor::moved;
 use super::fleet::reason;
 use super::header::{Piece, wrapped};
-use super::keymap::Action;
-use super::page::Scene;
+use super::keymap::{Action, Context};
 use super::panel::{clear, write};
 use super::theme::Role;
+use super::view::{Input, Layer, Reply, View, ViewContext, ViewSpec};
 use crate::model::cell::Align;
 use crate::model::cluster::{Cluster, ClusterState};
 use crate::model::text::{fit, width};
@@ -17,7 +18,7 @@ use ratatui::layout::Rect;
 
 /// One line of the table, before it is fitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct DoctorLine {
     pub cells: Vec<String>,
     pub role: Role,
     /// Why the cluster is not live: behind the cells where there is room, else below them.
@@ -42,13 +43,13 @@ const COLUMNS: &[(&str, Align, u8)] = &[
 const NAME_MAX: usize = 24;
 
 /// Computes the lines: a row per cluster and one for all.
-pub fn lines(snapshot: &Snapshot, now: UnixSeconds) -> Vec<Line> {
-    let mut lines: Vec<Line> = snapshot.clusters.values().map(|c| line(c, now)).collect();
+pub fn lines(snapshot: &Snapshot, now: UnixSeconds) -> Vec<DoctorLine> {
+    let mut lines: Vec<DoctorLine> = snapshot.clusters.values().map(|c| line(c, now)).collect();
     lines.push(total(snapshot));
     lines
 }
 
-fn line(cluster: &Cluster, now: UnixSeconds) -> Line {
+fn line(cluster: &Cluster, now: UnixSeconds) -> DoctorLine {
     let costs = &cluster.costs;
     let latencies = &cluster.facts.latencies_ms;
     let mut sorted: Vec<u32> = latencies.iter().copied().collect();
@@ -56,7 +57,7 @@ fn line(cluster: &Cluster, now: UnixSeconds) -> Line {
     let ms = |value: Option<&u32>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms}ms"));
     let retry = costs.retry_at.map(|at| at.since(now)).filter(|s| *s >= 0).map(human);
     let age = cluster.state.since().map(|s| format!(" {}", human(now.since(s)))).unwrap_or_default();
-    Line {
+    DoctorLine {
         cells: vec![
             cluster.entry.name.to_string(),
             format!("{} {}{age}", cluster.state.glyph(), cluster.state.word()),
@@ -85,10 +86,10 @@ fn role(state: &ClusterState) -> Role {
     }
 }
 
-fn total(snapshot: &Snapshot) -> Line {
+fn total(snapshot: &Snapshot) -> DoctorLine {
     let sum = |of: fn(&Cluster) -> u64| snapshot.clusters.values().map(|c| of(c)).sum::<u64>();
     let live = snapshot.clusters.values().filter(|c| c.state == ClusterState::Live).count();
-    Line {
+    DoctorLine {
         cells: vec![
             "all".to_owned(),
             format!("{live}/{} live", snapshot.clusters.len()),
@@ -122,32 +123,32 @@ pub fn bytes(count: u64) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct Doctor {
     top: usize,
-    /// Bytes of memory of this process, where the program says.
-    pub memory: Option<u64>,
 }
 
-impl Doctor {
-    /// Scrolls; `false` if the action is none of its own.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
-    pub fn on(&mut self, action: Action, area: Rect, (snapshot, now): (&Snapshot, UnixSeconds)) -> bool {
-        let rows = usize::from(area.height.saturating_sub(2)).max(1);
-        let all = rows_of(&lines(snapshot, now), usize::from(area.width.saturating_sub(2)));
-        let last = all.len().saturating_sub(rows);
-        self.top = match action {
-            Action::Up => self.top.saturating_sub(1),
-            Action::Down => self.top + 1,
-            Action::PageUp => self.top.saturating_sub(rows),
-            Action::PageDown => self.top + rows,
-            Action::Top => 0,
-            Action::Bottom => last,
-            _ => return false,
-        }
-        .min(last);
-        true
+/// The view's line in the registry.
+pub static SPEC: ViewSpec = ViewSpec { name: "doctor", context: Context::Doctor, layer: Layer::Page };
+
+impl View for Doctor {
+    fn spec(&self) -> &'static ViewSpec {
+        &SPEC
     }
 
-    pub fn draw(&self, area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
-        let area = area.intersection(buffer.area);
+    fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
+        let Some(action) = input.action else { return Reply::stay() };
+        if action == Action::Back {
+            return Reply::close();
+        }
+        let rows = usize::from(cx.area.height.saturating_sub(2)).max(1);
+        let all = rows_of(&lines(cx.snapshot, cx.now), usize::from(cx.area.width.saturating_sub(2)));
+        // The first line of the last page is the last to scroll to.
+        let tops = all.len().saturating_sub(rows) + 1;
+        let top = moved(self.top, action, tops, rows);
+        self.top = top.unwrap_or(self.top);
+        Reply::known(top.is_some())
+    }
+
+    fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        let area = cx.area.intersection(buffer.area);
         clear(buffer, area);
         let row = |n: u16| Rect {
             x: area.x + area.width.min(1),
@@ -155,36 +156,36 @@ impl Doctor {
             width: area.width.saturating_sub(2),
             height: 1,
         };
-        let lines = lines(scene.snapshot, scene.now);
+        let lines = lines(cx.snapshot, cx.now);
         let widths = widths(&lines, usize::from(row(0).width));
-        let memory = self.memory.map(|m| format!(" · memory {}", bytes(m))).unwrap_or_default();
-        let notices = scene.snapshot.notices.len();
-        let title = format!("doctor  {} clusters{memory} · {notices} notices", scene.snapshot.clusters.len());
+        let memory = cx.process_bytes.map(|m| format!(" · memory {}", bytes(m))).unwrap_or_default();
+        let notices = cx.snapshot.notices.len();
+        let title = format!("doctor  {} clusters{memory} · {notices} notices", cx.snapshot.clusters.len());
         if area.height > 0 {
-            write(buffer, row(0), &title, scene.theme.style(Role::Title));
+            write(buffer, row(0), &title, cx.theme.style(Role::Title));
         }
         if area.height > 1 {
             let headings: Vec<String> = COLUMNS.iter().map(|(name, ..)| (*name).to_owned()).collect();
-            write(buffer, row(1), &fitted(&headings, &widths), scene.theme.style(Role::Header));
+            write(buffer, row(1), &fitted(&headings, &widths), cx.theme.style(Role::Header));
         }
         for (line, n) in rows_of(&lines, usize::from(row(0).width)).iter().skip(self.top).zip(2..area.height) {
             let mut place = row(n);
             for (text, role) in line {
-                let end = write(buffer, place, text, scene.theme.style(*role));
+                let end = write(buffer, place, text, cx.theme.style(*role));
                 place = Rect { x: end, width: row(n).right().saturating_sub(end), ..place };
             }
         }
     }
 }
 
-/// Lines of one reason below its cluster; a longer one is cut at its end.
+/// DoctorLines of one reason below its cluster; a longer one is cut at its end.
 const WHY_LINES_MAX: usize = 6;
 
 /// How far a reason below its cluster is set in.
 const WHY_INDENT: usize = 4;
 
 /// The rows of the table in so many columns: a row per line, and below it its reason where that does not fit beside it.
-fn rows_of(lines: &[Line], columns: usize) -> Vec<Vec<Piece>> {
+fn rows_of(lines: &[DoctorLine], columns: usize) -> Vec<Vec<Piece>> {
     let widths = widths(lines, columns);
     let mut rows = Vec::new();
     for line in lines {
@@ -204,7 +205,7 @@ fn rows_of(lines: &[Line], columns: usize) -> Vec<Vec<Piece>> {
 }
 
 /// Widths of the columns that fit, 0 for those left out.
-fn widths(lines: &[Line], room: usize) -> Vec<usize> {
+fn widths(lines: &[DoctorLine], room: usize) -> Vec<usize> {
     let widest = |at: usize| lines.iter().filter_map(|l| l.cells.get(at)).map(|c| width(c)).max().unwrap_or(0);
     let mut widths: Vec<usize> =
         COLUMNS.iter().enumerate().map(|(at, (name, ..))| widest(at).max(width(name))).collect();

@@ -7,7 +7,14 @@ use crate::model::kind::{Catalog, Kind, KindId};
 use crate::model::object::{Owner, Row};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
-use crate::protocol::{Resolution, Revision, Shard, ShardKey, ShardState, Snapshot, ViewId};
+use crate::protocol::{Request, Resolution, Revision, Shard, ShardKey, ShardState, Snapshot, ViewId};
+use crate::views::keymap::{Action, Code, Key};
+use crate::views::msg::Effect;
+use crate::views::theme::Theme;
+use crate::views::theme_named;
+use crate::views::view::{Input, Reply, RequestIds, View, ViewContext};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -195,4 +202,33 @@ pub(crate) fn deployment_shard(cluster: &str, list: &[(&str, &str, &str)]) -> Sh
         Arc::new(Row { cells: Box::from(cells), owner: None, ..Row::clone(&pod) })
     };
     shard(columns, list.iter().map(row).collect())
+}
+
+/// The surroundings of a view on a screen of its own.
+pub(crate) fn context<'a>(
+    snapshot: &'a Snapshot,
+    theme: &'a Theme,
+    (columns, rows): (u16, u16),
+    ids: &'a RequestIds,
+) -> ViewContext<'a> {
+    ViewContext { snapshot, theme, now: NOW, area: Rect::new(0, 0, columns, rows), ids, process_bytes: None }
+}
+
+/// Draws a view on a screen of its own.
+pub(crate) fn drawn(view: &dyn View, snapshot: &Snapshot, (columns, rows): (u16, u16), theme: &str) -> Buffer {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+    view.draw(&mut buffer, &context(snapshot, &theme_named(theme), (columns, rows), &RequestIds::from(1)));
+    buffer
+}
+
+/// Gives a view an action, as a key that types nothing does.
+pub(crate) fn act(view: &mut dyn View, action: Action, snapshot: &Snapshot, ids: &RequestIds) -> Reply {
+    let input = Input { action: Some(action), key: Key::plain(Code::Insert) };
+    view.update(input, &context(snapshot, &theme_named("mono"), (80, 24), ids))
+}
+
+/// The requests among a reply's effects.
+pub(crate) fn requests(reply: Reply) -> Vec<Request> {
+    let sent = reply.effects.into_iter();
+    sent.filter_map(|effect| if let Effect::Send(request) = effect { Some(request) } else { None }).collect()
 }

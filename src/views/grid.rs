@@ -1,4 +1,8 @@
-//! A section of the Routes view as a grid: columns and lines, plain values that are filtered, sorted and laid out.
+//! A table of anything: columns and lines, plain values that are filtered, sorted and laid out.
+
+mod state;
+
+pub use state::{GridState, Shown};
 
 use crate::model::cell::{Align, Cell, Column, natural};
 use crate::model::cluster::ClusterName;
@@ -69,9 +73,9 @@ impl GridLine {
 }
 
 /// Columns and groups of lines; a group is a line and those that belong to it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Grid {
-    pub specs: &'static [GridColumn],
+    pub columns: &'static [GridColumn],
     pub groups: Vec<Vec<GridLine>>,
 }
 
@@ -80,14 +84,13 @@ pub struct Grid {
 pub struct GridWindow<'a> {
     /// Columns and rows, the heading with them.
     pub size: (usize, usize),
-    pub at: usize,
-    pub top: usize,
+    pub shown: Shown,
     pub now: UnixSeconds,
     pub filter: &'a Filter,
 }
 
 impl Grid {
-    pub fn columns(specs: &[GridColumn]) -> Vec<Column> {
+    fn columns_of(specs: &[GridColumn]) -> Vec<Column> {
         specs.iter().map(|spec| Column { align: spec.align, ..Column::new(spec.name) }).collect()
     }
 
@@ -95,7 +98,7 @@ impl Grid {
     #[must_use]
     pub fn filtered(mut self, filter: &Filter, now: UnixSeconds) -> Self {
         if !filter.is_empty() {
-            let columns = Self::columns(self.specs);
+            let columns = Self::columns_of(self.columns);
             self.groups.retain(|group| group.iter().any(|line| filter.passes(&line.row, &columns, now)));
         }
         self
@@ -137,7 +140,7 @@ impl Grid {
 
     /// The headings in a width.
     pub fn headings(&self, columns: usize, now: UnixSeconds) -> Vec<Heading> {
-        let mut wanted: Vec<usize> = self.specs.iter().map(|spec| width(spec.name)).collect();
+        let mut wanted: Vec<usize> = self.columns.iter().map(|spec| width(spec.name)).collect();
         for line in self.lines() {
             for (most, cell) in wanted.iter_mut().zip(&line.row.cells) {
                 *most = (*most).max(width(&cell.show(now)));
@@ -152,7 +155,7 @@ impl Grid {
             comfort: spec.comfort,
             importance: spec.importance,
         };
-        let wishes: Vec<ColumnWish> = self.specs.iter().zip(wanted).map(wish).collect();
+        let wishes: Vec<ColumnWish> = self.columns.iter().zip(wanted).map(wish).collect();
         lay_out(&wishes, GUTTER, columns)
     }
 
@@ -160,19 +163,19 @@ impl Grid {
     pub fn model(&self, window: &GridWindow<'_>, theme: &Theme) -> TableModel {
         let (columns, rows) = window.size;
         let headings = self.headings(columns, window.now);
-        let shown = self.lines().enumerate().skip(window.top).take(rows.saturating_sub(1));
+        let shown = self.lines().enumerate().skip(window.shown.top).take(rows.saturating_sub(1));
         let lines = shown.map(|(nth, line)| LineModel {
             cells: headings.iter().map(|heading| self.cell(heading, line, window, theme)).collect(),
-            selected: nth == window.at,
+            selected: nth == window.shown.at,
             ..LineModel::default()
         });
         TableModel { lines: lines.collect(), headings }
     }
 
     fn cell(&self, heading: &Heading, line: &GridLine, window: &GridWindow<'_>, theme: &Theme) -> CellModel {
-        let place = self.specs.iter().position(|spec| spec.name == heading.text).unwrap_or_default();
+        let place = self.columns.iter().position(|spec| spec.name == heading.text).unwrap_or_default();
         let text = line.row.cells.get(place).map(|cell| cell.show(window.now)).unwrap_or_default();
-        let is_prose = self.specs.get(place).is_some_and(|spec| spec.prose);
+        let is_prose = self.columns.get(place).is_some_and(|spec| spec.prose);
         let text = if is_prose { fit_end(&text, heading.width).into_owned() } else { fitted(&text, heading, false) };
         let role = line.roles.get(place).copied().unwrap_or(Role::Text);
         CellModel { found: window.filter.found(&text), text, style: theme.style(role), bar: None }

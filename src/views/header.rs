@@ -253,10 +253,10 @@ fn not_connected(apart: &[&Missing], scope: &Scope, columns: usize) -> Vec<Piece
     vec![piece(title, Role::Text), piece(rest, Role::Dim)]
 }
 
-/// The keys that work here, as the keymap has them, of those that are offered now.
-pub fn hints(keymap: &Keymap, context: Context, columns: usize, offers: impl Fn(Action) -> bool) -> Vec<Piece> {
+/// The keys that work here, as the keymap has them, without those that would do nothing now.
+pub fn hints(keymap: &Keymap, context: Context, columns: usize, unavailable: &[Action]) -> Vec<Piece> {
     let mut pieces = vec![piece(" ", Role::Hint)];
-    for (at, hint) in keymap.hints_where(context, columns.saturating_sub(1), offers).into_iter().enumerate() {
+    for (at, hint) in keymap.hints_without(context, columns.saturating_sub(1), unavailable).into_iter().enumerate() {
         if at > 0 {
             pieces.push(piece(" ".repeat(HINT_GAP), Role::Hint));
         }

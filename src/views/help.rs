@@ -3,7 +3,8 @@
 use super::keymap::{Action, CONTEXTS, Context, Keymap};
 use super::panel::{centred, frame};
 use super::reader::{Lines, Reader, Room, Syntax};
-use super::theme::{Role, Theme};
+use super::theme::Role;
+use super::view::{Input, Layer, Reply, View, ViewContext, ViewSpec};
 use crate::model::text::{Text, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -44,30 +45,38 @@ impl Help {
         let reader = Reader::text(Lines::Texts(lines.into()), Syntax::Help);
         Self { title: context.title(), reader }
     }
+}
 
-    pub fn on(&mut self, action: Action, area: Rect) -> bool {
-        self.reader.on(action, room(area))
+/// The view's line in the registry.
+pub static SPEC: ViewSpec = ViewSpec { name: "help", context: Context::Help, layer: Layer::Panel };
+
+impl View for Help {
+    fn spec(&self) -> &'static ViewSpec {
+        &SPEC
     }
 
-    pub fn search(&mut self, text: &str, area: Rect) {
-        self.reader.search(text, room(area));
+    fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
+        match input.action {
+            Some(Action::Back) if self.reader.is_searching() => {
+                self.reader.end_search();
+                Reply::stay()
+            }
+            Some(Action::Back) => Reply::close(),
+            Some(action) => Reply::known(self.reader.on(action, room(cx.area))),
+            None => Reply::stay(),
+        }
     }
 
-    pub fn is_searching(&self) -> bool {
-        self.reader.is_searching()
+    fn search(&mut self, text: &str, cx: &ViewContext<'_>) {
+        self.reader.search(text, room(cx.area));
     }
 
-    pub fn end_search(&mut self) {
-        self.reader.end_search();
-    }
-
-    pub fn draw(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
-        let place = place(area);
+    fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        let place = place(cx.area);
         let found = self.reader.found().map(|(text, _, count)| format!(" · /{text} {count} lines")).unwrap_or_default();
-        let title = format!("Help · {} · {}%{found}", self.title, self.reader.percent(room(area)));
-        frame(buffer, place, &title, theme);
-        let inner = inner(place);
-        self.reader.draw(inner, buffer, theme, Role::Overlay);
+        let title = format!("Help · {} · {}%{found}", self.title, self.reader.percent(room(cx.area)));
+        frame(buffer, place, &title, cx.theme);
+        self.reader.draw(inner(place), buffer, cx.theme, Role::Overlay);
     }
 }
 
@@ -124,16 +133,16 @@ fn section(out: &mut Vec<String>, title: &str, pairs: &[(String, String)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Snapshot;
     use crate::views::export::{style_runs, text};
     use crate::views::theme::BUILT_IN;
-    use crate::views::{snapshot, theme_named};
+    use crate::views::view::RequestIds;
+    use crate::views::{fixture, snapshot, theme_named};
 
     const COMMANDS: &[(&str, &str)] = &[("pods -n a,b @prod-* /filter", "Show a kind"), ("q", "Leave")];
 
     fn drawn(help: &Help, columns: u16, rows: u16, theme: &str) -> Buffer {
-        let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
-        help.draw(buffer.area, &mut buffer, &theme_named(theme));
-        buffer
+        fixture::drawn(help, &Snapshot::default(), (columns, rows), theme)
     }
 
     #[test]
@@ -154,8 +163,8 @@ mod tests {
         for (columns, rows) in [(80, 24), (120, 40), (40, 10)] {
             snapshot(&format!("help_{columns}x{rows}"), &text(&drawn(&help, columns, rows, "mono")));
         }
-        let area = Rect::new(0, 0, 80, 24);
-        help.search("describe", area);
+        let (snapshot_, theme, ids) = (Snapshot::default(), theme_named("mono"), RequestIds::from(1));
+        help.search("describe", &fixture::context(&snapshot_, &theme, (80, 24), &ids));
         for (theme, _) in BUILT_IN {
             snapshot(&format!("help_style_{theme}"), &style_runs(&drawn(&help, 60, 8, theme)));
         }

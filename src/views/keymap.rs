@@ -156,18 +156,18 @@ impl Keymap {
 
     /// The hints that fit into `columns`, most useful first, `?` always among them where it works.
     pub fn hints(&self, context: Context, columns: usize) -> Vec<Hint> {
-        self.hints_where(context, columns, |_| true)
+        self.hints_without(context, columns, &[])
     }
 
-    /// As [`Keymap::hints`], offering only what `offered` says works now.
-    pub fn hints_where(&self, context: Context, columns: usize, offered: impl Fn(Action) -> bool) -> Vec<Hint> {
+    /// As [`Keymap::hints`], without actions that would do nothing now.
+    pub fn hints_without(&self, context: Context, columns: usize, unavailable: &[Action]) -> Vec<Hint> {
         let help = self.hint(context, Action::Help);
         let reserved = help.as_ref().map_or(0, |h| h.width() + HINT_GAP);
         let wanted = action::HINTS.iter().find(|(c, _)| *c == context).map_or(&[][..], |(_, actions)| actions);
         let mut used = reserved;
         let mut hints: Vec<Hint> = wanted
             .iter()
-            .filter(|a| offered(**a))
+            .filter(|action| !unavailable.contains(action))
             .filter_map(|a| self.hint(context, *a))
             .take_while(|hint| {
                 used += hint.width() + HINT_GAP;

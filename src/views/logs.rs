@@ -1,13 +1,17 @@
 //! The log of one container: follows, goes back in time, searches, says what was dropped.
 
 use crate::protocol::LogsRequest;
-use super::keymap::Action;
-use super::page::{Outcome, Scene, Title, begin, fresh, inner, say};
+use super::dialog::{Chooser, Pick};
+use super::keymap::{Action, Context};
+use super::msg::Effect;
+use super::page::{Title, begin, inner, say};
 use super::reader::{Lines, Reader, Room, Syntax};
 use super::theme::Role;
+use super::view::{Input, Keep, Layer, Reply, RequestIds, View, ViewContext, ViewSpec};
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::{Request, RequestId, Snapshot, Tail, TailSource, TailState};
+use crate::model::logs::LogSource;
+use crate::protocol::{LogStream, LogStreamState, Request, RequestId, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::sync::Arc;
@@ -42,7 +46,7 @@ const CHOICES: &[Since] = &[
 #[derive(Debug)]
 pub struct LogView {
     id: RequestId,
-    source: TailSource,
+    source: LogSource,
     since: u8,
     reader: Reader,
     /// Lines known to have gone when the text was last taken.
@@ -52,8 +56,8 @@ pub struct LogView {
 
 impl LogView {
     /// Opens the log of a pod's container (empty: the one `kubectl logs` would take); send the requests.
-    pub fn open(pod: ObjectKey, container: &str, previous: bool, next: &mut u64) -> (Self, Vec<Request>) {
-        let source = TailSource {
+    pub fn open(pod: ObjectKey, container: &str, previous: bool, ids: &RequestIds) -> (Self, Vec<Request>) {
+        let source = LogSource {
             pod,
             container: Text::new(container),
             follow: !previous,
@@ -70,50 +74,31 @@ impl LogView {
             dropped: 0,
             containers: Arc::from([]),
         };
-        let requests = view.start(next);
+        let requests = view.start(ids);
         (view, requests)
     }
 
-    fn start(&mut self, next: &mut u64) -> Vec<Request> {
-        self.id = fresh(next);
+    fn start(&mut self, ids: &RequestIds) -> Vec<Request> {
+        self.id = ids.fresh();
         self.dropped = 0;
         vec![Request::Logs(LogsRequest::Follow { id: self.id, source: self.source.clone() })]
     }
 
     /// Ends the tail and starts it anew, after the source changed.
-    fn restart(&mut self, next: &mut u64) -> Outcome {
-        let mut requests = self.close();
+    fn restart(&mut self, ids: &RequestIds) -> Reply {
+        let mut requests = self.on_close();
         let wrapped = self.reader.is_wrapped();
         self.reader = Reader::tail(Syntax::Log);
         if wrapped {
             self.reader.on(Action::Wrap, Room::default());
         }
-        requests.append(&mut self.start(next));
-        Outcome::send(requests)
+        requests.append(&mut self.start(ids));
+        Reply::send(requests)
     }
 
-    /// Says whether it was this that was asked in vain.
-    pub fn misses(&self, request: &Request) -> bool {
-        matches!(request, Request::Logs(LogsRequest::Follow { id, .. }) if *id == self.id)
-    }
-
-    /// What must be sent when it is closed, however that comes about.
-    pub fn close(&self) -> Vec<Request> {
-        vec![Request::Logs(LogsRequest::Stop(self.id))]
-    }
-
-    pub fn pod(&self) -> &ObjectKey {
-        &self.source.pod
-    }
-
-    /// The containers to choose from, and which is shown.
-    pub fn containers(&self) -> (&[Text], &str) {
-        (&self.containers, &self.source.container)
-    }
-
-    pub fn choose_container(&mut self, container: &str, next: &mut u64) -> Outcome {
+    fn choose_container(&mut self, container: &str, ids: &RequestIds) -> Reply {
         self.source.container = Text::new(container);
-        self.restart(next)
+        self.restart(ids)
     }
 
     /// All lines that are kept, for a file.
@@ -133,76 +118,17 @@ impl LogView {
         parts.iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join("_") + ".log"
     }
 
-    /// Takes what a new snapshot has of it.
-    pub fn feed(&mut self, snapshot: &Snapshot) {
-        let Some(tail) = snapshot.logs.get(&self.id) else { return };
-        let gone = tail.dropped.saturating_sub(self.dropped);
-        self.dropped = tail.dropped;
-        self.reader.set_lines(Lines::Logs(Arc::clone(&tail.lines)), usize::try_from(gone).unwrap_or(usize::MAX));
-        self.containers = Arc::clone(&tail.containers);
-        if self.source.container.is_empty() {
-            // The engine says which container it took.
-            self.source.container = tail.source.container.clone();
-        }
-    }
-
-    /// Does what a key asked for. `area` is the whole leaf. The container chooser is opened by the screen.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
-    pub fn on(&mut self, action: Action, area: Rect, next: &mut u64) -> Outcome {
-        match action {
-            Action::Back if self.reader.is_searching() => self.reader.end_search(),
-            Action::Back => return Outcome { taken: true, close: true, requests: Vec::new() },
-            Action::PreviousLogs => {
-                self.source.previous = !self.source.previous;
-                self.source.follow = !self.source.previous;
-                return self.restart(next);
-            }
-            Action::Timestamps => {
-                self.source.timestamps = !self.source.timestamps;
-                return self.restart(next);
-            }
-            Action::Since(number) => {
-                let Some(choice) = CHOICES.iter().find(|c| c.number == number) else { return Outcome::default() };
-                self.since = number;
-                (self.source.since_s, self.source.tail_lines) = (choice.seconds, choice.lines);
-                return self.restart(next);
-            }
-            action => return Outcome { taken: self.reader.on(action, room(area)), ..Outcome::default() },
-        }
-        Outcome::taken()
-    }
-
-    pub fn search(&mut self, text: &str, area: Rect) {
-        self.reader.search(text, room(area));
-    }
-
-    /// Turns the wheel.
-    pub fn scroll(&mut self, rows: usize, down: bool, area: Rect) {
-        self.reader.scroll(room(area), rows, down);
-    }
-
-    pub fn draw(&self, area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
-        let tail = scene.snapshot.logs.get(&self.id).map(Arc::as_ref);
-        let title = Title { view: "logs", object: &self.source.pod, notes: self.notes(tail) };
-        let body = begin(area, buffer, &title, scene);
-        if self.reader.lines().is_empty() {
-            say(body, buffer, &[self.nothing(tail)], scene.theme);
-        } else {
-            self.reader.draw(inner(body), buffer, scene.theme, Role::Text);
-        }
-    }
-
     /// Why there is no line.
-    fn nothing(&self, tail: Option<&Tail>) -> (String, Role) {
+    fn nothing(&self, tail: Option<&LogStream>) -> (String, Role) {
         let which = if self.source.previous { "previous log" } else { "log" };
         match tail.map(|t| &t.state) {
-            None | Some(TailState::Opening) => {
+            None | Some(LogStreamState::Opening) => {
                 let what = super::page::object_name(&self.source.pod);
                 (format!("◌ opening the {which} of {what} on {} …", self.source.pod.cluster), Role::Progressing)
             }
-            Some(TailState::Following) => ("· no line yet".to_owned(), Role::Dim),
-            Some(TailState::Ended) => (format!("· the {which} is empty ({})", self.since_word()), Role::Dim),
-            Some(TailState::Failed(why)) => (format!("✗ {why}"), Role::Failed),
+            Some(LogStreamState::Following) => ("· no line yet".to_owned(), Role::Dim),
+            Some(LogStreamState::Ended) => (format!("· the {which} is empty ({})", self.since_word()), Role::Dim),
+            Some(LogStreamState::Failed(why)) => (format!("✗ {why}"), Role::Failed),
         }
     }
 
@@ -211,14 +137,14 @@ impl LogView {
     }
 
     /// The most important first: those at the end give way when the row is short.
-    fn notes(&self, tail: Option<&Tail>) -> Vec<(String, Role)> {
+    fn notes(&self, tail: Option<&LogStream>) -> Vec<(String, Role)> {
         let mut notes = Vec::new();
         let state = match tail.map(|t| &t.state) {
-            Some(TailState::Failed(why)) if !self.reader.lines().is_empty() => (format!("✗ {why}"), Role::Failed),
-            Some(TailState::Ended) => ("ended".to_owned(), Role::Dim),
-            Some(TailState::Following) if self.reader.is_following() => ("● following".to_owned(), Role::Healthy),
-            Some(TailState::Following) => ("‖ not following".to_owned(), Role::Warning),
-            Some(TailState::Opening | TailState::Failed(_)) | None => (String::new(), Role::Dim),
+            Some(LogStreamState::Failed(why)) if !self.reader.lines().is_empty() => (format!("✗ {why}"), Role::Failed),
+            Some(LogStreamState::Ended) => ("ended".to_owned(), Role::Dim),
+            Some(LogStreamState::Following) if self.reader.is_following() => ("● following".to_owned(), Role::Healthy),
+            Some(LogStreamState::Following) => ("‖ not following".to_owned(), Role::Warning),
+            Some(LogStreamState::Opening | LogStreamState::Failed(_)) | None => (String::new(), Role::Dim),
         };
         notes.push(state);
         if let Some((text, _, count)) = self.reader.found() {
@@ -240,6 +166,93 @@ impl LogView {
         }
         notes.push((self.since_word().to_owned(), Role::Dim));
         notes
+    }
+}
+
+/// The view's line in the registry.
+pub static SPEC: ViewSpec = ViewSpec { name: "logs", context: Context::Logs, layer: Layer::Cover };
+
+impl View for LogView {
+    fn spec(&self) -> &'static ViewSpec {
+        &SPEC
+    }
+
+    fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
+        let Some(action) = input.action else { return Reply::stay() };
+        match action {
+            Action::Back if self.reader.is_searching() => {
+                self.reader.end_search();
+                return Reply::stay();
+            }
+            Action::Back => return Reply::close(),
+            Action::PreviousLogs => {
+                self.source.previous = !self.source.previous;
+                self.source.follow = !self.source.previous;
+            }
+            Action::Timestamps => self.source.timestamps = !self.source.timestamps,
+            Action::Since(number) => {
+                let Some(choice) = CHOICES.iter().find(|c| c.number == number) else { return Reply::pass() };
+                self.since = number;
+                (self.source.since_s, self.source.tail_lines) = (choice.seconds, choice.lines);
+            }
+            Action::Containers => return Reply::over(Chooser::containers(&self.containers, &self.source.container)),
+            Action::Copy => return Reply::over(Chooser::copy(&self.source.pod, &[], Some(self.text()), cx.snapshot)),
+            Action::Save => {
+                let save = Effect::Save { name: self.file_name(), text: self.text() };
+                return Reply { effects: vec![save], ..Reply::stay() };
+            }
+            action => return Reply::known(self.reader.on(action, room(cx.area))),
+        }
+        self.restart(cx.ids)
+    }
+
+    fn search(&mut self, text: &str, cx: &ViewContext<'_>) {
+        self.reader.search(text, room(cx.area));
+    }
+
+    fn feed(&mut self, snapshot: &Snapshot) {
+        let Some(tail) = snapshot.logs.get(&self.id) else { return };
+        let gone = tail.dropped.saturating_sub(self.dropped);
+        self.dropped = tail.dropped;
+        self.reader.set_lines(Lines::Logs(Arc::clone(&tail.lines)), usize::try_from(gone).unwrap_or(usize::MAX));
+        self.containers = Arc::clone(&tail.containers);
+        if self.source.container.is_empty() {
+            // The engine says which container it took.
+            self.source.container = tail.source.container.clone();
+        }
+    }
+
+    fn unavailable(&self, _cx: &ViewContext<'_>) -> Vec<Action> {
+        if self.containers.len() > 1 { Vec::new() } else { vec![Action::Containers] }
+    }
+
+    /// Another container of the pod is shown in place of this one.
+    fn on_pick(&mut self, pick: &Pick, cx: &ViewContext<'_>) -> Option<Reply> {
+        let Pick::Container(name) = pick else { return None };
+        Some(self.choose_container(name, cx.ids))
+    }
+
+    fn on_rejected(&mut self, request: &Request) -> Keep {
+        Keep::unless(matches!(request, Request::Logs(LogsRequest::Follow { id, .. }) if *id == self.id))
+    }
+
+    fn on_close(&self) -> Vec<Request> {
+        vec![Request::Logs(LogsRequest::Stop(self.id))]
+    }
+
+    fn object(&self) -> Option<&ObjectKey> {
+        Some(&self.source.pod)
+    }
+
+    fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        let tail = cx.snapshot.logs.get(&self.id).map(Arc::as_ref);
+        let title = Title { view: "logs", object: &self.source.pod, notes: self.notes(tail) };
+        let body = begin(buffer, &title, cx);
+        if self.reader.lines().is_empty() {
+            say(body, buffer, &[self.nothing(tail)], cx.theme);
+        } else {
+            self.reader.draw(inner(body), buffer, cx.theme, Role::Text);
+        }
     }
 }
 

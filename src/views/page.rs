@@ -2,48 +2,14 @@
 
 use super::panel::{clear, right, write};
 use super::theme::{Role, Theme};
+use super::view::ViewContext;
 use crate::model::cluster::{ClusterName, ClusterState};
 use crate::model::object::ObjectKey;
 use crate::model::text::{fit, width};
-use crate::model::time::{UnixSeconds, human};
-use crate::protocol::{Request, RequestId, Snapshot};
+use crate::model::time::human;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-
-/// What a key in a leaf came to.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// The leaf knew the action.
-    pub taken: bool,
-    pub close: bool,
-    pub requests: Vec<Request>,
-}
-
-impl Outcome {
-    pub fn taken() -> Self {
-        Self { taken: true, ..Self::default() }
-    }
-
-    pub fn send(requests: Vec<Request>) -> Self {
-        Self { taken: true, requests, ..Self::default() }
-    }
-}
-
-/// The next number for a request of this screen.
-pub fn fresh(next: &mut u64) -> RequestId {
-    let id = RequestId(*next);
-    *next += 1;
-    id
-}
-
-/// What a leaf is drawn with.
-#[derive(Debug, Clone, Copy)]
-pub struct Scene<'a> {
-    pub snapshot: &'a Snapshot,
-    pub theme: &'a Theme,
-    pub now: UnixSeconds,
-}
 
 /// The parts of a title row: the kind of view, what it shows, and notes at the right, each with its look.
 #[derive(Debug)]
@@ -64,19 +30,19 @@ pub fn object_name(object: &ObjectKey) -> String {
 }
 
 /// The colour of a cluster wherever it is named: its own, or its turn in the order of names.
-pub fn cluster_style(cluster: &ClusterName, scene: &Scene<'_>) -> Style {
-    let nth = scene.snapshot.clusters.keys().position(|name| name == cluster).unwrap_or(0);
-    let entry = scene.snapshot.clusters.get(cluster).map(|c| &c.entry);
-    scene.theme.cluster(nth, entry.and_then(|e| e.color.as_deref()))
+pub fn cluster_style(cluster: &ClusterName, cx: &ViewContext<'_>) -> Style {
+    let nth = cx.snapshot.clusters.keys().position(|name| name == cluster).unwrap_or(0);
+    let entry = cx.snapshot.clusters.get(cluster).map(|c| &c.entry);
+    cx.theme.cluster(nth, entry.and_then(|e| e.color.as_deref()))
 }
 
 /// What is to be said of a cluster that is not live: its state and for how long.
-pub fn trouble(cluster: &ClusterName, scene: &Scene<'_>) -> Option<(String, Role)> {
-    let state = &scene.snapshot.clusters.get(cluster)?.state;
+pub fn trouble(cluster: &ClusterName, cx: &ViewContext<'_>) -> Option<(String, Role)> {
+    let state = &cx.snapshot.clusters.get(cluster)?.state;
     if *state == ClusterState::Live {
         return None;
     }
-    let age = state.since().map(|since| format!(" {}", human(scene.now.since(since)))).unwrap_or_default();
+    let age = state.since().map(|since| format!(" {}", human(cx.now.since(since)))).unwrap_or_default();
     let role = match state {
         ClusterState::Unreachable { .. } => Role::Failed,
         ClusterState::Denied { .. } | ClusterState::AuthNeeded { .. } => Role::Degraded,
@@ -90,13 +56,13 @@ pub fn trouble(cluster: &ClusterName, scene: &Scene<'_>) -> Option<(String, Role
 const NAME_MIN: usize = 14;
 
 /// Clears the leaf's area, draws the title into its first row and gives the rest.
-pub fn begin(area: Rect, buffer: &mut Buffer, title: &Title<'_>, scene: &Scene<'_>) -> Rect {
-    let area = area.intersection(buffer.area);
+pub fn begin(buffer: &mut Buffer, title: &Title<'_>, cx: &ViewContext<'_>) -> Rect {
+    let area = cx.area.intersection(buffer.area);
     clear(buffer, area);
     let row =
         Rect { height: area.height.min(1), x: area.x + area.width.min(1), width: area.width.saturating_sub(2), ..area };
-    let style = |role| scene.theme.style(role);
-    let mut notes: Vec<(String, Role)> = trouble(&title.object.cluster, scene).into_iter().collect();
+    let style = |role| cx.theme.style(role);
+    let mut notes: Vec<(String, Role)> = trouble(&title.object.cluster, cx).into_iter().collect();
     notes.extend(title.notes.iter().filter(|(text, _)| !text.is_empty()).cloned());
     let cluster = format!("▌{}", title.object.cluster);
     let name = object_name(title.object);
@@ -109,7 +75,7 @@ pub fn begin(area: Rect, buffer: &mut Buffer, title: &Title<'_>, scene: &Scene<'
     let mut rest = row;
     let x = write(buffer, rest, title.view, style(Role::Title));
     rest = from(row, x + 2);
-    let x = write(buffer, rest, &cluster, cluster_style(&title.object.cluster, scene));
+    let x = write(buffer, rest, &cluster, cluster_style(&title.object.cluster, cx));
     rest = from(row, x + 2);
     let name_room = room.saturating_sub(fixed + notes_width(&notes));
     write(buffer, rest, &fit(&name, name_room), style(Role::Strong));

@@ -5,15 +5,16 @@ mod entries;
 pub use entries::{Sources, entries};
 
 use super::cursor::{Clicked, ListCursor};
-use super::keymap::{Action, Code, Key};
+use super::keymap::{Action, Code, Context, Key};
 use super::panel::{centred, frame, line, right, write};
 use super::reader::draw::put;
 use super::theme::{Role, Theme};
+use super::view::{Input, Layer, Reply, ScreenCommand, View, ViewContext, ViewSpec};
 use crate::model::text::{Text, fit, width};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 /// What an entry is; equal matches are listed in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +42,7 @@ impl What {
 
 /// Something that can be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct PaletteEntry {
     pub what: What,
     pub name: Text,
     /// Also searched and shown: short names, a group, a description.
@@ -68,7 +69,7 @@ const TYPED_MAX: usize = 80;
 
 /// Ranks entries by how well they match what was typed, best first. Words may match in any order; a match in the
 /// name counts more than one in the rest.
-pub fn rank(matcher: &mut Matcher, entries: &[Entry], typed: &str) -> Vec<Hit> {
+pub fn rank(matcher: &mut Matcher, entries: &[PaletteEntry], typed: &str) -> Vec<Hit> {
     let pattern = Pattern::new(typed, CaseMatching::Ignore, Normalization::Smart, AtomKind::Fuzzy);
     let mut buffer = Vec::new();
     let mut scored: Vec<(u32, usize)> = Vec::new();
@@ -110,14 +111,14 @@ pub fn rank(matcher: &mut Matcher, entries: &[Entry], typed: &str) -> Vec<Hit> {
 /// What typing the whole name adds to a score: more than any fuzzy match of something else.
 const EXACT: u32 = 1_000;
 
-fn exact(entry: &Entry, typed: &str) -> u32 {
+fn exact(entry: &PaletteEntry, typed: &str) -> u32 {
     if entry.name.eq_ignore_ascii_case(typed) { EXACT } else { 0 }
 }
 
 /// The palette while it is open.
 #[derive(Debug)]
 pub struct Palette {
-    entries: Vec<Entry>,
+    entries: Vec<PaletteEntry>,
     typed: String,
     hits: Vec<Hit>,
     cursor: ListCursor,
@@ -125,7 +126,7 @@ pub struct Palette {
 }
 
 impl Palette {
-    pub fn new(entries: Vec<Entry>) -> Self {
+    pub fn new(entries: Vec<PaletteEntry>) -> Self {
         let matcher = Matcher::new(Config::DEFAULT);
         let mut palette =
             Self { entries, typed: String::new(), hits: Vec::new(), cursor: ListCursor::default(), matcher };
@@ -134,7 +135,7 @@ impl Palette {
     }
 
     /// Types or erases a letter; `false` if the key does neither.
-    pub fn key(&mut self, key: Key) -> bool {
+    fn key(&mut self, key: Key) -> bool {
         match (key.typed(), key.code, key.ctrl) {
             (Some(c), ..) if self.typed.chars().count() < TYPED_MAX => self.typed.push(c),
             (None, Code::Backspace, _) => drop(self.typed.pop()),
@@ -154,9 +155,8 @@ impl Palette {
         self.cursor = ListCursor::default();
     }
 
-    /// Moves over the hits; `false` if the action is none of its own.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
-    pub fn on(&mut self, action: Action, area: Rect) -> bool {
+    /// Moves over the hits; returns false if the action is no move.
+    fn step(&mut self, action: Action, area: Rect) -> bool {
         let rows = rows_of(area);
         let (at, last) = (self.cursor.at(), self.hits.len().saturating_sub(1));
         match action {
@@ -171,44 +171,13 @@ impl Palette {
         true
     }
 
-    /// Selects the clicked entry.
-    pub fn click(&mut self, (x, y): (u16, u16), area: Rect) -> Clicked {
-        let place = place(area);
-        if !place.contains((x, y).into()) || y == place.y {
-            return Clicked::Nothing;
-        }
-        self.cursor.click(usize::from(y - place.y - 1), self.hits.len(), rows_of(area))
-    }
-
     /// The entry `enter` takes.
-    pub fn chosen(&self) -> Option<&Entry> {
+    pub fn chosen(&self) -> Option<&PaletteEntry> {
         self.entries.get(self.hits.get(self.cursor.at())?.entry)
     }
 
     pub fn typed(&self) -> &str {
         &self.typed
-    }
-
-    pub fn draw(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
-        let area = place(area);
-        let count = format!("{} of {}", self.hits.len(), self.entries.len());
-        let room = usize::from(area.width.saturating_sub(4));
-        let typed = fit(&self.typed, room.saturating_sub(width(&count) + 2)).into_owned();
-        frame(buffer, area, &format!("› {typed}▏"), theme);
-        let head = Rect { height: area.height.min(1), width: area.width.saturating_sub(1), ..area };
-        let place = right(head, &count);
-        if usize::from(place.x) > usize::from(area.x) + width(&typed) + 4 {
-            write(buffer, place, &count, theme.style(Role::Dim));
-        }
-        let rows = usize::from(area.height.saturating_sub(1));
-        if self.hits.is_empty() && rows > 0 {
-            line(buffer, area, area.y + 1, "nothing matches", theme.style(Role::Dim));
-        }
-        let from = self.cursor.first(rows);
-        let shown = self.hits.iter().enumerate().skip(from).take(rows);
-        for ((at, hit), y) in shown.zip(area.y + 1..area.bottom()) {
-            self.draw_hit(hit, at == self.cursor.at(), Rect { y, height: 1, ..area }, (buffer, theme));
-        }
     }
 
     fn draw_hit(&self, hit: &Hit, is_current: bool, row: Rect, (buffer, theme): (&mut Buffer, &Theme)) {
@@ -235,6 +204,61 @@ impl Palette {
         }
         if is_current {
             buffer.set_style(row.intersection(buffer.area), theme.style(Role::Cursor));
+        }
+    }
+}
+
+/// The view's line in the registry.
+pub static SPEC: ViewSpec = ViewSpec { name: "palette", context: Context::Palette, layer: Layer::Panel };
+
+impl View for Palette {
+    fn spec(&self) -> &'static ViewSpec {
+        &SPEC
+    }
+
+    fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
+        if self.key(input.key) {
+            return Reply::stay();
+        }
+        let Some(action) = input.action else { return Reply::stay() };
+        match (action, self.chosen()) {
+            (Action::Back, _) => Reply::close(),
+            (Action::Accept, Some(entry)) => Reply::finish(ScreenCommand::Run(entry.command.clone())),
+            (action, _) => Reply::known(self.step(action, cx.area)),
+        }
+    }
+
+    fn click(&mut self, at: Position, cx: &ViewContext<'_>) -> Option<Reply> {
+        let place = place(cx.area);
+        if !place.contains(at) || at.y == place.y {
+            return None;
+        }
+        match self.cursor.click(usize::from(at.y - place.y - 1), self.hits.len(), rows_of(cx.area)) {
+            Clicked::Nothing => None,
+            Clicked::Selected => Some(Reply::stay()),
+            Clicked::Again => Some(self.update(Input::accept(), cx)),
+        }
+    }
+
+    fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        let (area, theme) = (place(cx.area), cx.theme);
+        let count = format!("{} of {}", self.hits.len(), self.entries.len());
+        let room = usize::from(area.width.saturating_sub(4));
+        let typed = fit(&self.typed, room.saturating_sub(width(&count) + 2)).into_owned();
+        frame(buffer, area, &format!("› {typed}▏"), theme);
+        let head = Rect { height: area.height.min(1), width: area.width.saturating_sub(1), ..area };
+        let place = right(head, &count);
+        if usize::from(place.x) > usize::from(area.x) + width(&typed) + 4 {
+            write(buffer, place, &count, theme.style(Role::Dim));
+        }
+        let rows = usize::from(area.height.saturating_sub(1));
+        if self.hits.is_empty() && rows > 0 {
+            line(buffer, area, area.y + 1, "nothing matches", theme.style(Role::Dim));
+        }
+        let from = self.cursor.first(rows);
+        let shown = self.hits.iter().enumerate().skip(from).take(rows);
+        for ((at, hit), y) in shown.zip(area.y + 1..area.bottom()) {
+            self.draw_hit(hit, at == self.cursor.at(), Rect { y, height: 1, ..area }, (buffer, theme));
         }
     }
 }

@@ -1,33 +1,25 @@
 //! `:routes`: the routing proxy live: rules, clusters, the last requests, and what the lint found.
 
-mod confirm;
 mod details;
 mod head;
 mod lines;
-mod tester;
+mod questions;
+pub mod tester;
 #[cfg(test)]
 mod tests;
 
-pub use confirm::Confirm;
-pub use tester::Tester;
-
 use crate::protocol::ProxyRequest;
-use super::filter::Filter;
-use super::grid::{Grid, GridWindow};
-use super::keymap::Action;
-use super::overlay::{Overlay, Reply, ViewContext};
-use super::page::{Scene, fresh};
+use self::tester::Tester;
+use super::grid::{Grid, GridState, GridWindow};
+use super::keymap::{Action, Context};
 use super::table::TableStyles;
-use super::theme::Role;
+use super::view::{FilterLine, Input, Keep, Layer, Reply, RequestIds, View, ViewContext, ViewSpec};
 use crate::model::cluster::{Access, ClusterName};
-use crate::model::proxy::{Fence, Routes, UpstreamFacts};
-use crate::model::text::Text;
-use crate::model::time::UnixSeconds;
+use crate::model::proxy::{Routes, TrafficState, UpstreamFacts};
 use crate::protocol::{ProxyLink, Request, RequestId, Snapshot};
-use crate::views::msg::Effect;
 use crate::views::panel::clear;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
 
 /// One part of the view.
@@ -40,26 +32,12 @@ pub enum Section {
 }
 
 /// All sections in the order of their digits, with their titles.
-pub const SECTIONS: &[(Section, &str)] = &[
+pub const SECTIONS: [(Section, &str); 4] = [
     (Section::Rules, "Rules"),
     (Section::Clusters, "Clusters"),
     (Section::Tail, "Requests"),
     (Section::Findings, "Findings"),
 ];
-
-/// Where one is in a section.
-#[derive(Debug, Clone, Default)]
-struct Pane {
-    at: usize,
-    /// The line the cursor is on: it stays there when lines come and go.
-    id: Text,
-    top: usize,
-    /// A column, and whether the largest comes first.
-    sort: Option<(usize, bool)>,
-    filter: Filter,
-    /// What is wrong with the filter as typed; the last good one stays.
-    mistake: Option<String>,
-}
 
 /// The view.
 #[derive(Debug)]
@@ -67,136 +45,101 @@ pub struct RoutesView {
     /// Under which the engine keeps the picture current.
     watch: RequestId,
     section: Section,
-    panes: [Pane; SECTIONS.len()],
+    grids: [GridState; SECTIONS.len()],
     /// The tail as it was when it was paused.
     held: Option<Arc<Routes>>,
-    /// The cursor stays at the newest request.
-    follows: bool,
     utc_offset_s: i64,
 }
 
 impl RoutesView {
-    /// Opens it; the requests ask the engine for the picture.
-    pub fn open(utc_offset_s: i64, next: &mut u64) -> (Self, Vec<Request>) {
-        let watch = fresh(next);
-        let view =
-            Self { watch, section: Section::Rules, panes: Default::default(), held: None, follows: true, utc_offset_s };
-        (view, vec![Request::Proxy(ProxyRequest::Watch(watch))])
+    /// Opens the view; the requests ask the engine for the picture.
+    pub fn open(utc_offset_s: i64, ids: &RequestIds) -> (Self, Vec<Request>) {
+        let watch = ids.fresh();
+        let grids = SECTIONS.map(|(section, _)| match section {
+            Section::Tail => GridState::tail(),
+            Section::Rules | Section::Clusters | Section::Findings => GridState::default(),
+        });
+        (Self { watch, section: Section::Rules, grids, held: None, utc_offset_s }, vec![Request::Proxy(ProxyRequest::Watch(watch))])
     }
 
-    /// Says whether it was this that was asked in vain.
-    pub fn misses(&self, request: &Request) -> bool {
-        matches!(request, Request::Proxy(ProxyRequest::Watch(id)) if *id == self.watch)
-    }
-
-    /// What the engine must be told when it is gone.
-    pub fn close(&self) -> Vec<Request> {
-        vec![Request::Proxy(ProxyRequest::Unwatch(self.watch))]
-    }
-
-    /// Which section is shown.
+    /// The section that is shown.
     pub fn section(&self) -> Section {
         self.section
     }
 
-    fn pane(&self) -> Option<&Pane> {
-        self.panes.get(self.section as usize)
+    fn state(&self) -> &GridState {
+        let [rules, clusters, tail, findings] = &self.grids;
+        match self.section {
+            Section::Rules => rules,
+            Section::Clusters => clusters,
+            Section::Tail => tail,
+            Section::Findings => findings,
+        }
     }
 
-    fn pane_mut(&mut self) -> Option<&mut Pane> {
-        self.panes.get_mut(self.section as usize)
+    fn state_mut(&mut self) -> &mut GridState {
+        let [rules, clusters, tail, findings] = &mut self.grids;
+        match self.section {
+            Section::Rules => rules,
+            Section::Clusters => clusters,
+            Section::Tail => tail,
+            Section::Findings => findings,
+        }
     }
 
-    /// What the shown section is made of: the paused tail, else the newest picture.
+    /// The routes the shown section is made of: the paused tail, else the newest picture.
     fn source(&self, snapshot: &Snapshot) -> Option<Arc<Routes>> {
         let held = self.held.as_ref().filter(|_| self.section == Section::Tail);
         held.or(snapshot.proxy.routes.as_ref()).map(Arc::clone)
     }
 
     /// The shown section, filtered and sorted.
-    fn grid(&self, snapshot: &Snapshot, now: UnixSeconds) -> Option<Grid> {
-        let (routes, pane) = (self.source(snapshot)?, self.pane()?);
+    fn grid(&self, cx: &ViewContext<'_>) -> Option<Grid> {
+        let routes = self.source(cx.snapshot)?;
         let grid = match self.section {
             Section::Rules => lines::rules(&routes),
             Section::Clusters => lines::clusters(&routes),
             Section::Tail => lines::tail(&routes, self.utc_offset_s),
             Section::Findings => lines::findings(&routes),
         };
-        Some(grid.filtered(&pane.filter, now).sorted(pane.sort, now))
+        Some(self.state().applied(grid, cx.now))
     }
 
-    /// The cursor's line: where its identity is now, else where it was.
-    fn at(&self, grid: &Grid) -> usize {
-        let last = grid.len().saturating_sub(1);
-        if self.section == Section::Tail && self.follows {
-            return last;
-        }
-        let Some(pane) = self.pane() else { return 0 };
-        grid.find(&pane.id).unwrap_or(pane.at).min(last)
-    }
-
-    /// The cluster the cursor is on, in the clusters.
-    fn cluster<'a>(&self, snapshot: &'a Snapshot, now: UnixSeconds) -> Option<&'a UpstreamFacts> {
+    /// The cluster under the cursor, in the section of clusters.
+    fn cluster<'a>(&self, grid: &Grid, snapshot: &'a Snapshot) -> Option<&'a UpstreamFacts> {
         if self.section != Section::Clusters {
             return None;
         }
-        let grid = self.grid(snapshot, now)?;
-        let name = grid.line(self.at(&grid))?.row.cluster.clone();
+        let name = grid.line(self.state().at(grid))?.row.cluster.clone();
         snapshot.proxy.routes.as_ref()?.clusters.iter().find(|cluster| cluster.name == name.as_str())
     }
 
-    /// Says whether a key does something now; no other is offered.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "moves and the like work always")]
-    pub fn offers(&self, action: Action, snapshot: &Snapshot, now: UnixSeconds) -> bool {
-        let attached = matches!(snapshot.proxy.link, ProxyLink::Attached(_));
-        let own = matches!(&snapshot.proxy.link, ProxyLink::Attached(at) if at.own);
-        let fence = || self.cluster(snapshot, now).filter(|_| attached).map(|cluster| cluster.fence);
+    /// Does what the key means; passes on what is not the view's.
+    fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> Reply {
         match action {
-            Action::StartProxy => {
-                snapshot.proxy.can_start && matches!(snapshot.proxy.link, ProxyLink::None | ProxyLink::Lost { .. })
-            }
-            Action::StopProxy | Action::KeepProxy => own,
-            Action::TestRoute | Action::Reload => attached,
-            Action::Drain | Action::Fence => fence().is_some(),
-            Action::Unfence => fence().is_some_and(|fence| fence != Fence::Open),
-            Action::Freeze => self.section == Section::Tail && snapshot.proxy.routes.is_some(),
-            Action::NextSection | Action::PreviousSection | Action::Section(_) | Action::Filter => {
-                snapshot.proxy.routes.is_some()
-            }
-            Action::Open => self.grid(snapshot, now).is_some_and(|grid| !grid.is_empty()),
-            _ => true,
-        }
-    }
-
-    /// Does what the key means; passes on what is not its own.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
-    pub fn on(&mut self, action: Action, around: &ViewContext<'_>, next: &mut u64) -> Reply {
-        if !self.offers(action, around.snapshot, around.now) {
-            return Reply::stay();
-        }
-        match action {
-            Action::Back if self.clear_filter() => Reply::stay(),
+            Action::Back if self.state_mut().clear_filter() => Reply::stay(),
             Action::Back => Reply::close(),
             Action::NextSection => self.turn(1),
             Action::PreviousSection => self.turn(SECTIONS.len() - 1),
             Action::Section(nth) => self.show_section(usize::from(nth).saturating_sub(1)),
-            Action::Freeze => self.pause(around.snapshot),
-            Action::Open => self.open_line(around),
-            Action::StartProxy => send(Request::Proxy(ProxyRequest::Start)),
-            Action::KeepProxy => match &around.snapshot.proxy.link {
-                ProxyLink::Attached(at) => send(Request::Proxy(ProxyRequest::Keep(!at.kept))),
-                _ => Reply::stay(),
+            Action::Freeze => self.pause(cx.snapshot),
+            Action::Open => self.open_line(cx),
+            Action::StartProxy => Reply::send([Request::Proxy(ProxyRequest::Start)]),
+            Action::KeepProxy => match &cx.snapshot.proxy.link {
+                ProxyLink::Attached(at) => Reply::send([Request::Proxy(ProxyRequest::Keep(!at.kept))]),
+                ProxyLink::None | ProxyLink::Starting | ProxyLink::Stopping | ProxyLink::Lost { .. } => Reply::stay(),
             },
-            Action::StopProxy => {
-                Reply::over(Overlay::Confirm(Box::new(Confirm::stop(around.snapshot.proxy.routes.as_deref()))))
+            Action::StopProxy => Reply::over(questions::stop(cx.snapshot.proxy.routes.as_deref())),
+            Action::Reload => Reply::send([Request::Proxy(ProxyRequest::Reload(cx.ids.fresh()))]),
+            Action::TestRoute => Reply::over(Tester::new(cx.ids.fresh())),
+            Action::Drain => self.fence(TrafficState::Draining, cx),
+            Action::Fence => self.fence(TrafficState::Fenced, cx),
+            Action::Unfence => self.fence(TrafficState::Open, cx),
+            action => {
+                let grid = self.grid(cx).unwrap_or_default();
+                let rows = rows_of(head::places(cx.area, cx.snapshot).table);
+                Reply::known(self.state_mut().step(action, &grid, rows))
             }
-            Action::Reload => send(Request::Proxy(ProxyRequest::Reload(fresh(next)))),
-            Action::TestRoute => Reply::over(Overlay::Tester(Box::new(Tester::new(fresh(next))))),
-            Action::Drain => self.fence(Fence::Draining, around, next),
-            Action::Fence => self.fence(Fence::Fenced, around, next),
-            Action::Unfence => self.fence(Fence::Open, around, next),
-            _ if self.step(action, around) => Reply::stay(),
-            _ => Reply::pass(),
         }
     }
 
@@ -222,172 +165,143 @@ impl RoutesView {
 
     /// Opens a fenced cluster at once, as opening harms nothing; all else is confirmed. The key that set a fence
     /// takes it away.
-    fn fence(&self, wanted: Fence, around: &ViewContext<'_>, next: &mut u64) -> Reply {
-        let Some(cluster) = self.cluster(around.snapshot, around.now) else { return Reply::stay() };
+    fn fence(&self, wanted: TrafficState, cx: &ViewContext<'_>) -> Reply {
+        let grid = self.grid(cx).unwrap_or_default();
+        let Some(cluster) = self.cluster(&grid, cx.snapshot) else { return Reply::stay() };
         let name = cluster.name.clone();
-        if wanted == Fence::Open || wanted == cluster.fence {
-            return send(Request::Proxy(ProxyRequest::SetTraffic { id: fresh(next), cluster: name, state: Fence::Open }));
+        if wanted == TrafficState::Open || wanted == cluster.fence {
+            return Reply::send([Request::Proxy(ProxyRequest::SetTraffic {
+                id: cx.ids.fresh(),
+                cluster: name,
+                state: TrafficState::Open,
+            })]);
         }
-        let entry = around.snapshot.clusters.get(&ClusterName::new(&name)).map(|known| &known.entry);
+        let entry = cx.snapshot.clusters.get(&ClusterName::new(&name)).map(|known| &known.entry);
         let is_protected = entry.is_some_and(|entry| entry.access == Access::Protected);
-        let confirm = Confirm::fence(cluster, wanted, is_protected, fresh(next));
-        Reply::over(Overlay::Confirm(Box::new(confirm)))
+        Reply::over(questions::fence(cluster, wanted, is_protected, cx.ids.fresh()))
     }
 
-    fn open_line(&self, around: &ViewContext<'_>) -> Reply {
-        let (Some(grid), Some(routes)) = (self.grid(around.snapshot, around.now), self.source(around.snapshot)) else {
-            return Reply::stay();
-        };
-        let Some(line) = grid.line(self.at(&grid)) else { return Reply::stay() };
-        Reply::over(Overlay::Chooser(details::of(self.section, line, &routes, around.now)))
+    fn open_line(&self, cx: &ViewContext<'_>) -> Reply {
+        let (Some(grid), Some(routes)) = (self.grid(cx), self.source(cx.snapshot)) else { return Reply::stay() };
+        let Some(line) = grid.line(self.state().at(&grid)) else { return Reply::stay() };
+        Reply::over(details::of(self.section, line, &routes, cx.now))
     }
 
-    /// Moves over the lines; says whether it was a move.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a list knows moves only")]
-    fn step(&mut self, action: Action, around: &ViewContext<'_>) -> bool {
-        let rows = usize::from(head::places(around.area, around.snapshot).table.height.saturating_sub(1)).max(1);
-        let grid = self.grid(around.snapshot, around.now);
-        let last = grid.as_ref().map_or(0, Grid::len).saturating_sub(1);
-        let now_at = grid.as_ref().map_or(0, |grid| self.at(grid));
-        let at = match action {
-            Action::Up => now_at.saturating_sub(1),
-            Action::Down => now_at + 1,
-            Action::PageUp => now_at.saturating_sub(rows),
-            Action::PageDown => now_at + rows,
-            Action::Top => 0,
-            Action::Bottom => last,
-            _ => return false,
-        };
-        self.go_to(at.min(last), grid.as_ref(), rows);
-        true
-    }
-
-    fn go_to(&mut self, at: usize, grid: Option<&Grid>, rows: usize) {
-        let id = grid.and_then(|grid| grid.line(at)).map(|line| line.id.clone()).unwrap_or_default();
-        let last = grid.map_or(0, Grid::len).saturating_sub(1);
-        let is_tail = self.section == Section::Tail;
-        if let Some(pane) = self.pane_mut() {
-            pane.top = first(pane.top, at, rows);
-            (pane.at, pane.id) = (at, id);
-        }
-        if is_tail {
-            self.follows = at == last;
-        }
-    }
-
-    /// Filters the shown section; a mistake is said and the last good filter stays.
-    pub fn set_filter(&mut self, text: &str) {
-        let Some(pane) = self.pane_mut() else { return };
-        match Filter::parse(text) {
-            Ok(filter) => (pane.filter, pane.mistake) = (filter, None),
-            Err(why) => pane.mistake = Some(why),
-        }
-    }
-
-    /// Says whether the filter as typed has a mistake.
-    pub fn has_mistake(&self) -> bool {
-        self.pane().is_some_and(|pane| pane.mistake.is_some())
-    }
-
-    /// The filter that the lines of the shown section passed.
-    pub fn filter(&self) -> &str {
-        self.pane().map_or("", |pane| pane.filter.source())
-    }
-
-    fn clear_filter(&mut self) -> bool {
-        let had = self.pane().is_some_and(|pane| !pane.filter.is_empty() || pane.mistake.is_some());
-        if had {
-            self.set_filter("");
-        }
-        had
-    }
-
-    /// A click: on a title it shows the section, on a heading it sorts, on a line it selects, again it opens.
-    pub fn click(&mut self, (x, y): (u16, u16), around: &ViewContext<'_>) -> Reply {
-        let places = head::places(around.area, around.snapshot);
-        if y == places.sections.y && places.sections.height > 0 {
-            let column = usize::from(x.saturating_sub(places.sections.x));
-            return match head::section_at(around.snapshot, self.section, (column, usize::from(places.sections.width))) {
-                Some(nth) => self.show_section(nth),
-                None => Reply::stay(),
-            };
-        }
-        let Some(grid) = self.grid(around.snapshot, around.now).filter(|_| places.table.contains((x, y).into())) else {
-            return Reply::stay();
-        };
-        let row = usize::from(y - places.table.y);
+    /// A click in the table: on a heading it sorts, on a line it selects, again it opens.
+    fn click_table(&mut self, at: Position, table: Rect, cx: &ViewContext<'_>) -> Reply {
+        let Some(grid) = self.grid(cx).filter(|_| table.contains(at)) else { return Reply::stay() };
+        let row = usize::from(at.y - table.y);
         if row == 0 {
-            self.sort_at(usize::from(x - places.table.x), &grid, places.table, around.now);
+            self.state_mut().sort_at(usize::from(at.x - table.x), &grid, usize::from(table.width), cx.now);
             return Reply::stay();
         }
-        let rows = usize::from(places.table.height.saturating_sub(1)).max(1);
-        let at = self.window(&grid, rows).1 + row - 1;
-        if at >= grid.len() {
+        let rows = rows_of(table);
+        let shown = self.state().shown(&grid, rows);
+        let line = shown.top + row - 1;
+        if line >= grid.len() {
             return Reply::stay();
         }
-        if at == self.at(&grid) {
-            return self.open_line(around);
+        if line == shown.at {
+            return self.open_line(cx);
         }
-        self.go_to(at, Some(&grid), rows);
+        self.state_mut().go_to(line, &grid, rows);
         Reply::stay()
     }
+}
 
-    /// Sorts by the heading there; again turns it round, and a third time gives the proxy's own order back.
-    fn sort_at(&mut self, column: usize, grid: &Grid, table: Rect, now: UnixSeconds) {
-        let headings = grid.headings(usize::from(table.width), now);
-        let Some(heading) = headings.iter().rev().find(|heading| heading.x <= column) else { return };
-        let Some(place) = grid.specs.iter().position(|spec| spec.name == heading.text) else { return };
-        if self.section == Section::Tail {
-            return;
-        }
-        if let Some(pane) = self.pane_mut() {
-            pane.sort = match pane.sort {
-                Some((at, false)) if at == place => Some((place, true)),
-                Some((at, true)) if at == place => None,
-                _ => Some((place, false)),
-            };
+/// The view's line in the registry.
+pub static SPEC: ViewSpec = ViewSpec { name: "routes", context: Context::Routes, layer: Layer::Page };
+
+impl View for RoutesView {
+    fn spec(&self) -> &'static ViewSpec {
+        &SPEC
+    }
+
+    fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
+        match input.action {
+            Some(action) if !self.unavailable(cx).contains(&action) => self.act(action, cx),
+            Some(_) | None => Reply::stay(),
         }
     }
 
-    /// The line under the cursor and the first that is shown.
-    fn window(&self, grid: &Grid, rows: usize) -> (usize, usize) {
-        let at = self.at(grid);
-        let top = self.pane().map_or(0, |pane| pane.top).min(grid.len().saturating_sub(rows));
-        (at, first(top, at, rows))
+    /// A click on a title shows the section.
+    fn click(&mut self, at: Position, cx: &ViewContext<'_>) -> Option<Reply> {
+        let places = head::places(cx.area, cx.snapshot);
+        if at.y != places.sections.y || places.sections.height == 0 {
+            return Some(self.click_table(at, places.table, cx));
+        }
+        let column = usize::from(at.x.saturating_sub(places.sections.x));
+        let columns = usize::from(places.sections.width);
+        let section = head::section_at(cx.snapshot, self.section, (column, columns));
+        Some(section.map_or_else(Reply::stay, |nth| self.show_section(nth)))
     }
 
-    pub fn draw(&self, area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
-        let area = area.intersection(buffer.area);
+    fn filter(&self) -> Option<FilterLine<'_>> {
+        Some(self.state().filter_line())
+    }
+
+    fn set_filter(&mut self, text: &str) {
+        self.state_mut().set_filter(text);
+    }
+
+    fn unavailable(&self, cx: &ViewContext<'_>) -> Vec<Action> {
+        let snapshot = cx.snapshot;
+        let (attached, own) = match &snapshot.proxy.link {
+            ProxyLink::Attached(at) => (true, at.own),
+            ProxyLink::None | ProxyLink::Starting | ProxyLink::Stopping | ProxyLink::Lost { .. } => (false, false),
+        };
+        let can_start = snapshot.proxy.can_start && matches!(snapshot.proxy.link, ProxyLink::None | ProxyLink::Lost { .. });
+        let has_routes = snapshot.proxy.routes.is_some();
+        // Built once for all actions: it is as long as the section.
+        let grid = self.grid(cx);
+        let cluster = grid.as_ref().and_then(|grid| self.cluster(grid, snapshot)).filter(|_| attached);
+        let mut works = vec![
+            (Action::StartProxy, can_start),
+            (Action::StopProxy, own),
+            (Action::KeepProxy, own),
+            (Action::TestRoute, attached),
+            (Action::Reload, attached),
+            (Action::Drain, cluster.is_some()),
+            (Action::Fence, cluster.is_some()),
+            (Action::Unfence, cluster.is_some_and(|cluster| cluster.fence != TrafficState::Open)),
+            (Action::Freeze, has_routes && self.section == Section::Tail),
+            (Action::NextSection, has_routes),
+            (Action::PreviousSection, has_routes),
+            (Action::Filter, has_routes),
+            (Action::Open, grid.is_some_and(|grid| !grid.is_empty())),
+        ];
+        works.extend((1..=4).map(|nth| (Action::Section(nth), has_routes)));
+        works.into_iter().filter(|(_, works)| !works).map(|(action, _)| action).collect()
+    }
+
+    fn on_rejected(&mut self, request: &Request) -> Keep {
+        Keep::unless(matches!(request, Request::Proxy(ProxyRequest::Watch(id)) if *id == self.watch))
+    }
+
+    fn on_close(&self) -> Vec<Request> {
+        vec![Request::Proxy(ProxyRequest::Unwatch(self.watch))]
+    }
+
+    fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        let area = cx.area.intersection(buffer.area);
         clear(buffer, area);
-        self.draw_head(area, buffer, scene);
-        let table = head::places(area, scene.snapshot).table;
-        let Some(grid) = self.grid(scene.snapshot, scene.now).filter(|_| table.height > 0) else {
-            return head::draw_without(table, buffer, scene);
+        self.draw_head(area, buffer, cx);
+        let table = head::places(area, cx.snapshot).table;
+        let Some(grid) = self.grid(cx).filter(|_| table.height > 0) else {
+            return head::draw_without(table, buffer, cx);
         };
-        let rows = usize::from(table.height.saturating_sub(1)).max(1);
-        let (at, top) = self.window(&grid, rows);
-        let Some(pane) = self.pane() else { return };
+        let state = self.state();
         let size = (usize::from(table.width), usize::from(table.height));
-        let window = GridWindow { size, at, top, now: scene.now, filter: &pane.filter };
-        let style = |role| scene.theme.style(role);
-        let styles = TableStyles {
-            heading: style(Role::Header),
-            selected: style(Role::Cursor),
-            marked: style(Role::Mark),
-            found: style(Role::Match),
-        };
-        grid.model(&window, scene.theme).draw(table, buffer, &styles);
+        let shown = state.shown(&grid, rows_of(table));
+        let window = GridWindow { size, shown, now: cx.now, filter: state.filter() };
+        grid.model(&window, cx.theme).draw(table, buffer, &TableStyles::of(cx.theme));
         if grid.is_empty() {
-            self.draw_empty(table, buffer, scene);
+            self.draw_empty(table, buffer, cx);
         }
     }
 }
 
-/// The first line of a window so that the cursor is seen.
-fn first(top: usize, at: usize, rows: usize) -> usize {
-    top.clamp((at + 1).saturating_sub(rows), at)
-}
-
-fn send(request: Request) -> Reply {
-    Reply { effects: vec![Effect::Send(request)], ..Reply::stay() }
+/// Lines of a table below its heading.
+fn rows_of(table: Rect) -> usize {
+    usize::from(table.height.saturating_sub(1)).max(1)
 }

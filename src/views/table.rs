@@ -2,6 +2,7 @@
 //! sees more rows than fit on the screen.
 
 use super::sort::SortKey;
+use super::theme::{Role, Theme};
 use crate::model::cell::Align;
 use crate::model::text::{fit, width};
 use ratatui::buffer::Buffer;
@@ -141,6 +142,18 @@ pub struct TableStyles {
     pub selected: Style,
     pub marked: Style,
     pub found: Style,
+}
+
+impl TableStyles {
+    /// Returns the styles of a theme.
+    pub fn of(theme: &Theme) -> Self {
+        Self {
+            heading: theme.style(Role::Header),
+            selected: theme.style(Role::Cursor),
+            marked: theme.style(Role::Mark),
+            found: theme.style(Role::Match),
+        }
+    }
 }
 
 impl TableModel {

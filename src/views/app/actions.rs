@@ -7,11 +7,12 @@ use crate::model::document::Aspect;
 use crate::model::text::Text;
 use crate::protocol::ClusterRequest;
 use crate::protocol::{Request, Severity};
+use crate::views::columns::ColumnList;
 use crate::views::history::History;
 use crate::views::keymap::{Action, SortBy};
 use crate::views::listing::ColumnChoice;
+use crate::views::missing::MissingList;
 use crate::views::msg::Effect;
-use crate::views::overlay::{ColumnList, MissingList, Overlay};
 use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
 use crate::views::resources::incomplete;
@@ -144,8 +145,8 @@ impl App {
     }
 
     pub(super) fn set_filter(&mut self, line: &str) {
-        if let Some(Overlay::Routes(routes)) = self.overlays.last_mut() {
-            routes.set_filter(line);
+        if let Some(view) = self.overlays.last_mut().filter(|view| view.filter().is_some()) {
+            view.set_filter(line);
             return;
         }
         let now = self.now;
@@ -285,7 +286,7 @@ impl App {
             self.say(Severity::Note, "no cluster is missing from this view");
         } else {
             let list = MissingList::new(missing, &listing.place.looked_at());
-            self.overlays.push(Overlay::Missing(list));
+            self.cover(list, Vec::new());
         }
     }
 
@@ -299,7 +300,7 @@ impl App {
                 columns.push((label, false));
             }
         }
-        self.overlays.push(Overlay::Columns(ColumnList::new(columns)));
+        self.cover(ColumnList::new(columns), Vec::new());
     }
 
     fn chosen_clusters(&self) -> Vec<ClusterName> {

@@ -6,13 +6,13 @@ use crate::model::time::UnixSeconds;
 use crate::protocol::Severity;
 use crate::views::header::{self, Piece};
 use crate::views::listing::Listing;
-use crate::views::overlay::Overlay;
 use crate::views::page;
 use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
 use crate::views::sort::SortKey;
 use crate::views::table::TableStyles;
 use crate::views::theme::Role;
+use crate::views::view::Layer;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -84,7 +84,7 @@ impl App {
         buffer.set_style(self.screen().intersection(buffer.area), self.theme.style(Role::Text));
         self.draw_header(areas.header, buffer);
         self.draw_tabs(areas.tabs, buffer);
-        if !self.overlays.iter().any(Overlay::covers) {
+        if !self.is_covered() {
             self.draw_table(areas.table, buffer);
         }
         for (line, y) in self.reason_lines().iter().zip(areas.reasons.y..areas.reasons.bottom()) {
@@ -92,9 +92,14 @@ impl App {
         }
         let cursor = self.draw_bottom(areas.bottom, buffer);
         for overlay in &self.overlays {
-            overlay.draw(buffer, &self.surroundings(areas.table));
+            overlay.draw(buffer, &self.cx(areas.table));
         }
         cursor
+    }
+
+    /// Returns true if nothing of the table is to be seen.
+    fn is_covered(&self) -> bool {
+        self.overlays.iter().any(|view| view.spec().layer != Layer::Panel)
     }
 
     fn draw_header(&self, area: Rect, buffer: &mut Buffer) {
@@ -135,14 +140,7 @@ impl App {
     fn draw_table(&self, area: Rect, buffer: &mut Buffer) {
         let Some(tab) = self.tab() else { return };
         let model = tab.listing.model((usize::from(area.width), usize::from(area.height)), self.look());
-        let style = |role| self.theme.style(role);
-        let styles = TableStyles {
-            heading: style(Role::Header),
-            selected: style(Role::Cursor),
-            marked: style(Role::Mark),
-            found: style(Role::Match),
-        };
-        model.draw(area, buffer, &styles);
+        model.draw(area, buffer, &TableStyles::of(&self.theme));
         if tab.listing.rows().is_empty() {
             let lines = header::empty(&tab.listing, &self.snapshot);
             let lines: Vec<(String, Role)> = lines.into_iter().map(|line| (line, Role::Dim)).collect();
@@ -170,7 +168,7 @@ impl App {
             };
             return vec![(format!(" {}", message.text), role)];
         }
-        let Some(tab) = self.tab().filter(|_| !self.overlays.iter().any(Overlay::covers)) else { return Vec::new() };
+        let Some(tab) = self.tab().filter(|_| !self.is_covered()) else { return Vec::new() };
         if let Some(why) = &tab.listing.filter_error {
             return vec![(format!(" filter: {why}"), Role::Error)];
         }
@@ -210,7 +208,7 @@ impl App {
     /// The prompt while something is typed, else the hints; returns where the cursor is.
     fn draw_bottom(&self, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         let Some(prompt) = &self.prompt else {
-            let hints = header::hints(&self.keymap, self.context(), usize::from(area.width), |a| self.offers(a));
+            let hints = header::hints(&self.keymap, self.context(), usize::from(area.width), &self.unavailable());
             self.draw_pieces(area, buffer, &hints);
             return None;
         };

@@ -6,9 +6,10 @@ use crate::views::command;
 use crate::views::complete::Candidates;
 use crate::views::keymap::{Action, Code, Context, Key, Meaning};
 use crate::views::msg::{Effect, Mouse, MouseAction};
-use crate::views::overlay::{Outcome, Overlay, Reply};
 use crate::views::prompt::PromptKind;
 use crate::views::sort::Sort;
+use crate::views::view::{Input, Reply, ScreenCommand, View};
+use ratatui::layout::Position;
 
 /// Rows one notch of the wheel moves.
 const WHEEL_ROWS: isize = 3;
@@ -42,38 +43,36 @@ impl App {
     fn overlay_key(&mut self, action: Option<Action>, key: Key) {
         let area = self.areas().table;
         // Taken out while it is updated, since it looks at the rest of the screen.
-        let Some(mut overlay) = self.overlays.pop() else { return };
-        let mut next = self.next_request;
-        let reply = overlay.update((action, key), &self.surroundings(area), &mut next);
-        self.next_request = next;
-        self.answer(overlay, reply, action);
+        let Some(mut view) = self.overlays.pop() else { return };
+        let reply = view.update(Input { action, key }, &self.cx(area));
+        self.answer(view, reply, action);
     }
 
-    /// Does what an overlay's answer to a key or a click says.
-    fn answer(&mut self, overlay: Overlay, reply: Reply, action: Option<Action>) {
-        let Reply { close, outcome, effects, over, passed } = reply;
+    /// Does what a view's answer to a key or a click says.
+    pub(super) fn answer(&mut self, view: Box<dyn View>, reply: Reply, action: Option<Action>) {
+        let Reply { close, command, effects, over, passed } = reply;
         self.effects.extend(effects);
         if close {
-            self.effects.extend(overlay.farewell());
+            self.close(&*view);
         } else {
-            self.overlays.push(overlay);
+            self.overlays.push(view);
         }
-        self.overlays.extend(over.map(|over| *over));
-        if let Some(outcome) = outcome {
-            self.take(outcome);
+        self.overlays.extend(over);
+        if let Some(command) = command {
+            self.take(command);
         }
         if let Some(action) = action.filter(|_| passed) {
             self.act_over(action);
         }
     }
 
-    /// Does what an overlay asked for.
-    fn take(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Run(line) => self.run_line(&line),
-            Outcome::Columns(choice) => self.choose_columns(choice),
-            Outcome::Sort(key) => self.choose_sort(key),
-            Outcome::Pick(pick) => self.pick(pick),
+    /// Does what a view asked for.
+    fn take(&mut self, command: ScreenCommand) {
+        match command {
+            ScreenCommand::Run(line) => self.run_line(&line),
+            ScreenCommand::Columns(choice) => self.choose_columns(choice),
+            ScreenCommand::Sort(key) => self.choose_sort(key),
+            ScreenCommand::Pick(pick) => self.pick(pick),
         }
     }
 
@@ -149,9 +148,9 @@ impl App {
     /// Says whether the line has a filter that cannot be meant: it stays to be mended, with what is wrong.
     fn has_mistake(&mut self, kind: PromptKind) -> bool {
         let Some(prompt) = &self.prompt else { return false };
-        match (kind, self.overlays.last()) {
-            (PromptKind::Filter, Some(Overlay::Routes(routes))) => routes.has_mistake(),
-            (PromptKind::Filter, _) => self.tab().is_some_and(|tab| tab.listing.filter_error.is_some()),
+        match (kind, self.overlays.last().and_then(|view| view.filter())) {
+            (PromptKind::Filter, Some(filter)) => filter.mistake.is_some(),
+            (PromptKind::Filter, None) => self.tab().is_some_and(|tab| tab.listing.filter_error.is_some()),
             (PromptKind::Command, _) => match command::filter_mistake(prompt.text()) {
                 Some(why) => self.say(Severity::Error, &why),
                 None => false,
@@ -217,12 +216,10 @@ impl App {
     /// A click on what lies over the table.
     fn click_over(&mut self, mouse: Mouse) -> bool {
         let area = self.areas().table;
-        let Some(mut overlay) = self.overlays.pop() else { return false };
-        let mut next = self.next_request;
-        let reply = overlay.click((mouse.column, mouse.row), &self.surroundings(area), &mut next);
-        self.next_request = next;
+        let Some(mut view) = self.overlays.pop() else { return false };
+        let reply = view.click(Position::new(mouse.column, mouse.row), &self.cx(area));
         let taken = reply.is_some();
-        self.answer(overlay, reply.unwrap_or_default(), None);
+        self.answer(view, reply.unwrap_or_default(), None);
         taken
     }
 

@@ -16,42 +16,44 @@ use crate::views::help::Help;
 use crate::views::keymap::{Action, Context};
 use crate::views::logs::LogView;
 use crate::views::msg::Effect;
-use crate::views::overlay::Overlay;
 use crate::views::palette::{self, Palette, Sources};
 use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
 use crate::views::routes::RoutesView;
 use crate::views::sort::SortKey;
 use crate::views::theme;
+use crate::views::view::View;
 use ratatui::buffer::Buffer;
 
 impl App {
-    /// The object that keys of a text mean: the open one, else the row's.
+    /// The object that keys mean: the one that is open, else the row's.
     fn object(&self) -> Option<ObjectKey> {
-        match self.overlays.last() {
-            Some(Overlay::Detail(detail)) => Some(detail.object().clone()),
-            Some(Overlay::Logs(logs)) => Some(logs.pod().clone()),
-            Some(Overlay::Containers(list)) => Some(list.pod().clone()),
-            _ => self.tab().and_then(|tab| tab.listing.selected()),
-        }
+        let open = self.overlays.last().and_then(|view| view.object().cloned());
+        open.or_else(|| self.tab().and_then(|tab| tab.listing.selected()))
     }
 
-    fn cover(&mut self, overlay: Overlay, requests: Vec<Request>) {
+    /// Opens a view over the table.
+    pub(super) fn cover(&mut self, view: impl View + 'static, requests: Vec<Request>) {
         self.effects.extend(requests.into_iter().map(Effect::Send));
-        self.overlays.push(overlay);
+        self.overlays.push(Box::new(view));
+    }
+
+    /// Tells the engine that a view is gone.
+    pub(super) fn close(&mut self, view: &dyn View) {
+        self.effects.extend(view.on_close().into_iter().map(Effect::Send));
     }
 
     /// Closes everything that lies over the table.
     pub(super) fn uncover(&mut self) {
-        for overlay in std::mem::take(&mut self.overlays) {
-            self.effects.extend(overlay.farewell());
+        for view in std::mem::take(&mut self.overlays) {
+            self.close(&*view);
         }
     }
 
     pub(super) fn open_detail(&mut self, aspect: Aspect) {
         let Some(object) = self.object() else { return };
-        let (detail, requests) = Detail::open(object, aspect, &mut self.next_request);
-        self.cover(Overlay::Detail(Box::new(detail)), requests);
+        let (detail, requests) = Detail::open(object, aspect, &self.ids);
+        self.cover(detail, requests);
     }
 
     /// Opens the log of the pod; an empty container is the one the engine takes.
@@ -62,25 +64,25 @@ impl App {
             self.say(Severity::Note, &text);
             return;
         }
-        let (logs, requests) = LogView::open(object, container, previous, &mut self.next_request);
-        self.cover(Overlay::Logs(Box::new(logs)), requests);
+        let (logs, requests) = LogView::open(object, container, previous, &self.ids);
+        self.cover(logs, requests);
     }
 
     pub(super) fn open_containers(&mut self) {
         let Some(object) = self.object() else { return };
-        let (list, requests) = Containers::open(object, &mut self.next_request);
-        self.cover(Overlay::Containers(Box::new(list)), requests);
+        let (list, requests) = Containers::open(object, &self.ids);
+        self.cover(list, requests);
     }
 
     pub(super) fn open_help(&mut self) {
         let context = self.context();
         let commands: Vec<(&str, &str)> = COMMANDS.iter().map(|c| (c.usage, c.help)).collect();
-        self.cover(Overlay::Help(Box::new(Help::new(&self.keymap, context, &commands))), Vec::new());
+        self.cover(Help::new(&self.keymap, context, &commands), Vec::new());
     }
 
     pub(super) fn open_doctor(&mut self) {
         self.uncover();
-        self.cover(Overlay::Doctor(Doctor::default()), Vec::new());
+        self.cover(Doctor::default(), Vec::new());
         self.effects.push(Effect::MeasureMemory);
     }
 
@@ -90,17 +92,16 @@ impl App {
         if let Some((address, token_file)) = attach {
             self.send(Request::Proxy(ProxyRequest::Attach { address, token_file }));
         }
-        let (routes, requests) = RoutesView::open(self.utc_offset_s, &mut self.next_request);
-        self.cover(Overlay::Routes(Box::new(routes)), requests);
+        let (routes, requests) = RoutesView::open(self.utc_offset_s, &self.ids);
+        self.cover(routes, requests);
     }
 
     pub(super) fn note_memory(&mut self, bytes: u64) -> bool {
-        let Some(Overlay::Doctor(doctor)) = self.overlays.last_mut() else { return false };
-        doctor.memory = Some(bytes);
-        true
+        self.process_bytes = Some(bytes);
+        !self.overlays.is_empty()
     }
 
-    fn palette_entries(&self) -> Vec<palette::Entry> {
+    fn palette_entries(&self) -> Vec<palette::PaletteEntry> {
         let commands: Vec<(&str, &str)> =
             COMMANDS.iter().filter_map(|c| c.names.first().map(|name| (*name, c.help))).collect();
         let auto = std::iter::once((theme::AUTO, "the one that suits the terminal"));
@@ -110,27 +111,22 @@ impl App {
 
     pub(super) fn open_palette(&mut self) {
         let entries = self.palette_entries();
-        self.cover(Overlay::Palette(Box::new(Palette::new(entries))), Vec::new());
+        self.cover(Palette::new(entries), Vec::new());
     }
 
     pub(super) fn open_save(&mut self) {
-        self.cover(Overlay::Chooser(Chooser::save()), Vec::new());
+        self.cover(Chooser::save(), Vec::new());
     }
 
     /// Lets the user choose what to copy.
     pub(super) fn open_copy(&mut self) {
         let Some(object) = self.object() else { return };
-        let chooser = match self.overlays.last() {
-            Some(Overlay::Detail(detail)) => {
-                Chooser::copy(&object, &line_of(detail), Some(detail.text()), &self.snapshot)
-            }
-            Some(Overlay::Logs(logs)) => Chooser::copy(&object, &[], Some(logs.text()), &self.snapshot),
-            _ => match self.snapshot.clusters.get(&object.cluster).filter(|_| self.context() == Context::Fleet) {
-                Some(cluster) => Chooser::copy_cluster(cluster),
-                None => Chooser::copy(&object, &self.cells(), None, &self.snapshot),
-            },
+        let cluster = self.snapshot.clusters.get(&object.cluster).filter(|_| self.context() == Context::Fleet);
+        let chooser = match cluster {
+            Some(cluster) => Chooser::copy_cluster(cluster),
+            None => Chooser::copy(&object, &self.cells(), None, &self.snapshot),
         };
-        self.cover(Overlay::Chooser(chooser), Vec::new());
+        self.cover(chooser, Vec::new());
     }
 
     /// The cells of the row under the cursor, as they are shown.
@@ -157,18 +153,10 @@ impl App {
             Action::Filter => self.open_prompt(PromptKind::Filter),
             Action::Palette => self.open_palette(),
             Action::Help => self.open_help(),
-            Action::Copy => self.open_copy(),
             Action::Logs => self.replace_by_logs(false),
             Action::PreviousLogs => self.replace_by_logs(true),
-            Action::Containers => self.open_container_chooser(),
             Action::Owner | Action::Events => self.leave_for(action),
-            Action::Save => match self.overlays.last() {
-                Some(Overlay::Logs(logs)) => {
-                    let (name, text) = (logs.file_name(), logs.text());
-                    self.effects.push(Effect::Save { name, text });
-                }
-                _ => self.open_save(),
-            },
+            Action::Save => self.open_save(),
             _ => {}
         }
     }
@@ -182,7 +170,7 @@ impl App {
         self.open_logs("", previous);
         let above = self.overlays.pop();
         if let Some(below) = self.overlays.pop() {
-            self.effects.extend(below.farewell());
+            self.close(&*below);
         }
         self.overlays.extend(above);
     }
@@ -198,17 +186,19 @@ impl App {
         }
     }
 
-    fn open_container_chooser(&mut self) {
-        let Some(Overlay::Logs(logs)) = self.overlays.last() else { return };
-        let (names, current) = logs.containers();
-        let chooser = Chooser::containers(names, current);
-        self.cover(Overlay::Chooser(chooser), Vec::new());
-    }
-
-    /// Does what was chosen; the chooser is closed already.
+    /// Acts on a choice; the panel it was made in is closed already. The view below it is asked first.
     pub(super) fn pick(&mut self, pick: Pick) {
+        let area = self.areas().table;
+        if let Some(mut view) = self.overlays.pop() {
+            let reply = view.on_pick(&pick, &self.cx(area));
+            let taken = reply.is_some();
+            self.answer(view, reply.unwrap_or_default(), None);
+            if taken {
+                return;
+            }
+        }
         match pick {
-            Pick::Container(name) => self.show_container(&name),
+            Pick::Container(name) => self.open_logs(&name, false),
             Pick::Copy(text) => {
                 let what = if text.contains('\n') { format!("{} lines", text.lines().count()) } else { text.clone() };
                 self.copy(text, &what);
@@ -216,15 +206,6 @@ impl App {
             Pick::Save(format) => self.save_screen(format),
             Pick::Close => {}
         }
-    }
-
-    /// Another container of the log that is open, else the log of the row's pod.
-    fn show_container(&mut self, name: &str) {
-        let mut next = self.next_request;
-        let Some(Overlay::Logs(logs)) = self.overlays.last_mut() else { return self.open_logs(name, false) };
-        let outcome = logs.choose_container(name, &mut next);
-        self.next_request = next;
-        self.effects.extend(outcome.requests.into_iter().map(Effect::Send));
     }
 
     /// Draws the screen as it is and has it saved.
@@ -243,38 +224,33 @@ impl App {
     /// Searches the text on top.
     pub(super) fn search(&mut self, text: &str) {
         let area = self.areas().table;
-        if let Some(overlay) = self.overlays.last_mut() {
-            overlay.search(text, area);
+        if let Some(mut view) = self.overlays.pop() {
+            view.search(text, &self.cx(area));
+            self.overlays.push(view);
         }
     }
 
-    /// Says whether a key does something where the cursor is: the hint line offers nothing else.
-    pub(super) fn offers(&self, action: Action) -> bool {
-        let place = self.tab().map(|tab| &tab.listing.place.source);
-        match (action, self.overlays.last()) {
-            (_, Some(Overlay::Routes(routes))) => {
-                routes.offers(action, self.held.as_ref().unwrap_or(&self.snapshot), self.now)
-            }
-            (Action::Reveal, Some(Overlay::Detail(detail))) => detail.is_secret(),
-            (Action::Yaml, Some(Overlay::Detail(detail))) => detail.aspect() != Aspect::Yaml,
-            (Action::Describe, Some(Overlay::Detail(detail))) => detail.aspect() != Aspect::Describe,
-            (Action::Containers, Some(Overlay::Logs(logs))) => logs.containers().0.len() > 1,
-            (Action::Logs, None) => {
-                matches!(place, Some(Source::Resources(_))) && self.object().is_some_and(|object| is_pod(&object))
-            }
-            (Action::Missing, None) => self.tab().is_some_and(|tab| !tab.listing.coverage.missing.is_empty()),
-            _ => true,
+    /// The actions that would do nothing where the cursor is: the hint line leaves them out.
+    pub(super) fn unavailable(&self) -> Vec<Action> {
+        if let Some(view) = self.overlays.last() {
+            return view.unavailable(&self.cx(self.areas().table));
         }
+        let Some(listing) = self.tab().map(|tab| &tab.listing) else { return Vec::new() };
+        let mut actions = Vec::new();
+        let has_logs = matches!(listing.place.source, Source::Resources(_))
+            && listing.selected().is_some_and(|object| is_pod(&object));
+        if !has_logs {
+            actions.push(Action::Logs);
+        }
+        if listing.coverage.missing.is_empty() {
+            actions.push(Action::Missing);
+        }
+        actions
     }
 }
 
 fn is_pod(object: &ObjectKey) -> bool {
     object.kind.kind == "Pod" && object.kind.group.is_empty()
-}
-
-/// The line under the cursor, as something to copy.
-fn line_of(detail: &Detail) -> Vec<(String, String)> {
-    detail.line_text().map(|line| ("line".to_owned(), line.trim().to_owned())).into_iter().collect()
 }
 
 #[cfg(test)]

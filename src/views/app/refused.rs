@@ -3,6 +3,7 @@
 use super::App;
 use crate::protocol::ClusterRequest;
 use crate::protocol::{Request, Severity};
+use crate::views::view::Keep;
 
 impl App {
     /// Takes back what was asked in vain, and says what to do.
@@ -14,7 +15,7 @@ impl App {
             }
         }
         let before = self.overlays.len();
-        self.overlays.retain_mut(|overlay| !overlay.miss(request));
+        self.overlays.retain_mut(|view| view.on_rejected(request) == Keep::Open);
         let next = if self.overlays.len() < before { "open it again in a moment" } else { "try again in a moment" };
         self.say(Severity::Warning, &format!("the engine is busy; {next}"))
     }

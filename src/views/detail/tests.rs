@@ -5,14 +5,12 @@ use crate::model::cluster::{ClusterName, ClusterState};
 use crate::model::kind::KindId;
 use crate::protocol::Operation;
 use crate::views::export::{style_runs, text};
-use crate::views::fixture::{Fleet, NOW};
+use crate::views::fixture::{Fleet, act, context, drawn, requests};
 use crate::views::theme::BUILT_IN;
 use crate::views::{snapshot, theme_named};
 use proptest::prelude::*;
 use ratatui::style::Modifier;
 use std::collections::BTreeMap;
-
-const AREA: Rect = Rect { x: 0, y: 0, width: 80, height: 24 };
 
 fn key(kind: &str, name: &str) -> ObjectKey {
     ObjectKey {
@@ -43,17 +41,10 @@ fn ready(text: &str) -> Body {
 }
 
 fn opened(object: &ObjectKey, snapshot: &Snapshot) -> Detail {
-    let (mut detail, requests) = Detail::open(object.clone(), Aspect::Yaml, &mut 1);
+    let (mut detail, requests) = Detail::open(object.clone(), Aspect::Yaml, &RequestIds::from(1));
     assert!(matches!(requests.as_slice(), [Request::Document(DocumentRequest::Open { id: RequestId(1), .. })]));
     detail.feed(snapshot);
     detail
-}
-
-fn drawn(detail: &Detail, snapshot: &Snapshot, (columns, rows): (u16, u16), theme: &str) -> Buffer {
-    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
-    let theme = theme_named(theme);
-    detail.draw(buffer.area, &mut buffer, &Scene { snapshot, theme: &theme, now: NOW });
-    buffer
 }
 
 #[test]
@@ -81,7 +72,7 @@ fn its_colours_in_every_theme() {
     let object = key("Pod", "api-7d9f8c6b5d-8s2lq");
     let fleet = fleet(&object, ready(POD));
     let mut detail = opened(&object, &fleet);
-    detail.search("api", AREA);
+    detail.search("api", &context(&fleet, &theme_named("mono"), (80, 24), &RequestIds::from(1)));
     for (theme, _) in BUILT_IN {
         snapshot(&format!("detail_style_{theme}"), &style_runs(&drawn(&detail, &fleet, (60, 12), theme)));
     }
@@ -92,18 +83,16 @@ fn a_secret_is_decoded_once_and_forgotten_when_hidden() {
     let object = key("Secret", "db");
     let fleet = fleet(&object, ready(SECRET));
     let mut detail = opened(&object, &fleet);
-    let mut next = 2;
+    let ids = RequestIds::from(2);
     assert!(text(&drawn(&detail, &fleet, (80, 10), "mono")).contains("values masked"));
-    let outcome = detail.on(Action::Reveal, AREA, &fleet, &mut next);
-    let [Request::Document(DocumentRequest::RevealSecret { reveal, .. })] = outcome.requests.as_slice() else {
-        panic!("{outcome:?}")
-    };
+    let sent = requests(act(&mut detail, Action::Reveal, &fleet, &ids));
+    let [Request::Document(DocumentRequest::RevealSecret { reveal, .. })] = sent.as_slice() else { panic!("{sent:?}") };
     reveal.fill("kind: Secret\nstringData:\n  password: hunter2\n".to_owned());
     detail.feed(&fleet);
     let shown = text(&drawn(&detail, &fleet, (80, 10), "mono"));
     assert!(shown.contains("hunter2") && shown.contains("values decoded"), "{shown}");
     assert!(!format!("{detail:?}").contains("hunter2"), "a secret must not reach a log");
-    assert!(detail.on(Action::Reveal, AREA, &fleet, &mut next).requests.is_empty());
+    assert!(requests(act(&mut detail, Action::Reveal, &fleet, &ids)).is_empty());
     assert!(!text(&drawn(&detail, &fleet, (80, 10), "mono")).contains("hunter2"));
 }
 
@@ -112,13 +101,17 @@ fn a_refused_decoding_says_why() {
     let object = key("Secret", "db");
     let mut fleet = fleet(&object, ready(SECRET));
     let mut detail = opened(&object, &fleet);
-    detail.on(Action::Reveal, AREA, &fleet, &mut 7);
+    act(&mut detail, Action::Reveal, &fleet, &RequestIds::from(7));
     let progress = Progress::Failed(UserError::new(ErrorKind::Cluster, "secrets is forbidden"));
     let operation = Operation { what: "reveal".into(), cluster: None, progress };
     fleet.operations = Arc::new(BTreeMap::from([(RequestId(7), Arc::new(operation))]));
     detail.feed(&fleet);
     assert!(text(&drawn(&detail, &fleet, (100, 10), "mono")).contains("not decoded: secrets is forbidden"));
-    assert_eq!(detail.on(Action::Reveal, AREA, &fleet, &mut 8).requests.len(), 1, "it can be asked again");
+    assert_eq!(
+        requests(act(&mut detail, Action::Reveal, &fleet, &RequestIds::from(8))).len(),
+        1,
+        "it can be asked again"
+    );
 }
 
 #[test]
@@ -126,17 +119,14 @@ fn the_other_aspect_closes_the_first() {
     let object = key("Pod", "api");
     let fleet = fleet(&object, ready(POD));
     let mut detail = opened(&object, &fleet);
-    let outcome = detail.on(Action::Describe, AREA, &fleet, &mut 5);
-    assert!(matches!(
-        outcome.requests.as_slice(),
-        [
-            Request::Document(DocumentRequest::Close(RequestId(1))),
-            Request::Document(DocumentRequest::Open { id: RequestId(5), .. })
-        ]
-    ));
-    assert_eq!(detail.aspect(), Aspect::Describe);
-    assert!(detail.on(Action::Describe, AREA, &fleet, &mut 6).requests.is_empty());
-    assert!(!detail.on(Action::Reveal, AREA, &fleet, &mut 6).taken, "only Secrets have something to decode");
+    let sent = requests(act(&mut detail, Action::Describe, &fleet, &RequestIds::from(5)));
+    assert!(matches!(sent.as_slice(), [Request::Document(DocumentRequest::Close(RequestId(1))), Request::Document(DocumentRequest::Open { id: RequestId(5), .. })]));
+    assert_eq!(detail.aspect, Aspect::Describe);
+    assert!(requests(act(&mut detail, Action::Describe, &fleet, &RequestIds::from(6))).is_empty());
+    assert!(
+        act(&mut detail, Action::Reveal, &fleet, &RequestIds::from(6)).passed,
+        "only Secrets have something to decode"
+    );
 }
 
 #[test]
@@ -144,9 +134,9 @@ fn escape_ends_the_search_before_the_view() {
     let object = key("Pod", "api");
     let fleet = fleet(&object, ready(POD));
     let mut detail = opened(&object, &fleet);
-    detail.search("image", AREA);
-    assert!(!detail.on(Action::Back, AREA, &fleet, &mut 2).close);
-    assert!(detail.on(Action::Back, AREA, &fleet, &mut 2).close);
+    detail.search("image", &context(&fleet, &theme_named("mono"), (80, 24), &RequestIds::from(1)));
+    assert!(!act(&mut detail, Action::Back, &fleet, &RequestIds::from(2)).close);
+    assert!(act(&mut detail, Action::Back, &fleet, &RequestIds::from(2)).close);
 }
 
 #[test]

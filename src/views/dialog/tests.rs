@@ -4,7 +4,7 @@ use crate::model::kind::KindId;
 use crate::views::export::{style_runs, text};
 use crate::views::fixture::Fleet;
 use crate::views::theme::BUILT_IN;
-use crate::views::{snapshot, theme_named};
+use crate::views::{fixture, snapshot};
 use proptest::prelude::*;
 
 fn deployment() -> ObjectKey {
@@ -27,10 +27,8 @@ fn copy() -> Chooser {
     )
 }
 
-fn drawn(chooser: &Chooser, (columns, rows): (u16, u16), theme: &str) -> Buffer {
-    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
-    chooser.draw(buffer.area, &mut buffer, &theme_named(theme));
-    buffer
+fn drawn(chooser: &Chooser, size: (u16, u16), theme: &str) -> Buffer {
+    fixture::drawn(chooser, &Snapshot::default(), size, theme)
 }
 
 #[test]
@@ -68,11 +66,11 @@ fn a_click_takes_the_row_under_it() {
     let area = Rect::new(0, 0, 80, 24);
     let mut chooser = copy();
     let place = chooser.place(area);
-    assert_eq!(chooser.click((place.x + 3, place.y + 2), area), Clicked::Selected);
+    assert_eq!(chooser.select((place.x + 3, place.y + 2).into(), area), Clicked::Selected);
     assert_eq!(chooser.chosen(), Some(&Pick::Copy("payments".to_owned())));
-    assert_eq!(chooser.click((place.x + 3, place.y + 2), area), Clicked::Again);
-    assert_eq!(chooser.click((0, 0), area), Clicked::Nothing);
-    assert_eq!(chooser.click((place.x + 3, place.y), area), Clicked::Nothing, "its title");
+    assert_eq!(chooser.select((place.x + 3, place.y + 2).into(), area), Clicked::Again);
+    assert_eq!(chooser.select((0, 0).into(), area), Clicked::Nothing);
+    assert_eq!(chooser.select((place.x + 3, place.y).into(), area), Clicked::Nothing, "its title");
 }
 
 proptest! {

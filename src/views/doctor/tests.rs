@@ -1,8 +1,9 @@
 use super::*;
 use crate::model::cluster::Costs;
 use crate::views::export::{style_runs, text};
-use crate::views::fixture::{Fleet, NOW, cluster};
+use crate::views::fixture::{Fleet, NOW, act, cluster, context};
 use crate::views::theme::BUILT_IN;
+use crate::views::view::RequestIds;
 use crate::views::{snapshot, theme_named};
 use std::sync::Arc;
 
@@ -31,16 +32,17 @@ fn fleet(count: usize) -> Snapshot {
     Snapshot { clusters: Arc::new(clusters), ..Snapshot::clone(&Fleet::default().snapshot()) }
 }
 
-fn drawn(doctor: &Doctor, snapshot: &Snapshot, (columns, rows): (u16, u16), theme: &str) -> Buffer {
-    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
-    let theme = theme_named(theme);
-    doctor.draw(buffer.area, &mut buffer, &Scene { snapshot, theme: &theme, now: NOW });
+fn drawn(doctor: &Doctor, snapshot: &Snapshot, size: (u16, u16), theme: &str) -> Buffer {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
+    let (theme, ids) = (theme_named(theme), RequestIds::from(1));
+    let process_bytes = Some(48 * 1024 * 1024);
+    doctor.draw(&mut buffer, &ViewContext { process_bytes, ..context(snapshot, &theme, size, &ids) });
     buffer
 }
 
 #[test]
 fn it_fits_each_screen() {
-    let doctor = Doctor { memory: Some(48 * 1024 * 1024), ..Doctor::default() };
+    let doctor = Doctor::default();
     for (name, count) in [("none", 0), ("some", 6), ("many", 120)] {
         for size in [(80, 24), (120, 40), (40, 10)] {
             let fleet = fleet(count);
@@ -56,9 +58,8 @@ fn it_fits_each_screen() {
 fn the_last_page_is_full() {
     let fleet = fleet(120);
     let mut doctor = Doctor::default();
-    let area = Rect::new(0, 0, 80, 24);
-    doctor.on(Action::Bottom, area, (&fleet, NOW));
-    doctor.on(Action::Down, area, (&fleet, NOW));
+    act(&mut doctor, Action::Bottom, &fleet, &RequestIds::from(1));
+    act(&mut doctor, Action::Down, &fleet, &RequestIds::from(1));
     let shown = text(&drawn(&doctor, &fleet, (80, 24), "mono"));
     assert!(shown.lines().last().is_some_and(|l| l.trim_start().starts_with("all")), "{shown}");
 }

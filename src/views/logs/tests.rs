@@ -3,12 +3,10 @@ use super::*;
 use crate::model::cluster::{ClusterName, ClusterState};
 use crate::model::kind::KindId;
 use crate::views::export::{style_runs, text};
-use crate::views::fixture::{Fleet, NOW};
+use crate::views::fixture::{Fleet, act, context, drawn, requests};
 use crate::views::theme::BUILT_IN;
 use crate::views::{snapshot, theme_named};
 use std::collections::BTreeMap;
-
-const AREA: Rect = Rect { x: 0, y: 0, width: 80, height: 24 };
 
 fn pod() -> ObjectKey {
     ObjectKey {
@@ -21,7 +19,7 @@ fn pod() -> ObjectKey {
 }
 
 fn opened() -> LogView {
-    LogView::open(pod(), "", false, &mut 1).0
+    LogView::open(pod(), "", false, &RequestIds::from(1)).0
 }
 
 fn fleet(view: &LogView, state: LogStreamState, lines: &[&str], dropped: u64) -> Snapshot {
@@ -34,13 +32,6 @@ fn fleet(view: &LogView, state: LogStreamState, lines: &[&str], dropped: u64) ->
     };
     let base = Fleet::default().cluster("eu-west", ClusterState::Live).snapshot();
     Snapshot { logs: Arc::new(BTreeMap::from([(view.id, Arc::new(tail))])), ..Snapshot::clone(&base) }
-}
-
-fn drawn(view: &LogView, snapshot: &Snapshot, (columns, rows): (u16, u16), theme: &str) -> Buffer {
-    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
-    let theme = theme_named(theme);
-    view.draw(buffer.area, &mut buffer, &Scene { snapshot, theme: &theme, now: NOW });
-    buffer
 }
 
 const LINES: &[&str] = &[
@@ -85,7 +76,7 @@ fn its_colours_in_every_theme() {
     let mut view = opened();
     let fleet = fleet(&view, LogStreamState::Following, LINES, 0);
     view.feed(&fleet);
-    view.search("retrying", AREA);
+    view.search("retrying", &context(&fleet, &theme_named("mono"), (80, 24), &RequestIds::from(1)));
     for (theme, _) in BUILT_IN {
         snapshot(&format!("logs_style_{theme}"), &style_runs(&drawn(&view, &fleet, (70, 8), theme)));
     }
@@ -94,27 +85,19 @@ fn its_colours_in_every_theme() {
 #[test]
 fn a_choice_ends_the_tail_and_starts_another() {
     let mut view = opened();
-    let mut next = 2;
-    let outcome = view.on(Action::Since(3), AREA, &mut next);
-    let [
-        Request::Logs(LogsRequest::Stop(RequestId(1))),
-        Request::Logs(LogsRequest::Follow { id: RequestId(2), source }),
-    ] = outcome.requests.as_slice()
-    else {
-        panic!("{outcome:?}")
+    let (ids, none) = (RequestIds::from(2), Snapshot::default());
+    let sent = requests(act(&mut view, Action::Since(3), &none, &ids));
+    let [Request::Logs(LogsRequest::Stop(RequestId(1))), Request::Logs(LogsRequest::Follow { id: RequestId(2), source })] = sent.as_slice() else {
+        panic!("{sent:?}")
     };
     assert_eq!((source.since_s, source.tail_lines), (Some(300), None));
-    let outcome = view.on(Action::PreviousLogs, AREA, &mut next);
-    let [_, Request::Logs(LogsRequest::Follow { source, .. })] = outcome.requests.as_slice() else {
-        panic!("{outcome:?}")
-    };
+    let sent = requests(act(&mut view, Action::PreviousLogs, &none, &ids));
+    let [_, Request::Logs(LogsRequest::Follow { source, .. })] = sent.as_slice() else { panic!("{sent:?}") };
     assert!(source.previous && !source.follow, "an ended container writes no more");
-    let outcome = view.choose_container("sidecar", &mut next);
-    let [_, Request::Logs(LogsRequest::Follow { source, .. })] = outcome.requests.as_slice() else {
-        panic!("{outcome:?}")
-    };
+    let sent = requests(view.choose_container("sidecar", &ids));
+    let [_, Request::Logs(LogsRequest::Follow { source, .. })] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!(source.container, "sidecar");
-    assert!(!view.on(Action::Since(9), AREA, &mut next).taken);
+    assert!(act(&mut view, Action::Since(9), &none, &ids).passed);
 }
 
 #[test]
@@ -122,7 +105,7 @@ fn the_engine_names_the_container_and_the_file_names_all() {
     let mut view = opened();
     let fleet = fleet(&view, LogStreamState::Following, LINES, 0);
     view.feed(&fleet);
-    assert_eq!(view.containers().1, "api");
+    assert_eq!(view.source.container, "api");
     assert_eq!(view.file_name(), "eu-west_payments_api-7d9f8c6b5d-8s2lq_api.log");
     assert!(view.text().starts_with("2026-11-21T14:01:59Z INFO listening"));
 }

@@ -1,6 +1,6 @@
 //! What the palette offers, gathered from the snapshot and from what the program itself has.
 
-use super::{ENTRIES_MAX, Entry, What};
+use super::{ENTRIES_MAX, PaletteEntry, What};
 use crate::model::cluster::ClusterState;
 use crate::model::kind::{Kind, KindId};
 use crate::model::text::{Text, clean};
@@ -19,7 +19,7 @@ pub struct Sources<'a> {
 }
 
 /// Kinds of all clusters, commands, clusters, groups, namespaces, themes; at most [`ENTRIES_MAX`].
-pub fn entries(sources: &Sources<'_>) -> Vec<Entry> {
+pub fn entries(sources: &Sources<'_>) -> Vec<PaletteEntry> {
     let mut all = kinds(sources.snapshot);
     all.extend(sources.commands.iter().map(|(name, about)| entry(What::Command, name, about, (*name).to_owned())));
     clusters(sources.snapshot, &mut all);
@@ -31,12 +31,12 @@ pub fn entries(sources: &Sources<'_>) -> Vec<Entry> {
     all
 }
 
-fn entry(what: What, name: &str, more: &str, command: String) -> Entry {
-    Entry { what, name: Text::new(clean(name)), more: Text::new(clean(more)), command }
+fn entry(what: What, name: &str, more: &str, command: String) -> PaletteEntry {
+    PaletteEntry { what, name: Text::new(clean(name)), more: Text::new(clean(more)), command }
 }
 
 /// Every kind that some connected cluster lists, once; its plain plural when no other group has the same.
-fn kinds(snapshot: &Snapshot) -> Vec<Entry> {
+fn kinds(snapshot: &Snapshot) -> Vec<PaletteEntry> {
     let mut found: BTreeMap<&KindId, (&Kind, usize)> = BTreeMap::new();
     for cluster in snapshot.clusters.values() {
         for kind in cluster.catalog.kinds.iter().filter(|k| k.can("list")) {
@@ -62,7 +62,7 @@ fn kinds(snapshot: &Snapshot) -> Vec<Entry> {
     all.into_iter().map(called).collect()
 }
 
-fn clusters(snapshot: &Snapshot, all: &mut Vec<Entry>) {
+fn clusters(snapshot: &Snapshot, all: &mut Vec<PaletteEntry>) {
     let mut groups: BTreeMap<&Text, (usize, usize)> = BTreeMap::new();
     for cluster in snapshot.clusters.values() {
         let name = cluster.entry.name.as_str();

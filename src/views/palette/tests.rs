@@ -1,13 +1,14 @@
 use super::*;
+use crate::protocol::Snapshot;
 use crate::views::export::text;
-use crate::views::{snapshot, theme_named};
+use crate::views::{fixture, snapshot};
 use proptest::prelude::*;
 
-fn entry(what: What, name: &str, more: &str) -> Entry {
-    Entry { what, name: name.into(), more: more.into(), command: name.to_owned() }
+fn entry(what: What, name: &str, more: &str) -> PaletteEntry {
+    PaletteEntry { what, name: name.into(), more: more.into(), command: name.to_owned() }
 }
 
-fn some() -> Vec<Entry> {
+fn some() -> Vec<PaletteEntry> {
     vec![
         entry(What::Kind, "pods", "po"),
         entry(What::Kind, "podtemplates", ""),
@@ -56,16 +57,14 @@ fn typing_narrows_and_enter_takes_the_chosen() {
     }
     assert_eq!(palette.chosen().map(|e| e.name.as_str()), Some("us-east"));
     assert!(palette.key(Key::ctrl('u')));
-    palette.on(Action::Up, area);
+    palette.step(Action::Up, area);
     assert_eq!(palette.chosen().map(|e| e.what), Some(What::Theme), "round the beginning");
-    palette.on(Action::Down, area);
+    palette.step(Action::Down, area);
     assert_eq!(palette.chosen().map(|e| e.name.as_str()), Some("pods"));
 }
 
 fn drawn(palette: &Palette, columns: u16, rows: u16) -> Buffer {
-    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
-    palette.draw(buffer.area, &mut buffer, &theme_named("quarterdeck-dark"));
-    buffer
+    fixture::drawn(palette, &Snapshot::default(), (columns, rows), "quarterdeck-dark")
 }
 
 #[test]
@@ -83,7 +82,8 @@ fn it_fits_every_screen() {
 
 #[test]
 fn a_thousand_clusters_are_found_by_their_letters() {
-    let many: Vec<Entry> = (0..1_000).map(|n| entry(What::Cluster, &format!("prod-eu-west-{n:04}"), "live")).collect();
+    let many: Vec<PaletteEntry> =
+        (0..1_000).map(|n| entry(What::Cluster, &format!("prod-eu-west-{n:04}"), "live")).collect();
     let hits = rank(&mut Matcher::new(Config::DEFAULT), &many, "euw0777");
     assert_eq!(many[hits[0].entry].name, "prod-eu-west-0777");
 }

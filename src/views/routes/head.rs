@@ -7,8 +7,9 @@ use crate::model::text::{fit_end, width};
 use crate::model::time::{UnixSeconds, human};
 use crate::protocol::{ProxyLink, Snapshot};
 use crate::views::header::{self, Piece, grouped};
-use crate::views::page::{self, Scene};
+use crate::views::page;
 use crate::views::theme::Role;
+use crate::views::view::{View as _, ViewContext};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -179,52 +180,52 @@ pub(super) fn section_at(snapshot: &Snapshot, shown: Section, (column, columns):
 }
 
 impl RoutesView {
-    pub(super) fn draw_head(&self, area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
-        let places = places(area, scene.snapshot);
+    pub(super) fn draw_head(&self, area: Rect, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        let places = places(area, cx.snapshot);
         let whole = |row: Rect| (0, usize::from(row.width));
-        let (left, right) = title(scene.snapshot);
+        let (left, right) = title(cx.snapshot);
         if places.title.height > 0 {
-            header::draw(places.title, buffer, scene.theme, &left, &right);
+            header::draw(places.title, buffer, cx.theme, &left, &right);
         }
-        if let Some(routes) = scene.snapshot.proxy.routes.as_ref().filter(|_| places.counts.height > 0) {
+        if let Some(routes) = cx.snapshot.proxy.routes.as_ref().filter(|_| places.counts.height > 0) {
             let mut room = usize::from(places.counts.width);
             // What does not fit is left out whole, from the end.
             let fits = |(text, _): &Piece| room.checked_sub(width(text)).map(|rest| room = rest).is_some();
-            let pieces: Vec<Piece> = counts(routes, scene.now).into_iter().take_while(fits).collect();
-            header::write(places.counts, buffer, scene.theme, whole(places.counts), &pieces);
+            let pieces: Vec<Piece> = counts(routes, cx.now).into_iter().take_while(fits).collect();
+            header::write(places.counts, buffer, cx.theme, whole(places.counts), &pieces);
         }
         if places.trouble.height > 0 {
             let mut room = usize::from(places.trouble.width).saturating_sub(1);
-            let cut = troubles(scene.snapshot, scene.now).into_iter().map(|(text, role)| {
+            let cut = troubles(cx.snapshot, cx.now).into_iter().map(|(text, role)| {
                 let text = fit_end(&text, room).into_owned();
                 room -= width(&text).min(room);
                 (text, role)
             });
             let pieces: Vec<Piece> = cut.collect();
-            header::write(places.trouble, buffer, scene.theme, whole(places.trouble), &pieces);
+            header::write(places.trouble, buffer, cx.theme, whole(places.trouble), &pieces);
         }
         if places.sections.height > 0 {
-            let pieces = self.section_pieces(scene, usize::from(places.sections.width));
-            header::write(places.sections, buffer, scene.theme, whole(places.sections), &pieces);
+            let pieces = self.section_pieces(cx, usize::from(places.sections.width));
+            header::write(places.sections, buffer, cx.theme, whole(places.sections), &pieces);
         }
     }
 
-    fn section_pieces(&self, scene: &Scene<'_>, columns: usize) -> Vec<Piece> {
+    fn section_pieces(&self, cx: &ViewContext<'_>, columns: usize) -> Vec<Piece> {
         let mut pieces = vec![piece(" ".repeat(SECTIONS_INDENT), Role::Tab)];
-        for (section, title, trouble) in fitted_titles(scene.snapshot, self.section, columns) {
+        for (section, title, trouble) in fitted_titles(cx.snapshot, self.section, columns) {
             pieces.push(piece(title, if section == self.section { Role::TabActive } else { Role::Tab }));
             pieces.extend(trouble);
         }
         if let Some(held) = self.held.as_ref().filter(|_| self.section == Section::Tail) {
             let last = |routes: &Routes| routes.tail.last().map_or(0, |exchange| exchange.number);
-            let newer = scene.snapshot.proxy.routes.as_ref().map_or(0, |now| last(now).saturating_sub(last(held)));
+            let newer = cx.snapshot.proxy.routes.as_ref().map_or(0, |now| last(now).saturating_sub(last(held)));
             pieces.push(piece(format!("  paused, {newer} newer"), Role::Warning));
         }
-        if let Some(pane) = self.pane() {
-            if !pane.filter.is_empty() {
-                pieces.push(piece(format!("  /{}", pane.filter.source()), Role::Match));
+        if let Some(filter) = self.filter() {
+            if !filter.text.is_empty() {
+                pieces.push(piece(format!("  /{}", filter.text), Role::Match));
             }
-            if let Some(why) = &pane.mistake {
+            if let Some(why) = filter.mistake {
                 pieces.push(piece(format!("  filter: {why}"), Role::Error));
             }
         }
@@ -232,10 +233,12 @@ impl RoutesView {
     }
 
     /// Why a section has no line.
-    pub(super) fn draw_empty(&self, table: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
-        let has_home = scene.snapshot.proxy.routes.as_ref().is_some_and(|routes| routes.home.is_some());
+    pub(super) fn draw_empty(&self, table: Rect, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        let has_home = cx.snapshot.proxy.routes.as_ref().is_some_and(|routes| routes.home.is_some());
         let text = match self.section {
-            _ if !self.filter().is_empty() => "Nothing passes the filter; esc clears it.",
+            _ if self.filter().is_some_and(|filter| !filter.text.is_empty()) => {
+                "Nothing passes the filter; esc clears it."
+            }
             Section::Rules if !has_home => "No rules and no home: every request is refused.",
             Section::Rules => "No rules: every request goes to the home cluster.",
             Section::Clusters => "No clusters: every request is refused.",
@@ -243,16 +246,16 @@ impl RoutesView {
             Section::Findings => "The lint has found nothing.",
         };
         let below = Rect { y: table.y.saturating_add(2), height: table.height.saturating_sub(2), ..table };
-        page::say(below, buffer, &[(text.to_owned(), Role::Dim)], scene.theme);
+        page::say(below, buffer, &[(text.to_owned(), Role::Dim)], cx.theme);
     }
 }
 
 /// What is said while there is no picture.
-pub(super) fn draw_without(area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
+pub(super) fn draw_without(area: Rect, buffer: &mut Buffer, cx: &ViewContext<'_>) {
     let dim = |text: &str| (text.to_owned(), Role::Dim);
     let blank = || (String::new(), Role::Text);
     let how = |lines: &mut Vec<(String, Role)>| {
-        if scene.snapshot.proxy.can_start {
+        if cx.snapshot.proxy.can_start {
             lines.push(dim("The keys below start one; it ends with qd unless it is told to stay."));
         }
         lines.extend([
@@ -261,7 +264,7 @@ pub(super) fn draw_without(area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
         ]);
     };
     let mut lines = vec![blank()];
-    match &scene.snapshot.proxy.link {
+    match &cx.snapshot.proxy.link {
         ProxyLink::None => {
             lines.push(("No routing proxy runs here.".to_owned(), Role::Text));
             how(&mut lines);
@@ -278,5 +281,5 @@ pub(super) fn draw_without(area: Rect, buffer: &mut Buffer, scene: &Scene<'_>) {
             how(&mut lines);
         }
     }
-    page::say(area, buffer, &lines, scene.theme);
+    page::say(area, buffer, &lines, cx.theme);
 }

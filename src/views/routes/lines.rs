@@ -77,12 +77,12 @@ pub(super) fn rules(routes: &Routes) -> Grid {
         ];
         vec![GridLine::new(format_compact!("{nth} {}", rule.name), (&rule.targets.join(","), &rule.name), cells)]
     };
-    Grid { specs: RULES, groups: routes.rules.iter().enumerate().map(line).collect() }
+    Grid { columns: RULES, groups: routes.rules.iter().enumerate().map(line).collect() }
 }
 
 /// Clusters, and under each its endpoints where there are several.
 pub(super) fn clusters(routes: &Routes) -> Grid {
-    Grid { specs: CLUSTERS, groups: routes.clusters.iter().map(cluster).collect() }
+    Grid { columns: CLUSTERS, groups: routes.clusters.iter().map(cluster).collect() }
 }
 
 fn cluster(cluster: &UpstreamFacts) -> Vec<GridLine> {
@@ -246,7 +246,7 @@ pub(super) fn tail(routes: &Routes, utc_offset_s: i64) -> Grid {
         ];
         vec![GridLine::new(format_compact!("{}", exchange.number), (&exchange.cluster, &exchange.uri), cells)]
     };
-    Grid { specs: TAIL, groups: routes.tail.iter().map(line).collect() }
+    Grid { columns: TAIL, groups: routes.tail.iter().map(line).collect() }
 }
 
 /// What the lint found, errors first.
@@ -268,7 +268,7 @@ pub(super) fn findings(routes: &Routes) -> Grid {
         ];
         vec![GridLine::new(format_compact!("{nth} {}", finding.code), ("", rule), cells)]
     };
-    Grid { specs: FINDINGS, groups: found.into_iter().enumerate().map(line).collect() }
+    Grid { columns: FINDINGS, groups: found.into_iter().enumerate().map(line).collect() }
 }
 
 fn int(count: impl TryInto<i64>) -> Cell {

@@ -1,17 +1,15 @@
 //! The tester: a request is typed, and the proxy says which way it would go, and why.
 
+use crate::protocol::ProxyRequest;
 use crate::model::proxy::{Candidate, Explanation};
 use crate::model::text::width;
-use crate::protocol::ProxyRequest;
 use crate::protocol::{Explained, Request, RequestId, Snapshot};
-use crate::views::keymap::{Action, Key};
-use crate::views::msg::Effect;
-use crate::views::overlay::Reply;
+use crate::views::keymap::{Action, Context};
 use crate::views::panel::{centred, frame, line};
 use crate::views::prompt::{Prompt, PromptKind};
-use crate::views::theme::{Role, Theme};
+use crate::views::theme::Role;
+use crate::views::view::{Input, Keep, Layer, Reply, View, ViewContext, ViewSpec};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use std::sync::Arc;
 
 /// Lines asked before that the arrows bring back.
@@ -36,37 +34,6 @@ impl Tester {
         Self { id, prompt: Prompt::new(PromptKind::Command, ""), asked: None, answer: None, earlier: Vec::new() }
     }
 
-    /// What the engine must be told when it is gone.
-    pub fn close(&self) -> Vec<Request> {
-        vec![Request::Proxy(ProxyRequest::Unwatch(self.id))]
-    }
-
-    /// Types or erases a letter; `false` if the key does neither.
-    pub fn key(&mut self, key: Key) -> bool {
-        self.prompt.key(key)
-    }
-
-    pub fn paste(&mut self, text: &str) {
-        self.prompt.paste(text);
-    }
-
-    /// `enter` asks; the arrows bring back what was asked before.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
-    pub fn on(&mut self, action: Action) -> Reply {
-        match action {
-            Action::Accept => self.ask(),
-            Action::Up => {
-                self.prompt.browse(1, &self.earlier);
-                Reply::stay()
-            }
-            Action::Down => {
-                self.prompt.browse(-1, &self.earlier);
-                Reply::stay()
-            }
-            _ => Reply::pass(),
-        }
-    }
-
     fn ask(&mut self) -> Reply {
         let text = self.prompt.text().trim().to_owned();
         if text.is_empty() {
@@ -79,22 +46,7 @@ impl Tester {
         self.earlier.push(text.clone());
         self.asked = Some(text.clone());
         self.answer = None;
-        let request = Request::Proxy(ProxyRequest::Explain { id: self.id, text: text.into() });
-        Reply { effects: vec![Effect::Send(request)], ..Reply::stay() }
-    }
-
-    /// Takes the answer.
-    pub fn feed(&mut self, snapshot: &Snapshot) {
-        if let Some(answer) = snapshot.proxy.explanations.get(&self.id) {
-            self.answer = Some(Arc::clone(answer));
-        }
-    }
-
-    /// Says so where it was this question that was asked in vain.
-    pub fn miss(&mut self, request: &Request) {
-        if matches!(request, Request::Proxy(ProxyRequest::Explain { id, .. }) if *id == self.id) {
-            self.answer = Some(Arc::new(Explained::Refused("the engine is busy; ask again in a moment".into())));
-        }
+        Reply::send([Request::Proxy(ProxyRequest::Explain { id: self.id, text: text.into() })])
     }
 
     /// What is said below the line that is typed.
@@ -111,11 +63,59 @@ impl Tester {
             (Some(_), Some(Explained::Answer(answer))) => explained(answer),
         }
     }
+}
 
-    pub fn draw(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+/// The view's line in the registry.
+pub static SPEC: ViewSpec = ViewSpec { name: "tester", context: Context::Ask, layer: Layer::Panel };
+
+impl View for Tester {
+    fn spec(&self) -> &'static ViewSpec {
+        &SPEC
+    }
+
+    /// `enter` asks; the arrows bring back what was asked before.
+    fn update(&mut self, input: Input, _cx: &ViewContext<'_>) -> Reply {
+        if self.prompt.key(input.key) {
+            return Reply::stay();
+        }
+        match input.action {
+            Some(Action::Back) => return Reply::close(),
+            Some(Action::Accept) => return self.ask(),
+            Some(Action::Up) => self.prompt.browse(1, &self.earlier),
+            Some(Action::Down) => self.prompt.browse(-1, &self.earlier),
+            Some(_) => return Reply::pass(),
+            None => {}
+        }
+        Reply::stay()
+    }
+
+    fn paste(&mut self, text: &str) -> bool {
+        self.prompt.paste(text);
+        true
+    }
+
+    fn feed(&mut self, snapshot: &Snapshot) {
+        if let Some(answer) = snapshot.proxy.explanations.get(&self.id) {
+            self.answer = Some(Arc::clone(answer));
+        }
+    }
+
+    fn on_rejected(&mut self, request: &Request) -> Keep {
+        if matches!(request, Request::Proxy(ProxyRequest::Explain { id, .. }) if *id == self.id) {
+            self.answer = Some(Arc::new(Explained::Refused("the engine is busy; ask again in a moment".into())));
+        }
+        Keep::Open
+    }
+
+    fn on_close(&self) -> Vec<Request> {
+        vec![Request::Proxy(ProxyRequest::Unwatch(self.id))]
+    }
+
+    fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        let theme = cx.theme;
         let lines = self.lines();
         let widest = lines.iter().map(|(text, _)| width(text)).max().unwrap_or(0).max(60);
-        let place = centred(area, widest + 2, lines.len() + 3);
+        let place = centred(cx.area, widest + 2, lines.len() + 3);
         frame(buffer, place, "Which way would it go?", theme);
         let ground = theme.style(Role::Overlay);
         let room = usize::from(place.width.saturating_sub(5));

@@ -7,23 +7,22 @@ mod tester;
 use super::lines::{bars, millis, standing};
 use super::*;
 use crate::model::proxy::{BreakerState, EndpointFacts, EndpointHealth};
-use crate::protocol::ProxySnapshot;
 use crate::views::export::{style_runs, text};
-use crate::views::fixture::NOW;
+use crate::views::fixture::{NOW, act, context, drawn};
 use crate::views::theme::BUILT_IN;
 use crate::views::{snapshot, theme_named};
-use fixture::{SIZES, attached, drawn, endpoint, exchange, normal, own, press, shown, states, upstream, view, with};
+use fixture::{SIZES, attached, endpoint, exchange, grid, normal, own, press, shown, states, upstream, view, with};
 
 #[test]
 fn every_section_fits_every_screen() {
     for (state, snap) in states() {
         for (section, title) in SECTIONS {
-            if snap.proxy.routes.is_none() && *section != Section::Rules {
+            if snap.proxy.routes.is_none() && section != Section::Rules {
                 continue;
             }
             let pictures: Vec<String> = SIZES
                 .iter()
-                .map(|size| format!("{}x{}\n{}", size.0, size.1, text(&drawn(&view(*section), &snap, *size, "mono"))))
+                .map(|size| format!("{}x{}\n{}", size.0, size.1, text(&drawn(&view(section), &snap, *size, "mono"))))
                 .collect();
             snapshot(&format!("routes_{state}_{}", title.to_lowercase()), &pictures.join("\n"));
         }
@@ -47,7 +46,7 @@ fn no_size_is_too_small() {
         for (section, _) in SECTIONS {
             for columns in [0, 1, 5, 19, 40, 79] {
                 for rows in 0..9 {
-                    drawn(&view(*section), &snap, (columns, rows), "mono");
+                    drawn(&view(section), &snap, (columns, rows), "mono");
                 }
             }
         }
@@ -105,7 +104,7 @@ fn the_cursor_stays_with_its_cluster() {
     press(&mut view, &with(attached(), Some(routes.clone())), &[Action::Bottom]);
     routes.clusters.insert(0, upstream("first", vec![]));
     let snap = with(attached(), Some(routes));
-    assert_eq!(view.cluster(&snap, NOW).unwrap().name, "lab");
+    assert_eq!(view.cluster(&grid(&view, &snap), &snap).unwrap().name, "lab");
 }
 
 #[test]
@@ -114,8 +113,8 @@ fn the_newest_request_is_followed_until_one_moves_away_and_stands_still_while_pa
     let snap = |routes: &Routes| with(attached(), Some(routes.clone()));
     let mut view = view(Section::Tail);
     let under = |view: &RoutesView, snap: &Snapshot| {
-        let grid = view.grid(snap, NOW).unwrap();
-        grid.line(view.at(&grid)).unwrap().id.to_string()
+        let grid = grid(view, snap);
+        grid.line(view.state().at(&grid)).unwrap().id.to_string()
     };
     assert_eq!(under(&view, &snap(&routes)), "4");
     routes.tail.push(exchange(5, 200, ("get", "/version"), ("rest", "dev-1")));
@@ -141,7 +140,7 @@ fn the_tail_is_filtered_by_the_grammar_of_all_tables() {
     view.set_filter("~(");
     assert!(shown(&view, &snap).contains("filter: "), "the mistake is said");
     press(&mut view, &snap, &[Action::Back]);
-    assert!(view.filter().is_empty(), "esc clears it first");
+    assert!(view.filter().unwrap().text.is_empty(), "esc clears it first");
     view.set_filter("nothing has this");
     assert!(shown(&view, &snap).contains("esc clears it"));
 }
@@ -154,24 +153,24 @@ fn heading(view: &RoutesView, snap: &Snapshot, name: &str) -> (u16, u16) {
 }
 
 fn click(view: &mut RoutesView, snapshot: &Snapshot, at: (u16, u16)) -> Reply {
-    let theme = theme_named("mono");
-    view.click(at, &ViewContext { snapshot, theme: &theme, now: NOW, area: Rect::new(0, 0, 120, 24) })
+    let (theme, ids) = (theme_named("mono"), RequestIds::from(1));
+    view.click(at.into(), &context(snapshot, &theme, (120, 24), &ids)).unwrap()
 }
 
 #[test]
 fn a_click_sorts_selects_opens_and_switches() {
     let snap = with(attached(), Some(normal()));
     let mut view = view(Section::Rules);
-    let first = |view: &RoutesView| view.grid(&snap, NOW).unwrap().line(0).unwrap().row.name.to_string();
+    let first = |view: &RoutesView| grid(view, &snap).line(0).unwrap().row.name.to_string();
     let hits = heading(&view, &snap, "HITS");
     for wanted in ["no-secrets", "production", "production"] {
         click(&mut view, &snap, hits);
         assert_eq!(first(&view), wanted);
     }
-    assert!(view.pane().unwrap().sort.is_none(), "a third click gives the proxy's order back");
+    assert!(view.state().sort().is_none(), "a third click gives the proxy's order back");
     let row = (hits.0, hits.1 + 2);
     assert!(click(&mut view, &snap, row).over.is_none(), "the first click selects");
-    assert!(matches!(click(&mut view, &snap, row).over.as_deref(), Some(Overlay::Chooser(_))), "the second opens");
+    assert!(click(&mut view, &snap, row).over.is_some_and(|over| over.spec().name == "chooser"), "the second opens");
     let findings = heading(&view, &snap, "4 Findings");
     click(&mut view, &snap, findings);
     assert_eq!(view.section(), Section::Findings);
@@ -180,7 +179,10 @@ fn a_click_sorts_selects_opens_and_switches() {
 
 #[test]
 fn keys_that_do_nothing_are_not_offered() {
-    let offers = |view: &RoutesView, snap: &Snapshot, action| view.offers(action, snap, NOW);
+    let (theme, ids) = (theme_named("mono"), RequestIds::from(1));
+    let offers = |view: &RoutesView, snap: &Snapshot, action| {
+        !view.unavailable(&context(snap, &theme, (80, 24), &ids)).contains(&action)
+    };
     let (rules, clusters) = (view(Section::Rules), view(Section::Clusters));
     let none = with(ProxyLink::None, None);
     let (theirs, ours) = (with(attached(), Some(normal())), with(own(), Some(normal())));
@@ -201,7 +203,7 @@ fn keys_that_do_nothing_are_not_offered() {
     let lost = with(ProxyLink::Lost { why: "gone".into(), since: NOW }, Some(normal()));
     assert!(!offers(&clusters, &lost, Action::Fence), "nobody is there to do it");
     assert!(offers(&rules, &lost, Action::StartProxy), "another can be started");
-    let cannot = Snapshot { proxy: ProxySnapshot { can_start: false, ..none.proxy.clone() }, ..none };
+    let cannot = Snapshot { starts_proxies: false, ..none };
     assert!(!offers(&rules, &cannot, Action::StartProxy), "this qd starts none");
 }
 
@@ -209,15 +211,11 @@ fn keys_that_do_nothing_are_not_offered() {
 fn a_line_opens_in_full() {
     let snap = with(attached(), Some(normal()));
     for (section, title) in SECTIONS {
-        let mut view = view(*section);
-        let theme = theme_named("mono");
-        let around = ViewContext { snapshot: &snap, theme: &theme, now: NOW, area: Rect::new(0, 0, 80, 24) };
-        view.on(Action::Down, &around, &mut 1);
-        let Some(Overlay::Chooser(chooser)) = view.on(Action::Open, &around, &mut 1).over.map(|over| *over) else {
-            panic!("{title} does not open")
-        };
-        let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
-        chooser.draw(buffer.area, &mut buffer, &theme);
+        let mut view = view(section);
+        let ids = RequestIds::from(1);
+        act(&mut view, Action::Down, &snap, &ids);
+        let chooser = act(&mut view, Action::Open, &snap, &ids).over.unwrap();
+        let buffer = drawn(&*chooser, &snap, (80, 24), "mono");
         snapshot(&format!("routes_open_{}", title.to_lowercase()), &text(&buffer));
     }
 }

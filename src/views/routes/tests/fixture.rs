@@ -5,10 +5,12 @@ use crate::model::cluster::ClusterState;
 use crate::model::proxy::{
     BreakerState, EndpointFacts, EndpointHealth, Exchange, Finding, FindingSeverity, Reload, RuleFacts,
 };
+use crate::model::text::Text;
+use crate::model::time::UnixSeconds;
 use crate::protocol::ProxyAt;
 use crate::protocol::ProxySnapshot;
 use crate::views::export::text;
-use crate::views::fixture::{Fleet, NOW};
+use crate::views::fixture::{Fleet, NOW, act, context, drawn, requests};
 use crate::views::theme_named;
 
 pub(super) const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (40, 10)];
@@ -211,23 +213,19 @@ pub(super) fn states() -> Vec<(&'static str, Snapshot)> {
 }
 
 pub(super) fn view(section: Section) -> RoutesView {
-    let mut view = RoutesView::open(0, &mut 1).0;
+    let mut view = RoutesView::open(0, &RequestIds::from(1)).0;
     view.section = section;
     view
 }
 
-pub(super) fn drawn(view: &RoutesView, snapshot: &Snapshot, (columns, rows): (u16, u16), theme: &str) -> Buffer {
-    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
-    view.draw(buffer.area, &mut buffer, &Scene { snapshot, theme: &theme_named(theme), now: NOW });
-    buffer
+pub(super) fn press(view: &mut RoutesView, snapshot: &Snapshot, actions: &[Action]) -> Vec<Request> {
+    let ids = RequestIds::from(100);
+    actions.iter().flat_map(|action| requests(act(view, *action, snapshot, &ids))).collect()
 }
 
-pub(super) fn press(view: &mut RoutesView, snapshot: &Snapshot, actions: &[Action]) -> Vec<Request> {
-    let theme = theme_named("mono");
-    let around = ViewContext { snapshot, theme: &theme, now: NOW, area: Rect::new(0, 0, 120, 24) };
-    let mut next = 100;
-    let sent = actions.iter().flat_map(|action| view.on(*action, &around, &mut next).effects);
-    sent.filter_map(|effect| if let Effect::Send(request) = effect { Some(request) } else { None }).collect()
+/// The shown section as a grid.
+pub(super) fn grid(view: &RoutesView, snapshot: &Snapshot) -> Grid {
+    view.grid(&context(snapshot, &theme_named("mono"), (120, 24), &RequestIds::from(1))).unwrap()
 }
 
 pub(super) fn shown(view: &RoutesView, snapshot: &Snapshot) -> String {

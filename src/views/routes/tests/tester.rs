@@ -4,8 +4,10 @@ use crate::protocol::ProxyRequest;
 use super::super::*;
 use super::fixture::{SIZES, attached, normal, with};
 use crate::model::proxy::{Candidate, Checked, Explanation, Passed};
+use crate::model::text::Text;
 use crate::protocol::Explained;
 use crate::views::export::text;
+use crate::views::fixture::{act, context, drawn, requests};
 use crate::views::keymap::Key;
 use crate::views::{snapshot, theme_named};
 use std::collections::BTreeMap;
@@ -13,16 +15,13 @@ use std::collections::BTreeMap;
 #[test]
 fn the_tester_says_which_way_and_why() {
     let mut tester = Tester::new(RequestId(9));
-    let picture = |tester: &Tester, (columns, rows): (u16, u16)| {
-        let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
-        tester.draw(buffer.area, &mut buffer, &theme_named("mono"));
-        text(&buffer)
-    };
+    let (none, ids) = (Snapshot::default(), RequestIds::from(1));
+    let picture = |tester: &Tester, size: (u16, u16)| text(&drawn(tester, &none, size, "mono"));
     snapshot("routes_tester_new", &picture(&tester, (80, 24)));
-    assert!(tester.on(Action::Accept).effects.is_empty(), "nothing is typed");
+    assert!(act(&mut tester, Action::Accept, &none, &ids).effects.is_empty(), "nothing is typed");
     tester.paste("kubectl get pods -n production");
-    let sent = tester.on(Action::Accept);
-    let Some(Effect::Send(Request::Proxy(ProxyRequest::Explain { id, text }))) = sent.effects.first() else { panic!() };
+    let sent = requests(act(&mut tester, Action::Accept, &none, &ids));
+    let [Request::Proxy(ProxyRequest::Explain { id, text })] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!((id.0, text.as_str()), (9, "kubectl get pods -n production"));
     assert!(picture(&tester, (80, 24)).contains("asking the proxy"));
     let next = |rule: &str, cluster: Option<&str>, why: &str| Candidate {
@@ -50,8 +49,9 @@ fn the_tester_says_which_way_and_why() {
     for size in SIZES {
         snapshot(&format!("routes_tester_{}x{}", size.0, size.1), &picture(&tester, size));
     }
-    tester.key(Key::ctrl('u'));
-    tester.on(Action::Up);
+    let theme = theme_named("mono");
+    tester.update(Input { action: None, key: Key::ctrl('u') }, &context(&none, &theme, (80, 24), &ids));
+    act(&mut tester, Action::Up, &none, &ids);
     assert!(picture(&tester, (80, 24)).contains("› kubectl get pods"), "what was asked comes back");
     snap.proxy.explanations =
         Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Refused("no verb is called GTE".into())))]));
@@ -78,7 +78,7 @@ fn the_tester_says_what_was_passed_and_what_else_is_sent() {
     };
     let mut tester = Tester::new(RequestId(9));
     tester.paste("kubectl apply");
-    tester.on(Action::Accept);
+    act(&mut tester, Action::Accept, &Snapshot::default(), &RequestIds::from(1));
     let mut snap = with(attached(), Some(normal()));
     snap.proxy.explanations = Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Answer(Box::new(answer))))]));
     tester.feed(&snap);

@@ -1,11 +1,13 @@
 //! The column chooser: which are shown, in what order, and what the table is sorted by.
 
-use super::{LineList, Outcome, Reply, ViewContext};
-use crate::views::cursor::{Clicked, ListCursor};
-use crate::views::keymap::Action;
-use crate::views::listing::ColumnChoice;
-use crate::views::sort::SortKey;
+use super::cursor::{Clicked, ListCursor};
+use super::keymap::{Action, Context};
+use super::line_list::LineList;
+use super::listing::ColumnChoice;
+use super::sort::SortKey;
+use super::view::{Input, Layer, Reply, ScreenCommand, View, ViewContext, ViewSpec};
 use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
 
 /// All columns of a table, each shown or not.
 #[derive(Debug, Clone)]
@@ -22,10 +24,9 @@ impl ColumnList {
         Self { columns, cursor: ListCursor::default() }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a chooser knows these only")]
     /// `space` shows or hides, left and right move the column, `enter` sorts by it.
-    pub fn act(&mut self, action: Action, around: &ViewContext<'_>) -> Reply {
-        let rows = self.list().rows(around.area);
+    fn act(&mut self, action: Action, area: Rect) -> Reply {
+        let rows = self.list().rows(area);
         if self.cursor.step(action, self.columns.len(), rows) {
             return Reply::stay();
         }
@@ -47,22 +48,11 @@ impl ColumnList {
             }
             Action::Accept => {
                 let key = self.columns.get(at).map(|(key, _)| key.clone());
-                return key.map_or_else(Reply::close, |key| Reply::finish(Outcome::Sort(key)));
+                return key.map_or_else(Reply::close, |key| Reply::finish(ScreenCommand::Sort(key)));
             }
             _ => return Reply::stay(),
         }
-        Reply::tell(Outcome::Columns(ColumnChoice(self.columns.clone())))
-    }
-
-    /// A click on the sign of a column shows or hides it, one on its name selects it, a second sorts by it.
-    pub fn click(&mut self, at: (u16, u16), around: &ViewContext<'_>) -> Option<Reply> {
-        let (clicked, column) = self.list().click(&mut self.cursor, at, around.area);
-        match clicked {
-            Clicked::Nothing => None,
-            Clicked::Selected | Clicked::Again if column < SIGN_COLUMNS => Some(self.act(Action::Mark, around)),
-            Clicked::Selected => Some(Reply::stay()),
-            Clicked::Again => Some(self.act(Action::Accept, around)),
-        }
+        Reply::tell(ScreenCommand::Columns(ColumnChoice(self.columns.clone())))
     }
 
     fn list(&self) -> LineList {
@@ -80,8 +70,36 @@ impl ColumnList {
             lines: self.columns.iter().map(line).collect(),
         }
     }
+}
 
-    pub fn draw(&self, buffer: &mut Buffer, around: &ViewContext<'_>) {
-        self.list().draw(buffer, around, self.cursor);
+/// The view's line in the registry.
+pub static SPEC: ViewSpec = ViewSpec { name: "columns", context: Context::List, layer: Layer::Panel };
+
+impl View for ColumnList {
+    fn spec(&self) -> &'static ViewSpec {
+        &SPEC
+    }
+
+    fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
+        match input.action {
+            Some(Action::Back) => Reply::close(),
+            Some(action) => self.act(action, cx.area),
+            None => Reply::stay(),
+        }
+    }
+
+    /// A click on the sign of a column shows or hides it, one on its name selects it, a second sorts by it.
+    fn click(&mut self, at: Position, cx: &ViewContext<'_>) -> Option<Reply> {
+        let (clicked, column) = self.list().click(&mut self.cursor, at, cx.area);
+        match clicked {
+            Clicked::Nothing => None,
+            Clicked::Selected | Clicked::Again if column < SIGN_COLUMNS => Some(self.act(Action::Mark, cx.area)),
+            Clicked::Selected => Some(Reply::stay()),
+            Clicked::Again => Some(self.act(Action::Accept, cx.area)),
+        }
+    }
+
+    fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        self.list().draw(buffer, cx, self.cursor);
     }
 }

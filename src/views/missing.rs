@@ -1,26 +1,26 @@
 //! Which clusters are missing from the view, why, and what can be done.
 
-use super::{Reply, ViewContext};
+use super::cursor::moved;
+use super::keymap::{Action, Context};
+use super::msg::Effect;
+use super::page::words;
+use super::panel;
+use super::resources::{Gap, Missing};
+use super::scope::Scope;
+use super::theme::Role;
+use super::view::{Input, Layer, Reply, View, ViewContext, ViewSpec};
 use crate::model::cluster::ClusterName;
 use crate::model::text::{fit, fit_end, width};
 use crate::protocol::ClusterRequest;
 use crate::protocol::Request;
-use crate::views::cursor::{Clicked, moved};
-use crate::views::keymap::Action;
-use crate::views::msg::Effect;
-use crate::views::page::words;
-use crate::views::panel;
-use crate::views::resources::{Gap, Missing};
-use crate::views::scope::Scope;
-use crate::views::theme::Role;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::ops::Range;
 
 /// The list, as it was when opened.
 #[derive(Debug, Clone)]
 pub struct MissingList {
-    entries: Vec<Entry>,
+    entries: Vec<MissingEntry>,
     /// The entry under the cursor.
     at: usize,
     /// The first line that is shown.
@@ -29,7 +29,7 @@ pub struct MissingList {
 
 /// One cluster, or several that are missing for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
+struct MissingEntry {
     gap: Gap,
     clusters: Vec<ClusterName>,
     name: String,
@@ -56,7 +56,7 @@ const TITLE: &str = "missing from this view · enter retries or connects";
 impl MissingList {
     /// Lists what is missing from the scope, clusters that nothing is wrong with in groups.
     pub fn new(missing: &[Missing], scope: &Scope) -> Self {
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut entries: Vec<MissingEntry> = Vec::new();
         for one in missing {
             let alike: Vec<&Missing> = missing.iter().filter(|m| m.gap == one.gap && m.why == one.why).collect();
             if one.gap > Gap::NotConnected || alike.len() <= ALONE_MAX {
@@ -68,17 +68,6 @@ impl MissingList {
         Self { entries, at: 0, top: 0 }
     }
 
-    /// Moves; `enter` tries the clusters again now, or connects them.
-    pub fn act(&mut self, action: Action, around: &ViewContext<'_>) -> Reply {
-        if action == Action::Accept {
-            return self.accept();
-        }
-        if let Some(at) = moved(self.at, action, self.entries.len(), self.rows(around.area)) {
-            self.go(at, around.area);
-        }
-        Reply::stay()
-    }
-
     fn accept(&self) -> Reply {
         let Some(entry) = self.entries.get(self.at) else { return Reply::close() };
         let clusters = entry.clusters.clone();
@@ -88,22 +77,6 @@ impl MissingList {
             Request::Cluster(ClusterRequest::Retry(clusters))
         };
         Reply { effects: vec![Effect::Send(request)], ..Reply::close() }
-    }
-
-    pub fn click(&mut self, (x, y): (u16, u16), around: &ViewContext<'_>) -> Clicked {
-        let place = self.place(around.area);
-        if !place.contains((x, y).into()) || y == place.y {
-            return Clicked::Nothing;
-        }
-        let line = self.first(around.area) + usize::from(y - place.y - 1);
-        match self.lines(text_columns(around.area)).get(line).map(|(entry, _)| *entry) {
-            None => Clicked::Nothing,
-            Some(entry) if entry == self.at => Clicked::Again,
-            Some(entry) => {
-                self.go(entry, around.area);
-                Clicked::Selected
-            }
-        }
     }
 
     fn go(&mut self, at: usize, area: Rect) {
@@ -147,15 +120,53 @@ impl MissingList {
         let end = lines.iter().rposition(own).map_or(start, |last| last + 1);
         self.top.max(end.saturating_sub(self.rows(area).max(1))).min(start)
     }
+}
 
-    pub fn draw(&self, buffer: &mut Buffer, around: &ViewContext<'_>) {
-        let area = self.place(around.area);
-        panel::frame(buffer, area, TITLE, around.theme);
-        let (from, rows) = (self.first(around.area), self.rows(around.area));
-        let lines = self.lines(text_columns(around.area));
+/// The view's line in the registry.
+pub static SPEC: ViewSpec = ViewSpec { name: "missing", context: Context::List, layer: Layer::Panel };
+
+impl View for MissingList {
+    fn spec(&self) -> &'static ViewSpec {
+        &SPEC
+    }
+
+    /// Moves; `enter` tries the clusters again now, or connects them.
+    fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
+        let Some(action) = input.action else { return Reply::stay() };
+        match action {
+            Action::Back => return Reply::close(),
+            Action::Accept => return self.accept(),
+            action => {
+                if let Some(at) = moved(self.at, action, self.entries.len(), self.rows(cx.area)) {
+                    self.go(at, cx.area);
+                }
+            }
+        }
+        Reply::stay()
+    }
+
+    fn click(&mut self, at: Position, cx: &ViewContext<'_>) -> Option<Reply> {
+        let place = self.place(cx.area);
+        if !place.contains(at) || at.y == place.y {
+            return None;
+        }
+        let line = self.first(cx.area) + usize::from(at.y - place.y - 1);
+        let entry = self.lines(text_columns(cx.area)).get(line).map(|(entry, _)| *entry)?;
+        if entry == self.at {
+            return Some(self.accept());
+        }
+        self.go(entry, cx.area);
+        Some(Reply::stay())
+    }
+
+    fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        let area = self.place(cx.area);
+        panel::frame(buffer, area, TITLE, cx.theme);
+        let (from, rows) = (self.first(cx.area), self.rows(cx.area));
+        let lines = self.lines(text_columns(cx.area));
         for ((nth, line), y) in lines.iter().skip(from).take(rows).zip(area.y + 1..) {
             let role = if *nth == self.at { Role::Cursor } else { Role::Overlay };
-            panel::line(buffer, area, y, line, around.theme.style(role));
+            panel::line(buffer, area, y, line, cx.theme.style(role));
         }
     }
 }
@@ -165,13 +176,13 @@ fn text_columns(area: Rect) -> usize {
     usize::from(panel::centred(area, usize::MAX, 0).width.saturating_sub(2))
 }
 
-fn single(missing: &Missing) -> Entry {
+fn single(missing: &Missing) -> MissingEntry {
     let next = if missing.next.is_empty() || missing.why.contains(&missing.next) {
         String::new()
     } else {
         format!(" · {}", missing.next)
     };
-    Entry {
+    MissingEntry {
         gap: missing.gap,
         clusters: vec![missing.cluster.clone()],
         name: missing.cluster.to_string(),
@@ -180,7 +191,7 @@ fn single(missing: &Missing) -> Entry {
 }
 
 /// What can be done comes before the names: those may be too many for the screen.
-fn group(alike: &[&Missing], scope: &Scope) -> Entry {
+fn group(alike: &[&Missing], scope: &Scope) -> MissingEntry {
     let first = alike.first();
     let gap = first.map_or(Gap::Quiet, |m| m.gap);
     let can_connect = gap == Gap::NotConnected && first.is_some_and(|m| !m.next.is_empty());
@@ -189,7 +200,7 @@ fn group(alike: &[&Missing], scope: &Scope) -> Entry {
     let names: Vec<&str> = clusters.iter().take(NAMES_MAX).map(ClusterName::as_str).collect();
     let more = clusters.len() - names.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Entry {
+    MissingEntry {
         gap,
         name: format!("{} clusters", clusters.len()),
         text: format!("{}{next} · {}{more}", first.map_or("", |m| m.why.as_str()), names.join(", ")),
