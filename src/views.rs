@@ -34,6 +34,7 @@ pub mod panel;
 pub mod place;
 pub mod prompt;
 pub mod reader;
+pub mod registry;
 pub mod resources;
 pub mod routes;
 pub mod scope;

@@ -1,10 +1,10 @@
 //! The screen as a value: `update` changes it and says what to do, `view` draws it. No IO, no clock.
 
 use super::keymap::{Context, Key, Keymap};
-use super::listing::{Listing, Look};
+use super::listing::{Listing, Look, keys};
 use super::msg::{Effect, Flow, Msg};
 use super::place::{Place, Source};
-use super::prompt::{Prompt, PromptKind};
+use super::prompt::{self, Prompt, PromptKind};
 use super::scope::Scope;
 use super::session::{SavedTab, SessionState};
 use super::tabs::Tab;
@@ -320,14 +320,14 @@ impl App {
     /// Where keys are looked up now.
     pub fn context(&self) -> Context {
         if self.prompt.is_some() {
-            return Context::Prompt;
+            return prompt::CONTEXT.context;
         }
         if let Some(overlay) = self.overlays.last() {
-            return overlay.spec().context;
+            return overlay.spec().context.context;
         }
         match self.tab().map(|tab| &tab.listing.place.source) {
-            Some(Source::Resources(_) | Source::Events) => Context::Table,
-            Some(Source::Fleet) | None => Context::Fleet,
+            Some(Source::Resources(_) | Source::Events) => keys::TABLE.context,
+            Some(Source::Fleet) | None => keys::FLEET.context,
         }
     }
 

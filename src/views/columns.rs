@@ -1,11 +1,11 @@
 //! The column chooser: which are shown, in what order, and what the table is sorted by.
 
 use super::cursor::{Clicked, ListCursor};
-use super::keymap::{Action, Context};
+use super::keymap::Action;
 use super::line_list::LineList;
 use super::listing::ColumnChoice;
 use super::sort::SortKey;
-use super::view::{Input, Layer, Reply, ScreenCommand, View, ViewContext, ViewSpec};
+use super::view::{Input, Reply, ScreenCommand, View, ViewContext, ViewSpec};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -32,21 +32,21 @@ impl ColumnList {
         }
         let at = self.cursor.at();
         match action {
-            Action::Mark => {
+            Action::MARK => {
                 if let Some((key, shown)) = self.columns.get_mut(at) {
                     // A table without names says nothing.
                     *shown = !*shown || *key == SortKey::Name;
                 }
             }
-            Action::Left if at > 0 => {
+            Action::LEFT if at > 0 => {
                 self.columns.swap(at, at - 1);
                 self.cursor.go(at - 1, rows);
             }
-            Action::Right if at + 1 < self.columns.len() => {
+            Action::RIGHT if at + 1 < self.columns.len() => {
                 self.columns.swap(at, at + 1);
                 self.cursor.go(at + 1, rows);
             }
-            Action::Accept => {
+            Action::ACCEPT => {
                 let key = self.columns.get(at).map(|(key, _)| key.clone());
                 return key.map_or_else(Reply::close, |key| Reply::finish(ScreenCommand::Sort(key)));
             }
@@ -73,7 +73,7 @@ impl ColumnList {
 }
 
 /// The view's line in the registry.
-pub static SPEC: ViewSpec = ViewSpec { name: "columns", context: Context::List, layer: Layer::Panel };
+pub static SPEC: ViewSpec = ViewSpec { name: "columns", ..ViewSpec::PANEL };
 
 impl View for ColumnList {
     fn spec(&self) -> &'static ViewSpec {
@@ -82,7 +82,7 @@ impl View for ColumnList {
 
     fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
         match input.action {
-            Some(Action::Back) => Reply::close(),
+            Some(Action::BACK) => Reply::close(),
             Some(action) => self.act(action, cx.area),
             None => Reply::stay(),
         }
@@ -93,9 +93,9 @@ impl View for ColumnList {
         let (clicked, column) = self.list().click(&mut self.cursor, at, cx.area);
         match clicked {
             Clicked::Nothing => None,
-            Clicked::Selected | Clicked::Again if column < SIGN_COLUMNS => Some(self.act(Action::Mark, cx.area)),
+            Clicked::Selected | Clicked::Again if column < SIGN_COLUMNS => Some(self.act(Action::MARK, cx.area)),
             Clicked::Selected => Some(Reply::stay()),
-            Clicked::Again => Some(self.act(Action::Accept, cx.area)),
+            Clicked::Again => Some(self.act(Action::ACCEPT, cx.area)),
         }
     }
 

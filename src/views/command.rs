@@ -4,6 +4,8 @@
 
 use super::filter::Filter;
 use super::place::Source;
+use super::registry::{self, VIEWS};
+use super::view::CommandSpec;
 use crate::model::text::Text;
 
 /// A command line, parsed.
@@ -17,10 +19,8 @@ pub enum Command {
     /// Without a name: say which there are.
     Theme(Option<String>),
     Suspend,
-    /// What each cluster costs and how it answers.
-    Doctor,
-    /// The routing proxy; attached first where an admin address and a token's file are named.
-    Routes(Option<(Text, Text)>),
+    /// Open a view by one of its names, with the words after it.
+    Open(Text, Vec<Text>),
     Help,
     /// Take the mouse or leave it to the terminal.
     Mouse(bool),
@@ -64,8 +64,6 @@ enum Verb {
     Events,
     Quit,
     Theme,
-    Doctor,
-    Routes,
     Help,
     Suspend,
     Mouse,
@@ -75,52 +73,48 @@ enum Verb {
     Pause,
 }
 
-/// A command as completion and help list it.
+/// A command of the screen itself.
 #[derive(Debug, Clone, Copy)]
-pub struct Described {
-    /// The first is the one completion offers.
-    pub names: &'static [&'static str],
-    pub usage: &'static str,
-    pub help: &'static str,
+struct VerbSpec {
     verb: Verb,
+    spec: CommandSpec,
 }
 
-const fn described(verb: Verb, names: &'static [&'static str], usage: &'static str, help: &'static str) -> Described {
-    Described { names, usage, help, verb }
+const fn verb(verb: Verb, names: &'static [&'static str], usage: &'static str, help: &'static str) -> VerbSpec {
+    VerbSpec { verb, spec: CommandSpec { names, usage, help } }
 }
 
-/// All commands that are no kinds.
-pub const COMMANDS: &[Described] = &[
-    described(
+/// Commands of tables and of how they look: listed before those of views.
+const OF_TABLES: &[VerbSpec] = &[
+    verb(
         Verb::Clusters,
         &["clusters", "fleet", "ctx", "contexts", "cluster"],
         "clusters [@WHICH]",
         "Show the clusters",
     ),
-    described(
-        Verb::Namespaces,
-        &["ns", "namespaces", "namespace"],
-        "ns [NAME,…]",
-        "Show namespaces, or switch to some",
-    ),
-    described(Verb::Events, &["events", "ev", "event"], "events", "Show events of all clusters, warnings first"),
-    described(Verb::Theme, &["theme", "skin"], "theme [NAME]", "Change the theme"),
-    described(Verb::Doctor, &["doctor", "info"], "doctor", "Show what each cluster costs and how it answers"),
-    described(
-        Verb::Routes,
-        &["routes", "route", "proxy"],
-        "routes [attach HOST:PORT TOKEN-FILE]",
-        "Show the routing proxy, or attach to one",
-    ),
-    described(Verb::Help, &["help", "h", "?"], "help", "Show the keys and commands"),
-    described(Verb::Sort, &["sort"], "sort COLUMN", "Sort by a column; again turns it round"),
-    described(Verb::Label, &["label"], "label KEY", "Show a label as a column, or hide it"),
-    described(Verb::Connect, &["connect"], "connect NAME|GLOB|GROUP…", "Connect clusters"),
-    described(Verb::Pause, &["disconnect", "pause"], "disconnect NAME|GLOB|GROUP…", "Disconnect clusters"),
-    described(Verb::Mouse, &["mouse"], "mouse on|off", "Take the mouse, or leave it to the terminal"),
-    described(Verb::Suspend, &["suspend", "sus"], "suspend", "Suspend to the shell; `fg` comes back"),
-    described(Verb::Quit, &["q", "quit", "q!", "exit"], "q", "Leave"),
+    verb(Verb::Namespaces, &["ns", "namespaces", "namespace"], "ns [NAME,…]", "Show namespaces, or switch to some"),
+    verb(Verb::Events, &["events", "ev", "event"], "events", "Show events of all clusters, warnings first"),
+    verb(Verb::Theme, &["theme", "skin"], "theme [NAME]", "Change the theme"),
 ];
+
+/// All other commands of the screen: listed after those of views.
+const OF_SCREEN: &[VerbSpec] = &[
+    verb(Verb::Help, &["help", "h", "?"], "help", "Show the keys and commands"),
+    verb(Verb::Sort, &["sort"], "sort COLUMN", "Sort by a column; again turns it round"),
+    verb(Verb::Label, &["label"], "label KEY", "Show a label as a column, or hide it"),
+    verb(Verb::Connect, &["connect"], "connect NAME|GLOB|GROUP…", "Connect clusters"),
+    verb(Verb::Pause, &["disconnect", "pause"], "disconnect NAME|GLOB|GROUP…", "Disconnect clusters"),
+    verb(Verb::Mouse, &["mouse"], "mouse on|off", "Take the mouse, or leave it to the terminal"),
+    verb(Verb::Suspend, &["suspend", "sus"], "suspend", "Suspend to the shell; `fg` comes back"),
+    verb(Verb::Quit, &["q", "quit", "q!", "exit"], "q", "Leave"),
+];
+
+/// All commands that are no kinds, in the order they are listed: those of the screen and those of views.
+pub fn commands() -> impl Iterator<Item = &'static CommandSpec> {
+    let spec = |verb: &'static VerbSpec| &verb.spec;
+    let of_views = VIEWS.iter().filter_map(|view| view.command.as_ref());
+    OF_TABLES.iter().map(spec).chain(of_views).chain(OF_SCREEN.iter().map(spec))
+}
 
 /// What is wrong with the filter of a command line, where it has one.
 pub fn filter_mistake(line: &str) -> Option<String> {
@@ -142,17 +136,21 @@ pub fn parse(line: &str) -> Result<Command, String> {
         };
     }
     let first = words.remove(0).to_lowercase();
-    let verb = COMMANDS.iter().find(|c| c.names.contains(&first.as_str()));
-    match verb {
-        Some(command) => with_verb(command, &words, filter),
+    if registry::find_command(&first).is_some() {
+        // All words are the view's, also those that begin as a filter does.
+        let words = line.split_whitespace().skip(1).map(Text::new).collect();
+        return Ok(Command::Open(Text::new(&first), words));
+    }
+    match OF_TABLES.iter().chain(OF_SCREEN).find(|verb| verb.spec.names.contains(&first.as_str())) {
+        Some(verb) => with_verb(verb, &words, filter),
         None => {
             Ok(Command::Show(Source::Resources(Text::new(&first)), change(&words, filter, Positional::Namespaces)?))
         }
     }
 }
 
-fn with_verb(command: &Described, words: &[&str], filter: Option<String>) -> Result<Command, String> {
-    let usage = || format!("type :{}", command.usage);
+fn with_verb(command: &VerbSpec, words: &[&str], filter: Option<String>) -> Result<Command, String> {
+    let usage = || format!("type :{}", command.spec.usage);
     let rest: Vec<Text> = words.iter().flat_map(|w| list(w)).collect();
     let one = || rest.first().cloned().ok_or_else(usage);
     Ok(match command.verb {
@@ -168,8 +166,6 @@ fn with_verb(command: &Described, words: &[&str], filter: Option<String>) -> Res
         }
         Verb::Quit => Command::Quit,
         Verb::Suspend => Command::Suspend,
-        Verb::Doctor => Command::Doctor,
-        Verb::Routes => Command::Routes(attached(words, filter).map_err(|()| usage())?),
         Verb::Help => Command::Help,
         Verb::Theme => Command::Theme(words.first().map(|w| (*w).to_owned())),
         Verb::Mouse => Command::Mouse(match words.first() {
@@ -183,16 +179,6 @@ fn with_verb(command: &Described, words: &[&str], filter: Option<String>) -> Res
         Verb::Connect => Command::Connect(rest),
         Verb::Pause => Command::Pause(rest),
     })
-}
-
-/// `attach HOST:PORT /path/of/token`; the path begins as a filter does.
-fn attached(words: &[&str], filter: Option<String>) -> Result<Option<(Text, Text)>, ()> {
-    match (words, filter) {
-        ([], None) => Ok(None),
-        (["attach", address, file], None) => Ok(Some((Text::new(address), Text::new(file)))),
-        (["attach", address], Some(path)) => Ok(Some((Text::new(address), Text::from(format!("/{path}"))))),
-        _ => Err(()),
-    }
 }
 
 impl Command {
@@ -316,6 +302,13 @@ mod tests {
     }
 
     #[test]
+    fn a_command_of_a_view_has_all_words() {
+        let words = texts(&["attach", "127.0.0.1:9443", "/run/qd/admin.token"]);
+        let line = "Proxy attach 127.0.0.1:9443 /run/qd/admin.token";
+        assert_eq!(parse(line).unwrap(), Command::Open("proxy".into(), words));
+    }
+
+    #[test]
     fn mistakes_name_the_next_step() {
         assert_eq!(parse("pods -n").unwrap_err(), "-n needs a namespace: -n payments,default");
         assert_eq!(parse("connect").unwrap_err(), "type :connect NAME|GLOB|GROUP…");
@@ -335,7 +328,7 @@ mod tests {
 
     #[test]
     fn no_name_means_two_commands() {
-        let names: Vec<&str> = COMMANDS.iter().flat_map(|c| c.names).copied().collect();
+        let names: Vec<&str> = commands().flat_map(|c| c.names).copied().collect();
         for (at, name) in names.iter().enumerate() {
             assert!(!names.iter().skip(at + 1).any(|n| n == name), "{name}");
         }

@@ -1,6 +1,6 @@
 //! Completion of the command line: the rest of the word being typed, shown dim, taken with tab.
 
-use super::command::COMMANDS;
+use super::command::commands;
 use super::listing::Listing;
 use super::session::SessionState;
 use crate::model::cluster::ClusterName;
@@ -33,8 +33,7 @@ impl<'a> Candidates<'a> {
         let found = if word.starts_with('@') || matches!(first, "connect" | "disconnect" | "pause" | "ctx") {
             rest_of(name, self.clusters())
         } else if before.is_empty() {
-            rest_of(name, self.kinds())
-                .or_else(|| rest_of(name, COMMANDS.iter().filter_map(|c| c.names.first().copied())))
+            rest_of(name, self.kinds()).or_else(|| rest_of(name, commands().filter_map(|c| c.names.first().copied())))
         } else if first == "theme" {
             rest_of(name, self.themes.iter().copied())
         } else if first == "sort" {

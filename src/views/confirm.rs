@@ -1,11 +1,11 @@
 //! A question before a change: what the change touches, and a yes; where much is at stake, a name to type.
 
-use super::keymap::{Action, Context};
+use super::keymap::{Action, common};
 use super::page::words;
 use super::panel::{centred, frame, line};
 use super::prompt::{Prompt, PromptKind};
 use super::theme::Role;
-use super::view::{Input, Layer, Reply, View, ViewContext, ViewSpec};
+use super::view::{Input, Reply, View, ViewContext, ViewSpec};
 use crate::model::text::{Text, width};
 use crate::protocol::Request;
 use ratatui::buffer::Buffer;
@@ -46,7 +46,7 @@ impl Confirm {
 }
 
 /// The view's line in the registry.
-pub static SPEC: ViewSpec = ViewSpec { name: "confirm", context: Context::Ask, layer: Layer::Panel };
+pub static SPEC: ViewSpec = ViewSpec { name: "confirm", context: &common::ASK, ..ViewSpec::PANEL };
 
 impl View for Confirm {
     fn spec(&self) -> &'static ViewSpec {
@@ -59,8 +59,8 @@ impl View for Confirm {
             return Reply::stay();
         }
         match input.action {
-            Some(Action::Back) => Reply::close(),
-            Some(Action::Accept) if self.is_typed() => Reply { close: true, ..Reply::send([self.request.clone()]) },
+            Some(Action::BACK) => Reply::close(),
+            Some(Action::ACCEPT) if self.is_typed() => Reply { close: true, ..Reply::send([self.request.clone()]) },
             Some(_) | None => Reply::stay(),
         }
     }

@@ -3,9 +3,9 @@
 use crate::protocol::DocumentRequest;
 use super::cursor::{Clicked, ListCursor};
 use super::dialog::{Choice, Chooser, Pick};
-use super::keymap::{Action, Context};
+use super::keymap::Action;
 use super::page::object_name;
-use super::view::{Input, Keep, Layer, Reply, RequestIds, ScreenCommand, View, ViewContext, ViewSpec};
+use super::view::{Input, Keep, Reply, RequestIds, ScreenCommand, View, ViewContext, ViewSpec};
 use crate::model::document::{Aspect, Body};
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
@@ -92,7 +92,7 @@ impl Containers {
 }
 
 /// The view's line in the registry.
-pub static SPEC: ViewSpec = ViewSpec { name: "containers", context: Context::List, layer: Layer::Panel };
+pub static SPEC: ViewSpec = ViewSpec { name: "containers", ..ViewSpec::PANEL };
 
 impl View for Containers {
     fn spec(&self) -> &'static ViewSpec {
@@ -102,8 +102,8 @@ impl View for Containers {
     fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
         let Some(action) = input.action else { return Reply::stay() };
         match (action, self.chosen(cx.snapshot)) {
-            (Action::Back, _) => Reply::close(),
-            (Action::Accept, Some(pick)) => Reply::finish(ScreenCommand::Pick(pick)),
+            (Action::BACK, _) => Reply::close(),
+            (Action::ACCEPT, Some(pick)) => Reply::finish(ScreenCommand::Pick(pick)),
             (action, _) => {
                 let mut chooser = self.chooser(cx.snapshot);
                 let known = chooser.step(action, cx.area);

@@ -24,17 +24,16 @@ pub enum Clicked {
 
 /// The entry that a move leads to from `at`, in a list of so many entries that shows so many rows; `None` where the action
 /// is no move.
-#[expect(clippy::wildcard_enum_match_arm, reason = "a list knows moves only")]
 pub fn moved(at: usize, action: Action, count: usize, rows: usize) -> Option<usize> {
     let last = count.saturating_sub(1);
     let page = rows.max(1);
     let at = match action {
-        Action::Up => at.saturating_sub(1),
-        Action::Down => at + 1,
-        Action::PageUp => at.saturating_sub(page),
-        Action::PageDown => at + page,
-        Action::Top => 0,
-        Action::Bottom => last,
+        Action::UP => at.saturating_sub(1),
+        Action::DOWN => at + 1,
+        Action::PAGE_UP => at.saturating_sub(page),
+        Action::PAGE_DOWN => at + page,
+        Action::TOP => 0,
+        Action::BOTTOM => last,
         _ => return None,
     };
     Some(at.min(last))
@@ -90,7 +89,7 @@ mod tests {
     #[test]
     fn a_second_click_finds_the_same_entry_also_where_the_list_is_scrolled() {
         let mut cursor = ListCursor::default();
-        cursor.step(Action::Bottom, 20, 5);
+        cursor.step(Action::BOTTOM, 20, 5);
         assert_eq!((cursor.at(), cursor.first(5)), (19, 15));
         assert_eq!(cursor.click(1, 20, 5), Clicked::Selected);
         assert_eq!((cursor.at(), cursor.first(5)), (16, 15));
@@ -103,7 +102,7 @@ mod tests {
         #[test]
         fn the_cursor_is_always_shown(moves in proptest::collection::vec(0_usize..6, 0..40), rows in 0_usize..9, count in 1_usize..30) {
             const MOVES: [Action; 6] =
-                [Action::Up, Action::Down, Action::PageUp, Action::PageDown, Action::Top, Action::Bottom];
+                [Action::UP, Action::DOWN, Action::PAGE_UP, Action::PAGE_DOWN, Action::TOP, Action::BOTTOM];
             let mut cursor = ListCursor::default();
             for nth in moves {
                 cursor.step(MOVES[nth], count, rows);

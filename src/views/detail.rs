@@ -2,8 +2,10 @@
 
 use crate::protocol::DocumentRequest;
 use super::dialog::Chooser;
-use super::keymap::{Action, Context};
+use super::keymap::common::{CLOSE, HELP, MOVES, QUIT, SCREEN, SIDEWAYS_WITHOUT_L};
+use super::keymap::{Action, ActionSpec, Binding, Context, ContextSpec, bind};
 use super::page::{Title, begin, inner, say};
+use super::reader::keys::{FOLD, FOLD_ALL, SEARCH, SEARCHING, WRAP, WRAPPING};
 use super::reader::{Lines, Reader, Room, Syntax};
 use super::theme::Role;
 use super::view::{Input, Keep, Layer, Reply, RequestIds, View, ViewContext, ViewSpec};
@@ -14,6 +16,33 @@ use crate::protocol::{Progress, Request, RequestId, Reveal, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
+
+/// Shows or hides the decoded values of a Secret.
+const REVEAL: Action = Action::new("reveal");
+
+/// Keys of YAML and descriptions.
+const KEYS: &[Binding] = &[
+    bind(Action::DESCRIBE, &["d"]),
+    bind(Action::YAML, &["y"]),
+    bind(Action::LOGS, &["l"]),
+    bind(Action::PREVIOUS_LOGS, &["p"]),
+    bind(Action::OWNER, &["shift-j"]),
+    bind(Action::EVENTS, &["v"]),
+    bind(Action::COPY, &["c"]),
+    bind(FOLD, &["space", "enter"]),
+    bind(FOLD_ALL, &["z"]),
+    bind(REVEAL, &["x"]),
+];
+
+/// YAML or describe of one object.
+pub static CONTEXT: ContextSpec = ContextSpec {
+    context: Context::new("detail"),
+    title: "YAML and describe",
+    is_typing: false,
+    actions: &[ActionSpec::new(REVEAL, "decode", "Show or hide the decoded values of the Secret")],
+    keys: &[KEYS, SEARCHING, WRAPPING, SCREEN, HELP, CLOSE, MOVES, SIDEWAYS_WITHOUT_L, QUIT],
+    hints: &[Action::BACK, SEARCH, FOLD, REVEAL, WRAP, Action::YAML, Action::DESCRIBE, Action::COPY, Action::OWNER],
+};
 
 /// The decoded values, from the question to the answer. They live here and nowhere else, and go when this goes.
 #[derive(Debug)]
@@ -120,7 +149,7 @@ impl Detail {
 }
 
 /// The view's line in the registry.
-pub static SPEC: ViewSpec = ViewSpec { name: "detail", context: Context::Detail, layer: Layer::Cover };
+pub static SPEC: ViewSpec = ViewSpec { name: "detail", context: &CONTEXT, layer: Layer::Cover, ..ViewSpec::PANEL };
 
 impl View for Detail {
     fn spec(&self) -> &'static ViewSpec {
@@ -130,15 +159,15 @@ impl View for Detail {
     fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
         let Some(action) = input.action else { return Reply::stay() };
         match action {
-            Action::Back if self.reader.is_searching() => {
+            Action::BACK if self.reader.is_searching() => {
                 self.reader.end_search();
                 Reply::stay()
             }
-            Action::Back => Reply::close(),
-            Action::Yaml => self.turn(Aspect::Yaml, cx.ids),
-            Action::Describe => self.turn(Aspect::Describe, cx.ids),
-            Action::Reveal if self.is_secret() => self.reveal(cx),
-            Action::Copy => Reply::over(self.copies(cx.snapshot)),
+            Action::BACK => Reply::close(),
+            Action::YAML => self.turn(Aspect::Yaml, cx.ids),
+            Action::DESCRIBE => self.turn(Aspect::Describe, cx.ids),
+            REVEAL if self.is_secret() => self.reveal(cx),
+            Action::COPY => Reply::over(self.copies(cx.snapshot)),
             action => Reply::known(self.reader.on(action, room(cx.area))),
         }
     }
@@ -171,11 +200,11 @@ impl View for Detail {
 
     fn unavailable(&self, _cx: &ViewContext<'_>) -> Vec<Action> {
         let mut actions = vec![match self.aspect {
-            Aspect::Yaml => Action::Yaml,
-            Aspect::Describe => Action::Describe,
+            Aspect::Yaml => Action::YAML,
+            Aspect::Describe => Action::DESCRIBE,
         }];
         if !self.is_secret() {
-            actions.push(Action::Reveal);
+            actions.push(REVEAL);
         }
         actions
     }

@@ -1,10 +1,10 @@
 //! Short overlays: choose one of a few, or read a message.
 
 use super::cursor::{Clicked, ListCursor};
-use super::keymap::{Action, Context};
+use super::keymap::Action;
 use super::panel::{centred, frame, line, write};
 use super::theme::Role;
-use super::view::{Input, Layer, Reply, ScreenCommand, View, ViewContext, ViewSpec};
+use super::view::{Input, Reply, ScreenCommand, View, ViewContext, ViewSpec};
 use crate::model::cluster::Cluster;
 use crate::model::object::ObjectKey;
 use crate::model::text::{fit, width};
@@ -204,7 +204,7 @@ impl Chooser {
 }
 
 /// The view's line in the registry.
-pub static SPEC: ViewSpec = ViewSpec { name: "chooser", context: Context::List, layer: Layer::Panel };
+pub static SPEC: ViewSpec = ViewSpec { name: "chooser", ..ViewSpec::PANEL };
 
 impl View for Chooser {
     fn spec(&self) -> &'static ViewSpec {
@@ -214,8 +214,8 @@ impl View for Chooser {
     fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
         let Some(action) = input.action else { return Reply::stay() };
         match (action, self.chosen()) {
-            (Action::Back, _) => Reply::close(),
-            (Action::Accept, Some(pick)) => Reply::finish(ScreenCommand::Pick(pick.clone())),
+            (Action::BACK, _) => Reply::close(),
+            (Action::ACCEPT, Some(pick)) => Reply::finish(ScreenCommand::Pick(pick.clone())),
             (action, _) => Reply::known(self.step(action, cx.area)),
         }
     }

@@ -3,10 +3,12 @@
 use super::cursor::moved;
 use super::fleet::reason;
 use super::header::{Piece, wrapped};
-use super::keymap::{Action, Context};
+use super::keymap::common::{CLOSE, HELP, MOVES, QUIT, SCREEN, SIDEWAYS};
+use super::keymap::{Action, Context, ContextSpec};
+use super::msg::Effect;
 use super::panel::{clear, write};
 use super::theme::Role;
-use super::view::{Input, Layer, Reply, View, ViewContext, ViewSpec};
+use super::view::{CommandSpec, Input, Opening, Reply, View, ViewContext, ViewSpec};
 use crate::model::cell::Align;
 use crate::model::cluster::{Cluster, ClusterState};
 use crate::model::text::{fit, width};
@@ -126,7 +128,33 @@ pub struct Doctor {
 }
 
 /// The view's line in the registry.
-pub static SPEC: ViewSpec = ViewSpec { name: "doctor", context: Context::Doctor, layer: Layer::Page };
+pub static SPEC: ViewSpec = ViewSpec {
+    name: "doctor",
+    context: &CONTEXT,
+    command: Some(CommandSpec {
+        names: &["doctor", "info"],
+        usage: "doctor",
+        help: "Show what each cluster costs and how it answers",
+    }),
+    open: Some(open),
+    ..ViewSpec::PAGE
+};
+
+/// The keys of the view.
+pub static CONTEXT: ContextSpec = ContextSpec {
+    context: Context::new("doctor"),
+    title: "Doctor",
+    is_typing: false,
+    actions: &[],
+    keys: &[SCREEN, HELP, CLOSE, MOVES, SIDEWAYS, QUIT],
+    hints: &[Action::BACK, Action::SAVE],
+};
+
+#[expect(clippy::unnecessary_wraps, reason = "other views can fail to open")]
+fn open(opening: &mut Opening<'_>) -> Result<Box<dyn View>, String> {
+    opening.effects.push(Effect::MeasureMemory);
+    Ok(Box::new(Doctor::default()))
+}
 
 impl View for Doctor {
     fn spec(&self) -> &'static ViewSpec {
@@ -135,7 +163,7 @@ impl View for Doctor {
 
     fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
         let Some(action) = input.action else { return Reply::stay() };
-        if action == Action::Back {
+        if action == Action::BACK {
             return Reply::close();
         }
         let rows = usize::from(cx.area.height.saturating_sub(2)).max(1);

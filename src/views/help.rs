@@ -1,13 +1,28 @@
 //! The help: the keys of a view as the keymap has them, the commands, the filter, the signs. Searchable.
 
-use super::keymap::{Action, CONTEXTS, Context, Keymap};
+use super::keymap::common::{MOVES, QUIT, SCREEN, SIDEWAYS};
+use super::keymap::{Action, Binding, Context, ContextSpec, Keymap, bind};
 use super::panel::{centred, frame};
+use super::reader::keys::{NEXT_MATCH, SEARCH, SEARCHING};
 use super::reader::{Lines, Reader, Room, Syntax};
 use super::theme::Role;
-use super::view::{Input, Layer, Reply, View, ViewContext, ViewSpec};
+use super::view::{Input, Reply, View, ViewContext, ViewSpec};
 use crate::model::text::{Text, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+
+/// The key that opens the help closes it, too.
+const KEYS: &[Binding] = &[bind(Action::BACK, &["esc", "q", "?"])];
+
+/// The help.
+pub static CONTEXT: ContextSpec = ContextSpec {
+    context: Context::new("help"),
+    title: "Help",
+    is_typing: false,
+    actions: &[],
+    keys: &[KEYS, SEARCHING, SCREEN, MOVES, SIDEWAYS, QUIT],
+    hints: &[Action::BACK, SEARCH, NEXT_MATCH],
+};
 
 /// Filter grammar, as the help tells it.
 const FILTERS: &[(&str, &str)] = &[
@@ -43,12 +58,12 @@ impl Help {
     pub fn new(keymap: &Keymap, context: Context, commands: &[(&str, &str)]) -> Self {
         let lines: Vec<Text> = lines(keymap, context, commands).into_iter().map(Text::from).collect();
         let reader = Reader::text(Lines::Texts(lines.into()), Syntax::Help);
-        Self { title: context.title(), reader }
+        Self { title: keymap.title(context), reader }
     }
 }
 
 /// The view's line in the registry.
-pub static SPEC: ViewSpec = ViewSpec { name: "help", context: Context::Help, layer: Layer::Panel };
+pub static SPEC: ViewSpec = ViewSpec { name: "help", context: &CONTEXT, ..ViewSpec::PANEL };
 
 impl View for Help {
     fn spec(&self) -> &'static ViewSpec {
@@ -57,11 +72,11 @@ impl View for Help {
 
     fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
         match input.action {
-            Some(Action::Back) if self.reader.is_searching() => {
+            Some(Action::BACK) if self.reader.is_searching() => {
                 self.reader.end_search();
                 Reply::stay()
             }
-            Some(Action::Back) => Reply::close(),
+            Some(Action::BACK) => Reply::close(),
             Some(action) => Reply::known(self.reader.on(action, room(cx.area))),
             None => Reply::stay(),
         }
@@ -100,14 +115,14 @@ fn room(area: Rect) -> Room {
 
 fn lines(keymap: &Keymap, context: Context, commands: &[(&str, &str)]) -> Vec<String> {
     let mut out = Vec::new();
-    section(&mut out, &format!("Keys: {}", context.title()), &keys(keymap, context));
+    section(&mut out, &format!("Keys: {}", keymap.title(context)), &keys(keymap, context));
     let own =
         |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>();
     section(&mut out, "Commands", &own(commands));
     section(&mut out, "Filter", &own(FILTERS));
     section(&mut out, "Signs", &own(SIGNS));
-    for (other, ..) in CONTEXTS.iter().filter(|(c, ..)| *c != context) {
-        section(&mut out, &format!("Keys: {}", other.title()), &keys(keymap, *other));
+    for other in keymap.contexts().filter(|other| other.context != context) {
+        section(&mut out, &format!("Keys: {}", other.title), &keys(keymap, other.context));
     }
     out.pop();
     out
@@ -148,10 +163,10 @@ mod tests {
     #[test]
     fn it_lists_every_key_of_every_context() {
         let map = Keymap::default();
-        let help = lines(&map, Context::Table, COMMANDS).join("\n");
-        for (context, ..) in CONTEXTS {
-            for described in map.actions_in(*context) {
-                assert!(help.contains(described.help), "{}", described.name);
+        let help = lines(&map, Context::new("table"), COMMANDS).join("\n");
+        for spec in map.contexts() {
+            for described in map.actions_in(spec.context) {
+                assert!(help.contains(described.help), "{:?}", described.action);
             }
         }
         snapshot("help_all", &help);
@@ -159,7 +174,7 @@ mod tests {
 
     #[test]
     fn it_fits_every_screen() {
-        let mut help = Help::new(&Keymap::default(), Context::Table, COMMANDS);
+        let mut help = Help::new(&Keymap::default(), Context::new("table"), COMMANDS);
         for (columns, rows) in [(80, 24), (120, 40), (40, 10)] {
             snapshot(&format!("help_{columns}x{rows}"), &text(&drawn(&help, columns, rows, "mono")));
         }

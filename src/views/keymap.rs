@@ -1,68 +1,16 @@
 //! Keys to actions and back: one table drives input, help and the hint line.
 
 pub mod action;
+pub mod common;
+pub mod context;
 pub mod file;
 pub mod key;
 
-pub use action::{Action, SortBy};
+pub use action::{Action, ActionSpec};
+pub use context::{Binding, Context, ContextSpec, bind};
 pub use key::{Code, Key, Modifiers};
 
 use crate::model::text::width;
-
-/// Where a key is pressed: each context has keys of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Context {
-    /// The clusters.
-    Fleet,
-    /// Any table of objects.
-    Table,
-    /// YAML or describe of one object.
-    Detail,
-    Logs,
-    Help,
-    Doctor,
-    /// The routing proxy.
-    Routes,
-    /// A chooser, a confirmation, a message: entries to move over.
-    List,
-    /// Typing to find an entry.
-    Palette,
-    /// A question whose answer may have to be typed: the tester, a confirmation.
-    Ask,
-    /// Typing a command, a filter or a search.
-    Prompt,
-}
-
-/// All contexts, with the name the keymap file uses and the title the help shows.
-pub const CONTEXTS: &[(Context, &str, &str)] = &[
-    (Context::Fleet, "fleet", "Clusters"),
-    (Context::Table, "table", "Resources"),
-    (Context::Detail, "detail", "YAML and describe"),
-    (Context::Logs, "logs", "Logs"),
-    (Context::Help, "help", "Help"),
-    (Context::Doctor, "doctor", "Doctor"),
-    (Context::Routes, "routes", "Routes"),
-    (Context::List, "list", "Choosers"),
-    (Context::Palette, "palette", "Palette"),
-    (Context::Ask, "ask", "Tester and confirmations"),
-    (Context::Prompt, "prompt", "Command, filter and search line"),
-];
-
-impl Context {
-    /// The name the keymap file uses.
-    pub fn name(self) -> &'static str {
-        CONTEXTS.iter().find(|(c, ..)| *c == self).map_or("", |(_, name, _)| name)
-    }
-
-    /// The title the help shows.
-    pub fn title(self) -> &'static str {
-        CONTEXTS.iter().find(|(c, ..)| *c == self).map_or("", |(.., title)| title)
-    }
-
-    pub fn named(name: &str) -> Option<Self> {
-        CONTEXTS.iter().find(|(_, n, _)| *n == name).map(|(c, ..)| *c)
-    }
-}
 
 /// The keys of one action in one context.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,27 +47,53 @@ impl Hint {
 /// Columns between two hints.
 pub const HINT_GAP: usize = 2;
 
-/// All bindings, in the order of the default table.
+/// All bindings, in the order of the default table. The keys of all views are `Keymap::default()`: `registry` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keymap {
+    contexts: Vec<&'static ContextSpec>,
+    actions: Vec<&'static ActionSpec>,
     bound: Vec<Bound>,
 }
 
-impl Default for Keymap {
-    fn default() -> Self {
+impl Keymap {
+    /// The default keys of these contexts. Both lists are in the order of the help.
+    pub fn new(contexts: Vec<&'static ContextSpec>, actions: Vec<&'static ActionSpec>) -> Self {
         let mut bound = Vec::new();
-        for line in action::DEFAULTS {
-            for context in line.contexts {
-                for keys in line.keys.iter().filter_map(|k| parse_sequence(k)) {
-                    bound.push(Bound { context: *context, action: line.action, keys });
+        for spec in &contexts {
+            for binding in spec.keys.iter().copied().flatten() {
+                for keys in binding.keys.iter().filter_map(|keys| parse_sequence(keys)) {
+                    bound.push(Bound { context: spec.context, action: binding.action, keys });
                 }
             }
         }
-        Self { bound }
+        Self { contexts, actions, bound }
     }
-}
 
-impl Keymap {
+    /// All contexts, in the order the help lists them.
+    pub fn contexts(&self) -> impl Iterator<Item = &'static ContextSpec> {
+        self.contexts.iter().copied()
+    }
+
+    /// Finds a context.
+    pub fn context(&self, context: Context) -> Option<&'static ContextSpec> {
+        self.contexts().find(|spec| spec.context == context)
+    }
+
+    /// Returns the title of a context for the help.
+    pub fn title(&self, context: Context) -> &'static str {
+        self.context(context).map_or("", |spec| spec.title)
+    }
+
+    /// Returns true if letters are typed in a context.
+    pub fn is_typing(&self, context: Context) -> bool {
+        self.context(context).is_some_and(|spec| spec.is_typing)
+    }
+
+    /// Finds what is said of an action.
+    pub fn spec_of(&self, action: Action) -> Option<&'static ActionSpec> {
+        self.actions.iter().copied().find(|spec| spec.action == action)
+    }
+
     /// What `keys`, pressed in this order, mean in `context`.
     pub fn resolve(&self, context: Context, keys: &[Key]) -> Meaning {
         let mut prefix = false;
@@ -150,8 +124,11 @@ impl Keymap {
     }
 
     /// All actions that have a key in `context`, in the order the help lists them.
-    pub fn actions_in(&self, context: Context) -> impl Iterator<Item = &'static action::Described> {
-        action::ACTIONS.iter().filter(move |d| self.bound.iter().any(|b| b.context == context && b.action == d.action))
+    pub fn actions_in(&self, context: Context) -> impl Iterator<Item = &'static ActionSpec> {
+        self.actions
+            .iter()
+            .copied()
+            .filter(move |d| self.bound.iter().any(|b| b.context == context && b.action == d.action))
     }
 
     /// The hints that fit into `columns`, most useful first, `?` always among them where it works.
@@ -161,9 +138,9 @@ impl Keymap {
 
     /// As [`Keymap::hints`], without actions that would do nothing now.
     pub fn hints_without(&self, context: Context, columns: usize, unavailable: &[Action]) -> Vec<Hint> {
-        let help = self.hint(context, Action::Help);
+        let help = self.hint(context, Action::HELP);
         let reserved = help.as_ref().map_or(0, |h| h.width() + HINT_GAP);
-        let wanted = action::HINTS.iter().find(|(c, _)| *c == context).map_or(&[][..], |(_, actions)| actions);
+        let wanted = self.context(context).map_or(&[][..], |spec| spec.hints);
         let mut used = reserved;
         let mut hints: Vec<Hint> = wanted
             .iter()
@@ -180,7 +157,7 @@ impl Keymap {
 
     fn hint(&self, context: Context, action: Action) -> Option<Hint> {
         let key = self.keys_of(context, action).into_iter().next()?;
-        Some(Hint { key, label: action.described()?.label })
+        Some(Hint { key, label: self.spec_of(action)?.label })
     }
 }
 
@@ -198,13 +175,16 @@ pub fn print_sequence(keys: &[Key]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::views::listing::keys;
     use proptest::prelude::*;
 
     #[test]
     fn every_default_key_can_be_read() {
-        for line in action::DEFAULTS {
-            for keys in line.keys {
-                assert!(parse_sequence(keys).is_some(), "{:?}: {keys}", line.action);
+        for spec in Keymap::default().contexts() {
+            for binding in spec.keys.iter().copied().flatten() {
+                for keys in binding.keys {
+                    assert!(parse_sequence(keys).is_some(), "{:?}: {keys}", binding.action);
+                }
             }
         }
     }
@@ -223,55 +203,60 @@ mod tests {
     #[test]
     fn every_action_has_one_name_one_help_and_a_key() {
         let map = Keymap::default();
-        for (i, d) in action::ACTIONS.iter().enumerate() {
-            assert!(width(d.help) <= 55, "{} does not fit the help at 80 columns", d.name);
-            assert!(!d.help.is_empty() && !d.label.is_empty() && !d.help.ends_with('.'), "{}", d.name);
-            assert!(action::ACTIONS.iter().skip(i + 1).all(|o| o.name != d.name && o.action != d.action), "{}", d.name);
-            assert!(map.bound.iter().any(|b| b.action == d.action), "{} has no key", d.name);
+        for (nth, spec) in map.actions.iter().enumerate() {
+            let name = spec.action.name();
+            assert!(width(spec.help) <= 55, "{name} does not fit the help at 80 columns");
+            assert!(!spec.help.is_empty() && !spec.label.is_empty() && !spec.help.ends_with('.'), "{name}");
+            for other in map.actions.iter().skip(nth + 1) {
+                assert!(!other.is_called(name) && !spec.aliases.iter().any(|alias| other.is_called(alias)), "{name}");
+            }
+            assert!(map.bound.iter().any(|b| b.action == spec.action), "{name} has no key");
         }
-        assert!(map.bound.iter().all(|b| b.action.described().is_some()));
+        assert!(map.bound.iter().all(|b| map.spec_of(b.action).is_some()));
     }
 
     #[test]
-    fn hints_name_only_actions_that_have_a_key_there() {
+    fn every_context_has_one_name_and_hints_that_have_a_key_there() {
         let map = Keymap::default();
-        for (context, actions) in action::HINTS {
-            for action in *actions {
-                assert!(!map.keys_of(*context, *action).is_empty(), "{context:?}: {action:?}");
+        for (nth, spec) in map.contexts.iter().enumerate() {
+            assert!(map.contexts.iter().skip(nth + 1).all(|other| other.context != spec.context), "{:?}", spec.context);
+            for action in spec.hints {
+                assert!(!map.keys_of(spec.context, *action).is_empty(), "{:?}: {action:?}", spec.context);
             }
         }
-        let all: Vec<Context> = action::HINTS.iter().map(|(c, _)| *c).collect();
-        assert_eq!(all, CONTEXTS.iter().map(|(c, ..)| *c).collect::<Vec<_>>());
     }
 
     #[test]
     fn k9s_fingers_find_their_keys() {
         let map = Keymap::default();
         for (key, action) in [
-            (":", Action::Command),
-            ("/", Action::Filter),
-            ("?", Action::Help),
-            ("esc", Action::Back),
-            ("enter", Action::Open),
-            ("G", Action::Bottom),
-            ("ctrl-4", Action::ClearMarks),
-            ("ctrl-z", Action::Faults),
-            ("N", Action::Sort(SortBy::Name)),
-            ("J", Action::Owner),
-            ("0", Action::Namespace(0)),
-            ("l", Action::Logs),
+            (":", Action::COMMAND),
+            ("/", Action::FILTER),
+            ("?", Action::HELP),
+            ("esc", Action::BACK),
+            ("enter", Action::OPEN),
+            ("G", Action::BOTTOM),
+            ("ctrl-4", keys::CLEAR_MARKS),
+            ("ctrl-z", keys::FAULTS),
+            ("N", keys::SORT_NAME),
+            ("J", Action::OWNER),
+            ("0", Action::new("namespace-0")),
+            ("l", Action::LOGS),
         ] {
             let key = Key::parse(key).unwrap();
-            assert_eq!(map.action(Context::Table, key), Some(action), "{key}");
+            assert_eq!(map.action(Context::new("table"), key), Some(action), "{key}");
         }
-        assert_eq!(map.action(Context::Table, Key::ctrl('k')), None, "no key kills without asking");
-        assert_eq!(map.action(Context::Table, Key::ctrl('d')), None, "what cannot be done has no key");
+        assert_eq!(map.action(Context::new("table"), Key::ctrl('k')), None, "no key kills without asking");
+        assert_eq!(map.action(Context::new("table"), Key::ctrl('d')), None, "what cannot be done has no key");
     }
 
     proptest! {
         #[test]
-        fn hints_never_outgrow_the_line(columns in 0_usize..200, context in 0..CONTEXTS.len()) {
-            let hints = Keymap::default().hints(CONTEXTS[context].0, columns);
+        fn hints_never_outgrow_the_line(columns in 0_usize..200, context in 0_usize..11) {
+            let hints = {
+                let map = Keymap::default();
+                map.hints(map.contexts[context].context, columns)
+            };
             let used: usize = hints.iter().map(|h| h.width() + HINT_GAP).sum();
             prop_assert!(used <= columns + HINT_GAP);
         }

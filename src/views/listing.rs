@@ -15,7 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod columns;
 mod cursor;
+pub mod keys;
 mod model;
+mod sorting;
 
 pub use columns::ColumnChoice;
 use cursor::Hold;

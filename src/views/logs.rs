@@ -2,9 +2,11 @@
 
 use crate::protocol::LogsRequest;
 use super::dialog::{Chooser, Pick};
-use super::keymap::{Action, Context};
+use super::keymap::common::{CLOSE, HELP, MOVES, QUIT, SCREEN, SIDEWAYS};
+use super::keymap::{Action, ActionSpec, Binding, Context, ContextSpec, bind};
 use super::msg::Effect;
 use super::page::{Title, begin, inner, say};
+use super::reader::keys::{FOLLOW, SEARCH, SEARCHING, WRAP, WRAPPING};
 use super::reader::{Lines, Reader, Room, Syntax};
 use super::theme::Role;
 use super::view::{Input, Keep, Layer, Reply, RequestIds, View, ViewContext, ViewSpec};
@@ -15,6 +17,49 @@ use crate::protocol::{LogStream, LogStreamState, Request, RequestId, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::sync::Arc;
+
+/// Shows or hides the time of each line.
+const TIMESTAMPS: Action = Action::new("timestamps");
+/// Opens the chooser of containers.
+const CONTAINERS: Action = Action::new("containers");
+/// Family of the actions that choose how far back the log goes.
+const SINCE: &str = "since-";
+
+/// Keys of logs.
+const KEYS: &[Binding] = &[
+    bind(Action::PREVIOUS_LOGS, &["p"]),
+    bind(Action::COPY, &["c"]),
+    bind(FOLLOW, &["s"]),
+    bind(TIMESTAMPS, &["t"]),
+    bind(CONTAINERS, &["tab", "shift-c"]),
+    bind(Action::new("since-0"), &["0"]),
+    bind(Action::new("since-1"), &["1"]),
+    bind(Action::new("since-2"), &["2"]),
+    bind(Action::new("since-3"), &["3"]),
+    bind(Action::new("since-4"), &["4"]),
+    bind(Action::new("since-5"), &["5"]),
+    bind(Action::new("since-6"), &["6"]),
+];
+
+/// The log of a container.
+pub static CONTEXT: ContextSpec = ContextSpec {
+    context: Context::new("logs"),
+    title: "Logs",
+    is_typing: false,
+    actions: &[
+        ActionSpec::new(TIMESTAMPS, "times", "Show or hide the time of each line"),
+        ActionSpec::new(CONTAINERS, "containers", "Choose the container"),
+        ActionSpec::new(Action::new("since-0"), "tail", "Show the last lines"),
+        ActionSpec::new(Action::new("since-1"), "all", "Show the log from its beginning"),
+        ActionSpec::new(Action::new("since-2"), "1m", "Show the last minute"),
+        ActionSpec::new(Action::new("since-3"), "5m", "Show the last 5 minutes"),
+        ActionSpec::new(Action::new("since-4"), "15m", "Show the last 15 minutes"),
+        ActionSpec::new(Action::new("since-5"), "1h", "Show the last hour"),
+        ActionSpec::new(Action::new("since-6"), "1d", "Show the last day"),
+    ],
+    keys: &[KEYS, SEARCHING, WRAPPING, SCREEN, HELP, CLOSE, MOVES, SIDEWAYS, QUIT],
+    hints: &[Action::BACK, FOLLOW, SEARCH, WRAP, TIMESTAMPS, Action::PREVIOUS_LOGS, CONTAINERS, Action::SAVE],
+};
 
 /// How far back a key goes: seconds or lines; neither is from the beginning.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +135,7 @@ impl LogView {
         let wrapped = self.reader.is_wrapped();
         self.reader = Reader::tail(Syntax::Log);
         if wrapped {
-            self.reader.on(Action::Wrap, Room::default());
+            self.reader.on(WRAP, Room::default());
         }
         requests.append(&mut self.start(ids));
         Reply::send(requests)
@@ -170,7 +215,7 @@ impl LogView {
 }
 
 /// The view's line in the registry.
-pub static SPEC: ViewSpec = ViewSpec { name: "logs", context: Context::Logs, layer: Layer::Cover };
+pub static SPEC: ViewSpec = ViewSpec { name: "logs", context: &CONTEXT, layer: Layer::Cover, ..ViewSpec::PANEL };
 
 impl View for LogView {
     fn spec(&self) -> &'static ViewSpec {
@@ -180,28 +225,28 @@ impl View for LogView {
     fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
         let Some(action) = input.action else { return Reply::stay() };
         match action {
-            Action::Back if self.reader.is_searching() => {
+            Action::BACK if self.reader.is_searching() => {
                 self.reader.end_search();
                 return Reply::stay();
             }
-            Action::Back => return Reply::close(),
-            Action::PreviousLogs => {
+            Action::BACK => return Reply::close(),
+            Action::PREVIOUS_LOGS => {
                 self.source.previous = !self.source.previous;
                 self.source.follow = !self.source.previous;
             }
-            Action::Timestamps => self.source.timestamps = !self.source.timestamps,
-            Action::Since(number) => {
-                let Some(choice) = CHOICES.iter().find(|c| c.number == number) else { return Reply::pass() };
-                self.since = number;
-                (self.source.since_s, self.source.tail_lines) = (choice.seconds, choice.lines);
-            }
-            Action::Containers => return Reply::over(Chooser::containers(&self.containers, &self.source.container)),
-            Action::Copy => return Reply::over(Chooser::copy(&self.source.pod, &[], Some(self.text()), cx.snapshot)),
-            Action::Save => {
+            TIMESTAMPS => self.source.timestamps = !self.source.timestamps,
+            CONTAINERS => return Reply::over(Chooser::containers(&self.containers, &self.source.container)),
+            Action::COPY => return Reply::over(Chooser::copy(&self.source.pod, &[], Some(self.text()), cx.snapshot)),
+            Action::SAVE => {
                 let save = Effect::Save { name: self.file_name(), text: self.text() };
                 return Reply { effects: vec![save], ..Reply::stay() };
             }
-            action => return Reply::known(self.reader.on(action, room(cx.area))),
+            action => {
+                let chosen = action.number(SINCE).and_then(|number| CHOICES.iter().find(|c| c.number == number));
+                let Some(choice) = chosen else { return Reply::known(self.reader.on(action, room(cx.area))) };
+                self.since = choice.number;
+                (self.source.since_s, self.source.tail_lines) = (choice.seconds, choice.lines);
+            }
         }
         self.restart(cx.ids)
     }
@@ -223,7 +268,7 @@ impl View for LogView {
     }
 
     fn unavailable(&self, _cx: &ViewContext<'_>) -> Vec<Action> {
-        if self.containers.len() > 1 { Vec::new() } else { vec![Action::Containers] }
+        if self.containers.len() > 1 { Vec::new() } else { vec![CONTAINERS] }
     }
 
     /// Another container of the pod is shown in place of this one.

@@ -1,14 +1,14 @@
 //! Which clusters are missing from the view, why, and what can be done.
 
 use super::cursor::moved;
-use super::keymap::{Action, Context};
+use super::keymap::Action;
 use super::msg::Effect;
 use super::page::words;
 use super::panel;
 use super::resources::{Gap, Missing};
 use super::scope::Scope;
 use super::theme::Role;
-use super::view::{Input, Layer, Reply, View, ViewContext, ViewSpec};
+use super::view::{Input, Reply, View, ViewContext, ViewSpec};
 use crate::model::cluster::ClusterName;
 use crate::model::text::{fit, fit_end, width};
 use crate::protocol::ClusterRequest;
@@ -123,7 +123,7 @@ impl MissingList {
 }
 
 /// The view's line in the registry.
-pub static SPEC: ViewSpec = ViewSpec { name: "missing", context: Context::List, layer: Layer::Panel };
+pub static SPEC: ViewSpec = ViewSpec { name: "missing", ..ViewSpec::PANEL };
 
 impl View for MissingList {
     fn spec(&self) -> &'static ViewSpec {
@@ -134,8 +134,8 @@ impl View for MissingList {
     fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
         let Some(action) = input.action else { return Reply::stay() };
         match action {
-            Action::Back => return Reply::close(),
-            Action::Accept => return self.accept(),
+            Action::BACK => return Reply::close(),
+            Action::ACCEPT => return self.accept(),
             action => {
                 if let Some(at) = moved(self.at, action, self.entries.len(), self.rows(cx.area)) {
                     self.go(at, cx.area);

@@ -5,11 +5,12 @@ mod entries;
 pub use entries::{Sources, entries};
 
 use super::cursor::{Clicked, ListCursor};
-use super::keymap::{Action, Code, Context, Key};
+use super::keymap::common::{ACCEPT, ESCAPE, QUIT, TYPED_MOVES};
+use super::keymap::{Action, Binding, Code, Context, ContextSpec, Key, bind};
 use super::panel::{centred, frame, line, right, write};
 use super::reader::draw::put;
 use super::theme::{Role, Theme};
-use super::view::{Input, Layer, Reply, ScreenCommand, View, ViewContext, ViewSpec};
+use super::view::{Input, Reply, ScreenCommand, View, ViewContext, ViewSpec};
 use crate::model::text::{Text, fit, width};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -161,9 +162,9 @@ impl Palette {
         let (at, last) = (self.cursor.at(), self.hits.len().saturating_sub(1));
         match action {
             // Round the end: what is at the other one is near.
-            Action::Up if at == 0 => self.cursor.go(last, rows),
-            Action::Down if at >= last => self.cursor.go(0, rows),
-            Action::Up | Action::Down | Action::PageUp | Action::PageDown => {
+            Action::UP if at == 0 => self.cursor.go(last, rows),
+            Action::DOWN if at >= last => self.cursor.go(0, rows),
+            Action::UP | Action::DOWN | Action::PAGE_UP | Action::PAGE_DOWN => {
                 self.cursor.step(action, self.hits.len(), rows);
             }
             _ => return false,
@@ -209,7 +210,19 @@ impl Palette {
 }
 
 /// The view's line in the registry.
-pub static SPEC: ViewSpec = ViewSpec { name: "palette", context: Context::Palette, layer: Layer::Panel };
+pub static SPEC: ViewSpec = ViewSpec { name: "palette", context: &CONTEXT, ..ViewSpec::PANEL };
+
+/// Typing to find an entry.
+pub static CONTEXT: ContextSpec = ContextSpec {
+    context: Context::new("palette"),
+    title: "Palette",
+    is_typing: true,
+    actions: &[],
+    keys: &[ESCAPE, TYPED_MOVES, PAGES, ACCEPT, QUIT],
+    hints: &[Action::ACCEPT, Action::BACK],
+};
+
+const PAGES: &[Binding] = &[bind(Action::PAGE_UP, &["pageup"]), bind(Action::PAGE_DOWN, &["pagedown"])];
 
 impl View for Palette {
     fn spec(&self) -> &'static ViewSpec {
@@ -222,8 +235,8 @@ impl View for Palette {
         }
         let Some(action) = input.action else { return Reply::stay() };
         match (action, self.chosen()) {
-            (Action::Back, _) => Reply::close(),
-            (Action::Accept, Some(entry)) => Reply::finish(ScreenCommand::Run(entry.command.clone())),
+            (Action::BACK, _) => Reply::close(),
+            (Action::ACCEPT, Some(entry)) => Reply::finish(ScreenCommand::Run(entry.command.clone())),
             (action, _) => Reply::known(self.step(action, cx.area)),
         }
     }

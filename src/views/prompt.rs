@@ -1,7 +1,20 @@
 //! One line of typing: a command after `:`, a filter after `/`.
 
-use super::keymap::{Code, Key};
+use super::keymap::common::{ACCEPT, ESCAPE, QUIT, TYPED_MOVES};
+use super::keymap::{Action, Binding, Code, Context, ContextSpec, Key, bind};
 use tui_input::{Input, InputRequest};
+
+const KEYS: &[Binding] = &[bind(Action::COMPLETE, &["tab"])];
+
+/// Typing a command, a filter or a search.
+pub static CONTEXT: ContextSpec = ContextSpec {
+    context: Context::new("prompt"),
+    title: "Command, filter and search line",
+    is_typing: true,
+    actions: &[],
+    keys: &[ESCAPE, TYPED_MOVES, ACCEPT, KEYS, QUIT],
+    hints: &[Action::ACCEPT, Action::COMPLETE, Action::BACK, Action::UP],
+};
 
 /// What is being typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 pub mod draw;
 pub mod fold;
+pub mod keys;
 pub mod lines;
 pub mod search;
 pub mod syntax;
@@ -107,34 +108,33 @@ impl Reader {
     }
 
     /// Does what a key asked for; `false` if it is not the viewer's.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a view takes the actions it knows and leaves the others")]
     pub fn on(&mut self, action: Action, room: Room) -> bool {
         let page = room.rows.saturating_sub(1).max(1);
         self.room = room;
         match action {
-            Action::Up => self.step(room, false),
-            Action::Down => self.step(room, true),
-            Action::PageUp => self.scroll(room, page, false),
-            Action::PageDown => self.scroll(room, page, true),
-            Action::Top => self.go(0, room),
-            Action::Bottom => self.bottom(room),
-            Action::Left => self.left = self.left.saturating_sub(SIDEWAYS),
-            Action::Right if !self.wrap => self.left = (self.left + SIDEWAYS).min(self.widest(room)),
-            Action::Wrap => {
+            Action::UP => self.step(room, false),
+            Action::DOWN => self.step(room, true),
+            Action::PAGE_UP => self.scroll(room, page, false),
+            Action::PAGE_DOWN => self.scroll(room, page, true),
+            Action::TOP => self.go(0, room),
+            Action::BOTTOM => self.bottom(room),
+            Action::LEFT => self.left = self.left.saturating_sub(SIDEWAYS),
+            Action::RIGHT if !self.wrap => self.left = (self.left + SIDEWAYS).min(self.widest(room)),
+            keys::WRAP => {
                 (self.wrap, self.left, self.top.row) = (!self.wrap, 0, 0);
                 self.keep_cursor_visible(room);
             }
-            Action::Follow if self.cursor.is_none() => {
+            keys::FOLLOW if self.cursor.is_none() => {
                 self.unfollow(room);
                 self.follow = !self.follow;
             }
-            Action::Fold => self.fold(room),
-            Action::FoldAll => {
+            keys::FOLD => self.fold(room),
+            keys::FOLD_ALL => {
                 self.folds.toggle_all(&self.lines);
                 self.settle(room);
             }
-            Action::NextMatch => self.next_match(room, true),
-            Action::PreviousMatch => self.next_match(room, false),
+            keys::NEXT_MATCH => self.next_match(room, true),
+            keys::PREVIOUS_MATCH => self.next_match(room, false),
             _ => return false,
         }
         // Lines may have changed since the last key, too.

@@ -2,6 +2,7 @@
 
 mod details;
 mod head;
+mod keys;
 mod lines;
 mod questions;
 pub mod tester;
@@ -11,11 +12,13 @@ mod tests;
 use crate::protocol::ProxyRequest;
 use self::tester::Tester;
 use super::grid::{Grid, GridState, GridWindow};
-use super::keymap::{Action, Context};
+use super::keymap::Action;
+use super::msg::Effect;
 use super::table::TableStyles;
-use super::view::{FilterLine, Input, Keep, Layer, Reply, RequestIds, View, ViewContext, ViewSpec};
+use super::view::{CommandSpec, FilterLine, Input, Keep, Opening, Reply, RequestIds, View, ViewContext, ViewSpec};
 use crate::model::cluster::{Access, ClusterName};
 use crate::model::proxy::{Routes, TrafficState, UpstreamFacts};
+use crate::model::text::Text;
 use crate::protocol::{ProxyLink, Request, RequestId, Snapshot};
 use crate::views::panel::clear;
 use ratatui::buffer::Buffer;
@@ -117,25 +120,27 @@ impl RoutesView {
     /// Does what the key means; passes on what is not the view's.
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> Reply {
         match action {
-            Action::Back if self.state_mut().clear_filter() => Reply::stay(),
-            Action::Back => Reply::close(),
-            Action::NextSection => self.turn(1),
-            Action::PreviousSection => self.turn(SECTIONS.len() - 1),
-            Action::Section(nth) => self.show_section(usize::from(nth).saturating_sub(1)),
-            Action::Freeze => self.pause(cx.snapshot),
-            Action::Open => self.open_line(cx),
-            Action::StartProxy => Reply::send([Request::Proxy(ProxyRequest::Start)]),
-            Action::KeepProxy => match &cx.snapshot.proxy.link {
+            Action::BACK if self.state_mut().clear_filter() => Reply::stay(),
+            Action::BACK => Reply::close(),
+            keys::NEXT_SECTION => self.turn(1),
+            keys::PREVIOUS_SECTION => self.turn(SECTIONS.len() - 1),
+            Action::FREEZE => self.pause(cx.snapshot),
+            Action::OPEN => self.open_line(cx),
+            keys::START_PROXY => Reply::send([Request::Proxy(ProxyRequest::Start)]),
+            keys::KEEP_PROXY => match &cx.snapshot.proxy.link {
                 ProxyLink::Attached(at) => Reply::send([Request::Proxy(ProxyRequest::Keep(!at.kept))]),
                 ProxyLink::None | ProxyLink::Starting | ProxyLink::Stopping | ProxyLink::Lost { .. } => Reply::stay(),
             },
-            Action::StopProxy => Reply::over(questions::stop(cx.snapshot.proxy.routes.as_deref())),
-            Action::Reload => Reply::send([Request::Proxy(ProxyRequest::Reload(cx.ids.fresh()))]),
-            Action::TestRoute => Reply::over(Tester::new(cx.ids.fresh())),
-            Action::Drain => self.fence(TrafficState::Draining, cx),
-            Action::Fence => self.fence(TrafficState::Fenced, cx),
-            Action::Unfence => self.fence(TrafficState::Open, cx),
+            keys::STOP_PROXY => Reply::over(questions::stop(cx.snapshot.proxy.routes.as_deref())),
+            keys::RELOAD => Reply::send([Request::Proxy(ProxyRequest::Reload(cx.ids.fresh()))]),
+            keys::TEST_ROUTE => Reply::over(Tester::new(cx.ids.fresh())),
+            keys::DRAIN => self.fence(TrafficState::Draining, cx),
+            keys::BLOCK => self.fence(TrafficState::Fenced, cx),
+            keys::REOPEN => self.fence(TrafficState::Open, cx),
             action => {
+                if let Some(nth) = action.number(keys::SECTION) {
+                    return self.show_section(usize::from(nth).saturating_sub(1));
+                }
                 let grid = self.grid(cx).unwrap_or_default();
                 let rows = rows_of(head::places(cx.area, cx.snapshot).table);
                 Reply::known(self.state_mut().step(action, &grid, rows))
@@ -210,7 +215,34 @@ impl RoutesView {
 }
 
 /// The view's line in the registry.
-pub static SPEC: ViewSpec = ViewSpec { name: "routes", context: Context::Routes, layer: Layer::Page };
+pub static SPEC: ViewSpec = ViewSpec {
+    name: "routes",
+    context: &keys::CONTEXT,
+    command: Some(CommandSpec {
+        names: &["routes", "route", "proxy"],
+        usage: USAGE,
+        help: "Show the routing proxy, or attach to one",
+    }),
+    open: Some(open),
+    ..ViewSpec::PAGE
+};
+
+const USAGE: &str = "routes [attach HOST:PORT TOKEN-FILE]";
+
+/// Opens the view; where an admin address and the file of its token are named, that proxy is attached first.
+fn open(opening: &mut Opening<'_>) -> Result<Box<dyn View>, String> {
+    match opening.words {
+        [] => {}
+        ["attach", address, file @ ..] if !file.is_empty() => {
+            let (address, token_file) = (Text::new(address), Text::from(file.join(" ")));
+            opening.effects.push(Effect::Send(Request::Proxy(ProxyRequest::Attach { address, token_file })));
+        }
+        _ => return Err(format!("type :{USAGE}")),
+    }
+    let (view, requests) = RoutesView::open(opening.utc_offset_s, opening.ids);
+    opening.effects.extend(requests.into_iter().map(Effect::Send));
+    Ok(Box::new(view))
+}
 
 impl View for RoutesView {
     fn spec(&self) -> &'static ViewSpec {
@@ -256,21 +288,21 @@ impl View for RoutesView {
         let grid = self.grid(cx);
         let cluster = grid.as_ref().and_then(|grid| self.cluster(grid, snapshot)).filter(|_| attached);
         let mut works = vec![
-            (Action::StartProxy, can_start),
-            (Action::StopProxy, own),
-            (Action::KeepProxy, own),
-            (Action::TestRoute, attached),
-            (Action::Reload, attached),
-            (Action::Drain, cluster.is_some()),
-            (Action::Fence, cluster.is_some()),
-            (Action::Unfence, cluster.is_some_and(|cluster| cluster.fence != TrafficState::Open)),
-            (Action::Freeze, has_routes && self.section == Section::Tail),
-            (Action::NextSection, has_routes),
-            (Action::PreviousSection, has_routes),
-            (Action::Filter, has_routes),
-            (Action::Open, grid.is_some_and(|grid| !grid.is_empty())),
+            (keys::START_PROXY, can_start),
+            (keys::STOP_PROXY, own),
+            (keys::KEEP_PROXY, own),
+            (keys::TEST_ROUTE, attached),
+            (keys::RELOAD, attached),
+            (keys::DRAIN, cluster.is_some()),
+            (keys::BLOCK, cluster.is_some()),
+            (keys::REOPEN, cluster.is_some_and(|cluster| cluster.fence != TrafficState::Open)),
+            (Action::FREEZE, has_routes && self.section == Section::Tail),
+            (keys::NEXT_SECTION, has_routes),
+            (keys::PREVIOUS_SECTION, has_routes),
+            (Action::FILTER, has_routes),
+            (Action::OPEN, grid.is_some_and(|grid| !grid.is_empty())),
         ];
-        works.extend((1..=4).map(|nth| (Action::Section(nth), has_routes)));
+        works.extend(keys::SECTIONS.map(|action| (action, has_routes)));
         works.into_iter().filter(|(_, works)| !works).map(|(action, _)| action).collect()
     }
 

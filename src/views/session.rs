@@ -26,6 +26,9 @@ pub struct SessionState {
     pub theme: Option<Text>,
 }
 
+/// The state of a view as it is kept in the history and the session: names and values of the view's own.
+pub type SavedState = BTreeMap<Text, String>;
+
 /// A tab as it is saved: drill-downs into one object are not, since the object may be gone.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,9 +1,10 @@
 //! A view: what takes the table's place or lies over it. `registry` lists them all.
 
 use super::dialog::Pick;
-use super::keymap::{Action, Code, Context, Key};
+use super::keymap::{Action, Code, ContextSpec, Key, common};
 use super::listing::ColumnChoice;
 use super::msg::Effect;
+use super::session::SavedState;
 use super::sort::SortKey;
 use super::theme::Theme;
 use crate::model::object::ObjectKey;
@@ -22,10 +23,10 @@ pub trait View: Debug + Send {
     /// Draws the view into `cx.area`.
     fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>);
 
-    /// Does what a key means here. Closes at [`Action::Back`] and leaves all else to the screen, unless the view says otherwise.
+    /// Does what a key means here. Closes at [`Action::BACK`] and leaves all else to the screen, unless the view says otherwise.
     fn update(&mut self, input: Input, _cx: &ViewContext<'_>) -> Reply {
         match input.action {
-            Some(Action::Back) => Reply::close(),
+            Some(Action::BACK) => Reply::close(),
             Some(_) => Reply::pass(),
             None => Reply::stay(),
         }
@@ -82,15 +83,56 @@ pub trait View: Debug + Send {
     }
 }
 
-/// The facts about a kind of view that do not depend on its state.
+/// The facts about a kind of view that do not depend on its state; `registry` has one of each.
 #[derive(Debug)]
 pub struct ViewSpec {
     /// One word, unique among views.
     pub name: &'static str,
-    /// Where its keys are looked up.
-    pub context: Context,
+    /// The keys that work in it, and their actions.
+    pub context: &'static ContextSpec,
     /// How much of the screen it takes.
     pub layer: Layer,
+    /// The command that opens it.
+    pub command: Option<CommandSpec>,
+    /// Opens it by its command, or again from the history or the last session.
+    pub open: Option<OpenView>,
+}
+
+/// Opens a view. Fails when the words after the command do not fit: the error says what to type.
+pub type OpenView = fn(&mut Opening<'_>) -> Result<Box<dyn View>, String>;
+
+impl ViewSpec {
+    /// A panel, opened by keys.
+    pub const PANEL: Self = Self { name: "", context: &common::LIST, layer: Layer::Panel, command: None, open: None };
+
+    /// A full-screen view without keys of its own.
+    pub const PAGE: Self = Self { context: &common::PAGE, layer: Layer::Page, ..Self::PANEL };
+}
+
+/// A command as completion, palette and help list it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommandSpec {
+    /// The first is the one completion offers.
+    pub names: &'static [&'static str],
+    /// The command with its arguments.
+    pub usage: &'static str,
+    /// One sentence.
+    pub help: &'static str,
+}
+
+/// What a view is opened with.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// The words after the command.
+    pub words: &'a [&'a str],
+    /// The state in which the view was left; empty the first time.
+    pub saved: &'a SavedState,
+    /// Seconds east of Greenwich.
+    pub utc_offset_s: i64,
+    /// Numbers for requests.
+    pub ids: &'a RequestIds,
+    /// Work that opening needs done: requests, a measurement.
+    pub effects: Vec<Effect>,
 }
 
 /// How much of the screen a view takes, and for how long.
@@ -151,7 +193,7 @@ pub struct Input {
 impl Input {
     /// `enter`, which takes the entry under the cursor.
     pub fn accept() -> Self {
-        Self { action: Some(Action::Accept), key: Key::plain(Code::Enter) }
+        Self { action: Some(Action::ACCEPT), key: Key::plain(Code::Enter) }
     }
 }
 

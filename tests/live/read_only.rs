@@ -214,14 +214,14 @@ fn commands_send_reads_only() -> Outcome {
 
 /// Views with keys of their own, and the lines and keys that lead there.
 const VIEWS: &[(Context, &str, &str)] = &[
-    (Context::Table, "pods -A", ""),
-    (Context::Table, "deployments -A", ""),
-    (Context::Fleet, "clusters", ""),
-    (Context::Detail, "pods -A", "y"),
-    (Context::Detail, "pods -A", "d"),
-    (Context::Logs, "pods -A", "l"),
-    (Context::Doctor, "doctor", ""),
-    (Context::Routes, "routes", ""),
+    (Context::new("table"), "pods -A", ""),
+    (Context::new("table"), "deployments -A", ""),
+    (Context::new("fleet"), "clusters", ""),
+    (Context::new("detail"), "pods -A", "y"),
+    (Context::new("detail"), "pods -A", "d"),
+    (Context::new("logs"), "pods -A", "l"),
+    (Context::new("doctor"), "doctor", ""),
+    (Context::new("routes"), "routes", ""),
 ];
 
 fn console_sends_reads_only() -> Outcome {
@@ -232,7 +232,8 @@ fn console_sends_reads_only() -> Outcome {
     let keymap = Keymap::default();
     for (context, line, key) in VIEWS {
         // A proxy that is told to stay would outlive the test.
-        let actions = keymap.actions_in(*context).filter(|action| !["quit", "keep-proxy"].contains(&action.name));
+        let actions =
+            keymap.actions_in(*context).filter(|action| !["quit", "keep-proxy"].contains(&action.action.name()));
         for pressed in actions.flat_map(|described| keymap.keys_of(*context, described.action)) {
             let Some(bytes) = bytes(&pressed) else { continue };
             console.press(ESC);

@@ -1,16 +1,16 @@
 //! What each action does to the table under the cursor, and around it.
 
+use crate::protocol::ClusterRequest;
 use super::App;
 use crate::error::UserError;
 use crate::model::cluster::ClusterName;
 use crate::model::document::Aspect;
 use crate::model::text::Text;
-use crate::protocol::ClusterRequest;
 use crate::protocol::{Request, Severity};
 use crate::views::columns::ColumnList;
 use crate::views::history::History;
-use crate::views::keymap::{Action, SortBy};
-use crate::views::listing::ColumnChoice;
+use crate::views::keymap::Action;
+use crate::views::listing::{ColumnChoice, keys};
 use crate::views::missing::MissingList;
 use crate::views::msg::Effect;
 use crate::views::place::Source;
@@ -26,24 +26,20 @@ const COPY_BYTES_MAX: usize = 56_000;
 fn is_about_a_row(action: Action) -> bool {
     matches!(
         action,
-        Action::Open
-            | Action::Mark
-            | Action::Describe
-            | Action::Yaml
-            | Action::Logs
-            | Action::PreviousLogs
-            | Action::Copy
-            | Action::Owner
-            | Action::Node
-            | Action::Events
+        Action::OPEN
+            | Action::MARK
+            | Action::DESCRIBE
+            | Action::YAML
+            | Action::LOGS
+            | Action::PREVIOUS_LOGS
+            | Action::COPY
+            | Action::OWNER
+            | keys::NODE
+            | Action::EVENTS
     )
 }
 
 impl App {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "each group takes the actions it knows and leaves the rest to the next"
-    )]
     /// Does what the key means when no overlay and no prompt has it.
     pub(super) fn act(&mut self, action: Action) {
         if is_about_a_row(action) && self.tab().is_some_and(|tab| tab.listing.is_settling()) {
@@ -54,92 +50,97 @@ impl App {
             return;
         }
         match action {
-            Action::Missing => self.open_missing(),
-            Action::Columns => self.open_columns(),
-            Action::Retry => self.retry_marked(),
-            Action::Connect => self.ask(self.chosen_clusters(), ClusterRequest::Connect, "connecting"),
-            Action::Pause => self.ask(self.chosen_clusters(), ClusterRequest::Pause, "disconnected"),
-            Action::Freeze => self.toggle_frozen(),
-            Action::Refresh => self.refresh(),
-            Action::Command => self.open_prompt(PromptKind::Command),
-            Action::Filter => self.open_prompt(PromptKind::Filter),
-            Action::Copy => self.open_copy(),
-            Action::Describe => self.open_detail(Aspect::Describe),
-            Action::Yaml => self.open_detail(Aspect::Yaml),
-            Action::Logs => self.open_logs("", false),
-            Action::PreviousLogs => self.open_logs("", true),
-            Action::Palette => self.open_palette(),
-            Action::Help => self.open_help(),
-            Action::Save => self.open_save(),
-            Action::Quit => self.effects.push(Effect::Quit),
+            keys::MISSING => self.open_missing(),
+            keys::COLUMNS => self.open_columns(),
+            keys::RETRY => self.retry_marked(),
+            keys::CONNECT => self.ask(self.chosen_clusters(), ClusterRequest::Connect, "connecting"),
+            keys::PAUSE => self.ask(self.chosen_clusters(), ClusterRequest::Pause, "disconnected"),
+            Action::FREEZE => self.toggle_frozen(),
+            keys::REFRESH => self.refresh(),
+            Action::COMMAND => self.open_prompt(PromptKind::Command),
+            Action::FILTER => self.open_prompt(PromptKind::Filter),
+            Action::COPY => self.open_copy(),
+            Action::DESCRIBE => self.open_detail(Aspect::Describe),
+            Action::YAML => self.open_detail(Aspect::Yaml),
+            Action::LOGS => self.open_logs("", false),
+            Action::PREVIOUS_LOGS => self.open_logs("", true),
+            Action::PALETTE => self.open_palette(),
+            Action::HELP => self.open_help(),
+            Action::SAVE => self.open_save(),
+            Action::QUIT => self.effects.push(Effect::Quit),
             _ => {}
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the other groups have the rest")]
     fn move_cursor(&mut self, action: Action) -> bool {
         let page = self.page().max(1);
         let Some(listing) = self.listing_mut() else { return false };
         let page = isize::try_from(page).unwrap_or(isize::MAX);
         match action {
-            Action::Up => listing.step(-1),
-            Action::Down => listing.step(1),
-            Action::PageUp => listing.step(-page),
-            Action::PageDown => listing.step(page),
-            Action::Top => listing.go_to(0),
-            Action::Bottom => listing.go_to(usize::MAX),
-            Action::Left => listing.place.sideways = listing.place.sideways.saturating_sub(1),
-            Action::Right => {
+            Action::UP => listing.step(-1),
+            Action::DOWN => listing.step(1),
+            Action::PAGE_UP => listing.step(-page),
+            Action::PAGE_DOWN => listing.step(page),
+            Action::TOP => listing.go_to(0),
+            Action::BOTTOM => listing.go_to(usize::MAX),
+            Action::LEFT => listing.place.sideways = listing.place.sideways.saturating_sub(1),
+            Action::RIGHT => {
                 let last = listing.shown_columns().len().saturating_sub(2);
                 listing.place.sideways = (listing.place.sideways + 1).min(last);
             }
-            Action::Mark => listing.toggle_mark(),
-            Action::ClearMarks => listing.marks.clear(),
+            Action::MARK => listing.toggle_mark(),
+            keys::CLEAR_MARKS => listing.marks.clear(),
             _ => return false,
         }
         true
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the other groups have the rest")]
     fn change_table(&mut self, action: Action) -> bool {
         match action {
-            Action::Wide => {
+            keys::WIDE => {
                 if let Some(listing) = self.listing_mut() {
                     listing.set_wide(!listing.place.wide);
                 }
             }
-            Action::Faults => {
+            keys::FAULTS => {
                 let now = self.now;
                 if let Some(listing) = self.listing_mut() {
                     listing.set_faults(!listing.place.faults, now);
                 }
             }
-            Action::Sort(by) => self.sort_by_kind(by),
-            Action::SortLeft => self.move_sort(false),
-            Action::SortRight => self.move_sort(true),
-            Action::SortReverse => self.reverse_sort(),
+            keys::SORT_NAME
+            | keys::SORT_NAMESPACE
+            | keys::SORT_CLUSTER
+            | keys::SORT_STATUS
+            | keys::SORT_AGE
+            | keys::SORT_READY
+            | keys::SORT_RESTARTS => self.sort_by_action(action),
+            keys::SORT_LEFT => self.move_sort(false),
+            keys::SORT_RIGHT => self.move_sort(true),
+            keys::SORT_REVERSE => self.reverse_sort(),
             _ => return false,
         }
         true
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the other groups have the rest")]
     fn leave_table(&mut self, action: Action) -> bool {
         match action {
-            Action::Open => self.open_selected(),
-            Action::Back => self.go_back(),
-            Action::HistoryBack => self.walk_or_say(History::back),
-            Action::HistoryForward => self.walk_or_say(History::forward),
-            Action::LastView => self.walk_or_say(History::last),
-            Action::Namespace(nth) => self.go_to_namespace(nth),
-            Action::Owner => self.go_to_owner(),
-            Action::Node => self.go_to_node(),
-            Action::Events => self.go_to_events(),
-            Action::NewTab => self.new_tab(),
-            Action::NextTab => self.turn_tab(true),
-            Action::PreviousTab => self.turn_tab(false),
-            Action::CloseTab => self.close_tab(),
-            _ => return false,
+            Action::OPEN => self.open_selected(),
+            Action::BACK => self.go_back(),
+            Action::HISTORY_BACK => self.walk_or_say(History::back),
+            Action::HISTORY_FORWARD => self.walk_or_say(History::forward),
+            Action::LAST_VIEW => self.walk_or_say(History::last),
+            Action::OWNER => self.go_to_owner(),
+            keys::NODE => self.go_to_node(),
+            Action::EVENTS => self.go_to_events(),
+            Action::NEW_TAB => self.new_tab(),
+            Action::NEXT_TAB => self.turn_tab(true),
+            Action::PREVIOUS_TAB => self.turn_tab(false),
+            Action::CLOSE_TAB => self.close_tab(),
+            _ => match action.number(keys::NAMESPACE) {
+                Some(nth) => self.go_to_namespace(nth),
+                None => return false,
+            },
         }
         true
     }
@@ -170,24 +171,8 @@ impl App {
         }
     }
 
-    fn sort_by_kind(&mut self, by: SortBy) {
-        let Some(listing) = self.tab().map(|tab| &tab.listing) else { return };
-        let first_of = |names: &[&str]| {
-            let found = names.iter().find_map(|n| listing.columns().iter().find(|c| c.name == **n));
-            found.map(|c| SortKey::Column(c.name.clone()))
-        };
-        let key = match by {
-            SortBy::Name => Some(SortKey::Name),
-            SortBy::Namespace => Some(SortKey::Namespace),
-            SortBy::Cluster => Some(SortKey::Cluster),
-            SortBy::Status => {
-                listing.state_column().cloned().map(SortKey::Column).or_else(|| first_of(&["TYPE", "READY"]))
-            }
-            SortBy::Age => first_of(&["AGE", "LAST SEEN", "FOR"]),
-            SortBy::Ready => first_of(&["READY", "NODES", "AVAILABLE"]),
-            SortBy::Restarts => first_of(&["RESTARTS"]),
-        };
-        match key {
+    fn sort_by_action(&mut self, action: Action) {
+        match self.tab().and_then(|tab| tab.listing.sort_key_of(action)) {
             Some(key) => self.choose_sort(key),
             None => {
                 self.say(Severity::Note, "this table has no such column");
@@ -198,15 +183,7 @@ impl App {
     /// `:sort COLUMN`.
     pub(super) fn sort_by_name(&mut self, name: &str) {
         let Some(listing) = self.tab().map(|tab| &tab.listing) else { return };
-        let key = match name.to_ascii_lowercase().as_str() {
-            "name" => Some(SortKey::Name),
-            "namespace" | "ns" => Some(SortKey::Namespace),
-            "cluster" => Some(SortKey::Cluster),
-            _ => {
-                let found = listing.columns().iter().find(|c| c.name.eq_ignore_ascii_case(name));
-                found.map(|c| SortKey::Column(c.name.clone()))
-            }
-        };
+        let key = listing.sort_key_named(name);
         if let Some(key) = key {
             self.choose_sort(key);
         } else {
@@ -219,16 +196,7 @@ impl App {
 
     /// Sorts by the shown column beside the present one.
     fn move_sort(&mut self, right: bool) {
-        let Some(listing) = self.tab().map(|tab| &tab.listing) else { return };
-        let shown = listing.shown_columns();
-        let at = listing.place.sort.primary().and_then(|(key, _)| shown.iter().position(|k| k == key));
-        let next = match (at, right) {
-            (None, true) => 0,
-            (None, false) => shown.len().saturating_sub(1),
-            (Some(at), true) => (at + 1) % shown.len().max(1),
-            (Some(at), false) => (at + shown.len().max(1) - 1) % shown.len().max(1),
-        };
-        if let Some(key) = shown.into_iter().nth(next) {
+        if let Some(key) = self.tab().and_then(|tab| tab.listing.sort_key_beside(right)) {
             self.set_sort(Sort::by(key, false));
         }
     }

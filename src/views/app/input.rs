@@ -4,7 +4,7 @@ use super::App;
 use crate::protocol::Severity;
 use crate::views::command;
 use crate::views::complete::Candidates;
-use crate::views::keymap::{Action, Code, Context, Key, Meaning};
+use crate::views::keymap::{Action, Code, Key, Meaning};
 use crate::views::msg::{Effect, Mouse, MouseAction};
 use crate::views::prompt::PromptKind;
 use crate::views::sort::Sort;
@@ -27,7 +27,7 @@ impl App {
             Meaning::Action(action) => Some(action),
             Meaning::Prefix | Meaning::Nothing => None,
         };
-        if action == Some(Action::Quit) {
+        if action == Some(Action::QUIT) {
             self.effects.push(Effect::Quit);
         } else if self.prompt.is_some() {
             self.prompt_key(action, key);
@@ -79,11 +79,11 @@ impl App {
     fn prompt_key(&mut self, action: Option<Action>, key: Key) {
         let Some(kind) = self.prompt.as_ref().map(|p| p.kind) else { return };
         match action {
-            Some(Action::Accept) => self.accept(kind),
-            Some(Action::Back) => self.abandon(kind),
-            Some(Action::Up) => self.browse(kind, 1),
-            Some(Action::Down) => self.browse(kind, -1),
-            Some(Action::Complete) => self.complete(kind),
+            Some(Action::ACCEPT) => self.accept(kind),
+            Some(Action::BACK) => self.abandon(kind),
+            Some(Action::UP) => self.browse(kind, 1),
+            Some(Action::DOWN) => self.browse(kind, -1),
+            Some(Action::COMPLETE) => self.complete(kind),
             _ => {
                 let changed = self.prompt.as_mut().is_some_and(|p| p.key(key));
                 if changed {
@@ -195,8 +195,8 @@ impl App {
     pub(super) fn mouse(&mut self, mouse: Mouse) -> bool {
         if !self.overlays.is_empty() {
             let (action, key) = match mouse.what {
-                MouseAction::WheelUp => (Action::Up, Code::Up),
-                MouseAction::WheelDown => (Action::Down, Code::Down),
+                MouseAction::WheelUp => (Action::UP, Code::Up),
+                MouseAction::WheelDown => (Action::DOWN, Code::Down),
                 MouseAction::Click => return self.click_over(mouse),
             };
             for _ in 0..WHEEL_ROWS {
@@ -245,7 +245,7 @@ impl App {
             return false;
         }
         if Some(row) == listing.at() {
-            self.act(Action::Open);
+            self.act(Action::OPEN);
         } else {
             listing.go_to(row);
         }
@@ -265,6 +265,6 @@ impl App {
 
     /// Says whether the keys of text fields are in force.
     pub fn is_typing(&self) -> bool {
-        matches!(self.context(), Context::Prompt | Context::Palette | Context::Ask)
+        self.keymap.is_typing(self.context())
     }
 }

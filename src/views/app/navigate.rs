@@ -49,8 +49,7 @@ impl App {
                 self.say(Severity::Note, text);
             }
             Command::Theme(name) => self.set_theme(name.as_deref()),
-            Command::Doctor => self.open_doctor(),
-            Command::Routes(attach) => self.open_routes(attach),
+            Command::Open(name, words) => self.open_view(&name, &words),
             Command::Help => self.open_help(),
             Command::Sort(column) => self.sort_by_name(&column),
             Command::Label(key) => self.toggle_label(key),

@@ -4,25 +4,26 @@ use super::App;
 use crate::model::document::Aspect;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::ProxyRequest;
 use crate::protocol::{Request, Severity};
-use crate::views::command::COMMANDS;
+use crate::views::command::commands;
 use crate::views::containers::Containers;
 use crate::views::detail::Detail;
 use crate::views::dialog::{Chooser, Format, Pick};
-use crate::views::doctor::Doctor;
 use crate::views::export;
 use crate::views::help::Help;
-use crate::views::keymap::{Action, Context};
+use crate::views::keymap::Action;
+use crate::views::listing::keys;
 use crate::views::logs::LogView;
 use crate::views::msg::Effect;
 use crate::views::palette::{self, Palette, Sources};
 use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
-use crate::views::routes::RoutesView;
+use crate::views::reader::keys::SEARCH;
+use crate::views::registry;
+use crate::views::session::SavedState;
 use crate::views::sort::SortKey;
 use crate::views::theme;
-use crate::views::view::View;
+use crate::views::view::{Opening, View};
 use ratatui::buffer::Buffer;
 
 impl App {
@@ -76,24 +77,33 @@ impl App {
 
     pub(super) fn open_help(&mut self) {
         let context = self.context();
-        let commands: Vec<(&str, &str)> = COMMANDS.iter().map(|c| (c.usage, c.help)).collect();
+        let commands: Vec<(&str, &str)> = commands().map(|c| (c.usage, c.help)).collect();
         self.cover(Help::new(&self.keymap, context, &commands), Vec::new());
     }
 
-    pub(super) fn open_doctor(&mut self) {
-        self.uncover();
-        self.cover(Doctor::default(), Vec::new());
-        self.effects.push(Effect::MeasureMemory);
-    }
-
-    /// Shows the routing proxy; where one is named, it is attached first.
-    pub(super) fn open_routes(&mut self, attach: Option<(Text, Text)>) {
-        self.uncover();
-        if let Some((address, token_file)) = attach {
-            self.send(Request::Proxy(ProxyRequest::Attach { address, token_file }));
+    /// Opens a full-screen view by its command and the words after it; a mistake in them becomes a message.
+    pub(super) fn open_view(&mut self, command: &str, words: &[Text]) {
+        let Some(open) = registry::find_command(command).and_then(|spec| spec.open) else { return };
+        let words: Vec<&str> = words.iter().map(Text::as_str).collect();
+        let saved = SavedState::default();
+        let mut opening = Opening {
+            words: &words,
+            saved: &saved,
+            utc_offset_s: self.utc_offset_s,
+            ids: &self.ids,
+            effects: Vec::new(),
+        };
+        match open(&mut opening) {
+            Ok(view) => {
+                let effects = opening.effects;
+                self.uncover();
+                self.effects.extend(effects);
+                self.overlays.push(view);
+            }
+            Err(why) => {
+                self.say(Severity::Error, &why);
+            }
         }
-        let (routes, requests) = RoutesView::open(self.utc_offset_s, &self.ids);
-        self.cover(routes, requests);
     }
 
     pub(super) fn note_memory(&mut self, bytes: u64) -> bool {
@@ -103,7 +113,7 @@ impl App {
 
     fn palette_entries(&self) -> Vec<palette::PaletteEntry> {
         let commands: Vec<(&str, &str)> =
-            COMMANDS.iter().filter_map(|c| c.names.first().map(|name| (*name, c.help))).collect();
+            commands().filter_map(|c| c.names.first().map(|name| (*name, c.help))).collect();
         let auto = std::iter::once((theme::AUTO, "the one that suits the terminal"));
         let themes: Vec<(&str, &str)> = auto.chain(self.themes.iter().map(|t| (&*t.name, &*t.about))).collect();
         palette::entries(&Sources { snapshot: &self.snapshot, commands: &commands, themes: &themes })
@@ -121,7 +131,7 @@ impl App {
     /// Lets the user choose what to copy.
     pub(super) fn open_copy(&mut self) {
         let Some(object) = self.object() else { return };
-        let cluster = self.snapshot.clusters.get(&object.cluster).filter(|_| self.context() == Context::Fleet);
+        let cluster = self.snapshot.clusters.get(&object.cluster).filter(|_| self.context() == keys::FLEET.context);
         let chooser = match cluster {
             Some(cluster) => Chooser::copy_cluster(cluster),
             None => Chooser::copy(&object, &self.cells(), None, &self.snapshot),
@@ -145,18 +155,17 @@ impl App {
     }
 
     /// Does what an overlay's key means to the screen around it.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a key that means nothing here does nothing")]
     pub(super) fn act_over(&mut self, action: Action) {
         match action {
-            Action::Command => self.open_prompt(PromptKind::Command),
-            Action::Search => self.open_prompt(PromptKind::Search),
-            Action::Filter => self.open_prompt(PromptKind::Filter),
-            Action::Palette => self.open_palette(),
-            Action::Help => self.open_help(),
-            Action::Logs => self.replace_by_logs(false),
-            Action::PreviousLogs => self.replace_by_logs(true),
-            Action::Owner | Action::Events => self.leave_for(action),
-            Action::Save => self.open_save(),
+            Action::COMMAND => self.open_prompt(PromptKind::Command),
+            SEARCH => self.open_prompt(PromptKind::Search),
+            Action::FILTER => self.open_prompt(PromptKind::Filter),
+            Action::PALETTE => self.open_palette(),
+            Action::HELP => self.open_help(),
+            Action::LOGS => self.replace_by_logs(false),
+            Action::PREVIOUS_LOGS => self.replace_by_logs(true),
+            Action::OWNER | Action::EVENTS => self.leave_for(action),
+            Action::SAVE => self.open_save(),
             _ => {}
         }
     }
@@ -240,10 +249,10 @@ impl App {
         let has_logs = matches!(listing.place.source, Source::Resources(_))
             && listing.selected().is_some_and(|object| is_pod(&object));
         if !has_logs {
-            actions.push(Action::Logs);
+            actions.push(Action::LOGS);
         }
         if listing.coverage.missing.is_empty() {
-            actions.push(Action::Missing);
+            actions.push(keys::MISSING);
         }
         actions
     }

@@ -327,7 +327,7 @@ fn the_line_completes_and_remembers() {
     press(&mut app, "up");
     assert_eq!(app.prompt.as_ref().unwrap().text(), "deployments");
     press(&mut app, "esc");
-    assert_eq!(app.context(), Context::Table);
+    assert_eq!(app.context(), Context::new("table"));
     press(&mut app, ":");
     app.update(Msg::Paste("pods @eu\nx".to_owned()));
     assert_eq!(app.prompt.as_ref().unwrap().text(), "pods @eu x");

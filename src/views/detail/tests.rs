@@ -85,14 +85,14 @@ fn a_secret_is_decoded_once_and_forgotten_when_hidden() {
     let mut detail = opened(&object, &fleet);
     let ids = RequestIds::from(2);
     assert!(text(&drawn(&detail, &fleet, (80, 10), "mono")).contains("values masked"));
-    let sent = requests(act(&mut detail, Action::Reveal, &fleet, &ids));
+    let sent = requests(act(&mut detail, REVEAL, &fleet, &ids));
     let [Request::Document(DocumentRequest::RevealSecret { reveal, .. })] = sent.as_slice() else { panic!("{sent:?}") };
     reveal.fill("kind: Secret\nstringData:\n  password: hunter2\n".to_owned());
     detail.feed(&fleet);
     let shown = text(&drawn(&detail, &fleet, (80, 10), "mono"));
     assert!(shown.contains("hunter2") && shown.contains("values decoded"), "{shown}");
     assert!(!format!("{detail:?}").contains("hunter2"), "a secret must not reach a log");
-    assert!(requests(act(&mut detail, Action::Reveal, &fleet, &ids)).is_empty());
+    assert!(requests(act(&mut detail, REVEAL, &fleet, &ids)).is_empty());
     assert!(!text(&drawn(&detail, &fleet, (80, 10), "mono")).contains("hunter2"));
 }
 
@@ -101,17 +101,13 @@ fn a_refused_decoding_says_why() {
     let object = key("Secret", "db");
     let mut fleet = fleet(&object, ready(SECRET));
     let mut detail = opened(&object, &fleet);
-    act(&mut detail, Action::Reveal, &fleet, &RequestIds::from(7));
+    act(&mut detail, REVEAL, &fleet, &RequestIds::from(7));
     let progress = Progress::Failed(UserError::new(ErrorKind::Cluster, "secrets is forbidden"));
     let operation = Operation { what: "reveal".into(), cluster: None, progress };
     fleet.operations = Arc::new(BTreeMap::from([(RequestId(7), Arc::new(operation))]));
     detail.feed(&fleet);
     assert!(text(&drawn(&detail, &fleet, (100, 10), "mono")).contains("not decoded: secrets is forbidden"));
-    assert_eq!(
-        requests(act(&mut detail, Action::Reveal, &fleet, &RequestIds::from(8))).len(),
-        1,
-        "it can be asked again"
-    );
+    assert_eq!(requests(act(&mut detail, REVEAL, &fleet, &RequestIds::from(8))).len(), 1, "it can be asked again");
 }
 
 #[test]
@@ -119,14 +115,11 @@ fn the_other_aspect_closes_the_first() {
     let object = key("Pod", "api");
     let fleet = fleet(&object, ready(POD));
     let mut detail = opened(&object, &fleet);
-    let sent = requests(act(&mut detail, Action::Describe, &fleet, &RequestIds::from(5)));
+    let sent = requests(act(&mut detail, Action::DESCRIBE, &fleet, &RequestIds::from(5)));
     assert!(matches!(sent.as_slice(), [Request::Document(DocumentRequest::Close(RequestId(1))), Request::Document(DocumentRequest::Open { id: RequestId(5), .. })]));
     assert_eq!(detail.aspect, Aspect::Describe);
-    assert!(requests(act(&mut detail, Action::Describe, &fleet, &RequestIds::from(6))).is_empty());
-    assert!(
-        act(&mut detail, Action::Reveal, &fleet, &RequestIds::from(6)).passed,
-        "only Secrets have something to decode"
-    );
+    assert!(requests(act(&mut detail, Action::DESCRIBE, &fleet, &RequestIds::from(6))).is_empty());
+    assert!(act(&mut detail, REVEAL, &fleet, &RequestIds::from(6)).passed, "only Secrets have something to decode");
 }
 
 #[test]
@@ -135,8 +128,8 @@ fn escape_ends_the_search_before_the_view() {
     let fleet = fleet(&object, ready(POD));
     let mut detail = opened(&object, &fleet);
     detail.search("image", &context(&fleet, &theme_named("mono"), (80, 24), &RequestIds::from(1)));
-    assert!(!act(&mut detail, Action::Back, &fleet, &RequestIds::from(2)).close);
-    assert!(act(&mut detail, Action::Back, &fleet, &RequestIds::from(2)).close);
+    assert!(!act(&mut detail, Action::BACK, &fleet, &RequestIds::from(2)).close);
+    assert!(act(&mut detail, Action::BACK, &fleet, &RequestIds::from(2)).close);
 }
 
 #[test]

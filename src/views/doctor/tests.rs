@@ -58,8 +58,8 @@ fn it_fits_each_screen() {
 fn the_last_page_is_full() {
     let fleet = fleet(120);
     let mut doctor = Doctor::default();
-    act(&mut doctor, Action::Bottom, &fleet, &RequestIds::from(1));
-    act(&mut doctor, Action::Down, &fleet, &RequestIds::from(1));
+    act(&mut doctor, Action::BOTTOM, &fleet, &RequestIds::from(1));
+    act(&mut doctor, Action::DOWN, &fleet, &RequestIds::from(1));
     let shown = text(&drawn(&doctor, &fleet, (80, 24), "mono"));
     assert!(shown.lines().last().is_some_and(|l| l.trim_start().starts_with("all")), "{shown}");
 }

@@ -7,8 +7,7 @@
 //! copy: ~                # no key
 //! ```
 
-use super::action::ACTIONS;
-use super::{Action, Bound, CONTEXTS, Context, Key, Keymap, parse_sequence, print_sequence};
+use super::{Action, Bound, Context, Key, Keymap, parse_sequence, print_sequence};
 use crate::views::suggest::nearest;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
@@ -82,7 +81,7 @@ impl<'de> Visitor<'de> for KeysVisitor {
 }
 
 /// One entry of the file, understood.
-struct Entry {
+struct FileEntry {
     action: Action,
     contexts: Vec<Context>,
     keys: Vec<Vec<Key>>,
@@ -126,7 +125,7 @@ impl Keymap {
     }
 
     /// Replaces the keys of each entry's action, then settles what clashes.
-    fn apply(&mut self, entries: &[Entry]) -> Vec<(u64, String, String)> {
+    fn apply(&mut self, entries: &[FileEntry]) -> Vec<(u64, String, String)> {
         for entry in entries {
             self.bound.retain(|b| b.action != entry.action || !entry.contexts.contains(&b.context));
         }
@@ -171,18 +170,23 @@ fn conflict(bound: &Bound, other: Action, is_default: bool, line: u64) -> (u64, 
 }
 
 /// Reads `action` or `context.action` and its keys; the error is a message and a hint.
-fn understand(map: &Keymap, name: &str, keys: &Spanned<Keys>) -> Result<Entry, (String, String)> {
+fn understand(map: &Keymap, name: &str, keys: &Spanned<Keys>) -> Result<FileEntry, (String, String)> {
     let (place, action_name) = name.split_once('.').map_or((None, name), |(c, a)| (Some(c), a));
-    let action = Action::named(action_name).ok_or_else(|| {
-        let hint = nearest(action_name, ACTIONS.iter().map(|d| d.name));
+    let spec = map.actions.iter().find(|spec| spec.is_called(action_name)).ok_or_else(|| {
+        let hint = nearest(action_name, map.actions.iter().map(|spec| spec.action.name()));
         (format!("unknown action {action_name}"), did_you_mean(hint))
     })?;
+    let action = spec.action;
     let works_in = |c: &Context| !map.keys_of(*c, action).is_empty();
     let contexts: Vec<Context> = match place {
-        None => CONTEXTS.iter().map(|(c, ..)| *c).filter(works_in).collect(),
+        None => map.contexts().map(|spec| spec.context).filter(works_in).collect(),
         Some(place) => {
-            let context = Context::named(place).ok_or_else(|| {
-                (format!("unknown context {place}"), did_you_mean(nearest(place, CONTEXTS.iter().map(|(_, n, _)| *n))))
+            let known: Vec<Context> = map.contexts().map(|spec| spec.context).collect();
+            let context = known.iter().copied().find(|context| context.name() == place).ok_or_else(|| {
+                (
+                    format!("unknown context {place}"),
+                    did_you_mean(nearest(place, known.iter().map(|context| context.name()))),
+                )
             })?;
             if !works_in(&context) {
                 return Err((format!("{action_name} does nothing in {place}"), String::new()));
@@ -195,7 +199,7 @@ fn understand(map: &Keymap, name: &str, keys: &Spanned<Keys>) -> Result<Entry, (
             .ok_or_else(|| (format!("{text:?} is no key"), "keys are written ctrl-z, shift-n, space, f5, [".to_owned()))
     });
     let keys_read = parsed.collect::<Result<Vec<_>, _>>()?;
-    Ok(Entry { action, contexts, keys: keys_read, line: keys.referenced.line() })
+    Ok(FileEntry { action, contexts, keys: keys_read, line: keys.referenced.line() })
 }
 
 /// The hint for a name nobody knows.
@@ -206,6 +210,8 @@ pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::views::listing::keys;
+    use crate::views::reader;
 
     fn read(text: &str) -> (Keymap, String) {
         let (map, problems) = Keymap::with_file(text, "keys.yaml");
@@ -216,22 +222,31 @@ mod tests {
     fn only_what_the_file_names_changes() {
         let (map, problems) = read("describe: i\nyaml: [e, f5]\ntop: 'g g'\nnode: ~\n");
         assert_eq!(problems, "");
-        assert_eq!(map.keys_of(Context::Table, Action::Describe), ["i"]);
-        assert_eq!(map.keys_of(Context::Detail, Action::Yaml), ["e", "f5"]);
-        assert_eq!(map.keys_of(Context::Table, Action::Node), [""; 0]);
-        assert_eq!(map.keys_of(Context::Table, Action::Logs), ["l"]);
-        assert_eq!(map.resolve(Context::Table, &[Key::char('g')]), super::super::Meaning::Prefix);
+        assert_eq!(map.keys_of(Context::new("table"), Action::DESCRIBE), ["i"]);
+        assert_eq!(map.keys_of(Context::new("detail"), Action::YAML), ["e", "f5"]);
+        assert_eq!(map.keys_of(Context::new("table"), keys::NODE), [""; 0]);
+        assert_eq!(map.keys_of(Context::new("table"), Action::LOGS), ["l"]);
+        assert_eq!(map.resolve(Context::new("table"), &[Key::char('g')]), super::super::Meaning::Prefix);
         let twice = [Key::char('g'), Key::char('g')];
-        assert_eq!(map.resolve(Context::Table, &twice), super::super::Meaning::Action(Action::Top));
+        assert_eq!(map.resolve(Context::new("table"), &twice), super::super::Meaning::Action(Action::TOP));
     }
 
     #[test]
     fn one_context_can_be_changed_alone_and_yaml_booleans_are_keys() {
         let (map, problems) = read("logs.follow: y\nlogs.wrap: 9\n");
         assert_eq!(problems, "");
-        assert_eq!(map.keys_of(Context::Logs, Action::Follow), ["y"]);
-        assert_eq!(map.keys_of(Context::Logs, Action::Wrap), ["9"]);
-        assert_eq!(map.keys_of(Context::Detail, Action::Wrap), ["w"]);
+        assert_eq!(map.keys_of(Context::new("logs"), reader::keys::FOLLOW), ["y"]);
+        assert_eq!(map.keys_of(Context::new("logs"), reader::keys::WRAP), ["9"]);
+        assert_eq!(map.keys_of(Context::new("detail"), reader::keys::WRAP), ["w"]);
+    }
+
+    #[test]
+    fn the_names_of_one_release_ago_are_still_taken() {
+        let (map, problems) = read("fence: b\nroutes.unfence: e\n");
+        assert_eq!(problems, "");
+        let routes = Context::new("routes");
+        assert_eq!(map.keys_of(routes, Action::new("block")), ["b"]);
+        assert_eq!(map.keys_of(routes, Action::new("reopen")), ["e"]);
     }
 
     #[test]
@@ -249,8 +264,8 @@ mod tests {
         keys.yaml:6: l is both copy and describe in detail (describe keeps it; give copy another)
         keys.yaml:6: l is both copy and right in logs (right has no such key now; give it another)
         "#);
-        assert_eq!(map.action(Context::Table, Key::char('l')), Some(Action::Describe));
-        assert_eq!(map.keys_of(Context::Table, Action::Yaml), ["y"], "a wrong entry changes nothing");
+        assert_eq!(map.action(Context::new("table"), Key::char('l')), Some(Action::DESCRIBE));
+        assert_eq!(map.keys_of(Context::new("table"), Action::YAML), ["y"], "a wrong entry changes nothing");
     }
 
     #[test]

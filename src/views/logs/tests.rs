@@ -86,18 +86,18 @@ fn its_colours_in_every_theme() {
 fn a_choice_ends_the_tail_and_starts_another() {
     let mut view = opened();
     let (ids, none) = (RequestIds::from(2), Snapshot::default());
-    let sent = requests(act(&mut view, Action::Since(3), &none, &ids));
+    let sent = requests(act(&mut view, Action::new("since-3"), &none, &ids));
     let [Request::Logs(LogsRequest::Stop(RequestId(1))), Request::Logs(LogsRequest::Follow { id: RequestId(2), source })] = sent.as_slice() else {
         panic!("{sent:?}")
     };
     assert_eq!((source.since_s, source.tail_lines), (Some(300), None));
-    let sent = requests(act(&mut view, Action::PreviousLogs, &none, &ids));
+    let sent = requests(act(&mut view, Action::PREVIOUS_LOGS, &none, &ids));
     let [_, Request::Logs(LogsRequest::Follow { source, .. })] = sent.as_slice() else { panic!("{sent:?}") };
     assert!(source.previous && !source.follow, "an ended container writes no more");
     let sent = requests(view.choose_container("sidecar", &ids));
     let [_, Request::Logs(LogsRequest::Follow { source, .. })] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!(source.container, "sidecar");
-    assert!(act(&mut view, Action::Since(9), &none, &ids).passed);
+    assert!(act(&mut view, Action::new("since-9"), &none, &ids).passed);
 }
 
 #[test]

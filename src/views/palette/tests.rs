@@ -57,9 +57,9 @@ fn typing_narrows_and_enter_takes_the_chosen() {
     }
     assert_eq!(palette.chosen().map(|e| e.name.as_str()), Some("us-east"));
     assert!(palette.key(Key::ctrl('u')));
-    palette.step(Action::Up, area);
+    palette.step(Action::UP, area);
     assert_eq!(palette.chosen().map(|e| e.what), Some(What::Theme), "round the beginning");
-    palette.step(Action::Down, area);
+    palette.step(Action::DOWN, area);
     assert_eq!(palette.chosen().map(|e| e.name.as_str()), Some("pods"));
 }
 

@@ -26,14 +26,14 @@ fn the_cursor_takes_the_window_along() {
     let mut reader = Reader::document(Syntax::Plain);
     reader.set_lines(numbered(10), 0);
     for _ in 0..5 {
-        reader.on(Action::Down, ROOM);
+        reader.on(Action::DOWN, ROOM);
     }
     assert_eq!((reader.cursor(), shown(&reader, ROOM)), (Some(5), vec![2, 3, 4, 5]));
-    reader.on(Action::Bottom, ROOM);
+    reader.on(Action::BOTTOM, ROOM);
     assert_eq!((reader.cursor(), shown(&reader, ROOM)), (Some(9), vec![6, 7, 8, 9]));
-    reader.on(Action::Top, ROOM);
+    reader.on(Action::TOP, ROOM);
     assert_eq!((reader.cursor(), shown(&reader, ROOM)), (Some(0), vec![0, 1, 2, 3]));
-    reader.on(Action::PageDown, ROOM);
+    reader.on(Action::PAGE_DOWN, ROOM);
     assert_eq!((reader.cursor(), shown(&reader, ROOM)), (Some(3), vec![3, 4, 5, 6]));
 }
 
@@ -42,13 +42,13 @@ fn a_tail_follows_until_scrolled_and_then_stays_on_its_line() {
     let mut reader = Reader::tail(Syntax::Log);
     reader.set_lines(numbered(10), 0);
     assert_eq!(shown(&reader, ROOM), [6, 7, 8, 9]);
-    reader.on(Action::Up, ROOM);
+    reader.on(Action::UP, ROOM);
     assert!(!reader.is_following());
     assert_eq!(shown(&reader, ROOM), [5, 6, 7, 8]);
     let later = Lines::Logs((3..14).map(|n| Arc::from(format!("line {n}"))).collect());
     reader.set_lines(later, 3);
     assert_eq!(reader.lines().line(reader.window(ROOM)[0].line), "line 5");
-    reader.on(Action::Follow, ROOM);
+    reader.on(keys::FOLLOW, ROOM);
     assert_eq!(shown(&reader, ROOM), [7, 8, 9, 10]);
 }
 
@@ -68,11 +68,11 @@ fn a_match_that_is_shown_comes_before_a_folded_one() {
     reader.set_lines(texts("metadata:\n  managedFields:\n  - name: x\n  - name: y\n  name: a\nspec:\n  name: b"), 0);
     reader.search("name", ROOM);
     assert_eq!(reader.cursor(), Some(4));
-    reader.on(Action::NextMatch, ROOM);
+    reader.on(keys::NEXT_MATCH, ROOM);
     assert_eq!(reader.cursor(), Some(6));
-    reader.on(Action::NextMatch, ROOM);
+    reader.on(keys::NEXT_MATCH, ROOM);
     assert_eq!(reader.cursor(), Some(4), "round the end, the fold stays closed");
-    reader.on(Action::PreviousMatch, ROOM);
+    reader.on(keys::PREVIOUS_MATCH, ROOM);
     assert_eq!(reader.cursor(), Some(6));
 }
 
@@ -80,9 +80,9 @@ fn a_match_that_is_shown_comes_before_a_folded_one() {
 fn wrapped_lines_take_several_rows() {
     let mut reader = Reader::document(Syntax::Plain);
     reader.set_lines(texts("0123456789012345678901234567890\nb"), 0);
-    reader.on(Action::Wrap, ROOM);
+    reader.on(keys::WRAP, ROOM);
     assert_eq!(reader.window(ROOM), [(0, 0), (0, 1), (1, 0)].map(|(line, row)| Spot { line, row }));
-    assert!(!reader.on(Action::Right, ROOM), "there is nothing to the right of wrapped lines");
+    assert!(!reader.on(Action::RIGHT, ROOM), "there is nothing to the right of wrapped lines");
 }
 
 #[test]
@@ -100,10 +100,10 @@ fn a_match_far_to_the_right_is_scrolled_to() {
 fn a_line_longer_than_the_screen_can_be_paged_through() {
     let mut reader = Reader::document(Syntax::Plain);
     reader.set_lines(texts(&format!("{}\nend", "x".repeat(200))), 0);
-    reader.on(Action::Wrap, ROOM);
-    reader.on(Action::PageDown, ROOM);
+    reader.on(keys::WRAP, ROOM);
+    reader.on(Action::PAGE_DOWN, ROOM);
     assert_eq!(reader.window(ROOM).first(), Some(&Spot { line: 0, row: 3 }));
-    reader.on(Action::Bottom, ROOM);
+    reader.on(Action::BOTTOM, ROOM);
     assert_eq!((reader.cursor(), shown(&reader, ROOM).last()), (Some(1), Some(&1)));
 }
 
@@ -112,8 +112,8 @@ fn lines_that_unfold_do_not_push_the_cursor_out_of_sight() {
     let room = Room::new(20, 5);
     let mut reader = Reader::document(Syntax::Describe);
     reader.set_lines(texts("a\nb\n  c\n  d\n  e\n  f\ng"), 0);
-    reader.on(Action::FoldAll, room);
-    reader.on(Action::Bottom, room);
+    reader.on(keys::FOLD_ALL, room);
+    reader.on(Action::BOTTOM, room);
     reader.set_lines(texts("1\n2\n3\n4\n5\n6\n7"), 0);
     let cursor = reader.cursor().unwrap();
     assert!(shown(&reader, room).contains(&cursor), "{cursor} of {:?}", shown(&reader, room));
@@ -121,20 +121,20 @@ fn lines_that_unfold_do_not_push_the_cursor_out_of_sight() {
 
 fn any_action() -> impl Strategy<Value = Action> {
     proptest::sample::select(vec![
-        Action::Up,
-        Action::Down,
-        Action::PageUp,
-        Action::PageDown,
-        Action::Top,
-        Action::Bottom,
-        Action::Left,
-        Action::Right,
-        Action::Wrap,
-        Action::Follow,
-        Action::Fold,
-        Action::FoldAll,
-        Action::NextMatch,
-        Action::PreviousMatch,
+        Action::UP,
+        Action::DOWN,
+        Action::PAGE_UP,
+        Action::PAGE_DOWN,
+        Action::TOP,
+        Action::BOTTOM,
+        Action::LEFT,
+        Action::RIGHT,
+        keys::WRAP,
+        keys::FOLLOW,
+        keys::FOLD,
+        keys::FOLD_ALL,
+        keys::NEXT_MATCH,
+        keys::PREVIOUS_MATCH,
     ])
 }
 

@@ -4,11 +4,11 @@ use crate::protocol::ProxyRequest;
 use crate::model::proxy::{Candidate, Explanation};
 use crate::model::text::width;
 use crate::protocol::{Explained, Request, RequestId, Snapshot};
-use crate::views::keymap::{Action, Context};
+use crate::views::keymap::{Action, common};
 use crate::views::panel::{centred, frame, line};
 use crate::views::prompt::{Prompt, PromptKind};
 use crate::views::theme::Role;
-use crate::views::view::{Input, Keep, Layer, Reply, View, ViewContext, ViewSpec};
+use crate::views::view::{Input, Keep, Reply, View, ViewContext, ViewSpec};
 use ratatui::buffer::Buffer;
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ impl Tester {
 }
 
 /// The view's line in the registry.
-pub static SPEC: ViewSpec = ViewSpec { name: "tester", context: Context::Ask, layer: Layer::Panel };
+pub static SPEC: ViewSpec = ViewSpec { name: "tester", context: &common::ASK, ..ViewSpec::PANEL };
 
 impl View for Tester {
     fn spec(&self) -> &'static ViewSpec {
@@ -79,10 +79,10 @@ impl View for Tester {
             return Reply::stay();
         }
         match input.action {
-            Some(Action::Back) => return Reply::close(),
-            Some(Action::Accept) => return self.ask(),
-            Some(Action::Up) => self.prompt.browse(1, &self.earlier),
-            Some(Action::Down) => self.prompt.browse(-1, &self.earlier),
+            Some(Action::BACK) => return Reply::close(),
+            Some(Action::ACCEPT) => return self.ask(),
+            Some(Action::UP) => self.prompt.browse(1, &self.earlier),
+            Some(Action::DOWN) => self.prompt.browse(-1, &self.earlier),
             Some(_) => return Reply::pass(),
             None => {}
         }

@@ -89,11 +89,11 @@ fn probes_are_bars_and_crosses() {
 fn sections_are_switched_by_tab_and_digit() {
     let snap = with(attached(), Some(normal()));
     let mut view = view(Section::Rules);
-    press(&mut view, &snap, &[Action::NextSection]);
+    press(&mut view, &snap, &[keys::NEXT_SECTION]);
     assert_eq!(view.section(), Section::Clusters);
-    press(&mut view, &snap, &[Action::PreviousSection, Action::PreviousSection]);
+    press(&mut view, &snap, &[keys::PREVIOUS_SECTION, keys::PREVIOUS_SECTION]);
     assert_eq!(view.section(), Section::Findings);
-    press(&mut view, &snap, &[Action::Section(3)]);
+    press(&mut view, &snap, &[Action::new("section-3")]);
     assert_eq!(view.section(), Section::Tail);
 }
 
@@ -101,7 +101,7 @@ fn sections_are_switched_by_tab_and_digit() {
 fn the_cursor_stays_with_its_cluster() {
     let mut routes = normal();
     let mut view = view(Section::Clusters);
-    press(&mut view, &with(attached(), Some(routes.clone())), &[Action::Bottom]);
+    press(&mut view, &with(attached(), Some(routes.clone())), &[Action::BOTTOM]);
     routes.clusters.insert(0, upstream("first", vec![]));
     let snap = with(attached(), Some(routes));
     assert_eq!(view.cluster(&grid(&view, &snap), &snap).unwrap().name, "lab");
@@ -119,14 +119,14 @@ fn the_newest_request_is_followed_until_one_moves_away_and_stands_still_while_pa
     assert_eq!(under(&view, &snap(&routes)), "4");
     routes.tail.push(exchange(5, 200, ("get", "/version"), ("rest", "dev-1")));
     assert_eq!(under(&view, &snap(&routes)), "5");
-    press(&mut view, &snap(&routes), &[Action::Up]);
+    press(&mut view, &snap(&routes), &[Action::UP]);
     routes.tail.push(exchange(6, 200, ("get", "/version"), ("rest", "dev-1")));
     assert_eq!(under(&view, &snap(&routes)), "4");
-    press(&mut view, &snap(&routes), &[Action::Bottom, Action::Freeze]);
+    press(&mut view, &snap(&routes), &[Action::BOTTOM, Action::FREEZE]);
     routes.tail.push(exchange(7, 200, ("get", "/livez"), ("rest", "dev-1")));
     let paused = shown(&view, &snap(&routes));
     assert!(!paused.contains("/livez") && paused.contains("paused, 1 newer"), "{paused}");
-    press(&mut view, &snap(&routes), &[Action::Freeze]);
+    press(&mut view, &snap(&routes), &[Action::FREEZE]);
     assert_eq!(under(&view, &snap(&routes)), "7");
 }
 
@@ -139,7 +139,7 @@ fn the_tail_is_filtered_by_the_grammar_of_all_tables() {
     assert!(text.contains("dev-a/pods/gone") && !text.contains("limit=500") && !text.contains("api-1"), "{text}");
     view.set_filter("~(");
     assert!(shown(&view, &snap).contains("filter: "), "the mistake is said");
-    press(&mut view, &snap, &[Action::Back]);
+    press(&mut view, &snap, &[Action::BACK]);
     assert!(view.filter().unwrap().text.is_empty(), "esc clears it first");
     view.set_filter("nothing has this");
     assert!(shown(&view, &snap).contains("esc clears it"));
@@ -187,24 +187,24 @@ fn keys_that_do_nothing_are_not_offered() {
     let none = with(ProxyLink::None, None);
     let (theirs, ours) = (with(attached(), Some(normal())), with(own(), Some(normal())));
     for (action, without, foreign, mine) in [
-        (Action::StartProxy, true, false, false),
-        (Action::StopProxy, false, false, true),
-        (Action::KeepProxy, false, false, true),
-        (Action::TestRoute, false, true, true),
-        (Action::Reload, false, true, true),
-        (Action::Filter, false, true, true),
-        (Action::Open, false, true, true),
-        (Action::Drain, false, false, false),
+        (keys::START_PROXY, true, false, false),
+        (keys::STOP_PROXY, false, false, true),
+        (keys::KEEP_PROXY, false, false, true),
+        (keys::TEST_ROUTE, false, true, true),
+        (keys::RELOAD, false, true, true),
+        (Action::FILTER, false, true, true),
+        (Action::OPEN, false, true, true),
+        (keys::DRAIN, false, false, false),
     ] {
         let got = [&none, &theirs, &ours].map(|snap| offers(&rules, snap, action));
         assert_eq!(got, [without, foreign, mine], "{action:?}");
     }
-    assert!(offers(&clusters, &theirs, Action::Drain) && !offers(&clusters, &theirs, Action::Unfence));
+    assert!(offers(&clusters, &theirs, keys::DRAIN) && !offers(&clusters, &theirs, keys::REOPEN));
     let lost = with(ProxyLink::Lost { why: "gone".into(), since: NOW }, Some(normal()));
-    assert!(!offers(&clusters, &lost, Action::Fence), "nobody is there to do it");
-    assert!(offers(&rules, &lost, Action::StartProxy), "another can be started");
+    assert!(!offers(&clusters, &lost, keys::BLOCK), "nobody is there to do it");
+    assert!(offers(&rules, &lost, keys::START_PROXY), "another can be started");
     let cannot = Snapshot { starts_proxies: false, ..none };
-    assert!(!offers(&rules, &cannot, Action::StartProxy), "this qd starts none");
+    assert!(!offers(&rules, &cannot, keys::START_PROXY), "this qd starts none");
 }
 
 #[test]
@@ -213,8 +213,8 @@ fn a_line_opens_in_full() {
     for (section, title) in SECTIONS {
         let mut view = view(section);
         let ids = RequestIds::from(1);
-        act(&mut view, Action::Down, &snap, &ids);
-        let chooser = act(&mut view, Action::Open, &snap, &ids).over.unwrap();
+        act(&mut view, Action::DOWN, &snap, &ids);
+        let chooser = act(&mut view, Action::OPEN, &snap, &ids).over.unwrap();
         let buffer = drawn(&*chooser, &snap, (80, 24), "mono");
         snapshot(&format!("routes_open_{}", title.to_lowercase()), &text(&buffer));
     }

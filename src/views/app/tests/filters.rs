@@ -29,13 +29,13 @@ fn a_filter_with_a_mistake_stays_in_the_prompt() {
         let mut app = at_pods();
         press(&mut app, "/");
         type_line(&mut app, line);
-        assert_eq!(app.context(), Context::Prompt, "{line}");
+        assert_eq!(app.context(), Context::new("prompt"), "{line}");
         assert_eq!(app.prompt.as_ref().unwrap().text(), line);
         assert!(screen(&app).contains(" filter: "), "{}", screen(&app));
         assert!(!app.session.filters.contains(&line.to_owned()), "it is not offered again");
         press(&mut app, "ctrl-u");
         type_line(&mut app, mended);
-        assert_eq!(app.context(), Context::Table);
+        assert_eq!(app.context(), Context::new("table"));
         assert_eq!(shown_filter(&app), mended);
     }
 }
@@ -60,7 +60,7 @@ fn clusters_and_events_hold_it_too() {
         app.update(Msg::Snapshot(fleet().snapshot()));
         press(&mut app, "/");
         type_line(&mut app, "west ~(");
-        assert_eq!(app.context(), Context::Prompt, "{line}");
+        assert_eq!(app.context(), Context::new("prompt"), "{line}");
         assert_eq!(shown_filter(&app), "west ~", "{line}");
     }
 }
@@ -74,7 +74,7 @@ fn the_routes_hold_it_too() {
     type_line(&mut app, "routes");
     press(&mut app, "3 /");
     type_line(&mut app, "version ~(");
-    assert_eq!(app.context(), Context::Prompt);
+    assert_eq!(app.context(), Context::new("prompt"));
     let text = screen(&app);
     assert!(text.contains("  /version ~  filter: ~(: "), "{text}");
     assert!(text.contains("/version") && !text.contains("/api/v1/pods"), "{text}");
@@ -88,7 +88,7 @@ fn a_command_with_a_mistake_in_its_filter_stays_in_the_prompt() {
     let mut app = at_pods();
     press(&mut app, ":");
     type_line(&mut app, "pods -n web /~(");
-    assert_eq!(app.context(), Context::Prompt);
+    assert_eq!(app.context(), Context::new("prompt"));
     assert!(message(&app).starts_with("filter: ~(: "), "{}", message(&app));
     assert_eq!((shown_filter(&app).as_str(), names(&app).len()), ("", 4));
     let app = App::new(setup((120, 20), Some("pods /~(")));

@@ -52,7 +52,7 @@ fn the_mouse_selects_scrolls_and_sorts() {
 fn a_missing_cluster_is_selected_and_retried() {
     let mut app = at_pods();
     press(&mut app, "m");
-    assert_eq!(app.context(), Context::List);
+    assert_eq!(app.context(), Context::new("list"));
     let at = find(&app, "sa-1  ");
     assert!(click(&mut app, at).effects.is_empty(), "selected only");
     let sent = click(&mut app, at).effects;
@@ -60,7 +60,7 @@ fn a_missing_cluster_is_selected_and_retried() {
         panic!("{sent:?}")
     };
     assert_eq!(clusters.iter().map(ToString::to_string).collect::<Vec<_>>(), ["sa-1"]);
-    assert_eq!(app.context(), Context::Table);
+    assert_eq!(app.context(), Context::new("table"));
 }
 
 #[test]
@@ -70,16 +70,16 @@ fn the_sign_of_a_column_hides_it_and_its_name_sorts() {
         app.tab().unwrap().listing.shown_columns().iter().any(|c| matches!(c, SortKey::Column(n) if &**n == name))
     };
     press(&mut app, ",");
-    assert_eq!(app.context(), Context::List);
+    assert_eq!(app.context(), Context::new("list"));
     assert!(shown(&app, "READY"));
     click_on(&mut app, "✓ READY");
     assert!(!shown(&app, "READY"));
-    assert_eq!(app.context(), Context::List, "it stays open");
+    assert_eq!(app.context(), Context::new("list"), "it stays open");
     let (sign, row) = find(&app, "✓ RESTARTS");
     let at = (sign + 2, row);
     click(&mut app, at);
     click(&mut app, at);
-    assert_eq!(app.context(), Context::Table);
+    assert_eq!(app.context(), Context::new("table"));
     let sort = app.tab().unwrap().listing.place.sort.clone();
     assert!(matches!(sort.primary().unwrap().0, SortKey::Column(name) if &**name == "RESTARTS"), "{sort:?}");
 }
@@ -88,14 +88,14 @@ fn the_sign_of_a_column_hides_it_and_its_name_sorts() {
 fn an_entry_of_the_palette_is_run_by_a_second_click() {
     let mut app = at_pods();
     press(&mut app, "ctrl-a");
-    assert_eq!(app.context(), Context::Palette);
+    assert_eq!(app.context(), Context::new("palette"));
     type_word(&mut app, "colour");
     let at = find(&app, "colour-blind");
     click(&mut app, at);
-    if app.context() == Context::Palette {
+    if app.context() == Context::new("palette") {
         click(&mut app, at);
     }
-    assert_eq!(app.context(), Context::Table);
+    assert_eq!(app.context(), Context::new("table"));
     assert_eq!(&*app.theme.name, "colour-blind");
 }
 
@@ -150,9 +150,9 @@ fn no_click_closes_a_text_or_answers_a_question() {
     app.update(Msg::Snapshot(with_proxy()));
     type_line(&mut app, ":routes");
     press(&mut app, "2 j d");
-    assert_eq!(app.context(), Context::Ask);
+    assert_eq!(app.context(), Context::new("ask"));
     assert!(click_everywhere(&mut app).is_empty());
-    assert_eq!(app.context(), Context::Ask, "a fence is set by a key alone");
+    assert_eq!(app.context(), Context::new("ask"), "a fence is set by a key alone");
 }
 
 #[test]

@@ -14,18 +14,18 @@ fn a_fence_is_confirmed_and_the_same_key_takes_it_away() {
     let snap = with(attached(), Some(normal()));
     let mut view = view(Section::Clusters);
     let ids = RequestIds::from(7);
-    let reply = act(&mut view, Action::Fence, &snap, &ids);
+    let reply = act(&mut view, keys::BLOCK, &snap, &ids);
     assert!(reply.effects.is_empty(), "nothing happens unasked");
     let mut confirm = reply.over.unwrap();
     snapshot("routes_confirm_fence", &text(&drawn(&*confirm, &snap, (80, 24), "mono")));
-    let yes = act(&mut *confirm, Action::Accept, &snap, &ids);
+    let yes = act(&mut *confirm, Action::ACCEPT, &snap, &ids);
     assert!(yes.close);
     let sent = requests(yes);
     let [Request::Proxy(ProxyRequest::SetTraffic { id, cluster, state: fence })] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!((id.0, cluster.as_str(), *fence), (7, "dev-1", TrafficState::Fenced));
     // `staging` is draining: the same key, or `u`, opens it at once.
-    let mut at_staging = vec![Action::Top, Action::Down, Action::Down, Action::Down, Action::Down];
-    for key in [Action::Drain, Action::Unfence] {
+    let mut at_staging = vec![Action::TOP, Action::DOWN, Action::DOWN, Action::DOWN, Action::DOWN];
+    for key in [keys::DRAIN, keys::REOPEN] {
         at_staging.push(key);
         let sent = press(&mut view, &snap, &at_staging);
         at_staging.pop();
@@ -46,8 +46,8 @@ fn a_protected_cluster_is_typed() {
     }
     let mut view = view(Section::Clusters);
     let ids = RequestIds::from(7);
-    let mut confirm = act(&mut view, Action::Drain, &snap, &ids).over.unwrap();
-    assert!(act(&mut *confirm, Action::Accept, &snap, &ids).effects.is_empty(), "its name is not typed yet");
+    let mut confirm = act(&mut view, keys::DRAIN, &snap, &ids).over.unwrap();
+    assert!(act(&mut *confirm, Action::ACCEPT, &snap, &ids).effects.is_empty(), "its name is not typed yet");
     let theme = theme_named("mono");
     for c in "dev-1".chars() {
         let input = Input { action: None, key: Key::char(c) };
@@ -56,5 +56,5 @@ fn a_protected_cluster_is_typed() {
     for (name, size) in [("", (80, 24)), ("_40x10", (40, 10))] {
         snapshot(&format!("routes_confirm_typed{name}"), &text(&drawn(&*confirm, &snap, size, "mono")));
     }
-    assert_eq!(requests(act(&mut *confirm, Action::Accept, &snap, &ids)).len(), 1);
+    assert_eq!(requests(act(&mut *confirm, Action::ACCEPT, &snap, &ids)).len(), 1);
 }

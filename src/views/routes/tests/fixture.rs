@@ -5,7 +5,6 @@ use crate::model::cluster::ClusterState;
 use crate::model::proxy::{
     BreakerState, EndpointFacts, EndpointHealth, Exchange, Finding, FindingSeverity, Reload, RuleFacts,
 };
-use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use crate::protocol::ProxyAt;
 use crate::protocol::ProxySnapshot;

@@ -4,7 +4,6 @@ use crate::protocol::ProxyRequest;
 use super::super::*;
 use super::fixture::{SIZES, attached, normal, with};
 use crate::model::proxy::{Candidate, Checked, Explanation, Passed};
-use crate::model::text::Text;
 use crate::protocol::Explained;
 use crate::views::export::text;
 use crate::views::fixture::{act, context, drawn, requests};
@@ -18,9 +17,9 @@ fn the_tester_says_which_way_and_why() {
     let (none, ids) = (Snapshot::default(), RequestIds::from(1));
     let picture = |tester: &Tester, size: (u16, u16)| text(&drawn(tester, &none, size, "mono"));
     snapshot("routes_tester_new", &picture(&tester, (80, 24)));
-    assert!(act(&mut tester, Action::Accept, &none, &ids).effects.is_empty(), "nothing is typed");
+    assert!(act(&mut tester, Action::ACCEPT, &none, &ids).effects.is_empty(), "nothing is typed");
     tester.paste("kubectl get pods -n production");
-    let sent = requests(act(&mut tester, Action::Accept, &none, &ids));
+    let sent = requests(act(&mut tester, Action::ACCEPT, &none, &ids));
     let [Request::Proxy(ProxyRequest::Explain { id, text })] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!((id.0, text.as_str()), (9, "kubectl get pods -n production"));
     assert!(picture(&tester, (80, 24)).contains("asking the proxy"));
@@ -51,7 +50,7 @@ fn the_tester_says_which_way_and_why() {
     }
     let theme = theme_named("mono");
     tester.update(Input { action: None, key: Key::ctrl('u') }, &context(&none, &theme, (80, 24), &ids));
-    act(&mut tester, Action::Up, &none, &ids);
+    act(&mut tester, Action::UP, &none, &ids);
     assert!(picture(&tester, (80, 24)).contains("› kubectl get pods"), "what was asked comes back");
     snap.proxy.explanations =
         Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Refused("no verb is called GTE".into())))]));
@@ -78,7 +77,7 @@ fn the_tester_says_what_was_passed_and_what_else_is_sent() {
     };
     let mut tester = Tester::new(RequestId(9));
     tester.paste("kubectl apply");
-    act(&mut tester, Action::Accept, &Snapshot::default(), &RequestIds::from(1));
+    act(&mut tester, Action::ACCEPT, &Snapshot::default(), &RequestIds::from(1));
     let mut snap = with(attached(), Some(normal()));
     snap.proxy.explanations = Arc::new(BTreeMap::from([(RequestId(9), Arc::new(Explained::Answer(Box::new(answer))))]));
     tester.feed(&snap);
