@@ -3,8 +3,7 @@
 //!
 //! A lost request would leave its view waiting for an answer that never comes.
 
-use crate::protocol::ClusterRequest;
-use crate::protocol::{REQUESTS_MAX, Request};
+use crate::protocol::{ClusterRequest, REQUESTS_MAX, Request};
 use std::collections::VecDeque;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;

@@ -129,8 +129,12 @@ impl App {
 
     fn restore(&mut self, command: Option<&str>) {
         let saved: Vec<SavedTab> = if command.is_none() { std::mem::take(&mut self.session.tabs) } else { Vec::new() };
-        for tab in saved.iter().take(super::tabs::TABS_MAX) {
+        for (nth, tab) in saved.into_iter().take(super::tabs::TABS_MAX).enumerate() {
             self.add_tab(tab.place());
+            self.active = nth;
+            if let Some(view) = tab.view {
+                self.open_saved(&view);
+            }
         }
         if self.tabs.is_empty() {
             self.add_tab(Place::of(Source::Fleet, Scope::default()));
@@ -236,19 +240,20 @@ impl App {
             told = told.or(moved.filter(|_| at == self.active));
         }
         let is_free = self.message.as_ref().is_none_or(|message| message.severity == Severity::Note);
-        if let Some(moved) = told.filter(|_| is_free && self.overlays.is_empty()) {
+        if let Some(moved) = told.filter(|_| is_free && self.top().is_none()) {
             self.say(Severity::Note, &moved.sentence());
         }
     }
 
     fn take_snapshot(&mut self, snapshot: Arc<Snapshot>) -> bool {
-        for overlay in &mut self.overlays {
-            overlay.feed(&snapshot);
+        let pages = self.tabs.iter_mut().filter_map(|tab| tab.page.as_mut());
+        for view in self.overlays.iter_mut().chain(pages) {
+            view.feed(&snapshot);
         }
         if self.frozen {
-            // What lies over the frozen table is live: it was opened to be read.
+            // A view over the frozen table is live: it was opened to be read.
             self.held = Some(snapshot);
-            return !self.overlays.is_empty();
+            return self.top().is_some();
         }
         self.snapshot = snapshot;
         self.feed();
@@ -317,13 +322,33 @@ impl App {
         self.tab_mut().map(|tab| &mut tab.listing)
     }
 
+    /// The view that has the keys: the topmost over the table, else the one in the table's place.
+    fn top(&self) -> Option<&dyn View> {
+        let page = self.tab().and_then(|tab| tab.page.as_deref());
+        self.overlays.last().map(|view| &**view).or(page)
+    }
+
+    /// Lets the view that has the keys do something; it is taken out meanwhile, since it looks at the rest of the screen.
+    fn with_top<T>(&mut self, work: impl FnOnce(&mut dyn View, &ViewContext<'_>) -> T) -> Option<T> {
+        let area = self.areas().table;
+        if let Some(mut view) = self.overlays.pop() {
+            let result = work(&mut *view, &self.cx(area));
+            self.overlays.push(view);
+            return Some(result);
+        }
+        let mut page = self.tab_mut()?.page.take()?;
+        let result = work(&mut *page, &self.cx(area));
+        self.tab_mut()?.page = Some(page);
+        Some(result)
+    }
+
     /// Where keys are looked up now.
     pub fn context(&self) -> Context {
         if self.prompt.is_some() {
             return prompt::CONTEXT.context;
         }
-        if let Some(overlay) = self.overlays.last() {
-            return overlay.spec().context.context;
+        if let Some(view) = self.top() {
+            return view.spec().context.context;
         }
         match self.tab().map(|tab| &tab.listing.place.source) {
             Some(Source::Resources(_) | Source::Events) => keys::TABLE.context,
@@ -357,14 +382,14 @@ impl App {
 
     /// What to save for the next start.
     pub fn session(&self) -> SessionState {
-        let tabs = self.tabs.iter().map(|tab| SavedTab::of(&tab.listing.place)).collect();
+        let tabs = self.tabs.iter().map(Tab::saved).collect();
         SessionState { tabs, active: self.active, ..self.session.clone() }
     }
 
     fn open_prompt(&mut self, kind: PromptKind) {
         let text = match kind {
             PromptKind::Command | PromptKind::Search => String::new(),
-            PromptKind::Filter => match self.overlays.last().and_then(|view| view.filter()) {
+            PromptKind::Filter => match self.top().and_then(View::filter) {
                 Some(filter) => filter.text.to_owned(),
                 None => self.tab().map_or_else(String::new, |tab| tab.listing.place.filter.clone()),
             },

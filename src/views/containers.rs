@@ -1,6 +1,5 @@
 //! The containers of a pod, read from its description: what each runs, in what state; `enter` opens its log.
 
-use crate::protocol::DocumentRequest;
 use super::cursor::{Clicked, ListCursor};
 use super::dialog::{Choice, Chooser, Pick};
 use super::keymap::Action;
@@ -9,7 +8,7 @@ use super::view::{Input, Keep, Reply, RequestIds, ScreenCommand, View, ViewConte
 use crate::model::document::{Aspect, Body};
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::{Request, RequestId, Snapshot};
+use crate::protocol::{DocumentRequest, Request, RequestId, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 

@@ -1,6 +1,5 @@
 //! One object, opened: its YAML or its description, kept current; the values of a Secret on request.
 
-use crate::protocol::DocumentRequest;
 use super::dialog::Chooser;
 use super::keymap::common::{CLOSE, HELP, MOVES, QUIT, SCREEN, SIDEWAYS_WITHOUT_L};
 use super::keymap::{Action, ActionSpec, Binding, Context, ContextSpec, bind};
@@ -12,7 +11,7 @@ use super::view::{Input, Keep, Layer, Reply, RequestIds, View, ViewContext, View
 use crate::model::document::{Aspect, Body, Document};
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::{Progress, Request, RequestId, Reveal, Snapshot};
+use crate::protocol::{DocumentRequest, Progress, Request, RequestId, Reveal, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
@@ -113,7 +112,11 @@ impl Detail {
         match self.decoded {
             Decoded::No | Decoded::Failed(_) => {
                 let (id, slot) = (cx.ids.fresh(), Reveal::default());
-                let ask = Request::Document(DocumentRequest::RevealSecret { id, object: self.object.clone(), reveal: slot.clone() });
+                let ask = Request::Document(DocumentRequest::RevealSecret {
+                    id,
+                    object: self.object.clone(),
+                    reveal: slot.clone(),
+                });
                 self.decoded = Decoded::Asked { id, slot };
                 Reply::send([ask])
             }

@@ -3,10 +3,11 @@
 use super::cursor::moved;
 use super::fleet::reason;
 use super::header::{Piece, wrapped};
-use super::keymap::common::{CLOSE, HELP, MOVES, QUIT, SCREEN, SIDEWAYS};
+use super::keymap::common::{CLOSE, HELP, HISTORY, MOVES, QUIT, SCREEN, SIDEWAYS, TAB_KEY, TABS};
 use super::keymap::{Action, Context, ContextSpec};
 use super::msg::Effect;
 use super::panel::{clear, write};
+use super::session::SavedState;
 use super::theme::Role;
 use super::view::{CommandSpec, Input, Opening, Reply, View, ViewContext, ViewSpec};
 use crate::model::cell::Align;
@@ -140,20 +141,24 @@ pub static SPEC: ViewSpec = ViewSpec {
     ..ViewSpec::PAGE
 };
 
+/// In the saved state: the first line that is shown.
+const TOP: &str = "top";
+
 /// The keys of the view.
 pub static CONTEXT: ContextSpec = ContextSpec {
     context: Context::new("doctor"),
     title: "Doctor",
     is_typing: false,
     actions: &[],
-    keys: &[SCREEN, HELP, CLOSE, MOVES, SIDEWAYS, QUIT],
+    keys: &[SCREEN, HISTORY, TAB_KEY, TABS, HELP, CLOSE, MOVES, SIDEWAYS, QUIT],
     hints: &[Action::BACK, Action::SAVE],
 };
 
 #[expect(clippy::unnecessary_wraps, reason = "other views can fail to open")]
 fn open(opening: &mut Opening<'_>) -> Result<Box<dyn View>, String> {
     opening.effects.push(Effect::MeasureMemory);
-    Ok(Box::new(Doctor::default()))
+    let top = opening.saved.get(TOP).and_then(|top| top.parse().ok()).unwrap_or_default();
+    Ok(Box::new(Doctor { top }))
 }
 
 impl View for Doctor {
@@ -173,6 +178,10 @@ impl View for Doctor {
         let top = moved(self.top, action, tops, rows);
         self.top = top.unwrap_or(self.top);
         Reply::known(top.is_some())
+    }
+
+    fn saved(&self) -> SavedState {
+        SavedState::from([(TOP.into(), self.top.to_string())])
     }
 
     fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {

@@ -59,6 +59,12 @@ fn path_with(listing: &Listing, snapshot: &Snapshot, frozen: bool, all: bool) ->
     pieces
 }
 
+/// Where one is in a full-screen view: ` fleet ▸ routes`.
+pub fn page_path(name: &str, snapshot: &Snapshot) -> Vec<Piece> {
+    let title = if snapshot.title.is_empty() { "fleet" } else { &snapshot.title };
+    vec![piece(format!(" {title}"), Role::Title), piece(" ▸ ", Role::Dim), piece(name, Role::Strong)]
+}
+
 /// How much there is: `41/43 clusters · 96,412 rows · 213 shown · ✗ 17   14:02:31`. The first of several
 /// forms that fits is drawn, so the fullest comes first.
 pub fn counts(listing: &Listing, snapshot: &Snapshot, clock: &str) -> Vec<Vec<Piece>> {

@@ -1,50 +1,60 @@
-//! Where one has been: `esc`, `[`, `]` and `-` restore scope, filter, sort and scroll.
+//! The history of a tab: `esc`, `[`, `]` and `-` restore scope, filter, sort and scroll of a table, or a view's own state.
 
 use super::place::Place;
+use super::session::SavedView;
 
-/// The way through places of one tab, without the present one.
-#[derive(Debug, Clone, Default)]
-pub struct History {
-    back: Vec<Place>,
-    forward: Vec<Place>,
-    last: Option<Place>,
+/// A table or a full-screen view, as it was when it was left.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HistoryEntry {
+    /// A table.
+    Table(Box<Place>),
+    /// A full-screen view.
+    View(SavedView),
 }
 
-/// Places kept each way; the oldest goes first.
-const PLACES_MAX: usize = 64;
+/// The way through the views of one tab, without the present one.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    back: Vec<HistoryEntry>,
+    forward: Vec<HistoryEntry>,
+    last: Option<HistoryEntry>,
+}
+
+/// HistoryEntrys kept each way; the oldest goes first.
+const ENTRIES_MAX: usize = 64;
 
 impl History {
-    /// Notes that `from` was left for a new place.
-    pub fn left(&mut self, from: Place) {
+    /// Notes that `from` was left for a new one.
+    pub fn left(&mut self, from: HistoryEntry) {
         self.last = Some(from.clone());
         self.back.push(from);
-        if self.back.len() > PLACES_MAX {
+        if self.back.len() > ENTRIES_MAX {
             self.back.remove(0);
         }
         self.forward.clear();
     }
 
-    /// The place before `from`, if there is one.
-    pub fn back(&mut self, from: Place) -> Option<Place> {
-        let place = self.back.pop()?;
+    /// The entry before `from`, if there is one.
+    pub fn back(&mut self, from: HistoryEntry) -> Option<HistoryEntry> {
+        let entry = self.back.pop()?;
         self.last = Some(from.clone());
         self.forward.push(from);
-        Some(place)
+        Some(entry)
     }
 
-    /// The place `from` was reached back from.
-    pub fn forward(&mut self, from: Place) -> Option<Place> {
-        let place = self.forward.pop()?;
+    /// The entry `from` was reached back from.
+    pub fn forward(&mut self, from: HistoryEntry) -> Option<HistoryEntry> {
+        let entry = self.forward.pop()?;
         self.last = Some(from.clone());
         self.back.push(from);
-        Some(place)
+        Some(entry)
     }
 
-    /// The place seen just before this one, whichever way it was left.
-    pub fn last(&mut self, from: Place) -> Option<Place> {
-        let place = self.last.clone()?;
+    /// The entry seen just before this one, whichever way it was left.
+    pub fn last(&mut self, from: HistoryEntry) -> Option<HistoryEntry> {
+        let entry = self.last.clone()?;
         self.left(from);
-        Some(place)
+        Some(entry)
     }
 }
 
@@ -54,8 +64,8 @@ mod tests {
     use crate::views::place::Source;
     use crate::views::scope::Scope;
 
-    fn place(name: &str) -> Place {
-        Place::of(Source::Resources(name.into()), Scope::default())
+    fn place(name: &str) -> HistoryEntry {
+        HistoryEntry::Table(Box::new(Place::of(Source::Resources(name.into()), Scope::default())))
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The log of one container: follows, goes back in time, searches, says what was dropped.
 
-use crate::protocol::LogsRequest;
 use super::dialog::{Chooser, Pick};
 use super::keymap::common::{CLOSE, HELP, MOVES, QUIT, SCREEN, SIDEWAYS};
 use super::keymap::{Action, ActionSpec, Binding, Context, ContextSpec, bind};
@@ -10,10 +9,10 @@ use super::reader::keys::{FOLLOW, SEARCH, SEARCHING, WRAP, WRAPPING};
 use super::reader::{Lines, Reader, Room, Syntax};
 use super::theme::Role;
 use super::view::{Input, Keep, Layer, Reply, RequestIds, View, ViewContext, ViewSpec};
+use crate::model::logs::LogSource;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::model::logs::LogSource;
-use crate::protocol::{LogStream, LogStreamState, Request, RequestId, Snapshot};
+use crate::protocol::{LogStream, LogStreamState, LogsRequest, Request, RequestId, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::sync::Arc;

@@ -95,6 +95,12 @@ impl Place {
 }
 
 impl Place {
+    /// Returns true if this is the same table, whatever its cursor is on and wherever it is scrolled to.
+    pub fn is_same_table(&self, other: &Self) -> bool {
+        let fixed = |place: &Self| Self { cursor: None, offset: 0, sideways: 0, ..place.clone() };
+        fixed(self) == fixed(other)
+    }
+
     /// Says whether the path must name what is looked at within the clusters.
     pub fn looked_at_narrowly(&self) -> bool {
         self.within.is_some() || !self.scope.namespaces.is_empty()

@@ -9,17 +9,17 @@ pub mod tester;
 #[cfg(test)]
 mod tests;
 
-use crate::protocol::ProxyRequest;
 use self::tester::Tester;
 use super::grid::{Grid, GridState, GridWindow};
 use super::keymap::Action;
 use super::msg::Effect;
+use super::session::SavedState;
 use super::table::TableStyles;
 use super::view::{CommandSpec, FilterLine, Input, Keep, Opening, Reply, RequestIds, View, ViewContext, ViewSpec};
 use crate::model::cluster::{Access, ClusterName};
 use crate::model::proxy::{Routes, TrafficState, UpstreamFacts};
 use crate::model::text::Text;
-use crate::protocol::{ProxyLink, Request, RequestId, Snapshot};
+use crate::protocol::{ProxyLink, ProxyRequest, Request, RequestId, Snapshot};
 use crate::views::panel::clear;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -62,7 +62,21 @@ impl RoutesView {
             Section::Tail => GridState::tail(),
             Section::Rules | Section::Clusters | Section::Findings => GridState::default(),
         });
-        (Self { watch, section: Section::Rules, grids, held: None, utc_offset_s }, vec![Request::Proxy(ProxyRequest::Watch(watch))])
+        (
+            Self { watch, section: Section::Rules, grids, held: None, utc_offset_s },
+            vec![Request::Proxy(ProxyRequest::Watch(watch))],
+        )
+    }
+
+    /// Takes back the state of an earlier view.
+    fn restore(&mut self, saved: &SavedState) {
+        let shown = saved.get(SHOWN).map_or("", String::as_str);
+        if let Some((section, _)) = SECTIONS.iter().find(|(_, title)| *title == shown) {
+            self.section = *section;
+        }
+        for ((_, title), grid) in SECTIONS.iter().zip(&mut self.grids) {
+            grid.restore(title, saved);
+        }
     }
 
     /// The section that is shown.
@@ -227,6 +241,9 @@ pub static SPEC: ViewSpec = ViewSpec {
     ..ViewSpec::PAGE
 };
 
+/// In the saved state: the section that is shown.
+const SHOWN: &str = "section";
+
 const USAGE: &str = "routes [attach HOST:PORT TOKEN-FILE]";
 
 /// Opens the view; where an admin address and the file of its token are named, that proxy is attached first.
@@ -239,7 +256,8 @@ fn open(opening: &mut Opening<'_>) -> Result<Box<dyn View>, String> {
         }
         _ => return Err(format!("type :{USAGE}")),
     }
-    let (view, requests) = RoutesView::open(opening.utc_offset_s, opening.ids);
+    let (mut view, requests) = RoutesView::open(opening.utc_offset_s, opening.ids);
+    view.restore(opening.saved);
     opening.effects.extend(requests.into_iter().map(Effect::Send));
     Ok(Box::new(view))
 }
@@ -282,7 +300,8 @@ impl View for RoutesView {
             ProxyLink::Attached(at) => (true, at.own),
             ProxyLink::None | ProxyLink::Starting | ProxyLink::Stopping | ProxyLink::Lost { .. } => (false, false),
         };
-        let can_start = snapshot.proxy.can_start && matches!(snapshot.proxy.link, ProxyLink::None | ProxyLink::Lost { .. });
+        let can_start =
+            snapshot.proxy.can_start && matches!(snapshot.proxy.link, ProxyLink::None | ProxyLink::Lost { .. });
         let has_routes = snapshot.proxy.routes.is_some();
         // Built once for all actions: it is as long as the section.
         let grid = self.grid(cx);
@@ -312,6 +331,17 @@ impl View for RoutesView {
 
     fn on_close(&self) -> Vec<Request> {
         vec![Request::Proxy(ProxyRequest::Unwatch(self.watch))]
+    }
+
+    fn saved(&self) -> SavedState {
+        let mut saved = SavedState::new();
+        for ((section, title), grid) in SECTIONS.iter().zip(&self.grids) {
+            if *section == self.section {
+                saved.insert(SHOWN.into(), (*title).to_owned());
+            }
+            grid.save(title, &mut saved);
+        }
+        saved
     }
 
     fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {

@@ -29,6 +29,16 @@ pub struct SessionState {
 /// The state of a view as it is kept in the history and the session: names and values of the view's own.
 pub type SavedState = BTreeMap<Text, String>;
 
+/// A full-screen view as it is kept in the history and the session.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SavedView {
+    /// The view's name in the registry.
+    pub name: Text,
+    /// The state the view is opened with again.
+    pub state: SavedState,
+}
+
 /// A tab as it is saved: drill-downs into one object are not, since the object may be gone.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -38,6 +48,9 @@ pub struct SavedTab {
     pub filter: String,
     pub faults: bool,
     pub wide: bool,
+    /// The full-screen view in the table's place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub view: Option<SavedView>,
 }
 
 /// Namespaces behind the keys `1` to `9`.
@@ -91,13 +104,15 @@ fn note(lines: &mut Vec<String>, line: &str) {
 }
 
 impl SavedTab {
-    pub fn of(place: &Place) -> Self {
+    /// Saves a table, and the view that was in its place.
+    pub fn of(place: &Place, view: Option<SavedView>) -> Self {
         Self {
             source: place.source.clone(),
             scope: place.scope.clone(),
             filter: place.filter.clone(),
             faults: place.faults,
             wide: place.wide,
+            view,
         }
     }
 

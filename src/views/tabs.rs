@@ -1,7 +1,9 @@
 //! Tabs: several live views, each with its own scope, history and marks.
 
-use super::history::History;
+use super::history::{History, HistoryEntry};
 use super::listing::Listing;
+use super::session::{SavedTab, SavedView};
+use super::view::View;
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
 use crate::protocol::{Snapshot, ViewId};
@@ -13,7 +15,10 @@ pub const TABS_MAX: usize = 9;
 #[derive(Debug)]
 pub struct Tab {
     pub view: ViewId,
+    /// The table of the tab; a full-screen view in its place leaves it as it is.
     pub listing: Listing,
+    /// The full-screen view in the table's place.
+    pub page: Option<Box<dyn View>>,
     pub history: History,
     /// What the engine was last asked to watch for this tab.
     pub subscribed: Option<Subscribed>,
@@ -31,11 +36,33 @@ pub struct Subscribed {
 
 impl Tab {
     pub fn new(view: ViewId, listing: Listing) -> Self {
-        Self { view, listing, history: History::default(), subscribed: None }
+        Self { view, listing, page: None, history: History::default(), subscribed: None }
+    }
+
+    /// The full-screen view as it is kept.
+    pub fn saved_view(&self) -> Option<SavedView> {
+        let page = self.page.as_ref()?;
+        Some(SavedView { name: Text::new(page.spec().name), state: page.saved() })
+    }
+
+    /// The table or the view that is shown, for the history.
+    pub fn entry(&self) -> HistoryEntry {
+        match self.saved_view() {
+            Some(view) => HistoryEntry::View(view),
+            None => HistoryEntry::Table(Box::new(self.listing.place.clone())),
+        }
+    }
+
+    /// The tab for the session.
+    pub fn saved(&self) -> SavedTab {
+        SavedTab::of(&self.listing.place, self.saved_view())
     }
 
     /// What the tab strip calls it.
     pub fn title(&self, snapshot: &Snapshot) -> String {
+        if let Some(page) = &self.page {
+            return page.spec().name.to_owned();
+        }
         let place = &self.listing.place;
         let mut title = self.listing.title(snapshot).to_owned();
         if !place.scope.clusters.is_empty() {

@@ -77,6 +77,11 @@ pub trait View: Debug + Send {
         Vec::new()
     }
 
+    /// Returns the state the view is opened with again, from the history or in the next session: [`Opening::saved`].
+    fn saved(&self) -> SavedState {
+        SavedState::new()
+    }
+
     /// Returns the object the view shows, for keys that open another view of the same object.
     fn object(&self) -> Option<&ObjectKey> {
         None

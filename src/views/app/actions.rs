@@ -1,12 +1,11 @@
 //! What each action does to the table under the cursor, and around it.
 
-use crate::protocol::ClusterRequest;
 use super::App;
 use crate::error::UserError;
 use crate::model::cluster::ClusterName;
 use crate::model::document::Aspect;
 use crate::model::text::Text;
-use crate::protocol::{Request, Severity};
+use crate::protocol::{ClusterRequest, Request, Severity};
 use crate::views::columns::ColumnList;
 use crate::views::history::History;
 use crate::views::keymap::Action;
@@ -46,7 +45,11 @@ impl App {
             self.say(Severity::Note, "rows are still loading; j or ↓ puts the cursor on one");
             return;
         }
-        if self.move_cursor(action) || self.change_table(action) || self.leave_table(action) {
+        if self.move_cursor(action)
+            || self.change_table(action)
+            || self.leave_table(action)
+            || self.change_place(action)
+        {
             return;
         }
         match action {
@@ -127,16 +130,9 @@ impl App {
         match action {
             Action::OPEN => self.open_selected(),
             Action::BACK => self.go_back(),
-            Action::HISTORY_BACK => self.walk_or_say(History::back),
-            Action::HISTORY_FORWARD => self.walk_or_say(History::forward),
-            Action::LAST_VIEW => self.walk_or_say(History::last),
             Action::OWNER => self.go_to_owner(),
             keys::NODE => self.go_to_node(),
             Action::EVENTS => self.go_to_events(),
-            Action::NEW_TAB => self.new_tab(),
-            Action::NEXT_TAB => self.turn_tab(true),
-            Action::PREVIOUS_TAB => self.turn_tab(false),
-            Action::CLOSE_TAB => self.close_tab(),
             _ => match action.number(keys::NAMESPACE) {
                 Some(nth) => self.go_to_namespace(nth),
                 None => return false,
@@ -145,9 +141,24 @@ impl App {
         true
     }
 
+    /// Walks the history or the tabs; returns false if the action does neither.
+    pub(super) fn change_place(&mut self, action: Action) -> bool {
+        match action {
+            Action::HISTORY_BACK => self.walk_or_say(History::back),
+            Action::HISTORY_FORWARD => self.walk_or_say(History::forward),
+            Action::LAST_VIEW => self.walk_or_say(History::last),
+            Action::NEW_TAB => self.new_tab(),
+            Action::NEXT_TAB => self.turn_tab(true),
+            Action::PREVIOUS_TAB => self.turn_tab(false),
+            Action::CLOSE_TAB => self.close_tab(),
+            _ => return false,
+        }
+        true
+    }
+
     pub(super) fn set_filter(&mut self, line: &str) {
-        if let Some(view) = self.overlays.last_mut().filter(|view| view.filter().is_some()) {
-            view.set_filter(line);
+        if self.top().is_some_and(|view| view.filter().is_some()) {
+            self.with_top(|view, _| view.set_filter(line));
             return;
         }
         let now = self.now;

@@ -91,21 +91,28 @@ impl App {
             self.draw_pieces(Rect { y, height: 1, ..areas.reasons }, buffer, line);
         }
         let cursor = self.draw_bottom(areas.bottom, buffer);
-        for overlay in &self.overlays {
-            overlay.draw(buffer, &self.cx(areas.table));
+        let page = self.tab().and_then(|tab| tab.page.as_ref());
+        for view in page.into_iter().chain(&self.overlays) {
+            view.draw(buffer, &self.cx(areas.table));
         }
         cursor
     }
 
     /// Returns true if nothing of the table is to be seen.
     fn is_covered(&self) -> bool {
-        self.overlays.iter().any(|view| view.spec().layer != Layer::Panel)
+        let has_page = self.tab().is_some_and(|tab| tab.page.is_some());
+        has_page || self.overlays.iter().any(|view| view.spec().layer != Layer::Panel)
     }
 
     fn draw_header(&self, area: Rect, buffer: &mut Buffer) {
         let Some(tab) = self.tab() else { return };
         if area.is_empty() {
             return;
+        }
+        if let Some(page) = &tab.page {
+            let path = header::page_path(page.spec().name, &self.snapshot);
+            let clock = vec![(self.clock(), Role::Dim)];
+            return header::draw(area, buffer, &self.theme, &[path], &[clock]);
         }
         let path = header::path(&tab.listing, &self.snapshot, self.frozen);
         let counts = header::counts(&tab.listing, &self.snapshot, &self.clock());

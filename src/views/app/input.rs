@@ -31,31 +31,25 @@ impl App {
             self.effects.push(Effect::Quit);
         } else if self.prompt.is_some() {
             self.prompt_key(action, key);
-        } else if self.overlays.is_empty() {
-            if let Some(action) = action {
-                self.act(action);
-            }
-        } else {
-            self.overlay_key(action, key);
+        } else if self.top().is_some() {
+            self.view_key(Input { action, key });
+        } else if let Some(action) = action {
+            self.act(action);
         }
     }
 
-    fn overlay_key(&mut self, action: Option<Action>, key: Key) {
-        let area = self.areas().table;
-        // Taken out while it is updated, since it looks at the rest of the screen.
-        let Some(mut view) = self.overlays.pop() else { return };
-        let reply = view.update(Input { action, key }, &self.cx(area));
-        self.answer(view, reply, action);
+    fn view_key(&mut self, input: Input) {
+        if let Some(reply) = self.with_top(|view, cx| view.update(input, cx)) {
+            self.answer(reply, input.action);
+        }
     }
 
-    /// Does what a view's answer to a key or a click says.
-    pub(super) fn answer(&mut self, view: Box<dyn View>, reply: Reply, action: Option<Action>) {
+    /// Does what the topmost view's answer to a key or a click says.
+    pub(super) fn answer(&mut self, reply: Reply, action: Option<Action>) {
         let Reply { close, command, effects, over, passed } = reply;
         self.effects.extend(effects);
         if close {
-            self.close(&*view);
-        } else {
-            self.overlays.push(view);
+            self.close_top();
         }
         self.overlays.extend(over);
         if let Some(command) = command {
@@ -148,7 +142,7 @@ impl App {
     /// Says whether the line has a filter that cannot be meant: it stays to be mended, with what is wrong.
     fn has_mistake(&mut self, kind: PromptKind) -> bool {
         let Some(prompt) = &self.prompt else { return false };
-        match (kind, self.overlays.last().and_then(|view| view.filter())) {
+        match (kind, self.top().and_then(View::filter)) {
             (PromptKind::Filter, Some(filter)) => filter.mistake.is_some(),
             (PromptKind::Filter, None) => self.tab().is_some_and(|tab| tab.listing.filter_error.is_some()),
             (PromptKind::Command, _) => match command::filter_mistake(prompt.text()) {
@@ -183,7 +177,7 @@ impl App {
 
     pub(super) fn paste(&mut self, text: &str) -> bool {
         let Some(prompt) = &mut self.prompt else {
-            return self.overlays.last_mut().is_some_and(|overlay| overlay.paste(text));
+            return self.with_top(|view, _| view.paste(text)).unwrap_or_default();
         };
         prompt.paste(text);
         let kind = prompt.kind;
@@ -193,14 +187,14 @@ impl App {
 
     /// Click selects, a second click opens; the wheel scrolls; a click on a heading sorts.
     pub(super) fn mouse(&mut self, mouse: Mouse) -> bool {
-        if !self.overlays.is_empty() {
+        if self.top().is_some() {
             let (action, key) = match mouse.what {
                 MouseAction::WheelUp => (Action::UP, Code::Up),
                 MouseAction::WheelDown => (Action::DOWN, Code::Down),
                 MouseAction::Click => return self.click_over(mouse),
             };
             for _ in 0..WHEEL_ROWS {
-                self.overlay_key(Some(action), Key::plain(key));
+                self.view_key(Input { action: Some(action), key: Key::plain(key) });
             }
             return true;
         }
@@ -213,13 +207,12 @@ impl App {
         true
     }
 
-    /// A click on what lies over the table.
+    /// A click on the view that has the keys.
     fn click_over(&mut self, mouse: Mouse) -> bool {
-        let area = self.areas().table;
-        let Some(mut view) = self.overlays.pop() else { return false };
-        let reply = view.click(Position::new(mouse.column, mouse.row), &self.cx(area));
+        let at = Position::new(mouse.column, mouse.row);
+        let reply = self.with_top(|view, cx| view.click(at, cx)).flatten();
         let taken = reply.is_some();
-        self.answer(view, reply.unwrap_or_default(), None);
+        self.answer(reply.unwrap_or_default(), None);
         taken
     }
 

@@ -5,17 +5,19 @@ use crate::model::cluster::{ClusterName, ClusterState};
 use crate::model::document::Aspect;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
-use crate::protocol::ClusterRequest;
-use crate::protocol::{Interest, Request, Severity};
+use crate::protocol::{ClusterRequest, Interest, Request, Severity};
 use crate::views::command::{self, Change, Command};
 use crate::views::drill::{Drill, drill};
-use crate::views::history::History;
+use crate::views::history::{History, HistoryEntry};
 use crate::views::msg::Effect;
 use crate::views::place::{Belongs, Place, Source, Within};
 use crate::views::prompt::PromptKind;
 use crate::views::scope::Scope;
 use crate::views::tabs::{Subscribed, TABS_MAX, Tab};
 use std::sync::Arc;
+
+/// One step through a tab's history from what is shown: [`History::back`] and the like.
+type HistoryStep = fn(&mut History, HistoryEntry) -> Option<HistoryEntry>;
 
 impl App {
     /// Runs a command line; a mistake becomes a message.
@@ -128,17 +130,34 @@ impl App {
     pub(super) fn go(&mut self, place: Place) {
         let place = Place { sort: self.session.sort_of(&place.source), ..place };
         self.uncover();
-        let from = self.place();
-        if place == (Place { cursor: None, offset: 0, sideways: 0, ..from.clone() }) {
+        let is_page = self.tab().is_some_and(|tab| tab.page.is_some());
+        if !is_page && place == (Place { cursor: None, offset: 0, sideways: 0, ..self.place() }) {
             return;
         }
-        if let Some(tab) = self.tab_mut() {
-            tab.history.left(from);
-        }
-        self.enter(place);
+        self.leave();
+        self.enter(HistoryEntry::Table(Box::new(place)));
     }
 
-    fn enter(&mut self, place: Place) {
+    /// Puts what is shown into the history.
+    pub(super) fn leave(&mut self) {
+        if let Some(tab) = self.tab_mut() {
+            let entry = tab.entry();
+            tab.history.left(entry);
+        }
+    }
+
+    fn enter(&mut self, entry: HistoryEntry) {
+        match entry {
+            HistoryEntry::Table(place) => self.enter_table(*place),
+            HistoryEntry::View(saved) => self.reopen(&saved),
+        }
+    }
+
+    fn enter_table(&mut self, place: Place) {
+        // The table under a full-screen view is as it was left, with its cursor and marks.
+        if self.close_page() && self.tab().is_some_and(|tab| tab.listing.place.is_same_table(&place)) {
+            return;
+        }
         self.connect_named(&place.scope);
         let (snapshot, now) = (Arc::clone(&self.snapshot), self.now);
         let listing = self.listing_of(place);
@@ -329,17 +348,19 @@ impl App {
     }
 
     /// Walks the history; says whether there was somewhere to go.
-    pub(super) fn walk(&mut self, step: impl Fn(&mut History, Place) -> Option<Place>) -> bool {
-        let from = self.place();
-        let place = self.tab_mut().and_then(|tab| step(&mut tab.history, from));
-        let walked = place.is_some();
-        if let Some(place) = place {
-            self.enter(place);
+    pub(super) fn walk(&mut self, step: HistoryStep) -> bool {
+        let entry = self.tab_mut().and_then(|tab| {
+            let from = tab.entry();
+            step(&mut tab.history, from)
+        });
+        let walked = entry.is_some();
+        if let Some(entry) = entry {
+            self.enter(entry);
         }
         walked
     }
 
-    pub(super) fn walk_or_say(&mut self, step: impl Fn(&mut History, Place) -> Option<Place>) {
+    pub(super) fn walk_or_say(&mut self, step: HistoryStep) {
         if !self.walk(step) {
             self.say(Severity::Note, "there is nothing that way");
         }
@@ -350,10 +371,13 @@ impl App {
             self.say(Severity::Warning, "there are nine tabs; ctrl-q closes one");
             return;
         }
-        let place = self.place();
+        let (place, page) = (self.place(), self.tab().and_then(Tab::saved_view));
         self.add_tab(place);
         self.active = self.tabs.len() - 1;
         self.feed();
+        if let Some(page) = page {
+            self.open_saved(&page);
+        }
     }
 
     pub(super) fn close_tab(&mut self) {
@@ -361,6 +385,7 @@ impl App {
             self.say(Severity::Note, "this is the last tab; :q leaves");
             return;
         }
+        self.close_page();
         let closed: Tab = self.tabs.remove(self.active);
         self.send(Request::Cluster(ClusterRequest::Subscribe { view: closed.view, interests: Vec::new() }));
         self.active = self.active.min(self.tabs.len() - 1);

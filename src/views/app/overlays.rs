@@ -11,8 +11,9 @@ use crate::views::detail::Detail;
 use crate::views::dialog::{Chooser, Format, Pick};
 use crate::views::export;
 use crate::views::help::Help;
+use crate::views::history::History;
 use crate::views::keymap::Action;
-use crate::views::listing::keys;
+use crate::views::listing::{Listing, keys};
 use crate::views::logs::LogView;
 use crate::views::msg::Effect;
 use crate::views::palette::{self, Palette, Sources};
@@ -20,17 +21,23 @@ use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
 use crate::views::reader::keys::SEARCH;
 use crate::views::registry;
-use crate::views::session::SavedState;
+use crate::views::session::{SavedState, SavedView};
 use crate::views::sort::SortKey;
 use crate::views::theme;
-use crate::views::view::{Opening, View};
+use crate::views::view::{Opening, View, ViewSpec};
 use ratatui::buffer::Buffer;
+
+/// A view that was opened, and the work that its opening needs done.
+struct Opened {
+    view: Box<dyn View>,
+    effects: Vec<Effect>,
+}
 
 impl App {
     /// The object that keys mean: the one that is open, else the row's.
     fn object(&self) -> Option<ObjectKey> {
-        let open = self.overlays.last().and_then(|view| view.object().cloned());
-        open.or_else(|| self.tab().and_then(|tab| tab.listing.selected()))
+        let listing = self.tab().filter(|tab| tab.page.is_none()).map(|tab| &tab.listing);
+        self.top().and_then(View::object).cloned().or_else(|| listing.and_then(Listing::selected))
     }
 
     /// Opens a view over the table.
@@ -81,24 +88,35 @@ impl App {
         self.cover(Help::new(&self.keymap, context, &commands), Vec::new());
     }
 
+    /// Closes the view that has the keys. One in the table's place makes room for what was there before it.
+    pub(super) fn close_top(&mut self) {
+        if let Some(view) = self.overlays.pop() {
+            self.close(&*view);
+        } else if !self.walk(History::back) {
+            self.close_page();
+        }
+    }
+
+    /// Closes the view in the table's place; returns false if there was none.
+    pub(super) fn close_page(&mut self) -> bool {
+        let page = self.tab_mut().and_then(|tab| tab.page.take());
+        if let Some(page) = &page {
+            self.close(&**page);
+        }
+        page.is_some()
+    }
+
     /// Opens a full-screen view by its command and the words after it; a mistake in them becomes a message.
     pub(super) fn open_view(&mut self, command: &str, words: &[Text]) {
-        let Some(open) = registry::find_command(command).and_then(|spec| spec.open) else { return };
+        let Some(spec) = registry::find_command(command) else { return };
         let words: Vec<&str> = words.iter().map(Text::as_str).collect();
-        let saved = SavedState::default();
-        let mut opening = Opening {
-            words: &words,
-            saved: &saved,
-            utc_offset_s: self.utc_offset_s,
-            ids: &self.ids,
-            effects: Vec::new(),
-        };
-        match open(&mut opening) {
-            Ok(view) => {
-                let effects = opening.effects;
+        match self.opened(spec, &words, &SavedState::default()) {
+            Ok(opened) => {
                 self.uncover();
-                self.effects.extend(effects);
-                self.overlays.push(view);
+                if self.tab().and_then(|tab| tab.page.as_ref()).is_none_or(|page| page.spec().name != spec.name) {
+                    self.leave();
+                }
+                self.show_page(opened);
             }
             Err(why) => {
                 self.say(Severity::Error, &why);
@@ -106,9 +124,49 @@ impl App {
         }
     }
 
+    /// Opens a full-screen view of the last session or of another tab over the tab's table.
+    pub(super) fn open_saved(&mut self, saved: &SavedView) {
+        self.leave();
+        self.reopen(saved);
+    }
+
+    /// Opens a full-screen view as it was left; one that cannot be opened is said.
+    pub(super) fn reopen(&mut self, saved: &SavedView) {
+        let opened = match registry::find(&saved.name) {
+            Some(spec) => self.opened(spec, &[], &saved.state),
+            None => Err(format!("there is no view called {}", saved.name)),
+        };
+        match opened {
+            Ok(opened) => self.show_page(opened),
+            Err(why) => {
+                self.say(Severity::Warning, &why);
+            }
+        }
+    }
+
+    /// Fails if the view cannot be opened: the error says what to type.
+    fn opened(&self, spec: &ViewSpec, words: &[&str], saved: &SavedState) -> Result<Opened, String> {
+        let open = spec.open.ok_or_else(|| format!("{} is opened by a key", spec.name))?;
+        let (utc_offset_s, ids) = (self.utc_offset_s, &self.ids);
+        let mut opening = Opening { words, saved, utc_offset_s, ids, effects: Vec::new() };
+        let view = open(&mut opening)?;
+        Ok(Opened { view, effects: opening.effects })
+    }
+
+    /// Shows a view in the table's place, instead of the one that is there.
+    fn show_page(&mut self, opened: Opened) {
+        self.close_page();
+        let Opened { mut view, effects } = opened;
+        self.effects.extend(effects);
+        view.feed(self.held.as_ref().unwrap_or(&self.snapshot));
+        if let Some(tab) = self.tab_mut() {
+            tab.page = Some(view);
+        }
+    }
+
     pub(super) fn note_memory(&mut self, bytes: u64) -> bool {
         self.process_bytes = Some(bytes);
-        !self.overlays.is_empty()
+        self.top().is_some()
     }
 
     fn palette_entries(&self) -> Vec<palette::PaletteEntry> {
@@ -166,7 +224,9 @@ impl App {
             Action::PREVIOUS_LOGS => self.replace_by_logs(true),
             Action::OWNER | Action::EVENTS => self.leave_for(action),
             Action::SAVE => self.open_save(),
-            _ => {}
+            action => {
+                self.change_place(action);
+            }
         }
     }
 
@@ -197,14 +257,8 @@ impl App {
 
     /// Acts on a choice; the panel it was made in is closed already. The view below it is asked first.
     pub(super) fn pick(&mut self, pick: Pick) {
-        let area = self.areas().table;
-        if let Some(mut view) = self.overlays.pop() {
-            let reply = view.on_pick(&pick, &self.cx(area));
-            let taken = reply.is_some();
-            self.answer(view, reply.unwrap_or_default(), None);
-            if taken {
-                return;
-            }
+        if let Some(reply) = self.with_top(|view, cx| view.on_pick(&pick, cx)).flatten() {
+            return self.answer(reply, None);
         }
         match pick {
             Pick::Container(name) => self.open_logs(&name, false),
@@ -232,16 +286,12 @@ impl App {
 
     /// Searches the text on top.
     pub(super) fn search(&mut self, text: &str) {
-        let area = self.areas().table;
-        if let Some(mut view) = self.overlays.pop() {
-            view.search(text, &self.cx(area));
-            self.overlays.push(view);
-        }
+        self.with_top(|view, cx| view.search(text, cx));
     }
 
     /// The actions that would do nothing where the cursor is: the hint line leaves them out.
     pub(super) fn unavailable(&self) -> Vec<Action> {
-        if let Some(view) = self.overlays.last() {
+        if let Some(view) = self.top() {
             return view.unavailable(&self.cx(self.areas().table));
         }
         let Some(listing) = self.tab().map(|tab| &tab.listing) else { return Vec::new() };

@@ -1,8 +1,7 @@
 //! Requests there was no room for: nothing on the screen waits for an answer that cannot come.
 
 use super::App;
-use crate::protocol::ClusterRequest;
-use crate::protocol::{Request, Severity};
+use crate::protocol::{ClusterRequest, Request, Severity};
 use crate::views::view::Keep;
 
 impl App {
@@ -16,7 +15,11 @@ impl App {
         }
         let before = self.overlays.len();
         self.overlays.retain_mut(|view| view.on_rejected(request) == Keep::Open);
-        let next = if self.overlays.len() < before { "open it again in a moment" } else { "try again in a moment" };
+        let mut is_lost = self.overlays.len() < before;
+        for tab in &mut self.tabs {
+            is_lost |= tab.page.take_if(|page| page.on_rejected(request) == Keep::Closed).is_some();
+        }
+        let next = if is_lost { "open it again in a moment" } else { "try again in a moment" };
         self.say(Severity::Warning, &format!("the engine is busy; {next}"))
     }
 }

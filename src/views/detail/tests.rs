@@ -1,4 +1,3 @@
-use crate::protocol::DocumentRequest;
 use super::*;
 use crate::error::{ErrorKind, UserError};
 use crate::model::cluster::{ClusterName, ClusterState};
@@ -116,7 +115,13 @@ fn the_other_aspect_closes_the_first() {
     let fleet = fleet(&object, ready(POD));
     let mut detail = opened(&object, &fleet);
     let sent = requests(act(&mut detail, Action::DESCRIBE, &fleet, &RequestIds::from(5)));
-    assert!(matches!(sent.as_slice(), [Request::Document(DocumentRequest::Close(RequestId(1))), Request::Document(DocumentRequest::Open { id: RequestId(5), .. })]));
+    assert!(matches!(
+        sent.as_slice(),
+        [
+            Request::Document(DocumentRequest::Close(RequestId(1))),
+            Request::Document(DocumentRequest::Open { id: RequestId(5), .. })
+        ]
+    ));
     assert_eq!(detail.aspect, Aspect::Describe);
     assert!(requests(act(&mut detail, Action::DESCRIBE, &fleet, &RequestIds::from(6))).is_empty());
     assert!(act(&mut detail, REVEAL, &fleet, &RequestIds::from(6)).passed, "only Secrets have something to decode");

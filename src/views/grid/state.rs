@@ -6,6 +6,7 @@ use crate::model::time::UnixSeconds;
 use crate::views::cursor::moved;
 use crate::views::filter::Filter;
 use crate::views::keymap::Action;
+use crate::views::session::SavedState;
 use crate::views::view::FilterLine;
 
 /// The cursor, the order and the filter of a grid.
@@ -107,6 +108,31 @@ impl GridState {
             Ok(filter) => (self.filter, self.mistake) = (filter, None),
             Err(why) => self.mistake = Some(why),
         }
+    }
+
+    /// Saves the filter, the order and the line under the cursor, under a name of the view's own.
+    pub fn save(&self, name: &str, into: &mut SavedState) {
+        let sort = self.sort.map(|(column, descending)| format!("{}{column}", if descending { "-" } else { "" }));
+        let values =
+            [("filter", self.filter.source()), ("line", &self.id), ("sort", sort.as_deref().unwrap_or_default())];
+        for (what, value) in values.into_iter().filter(|(_, value)| !value.is_empty()) {
+            into.insert(Text::from(format!("{name}.{what}")), value.to_owned());
+        }
+    }
+
+    /// Takes back what was saved; values of another version that cannot be read are left out.
+    pub fn restore(&mut self, name: &str, from: &SavedState) {
+        let value = |what: &str| from.get(format!("{name}.{what}").as_str());
+        if let Some(filter) = value("filter").and_then(|text| Filter::parse(text).ok()) {
+            self.filter = filter;
+        }
+        if let Some(line) = value("line") {
+            self.id = Text::new(line);
+        }
+        self.sort = value("sort").and_then(|text| {
+            let column = text.trim_start_matches('-').parse().ok()?;
+            Some((column, text.starts_with('-')))
+        });
     }
 
     /// The filter as the prompt needs it.

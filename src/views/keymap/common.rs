@@ -45,6 +45,21 @@ pub const TYPED_MOVES: &[Binding] = &[bind(Action::UP, &["up", "ctrl-p"]), bind(
 pub const SCREEN: &[Binding] =
     &[bind(Action::COMMAND, &[":"]), bind(Action::PALETTE, &["ctrl-a"]), bind(Action::SAVE, &["ctrl-s"])];
 
+/// The history.
+pub const HISTORY: &[Binding] =
+    &[bind(Action::HISTORY_BACK, &["["]), bind(Action::HISTORY_FORWARD, &["]"]), bind(Action::LAST_VIEW, &["-"])];
+
+/// Opening and closing tabs, and going to others, also where `tab` means something else.
+pub const TABS: &[Binding] = &[
+    bind(Action::NEW_TAB, &["ctrl-t"]),
+    bind(Action::CLOSE_TAB, &["ctrl-q"]),
+    bind(Action::NEXT_TAB, &["}"]),
+    bind(Action::PREVIOUS_TAB, &["{"]),
+];
+
+/// Going to other tabs by `tab`, too.
+pub const TAB_KEY: &[Binding] = &[bind(Action::NEXT_TAB, &["tab"]), bind(Action::PREVIOUS_TAB, &["shift-tab"])];
+
 /// The help, where it is not open.
 pub const HELP: &[Binding] = &[bind(Action::HELP, &["?"])];
 
@@ -83,6 +98,6 @@ pub static PAGE: ContextSpec = ContextSpec {
     title: "Other views",
     is_typing: false,
     actions: &[],
-    keys: &[SCREEN, HELP, CLOSE, MOVES, QUIT],
+    keys: &[SCREEN, HISTORY, TAB_KEY, TABS, HELP, CLOSE, MOVES, QUIT],
     hints: &[Action::BACK, Action::SAVE],
 };

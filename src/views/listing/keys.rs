@@ -1,6 +1,8 @@
 //! The keys of tables, and the actions that they have first; other views share some of them.
 
-use crate::views::keymap::common::{ESCAPE, HELP, MOVES, QUIT, SCREEN, SIDEWAYS, SIDEWAYS_WITHOUT_L};
+use crate::views::keymap::common::{
+    ESCAPE, HELP, HISTORY, MOVES, QUIT, SCREEN, SIDEWAYS, SIDEWAYS_WITHOUT_L, TAB_KEY, TABS,
+};
 use crate::views::keymap::{Action, ActionSpec, Binding, Context, ContextSpec, bind};
 
 /// Jumps to the node the pod runs on.
@@ -128,13 +130,6 @@ const ROWS: &[Binding] = &[
     bind(COLUMNS, &[","]),
     bind(Action::FREEZE, &["z"]),
     bind(REFRESH, &["ctrl-r"]),
-    bind(Action::HISTORY_BACK, &["["]),
-    bind(Action::HISTORY_FORWARD, &["]"]),
-    bind(Action::LAST_VIEW, &["-"]),
-    bind(Action::NEW_TAB, &["ctrl-t"]),
-    bind(Action::NEXT_TAB, &["tab"]),
-    bind(Action::PREVIOUS_TAB, &["shift-tab"]),
-    bind(Action::CLOSE_TAB, &["ctrl-q"]),
 ];
 
 /// Keys of clusters.
@@ -172,7 +167,7 @@ pub static FLEET: ContextSpec = ContextSpec {
     title: "Clusters",
     is_typing: false,
     actions: &[],
-    keys: &[ROWS, CLUSTERS, SCREEN, HELP, ESCAPE, MOVES, SIDEWAYS, QUIT],
+    keys: &[ROWS, CLUSTERS, HISTORY, TAB_KEY, TABS, SCREEN, HELP, ESCAPE, MOVES, SIDEWAYS, QUIT],
     hints: &[
         Action::OPEN,
         Action::MARK,
@@ -193,7 +188,7 @@ pub static TABLE: ContextSpec = ContextSpec {
     title: "Resources",
     is_typing: false,
     actions: &[],
-    keys: &[ROWS, OBJECTS, SCREEN, HELP, ESCAPE, MOVES, SIDEWAYS_WITHOUT_L, QUIT],
+    keys: &[ROWS, OBJECTS, HISTORY, TAB_KEY, TABS, SCREEN, HELP, ESCAPE, MOVES, SIDEWAYS_WITHOUT_L, QUIT],
     hints: &[
         Action::OPEN,
         Action::LOGS,

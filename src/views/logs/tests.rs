@@ -1,4 +1,3 @@
-use crate::protocol::LogsRequest;
 use super::*;
 use crate::model::cluster::{ClusterName, ClusterState};
 use crate::model::kind::KindId;
@@ -87,7 +86,11 @@ fn a_choice_ends_the_tail_and_starts_another() {
     let mut view = opened();
     let (ids, none) = (RequestIds::from(2), Snapshot::default());
     let sent = requests(act(&mut view, Action::new("since-3"), &none, &ids));
-    let [Request::Logs(LogsRequest::Stop(RequestId(1))), Request::Logs(LogsRequest::Follow { id: RequestId(2), source })] = sent.as_slice() else {
+    let [
+        Request::Logs(LogsRequest::Stop(RequestId(1))),
+        Request::Logs(LogsRequest::Follow { id: RequestId(2), source }),
+    ] = sent.as_slice()
+    else {
         panic!("{sent:?}")
     };
     assert_eq!((source.since_s, source.tail_lines), (Some(300), None));

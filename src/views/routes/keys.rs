@@ -1,6 +1,6 @@
 //! The keys of the Routes view.
 
-use crate::views::keymap::common::{CLOSE, HELP, MOVES, QUIT, SCREEN};
+use crate::views::keymap::common::{CLOSE, HELP, HISTORY, MOVES, QUIT, SCREEN, TABS};
 use crate::views::keymap::{Action, ActionSpec, Binding, Context, ContextSpec, bind};
 
 /// Shows the next section.
@@ -77,7 +77,7 @@ pub(super) static CONTEXT: ContextSpec = ContextSpec {
     title: "Routes",
     is_typing: false,
     actions: ACTIONS,
-    keys: &[KEYS, SCREEN, HELP, CLOSE, MOVES, QUIT],
+    keys: &[KEYS, SCREEN, HISTORY, TABS, HELP, CLOSE, MOVES, QUIT],
     hints: &[
         START_PROXY,
         NEXT_SECTION,

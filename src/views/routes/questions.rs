@@ -1,8 +1,7 @@
 //! The questions of the Routes view: nothing is taken from the clients of a proxy without a yes.
 
-use crate::protocol::ProxyRequest;
 use crate::model::proxy::{Routes, TrafficState, UpstreamFacts};
-use crate::protocol::{Request, RequestId};
+use crate::protocol::{ProxyRequest, Request, RequestId};
 use crate::views::confirm::Confirm;
 
 fn running(in_flight: u64, long_running: u64) -> String {

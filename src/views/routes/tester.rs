@@ -1,9 +1,8 @@
 //! The tester: a request is typed, and the proxy says which way it would go, and why.
 
-use crate::protocol::ProxyRequest;
 use crate::model::proxy::{Candidate, Explanation};
 use crate::model::text::width;
-use crate::protocol::{Explained, Request, RequestId, Snapshot};
+use crate::protocol::{Explained, ProxyRequest, Request, RequestId, Snapshot};
 use crate::views::keymap::{Action, common};
 use crate::views::panel::{centred, frame, line};
 use crate::views::prompt::{Prompt, PromptKind};

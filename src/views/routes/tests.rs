@@ -7,6 +7,7 @@ mod tester;
 use super::lines::{bars, millis, standing};
 use super::*;
 use crate::model::proxy::{BreakerState, EndpointFacts, EndpointHealth};
+use crate::protocol::ProxySnapshot;
 use crate::views::export::{style_runs, text};
 use crate::views::fixture::{NOW, act, context, drawn};
 use crate::views::theme::BUILT_IN;
@@ -203,7 +204,7 @@ fn keys_that_do_nothing_are_not_offered() {
     let lost = with(ProxyLink::Lost { why: "gone".into(), since: NOW }, Some(normal()));
     assert!(!offers(&clusters, &lost, keys::BLOCK), "nobody is there to do it");
     assert!(offers(&rules, &lost, keys::START_PROXY), "another can be started");
-    let cannot = Snapshot { starts_proxies: false, ..none };
+    let cannot = Snapshot { proxy: ProxySnapshot { can_start: false, ..none.proxy.clone() }, ..none };
     assert!(!offers(&rules, &cannot, keys::START_PROXY), "this qd starts none");
 }
 

@@ -3,8 +3,7 @@
 use super::{App, Effect, Msg, Request, VIEW, fleet, interests, names, press, setup, type_line};
 use crate::model::cluster::ClusterState;
 use crate::model::time::UnixSeconds;
-use crate::protocol::ClusterRequest;
-use crate::protocol::{Shard, ShardState};
+use crate::protocol::{ClusterRequest, Shard, ShardState};
 use crate::views::fixture::{Fleet, NOW, pod_shard, pods};
 
 fn lines(app: &App, size: (u16, u16)) -> Vec<String> {

@@ -8,8 +8,7 @@ use crate::model::cluster::ClusterState;
 use crate::model::kind::KindId;
 use crate::model::object::Row;
 use crate::model::time::UnixSeconds;
-use crate::protocol::DocumentRequest;
-use crate::protocol::{Shard, ShardState};
+use crate::protocol::{DocumentRequest, Shard, ShardState};
 use crate::views::fixture::{NOW, deployment_shard, pod, pod_shard, pods, shard};
 use std::sync::Arc;
 

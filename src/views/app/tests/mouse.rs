@@ -4,9 +4,7 @@ use super::{App, Context, Effect, Mouse, MouseAction, Msg, Request, at_pods, fle
 use super::{type_line, with_proxy};
 use crate::model::document::{Aspect, Body, Document};
 use crate::model::text::Text;
-use crate::protocol::ClusterRequest;
-use crate::protocol::DocumentRequest;
-use crate::protocol::Snapshot;
+use crate::protocol::{ClusterRequest, DocumentRequest, Snapshot};
 use crate::views::msg::Flow;
 use crate::views::sort::SortKey;
 use std::sync::Arc;

@@ -1,10 +1,7 @@
 //! What there was no room for: each view that asked says so, and none waits for ever.
 
 use super::{App, Effect, Msg, Request, at_pods, fleet, interests, message, press, screen, type_line, with_proxy};
-use crate::protocol::ClusterRequest;
-use crate::protocol::DocumentRequest;
-use crate::protocol::LogsRequest;
-use crate::protocol::ProxyRequest;
+use crate::protocol::{ClusterRequest, DocumentRequest, LogsRequest, ProxyRequest};
 
 /// The request among the effects that the engine has no room for.
 fn refuse(app: &mut App, effects: &[Effect], is_it: impl Fn(&Request) -> bool) {

@@ -1,9 +1,9 @@
 //! The routing proxy in the console, driven by keys.
 
-use crate::protocol::ProxyRequest;
 use super::{
     Context, Effect, Mouse, MouseAction, Msg, Request, at_pods, fleet, message, press, screen, type_line, with_proxy,
 };
+use crate::protocol::ProxyRequest;
 
 #[test]
 fn the_routes_are_watched_while_they_are_open() {
@@ -15,7 +15,10 @@ fn the_routes_are_watched_while_they_are_open() {
     assert!(screen(&app).contains("No routing proxy runs here"), "{}", screen(&app));
     assert!(!screen(&app).contains("start one;") && !screen(&app).contains("s start"), "this qd starts none");
     assert!(press(&mut app, "s").is_empty(), "nor does the key");
-    let starts = crate::protocol::Snapshot { starts_proxies: true, ..Clone::clone(&*fleet().snapshot()) };
+    let starts = crate::protocol::Snapshot {
+        proxy: crate::protocol::ProxySnapshot { can_start: true, ..Default::default() },
+        ..Clone::clone(&*fleet().snapshot())
+    };
     app.update(Msg::Snapshot(std::sync::Arc::new(starts)));
     assert!(screen(&app).contains("start one;") && screen(&app).contains("s start"), "{}", screen(&app));
     assert!(matches!(press(&mut app, "s").as_slice(), [Effect::Send(Request::Proxy(ProxyRequest::Start))]));
@@ -23,7 +26,10 @@ fn the_routes_are_watched_while_they_are_open() {
     app.update(Msg::Snapshot(with_proxy()));
     assert!(!screen(&app).contains("s start"), "{}", screen(&app));
     let closed = press(&mut app, "q");
-    assert!(matches!(closed.as_slice(), [Effect::Send(Request::Proxy(ProxyRequest::Unwatch(gone)))] if gone == id), "{closed:?}");
+    assert!(
+        matches!(closed.as_slice(), [Effect::Send(Request::Proxy(ProxyRequest::Unwatch(gone)))] if gone == id),
+        "{closed:?}"
+    );
     assert_eq!(app.context(), Context::new("table"));
 }
 
@@ -35,7 +41,9 @@ fn a_proxy_elsewhere_is_attached_by_command() {
     assert!(sent.is_empty() && message(&app).starts_with("type :routes"), "{}", message(&app));
     press(&mut app, ":");
     let sent = type_line(&mut app, "routes attach 127.0.0.1:9443 /run/qd/admin.token");
-    let Some(Effect::Send(Request::Proxy(ProxyRequest::Attach { address, token_file }))) = sent.first() else { panic!("{sent:?}") };
+    let Some(Effect::Send(Request::Proxy(ProxyRequest::Attach { address, token_file }))) = sent.first() else {
+        panic!("{sent:?}")
+    };
     assert_eq!((address.as_str(), token_file.as_str()), ("127.0.0.1:9443", "/run/qd/admin.token"));
 }
 
@@ -49,7 +57,9 @@ fn a_cluster_of_the_proxy_is_drained_by_key_and_yes() {
     assert_eq!(app.context(), Context::new("ask"));
     assert!(screen(&app).contains("Drain us-east?"), "{}", screen(&app));
     let sent = press(&mut app, "enter");
-    let [Effect::Send(Request::Proxy(ProxyRequest::SetTraffic { cluster, .. }))] = sent.as_slice() else { panic!("{sent:?}") };
+    let [Effect::Send(Request::Proxy(ProxyRequest::SetTraffic { cluster, .. }))] = sent.as_slice() else {
+        panic!("{sent:?}")
+    };
     assert_eq!(cluster, "us-east");
     assert_eq!(app.context(), Context::new("routes"));
     press(&mut app, "f esc");
@@ -66,7 +76,9 @@ fn the_tester_is_typed_into_and_pasted_into() {
     app.update(Msg::Paste("GET /api/v1/pods".to_owned()));
     app.update(Msg::Mouse(Mouse { column: 5, row: 5, what: MouseAction::WheelUp }));
     let sent = type_line(&mut app, "?limit=1");
-    let [Effect::Send(Request::Proxy(ProxyRequest::Explain { text, .. }))] = sent.as_slice() else { panic!("{sent:?}") };
+    let [Effect::Send(Request::Proxy(ProxyRequest::Explain { text, .. }))] = sent.as_slice() else {
+        panic!("{sent:?}")
+    };
     assert_eq!(text, "GET /api/v1/pods?limit=1", "the wheel types nothing");
 }
 

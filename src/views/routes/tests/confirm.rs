@@ -1,6 +1,5 @@
 //! Fences: nothing is drained or fenced without a yes.
 
-use crate::protocol::ProxyRequest;
 use super::super::*;
 use super::fixture::{attached, normal, press, view, with};
 use crate::model::cluster::ClusterEntry;
@@ -21,7 +20,9 @@ fn a_fence_is_confirmed_and_the_same_key_takes_it_away() {
     let yes = act(&mut *confirm, Action::ACCEPT, &snap, &ids);
     assert!(yes.close);
     let sent = requests(yes);
-    let [Request::Proxy(ProxyRequest::SetTraffic { id, cluster, state: fence })] = sent.as_slice() else { panic!("{sent:?}") };
+    let [Request::Proxy(ProxyRequest::SetTraffic { id, cluster, state: fence })] = sent.as_slice() else {
+        panic!("{sent:?}")
+    };
     assert_eq!((id.0, cluster.as_str(), *fence), (7, "dev-1", TrafficState::Fenced));
     // `staging` is draining: the same key, or `u`, opens it at once.
     let mut at_staging = vec![Action::TOP, Action::DOWN, Action::DOWN, Action::DOWN, Action::DOWN];
@@ -29,7 +30,8 @@ fn a_fence_is_confirmed_and_the_same_key_takes_it_away() {
         at_staging.push(key);
         let sent = press(&mut view, &snap, &at_staging);
         at_staging.pop();
-        let [Request::Proxy(ProxyRequest::SetTraffic { cluster, state: TrafficState::Open, .. })] = sent.as_slice() else {
+        let [Request::Proxy(ProxyRequest::SetTraffic { cluster, state: TrafficState::Open, .. })] = sent.as_slice()
+        else {
             panic!("{sent:?}")
         };
         assert_eq!(cluster, "staging");

@@ -6,8 +6,7 @@ use crate::model::proxy::{
     BreakerState, EndpointFacts, EndpointHealth, Exchange, Finding, FindingSeverity, Reload, RuleFacts,
 };
 use crate::model::time::UnixSeconds;
-use crate::protocol::ProxyAt;
-use crate::protocol::ProxySnapshot;
+use crate::protocol::{ProxyAt, ProxySnapshot};
 use crate::views::export::text;
 use crate::views::fixture::{Fleet, NOW, act, context, drawn, requests};
 use crate::views::theme_named;

@@ -1,6 +1,5 @@
 //! The tester: which way a request would go, and why.
 
-use crate::protocol::ProxyRequest;
 use super::super::*;
 use super::fixture::{SIZES, attached, normal, with};
 use crate::model::proxy::{Candidate, Checked, Explanation, Passed};
