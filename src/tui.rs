@@ -25,58 +25,57 @@ use background::{BackgroundQuery, Taken};
 use outbox::Outbox;
 use terminal::Screen;
 
-/// Minimum time between two frames: a terminal shows no more than that.
+/// Two frames are at least this far apart: more than a terminal shows is work for nothing.
 pub const FRAME_INTERVAL: Duration = Duration::from_millis(16);
 
-/// Options of the console at its start.
+/// How the console starts.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of the command line or the terminal")]
 pub struct Options {
-    /// A command line for the first view (`-c`); `None` restores the last session.
+    /// A command line for the first view (`-c`); without one the last session is restored.
     pub command: Option<String>,
-    /// Name of the theme; `None` chooses one by the background of the terminal.
+    /// The theme by name; `None` asks the terminal whether it is dark or light.
     pub theme: Option<String>,
     /// `NO_COLOR` is set.
     pub no_color: bool,
-    /// `COLORTERM`: colour support of the terminal.
+    /// What the terminal says of its colours: `COLORTERM` and `TERM`.
     pub colorterm: Option<String>,
-    /// `TERM`: kind of the terminal.
+    /// The terminal's name: `TERM`.
     pub term: Option<String>,
-    /// `TMUX` is set: a copy must be wrapped to pass through tmux.
+    /// `TMUX` is set: a copy must be wrapped to pass through.
     pub in_tmux: bool,
-    /// The console captures the mouse from the start.
+    /// Whether the mouse is taken at the start.
     pub mouse: bool,
-    /// The last session is not restored.
+    /// Start as if there had been no session before.
     pub fresh: bool,
-    /// The user's keymap file; `None` is `keys.yaml` beside the themes.
+    /// The user's file of keys; without one, `keys.yaml` beside the themes.
     pub keymap: Option<PathBuf>,
-    /// Folder of the themes and the keymap of the user; `None` for none.
+    /// Where themes and the keymap of the user are.
     pub config_dir: Option<PathBuf>,
-    /// Folder of the session and of saved screens; `None` saves nothing.
+    /// Where the session and saved screens go; `None` keeps nothing.
     pub state_dir: Option<PathBuf>,
 }
 
-/// Reason why the console ended.
+/// Why the console ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitReason {
     /// The user left.
     Quit,
-    /// SIGTERM, SIGHUP or SIGINT was received.
+    /// SIGTERM, SIGHUP or SIGINT.
     Signal,
-    /// The terminal was closed.
+    /// The terminal is gone.
     InputClosed,
     /// The engine ended.
     EngineEnded,
 }
 
-/// Returns the names of all themes, `auto` first, and the problems of theme files.
+/// The names of all themes there are, `auto` first; and what is wrong with files of themes.
 pub fn theme_names(config_dir: Option<&Path>) -> (Vec<String>, Vec<String>) {
     let (themes, problems) = session::themes(config_dir);
     (themes.names().map(str::to_owned).collect(), problems)
 }
 
-/// Runs the console until the user leaves. The terminal is restored in any case. Fails if the terminal cannot be set up
-/// or written to, or if signal handlers cannot be installed.
+/// Runs the console until the user leaves. The terminal is restored however it ends.
 pub async fn run(
     snapshots: watch::Receiver<Arc<Snapshot>>,
     requests: mpsc::Sender<Request>,
@@ -108,10 +107,10 @@ struct Console {
     screen: Screen,
     outbox: Outbox,
     state_dir: Option<PathBuf>,
-    /// When the next frame is due; `None` if nothing has changed.
+    /// When the next frame is due; `None` while nothing changed.
     due: Option<Instant>,
     drawn: Option<Instant>,
-    /// When the app last received the time.
+    /// When the time was last looked at.
     ticked: Option<Instant>,
 }
 
@@ -174,20 +173,19 @@ impl Console {
         }
     }
 
-    /// Handles an event. The app receives the time first, so that ages are those of now.
+    /// Keys see the time too, so that what they show is of now.
     fn on_event(&mut self, event: &Event) -> Flow {
         let Some(msg) = input::message(event) else { return Flow::default() };
         self.app.update(Msg::Tick(clock::now())).then(self.app.update(msg))
     }
 
-    /// Sends the app a message whose effects cannot end the console.
+    /// Tells the app something whose effects cannot end the console.
     fn tell(&mut self, msg: Msg) {
         let flow = self.app.update(msg);
         drop(self.follow(flow));
     }
 
-    /// Carries out the effects of the app; returns a reason if they end the console. Fails if the terminal cannot be
-    /// written to.
+    /// Does what the app asked for.
     fn follow(&mut self, flow: Flow) -> std::io::Result<Option<ExitReason>> {
         if flow.draw && self.due.is_none() {
             let now = Instant::now();
@@ -230,7 +228,7 @@ impl Console {
         Ok(())
     }
 
-    /// Sends the app the size of the terminal, and redraws.
+    /// Tells the app how large the terminal is now, and draws anew.
     fn measure(&mut self) {
         let (columns, rows) = Screen::size();
         self.tell(Msg::Resize(columns, rows));
@@ -243,7 +241,7 @@ impl Console {
         Ok(())
     }
 
-    /// When the screen next changes by itself: at a full second, since ages are full seconds.
+    /// When the screen next reads differently by itself: at a whole second, since ages are whole seconds.
     fn next_tick(&self) -> Option<Instant> {
         let seconds = u64::try_from(self.app.next_change()?).ok()?.max(1);
         let last = self.drawn.max(self.ticked).unwrap_or_else(Instant::now);
@@ -258,7 +256,7 @@ async fn at(when: Option<Instant>) {
     }
 }
 
-/// Offset of the local time from UTC, in seconds.
+/// The local clock's distance from Greenwich now.
 fn utc_offset_s(now: UnixSeconds) -> i64 {
     let time = jiff::Timestamp::from_second(now.0).unwrap_or_default();
     i64::from(jiff::tz::TimeZone::system().to_offset(time).seconds())

@@ -29,10 +29,13 @@ mod tests;
 /// What the screen starts with.
 #[derive(Debug)]
 pub struct Setup {
+    /// All themes to choose from.
     pub themes: Themes,
     /// The theme asked for by name.
     pub theme: Option<String>,
+    /// The colours the terminal has.
     pub depth: Depth,
+    /// The keys.
     pub keymap: Keymap,
     /// The last session; the default starts anew.
     pub session: SessionState,
@@ -40,14 +43,18 @@ pub struct Setup {
     pub command: Option<String>,
     /// Seconds east of Greenwich, for the clock in the header.
     pub utc_offset_s: i64,
+    /// The time.
     pub now: UnixSeconds,
+    /// Columns and rows of the terminal.
     pub size: (u16, u16),
 }
 
 /// One line that says what came of the last thing done, or what the engine has to say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
+    /// How much it matters.
     pub severity: Severity,
+    /// The text, unwrapped.
     pub text: String,
     /// When it makes room for what is missing: seconds are enough to read a line.
     pub until: UnixSeconds,

@@ -20,6 +20,7 @@ pub struct ColumnList {
 const SIGN_COLUMNS: usize = 2;
 
 impl ColumnList {
+    /// A chooser of these columns, each shown or not, in the order of the table.
     pub fn new(columns: Vec<(SortKey, bool)>) -> Self {
         Self { columns, cursor: ListCursor::default() }
     }

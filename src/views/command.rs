@@ -15,12 +15,15 @@ pub enum Command {
     Show(Source, Change),
     /// Stay, and change what is named.
     Change(Change),
+    /// Leave.
     Quit,
     /// Without a name: say which there are.
     Theme(Option<String>),
+    /// Give the terminal to the shell for a while.
     Suspend,
     /// Open a view by one of its names, with the words after it.
     Open(Text, Vec<Text>),
+    /// Show the keys and commands.
     Help,
     /// Take the mouse or leave it to the terminal.
     Mouse(bool),
@@ -41,10 +44,12 @@ pub struct Change {
     pub clusters: Option<Vec<Text>>,
     /// Empty for all.
     pub namespaces: Option<Vec<Text>>,
+    /// The filter line.
     pub filter: Option<String>,
 }
 
 impl Change {
+    /// Returns true if nothing changes.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

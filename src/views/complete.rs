@@ -10,9 +10,13 @@ use crate::protocol::Snapshot;
 /// What words may become.
 #[derive(Debug)]
 pub struct Candidates<'a> {
+    /// The newest picture of the engine.
     pub snapshot: &'a Snapshot,
+    /// Lines typed before, and recent namespaces.
     pub session: &'a SessionState,
+    /// The table of the tab.
     pub listing: Option<&'a Listing>,
+    /// Names of themes.
     pub themes: Vec<&'a str>,
 }
 

@@ -23,10 +23,13 @@ pub struct Containers {
 /// One container as its description has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Container {
+    /// The container's name.
     pub name: String,
+    /// The image it runs.
     pub image: String,
     /// `Running`, or the reason it is not.
     pub state: String,
+    /// How often it was restarted.
     pub restarts: String,
 }
 

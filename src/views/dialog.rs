@@ -15,8 +15,11 @@ use ratatui::layout::{Position, Rect};
 /// In which form the screen is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
+    /// Letters alone.
     Text,
+    /// Letters and colours, as a terminal reads them.
     Ansi,
+    /// A picture.
     Svg,
 }
 
@@ -47,9 +50,11 @@ pub enum Pick {
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
+    /// The text of the entry.
     pub label: String,
     /// Shown dimmed beside it: what would be copied, which one is current.
     pub detail: String,
+    /// The choice it stands for.
     pub pick: Pick,
 }
 
@@ -65,6 +70,7 @@ pub struct Chooser {
 const CHOICES_MAX: usize = 500;
 
 impl Chooser {
+    /// A chooser with the cursor on the first entry; entries past the bound are left out.
     pub fn new(title: impl Into<String>, mut choices: Vec<Choice>) -> Self {
         choices.truncate(CHOICES_MAX);
         Self { title: title.into(), choices, cursor: ListCursor::default() }

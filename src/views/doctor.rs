@@ -22,7 +22,9 @@ use ratatui::layout::Rect;
 /// One line of the table, before it is fitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoctorLine {
+    /// One text per column.
     pub cells: Vec<String>,
+    /// The look of the cells.
     pub role: Role,
     /// Why the cluster is not live: behind the cells where there is room, else below them.
     pub why: String,

@@ -14,7 +14,12 @@ pub enum Drill {
     /// The pods of this cluster.
     Cluster,
     /// A table of this kind, of what belongs to the row.
-    Rows { resource: Text, within: Within },
+    Rows {
+        /// The kind of the rows.
+        resource: Text,
+        /// How they belong to the object.
+        within: Within,
+    },
     /// The same scope in this namespace: its pods.
     Namespace(Text),
     /// Objects of the kind a CustomResourceDefinition names.

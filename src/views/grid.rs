@@ -18,25 +18,31 @@ use std::cmp::Ordering;
 /// A column of a section.
 #[derive(Debug, Clone, Copy)]
 pub struct GridColumn {
+    /// The heading.
     pub name: &'static str,
+    /// The side the cells stand at.
     pub align: Align,
     /// 0 is the last to be left out; below 4 it has its comfort first.
     pub importance: usize,
     /// Rather left out than narrower.
     pub least: usize,
+    /// Columns wanted before less important ones get any.
     pub comfort: usize,
     /// Free text, read from its beginning: cut at its end.
     pub prose: bool,
 }
 
+/// A column of text that can be cut in its middle.
 pub const fn left(name: &'static str, importance: usize, least: usize, comfort: usize) -> GridColumn {
     GridColumn { name, align: Align::Left, importance, least, comfort, prose: false }
 }
 
+/// A column of numbers.
 pub const fn right(name: &'static str, importance: usize, least: usize) -> GridColumn {
     GridColumn { name, align: Align::Right, importance, least, comfort: least, prose: false }
 }
 
+/// A column of sentences, cut at their end.
 pub const fn prose(name: &'static str, importance: usize, least: usize, comfort: usize) -> GridColumn {
     GridColumn { name, align: Align::Left, importance, least, comfort, prose: true }
 }
@@ -75,7 +81,9 @@ impl GridLine {
 /// Columns and groups of lines; a group is a line and those that belong to it.
 #[derive(Debug, Clone, Default)]
 pub struct Grid {
+    /// The columns, the same for all lines.
     pub columns: &'static [GridColumn],
+    /// The lines, in groups that are filtered and sorted together.
     pub groups: Vec<Vec<GridLine>>,
 }
 
@@ -84,8 +92,11 @@ pub struct Grid {
 pub struct GridWindow<'a> {
     /// Columns and rows, the heading with them.
     pub size: (usize, usize),
+    /// The lines that are shown.
     pub shown: Shown,
+    /// The time, for ages.
     pub now: UnixSeconds,
+    /// The filter, whose matches are marked.
     pub filter: &'a Filter,
 }
 
@@ -117,18 +128,22 @@ impl Grid {
         self
     }
 
+    /// Returns the number of lines.
     pub fn len(&self) -> usize {
         self.groups.iter().map(Vec::len).sum()
     }
 
+    /// Returns true if there is no line.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
 
+    /// Returns all lines, in order.
     pub fn lines(&self) -> impl Iterator<Item = &GridLine> {
         self.groups.iter().flatten()
     }
 
+    /// Returns the nth line.
     pub fn line(&self, at: usize) -> Option<&GridLine> {
         self.lines().nth(at)
     }

@@ -24,16 +24,20 @@ struct Bound {
 /// What the keys pressed so far mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
+    /// The keys are bound to this.
     Action(Action),
     /// The beginning of a longer sequence: wait for the next key.
     Prefix,
+    /// No key sequence begins so.
     Nothing,
 }
 
 /// One entry of the hint line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
+    /// The key as it is written.
     pub key: String,
+    /// One or two words for its action.
     pub label: &'static str,
 }
 

@@ -11,7 +11,9 @@ use ratatui::layout::{Position, Rect};
 /// A list of lines over the table: how it looks, and where its entries are.
 #[derive(Debug, Clone)]
 pub struct LineList {
+    /// The text in the frame.
     pub title: &'static str,
+    /// The entries, one a line.
     pub lines: Vec<String>,
 }
 

@@ -27,8 +27,11 @@ pub use model::Look;
 /// A table and all that belongs to it.
 #[derive(Debug, Clone, Default)]
 pub struct Listing {
+    /// The table and how it is shown.
     pub place: Place,
+    /// The clusters that answered, and those that are missing.
     pub coverage: Coverage,
+    /// The marked rows.
     pub marks: BTreeSet<ObjectKey>,
     /// Which columns to show and in what order, where the user chose.
     pub choice: ColumnChoice,
@@ -174,19 +177,23 @@ impl Listing {
         kinds.map(|kind| kind.plural.as_str()).next().filter(|_| !typed.contains('.')).unwrap_or(typed)
     }
 
+    /// Returns true if the rows have namespaces.
     pub fn is_namespaced(&self) -> bool {
         self.namespaced
     }
 
+    /// Returns the filter in force.
     pub fn filter(&self) -> &Filter {
         &self.filter
     }
 
+    /// Shows only what is unhealthy, or everything.
     pub fn set_faults(&mut self, faults: bool, now: UnixSeconds) {
         self.place.faults = faults;
         self.judge(false, now);
     }
 
+    /// Sorts.
     pub fn set_sort(&mut self, sort: Sort) {
         self.place.sort = sort.clone();
         self.merged.sort_by(sort);
@@ -196,6 +203,7 @@ impl Listing {
         self.widths.clear();
     }
 
+    /// Shows or hides the wide columns.
     pub fn set_wide(&mut self, wide: bool) {
         self.place.wide = wide;
         self.widths.clear();
@@ -258,6 +266,7 @@ impl Listing {
         if self.marks.is_empty() { self.selected().into_iter().collect() } else { self.marks.iter().cloned().collect() }
     }
 
+    /// Returns the rows, merged over clusters.
     pub fn rows(&self) -> &Merged {
         &self.merged
     }

@@ -29,7 +29,9 @@ pub trait RowPredicate {
 /// One shard and where it comes from.
 #[derive(Debug, Clone)]
 pub struct Slot {
+    /// The shard's identity.
     pub key: ShardKey,
+    /// The rows.
     pub shard: Arc<Shard>,
 }
 
@@ -209,6 +211,7 @@ impl Merged {
         self.recount();
     }
 
+    /// Returns the order in force.
     pub fn sort(&self) -> &Sort {
         &self.sort
     }
@@ -319,6 +322,7 @@ impl Merged {
         self.shown.len()
     }
 
+    /// Returns true if no row passes the filter.
     pub fn is_empty(&self) -> bool {
         self.shown.is_empty()
     }
@@ -333,6 +337,7 @@ impl Merged {
         self.faults
     }
 
+    /// Returns the shards the rows come from.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
     }

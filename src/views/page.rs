@@ -14,8 +14,11 @@ use ratatui::style::Style;
 /// The parts of a title row: the kind of view, what it shows, and notes at the right, each with its look.
 #[derive(Debug)]
 pub struct Title<'a> {
+    /// The kind of view.
     pub view: &'a str,
+    /// The object it shows.
     pub object: &'a ObjectKey,
+    /// Notes at the right, the most important first.
     pub notes: Vec<(String, Role)>,
 }
 

@@ -20,15 +20,22 @@ use ratatui::layout::{Position, Rect};
 /// What an entry is; equal matches are listed in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum What {
+    /// A kind of object.
     Kind,
+    /// A command.
     Command,
+    /// A cluster.
     Cluster,
+    /// A group of clusters.
     Group,
+    /// A namespace.
     Namespace,
+    /// A theme.
     Theme,
 }
 
 impl What {
+    /// Returns the word shown beside the entry.
     pub fn word(self) -> &'static str {
         match self {
             Self::Kind => "kind",
@@ -44,7 +51,9 @@ impl What {
 /// Something that can be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaletteEntry {
+    /// The sort of thing it is.
     pub what: What,
+    /// The name, which is searched first.
     pub name: Text,
     /// Also searched and shown: short names, a group, a description.
     pub more: Text,
@@ -55,7 +64,9 @@ pub struct PaletteEntry {
 /// An entry that matched, and which letters of its name did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
+    /// The entry's place in the list of all.
     pub entry: usize,
+    /// The letters of its name that matched, by number.
     pub letters: Vec<u32>,
 }
 
@@ -127,6 +138,7 @@ pub struct Palette {
 }
 
 impl Palette {
+    /// A palette of these entries, all of them shown.
     pub fn new(entries: Vec<PaletteEntry>) -> Self {
         let matcher = Matcher::new(Config::DEFAULT);
         let mut palette =
@@ -177,6 +189,7 @@ impl Palette {
         self.entries.get(self.hits.get(self.cursor.at())?.entry)
     }
 
+    /// Returns the text typed so far.
     pub fn typed(&self) -> &str {
         &self.typed
     }

@@ -38,7 +38,9 @@ impl Source {
 pub struct Within {
     /// `deployments/api`.
     pub title: Text,
+    /// The cluster of the object.
     pub cluster: ClusterName,
+    /// How rows belong to it.
     pub test: Belongs,
 }
 
@@ -46,14 +48,25 @@ pub struct Within {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Belongs {
     /// Its labels are selected, in this namespace.
-    Selected { namespace: Text, selector: Selector },
+    Selected {
+        /// The namespace.
+        namespace: Text,
+        /// The selector of the object.
+        selector: Selector,
+    },
     /// It is owned by this uid.
     Owned(Text),
     /// The named column has this value.
-    Column { name: Text, value: Text },
+    Column {
+        /// The column's name.
+        name: Text,
+        /// The value that names the object.
+        value: Text,
+    },
 }
 
 impl Within {
+    /// Returns true if a row belongs to the object.
     pub fn holds(&self, row: &Row, columns: &[Column]) -> bool {
         row.cluster == self.cluster
             && match &self.test {
@@ -72,13 +85,19 @@ impl Within {
 /// The place itself.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Place {
+    /// The rows that are shown.
     pub source: Source,
+    /// The clusters and namespaces looked at.
     pub scope: Scope,
+    /// The drill-down, where there is one.
     pub within: Option<Within>,
     /// The filter line as typed.
     pub filter: String,
+    /// The order.
     pub sort: Sort,
+    /// Only unhealthy rows are shown.
     pub faults: bool,
+    /// The wide columns are shown.
     pub wide: bool,
     /// The selected object; it is found again by its identity.
     pub cursor: Option<ObjectKey>,
@@ -89,6 +108,7 @@ pub struct Place {
 }
 
 impl Place {
+    /// A table as it opens: unfiltered, in its own order.
     pub fn of(source: Source, scope: Scope) -> Self {
         Self { source, scope, ..Self::default() }
     }

@@ -19,7 +19,9 @@ pub static CONTEXT: ContextSpec = ContextSpec {
 /// What is being typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PromptKind {
+    /// A command after `:`.
     Command,
+    /// A filter of the table or the list, after `/`.
     Filter,
     /// In the text that lies over the table.
     Search,
@@ -28,6 +30,7 @@ pub enum PromptKind {
 /// The line, its cursor, and the way through earlier lines.
 #[derive(Debug, Clone)]
 pub struct Prompt {
+    /// The kind of line.
     pub kind: PromptKind,
     input: Input,
     /// The line as it was before, for `esc`.
@@ -43,6 +46,7 @@ pub struct Prompt {
 const LINE_CHARS_MAX: usize = 1024;
 
 impl Prompt {
+    /// A line that begins with a text, the cursor at its end.
     pub fn new(kind: PromptKind, text: &str) -> Self {
         Self {
             kind,
@@ -54,10 +58,12 @@ impl Prompt {
         }
     }
 
+    /// Returns the text typed so far.
     pub fn text(&self) -> &str {
         self.input.value()
     }
 
+    /// Replaces the text.
     pub fn set(&mut self, text: &str) {
         self.input = Input::new(text.chars().take(LINE_CHARS_MAX).collect());
     }
@@ -67,6 +73,7 @@ impl Prompt {
         self.input.visual_cursor()
     }
 
+    /// Returns true if the cursor is behind the last letter.
     pub fn at_end(&self) -> bool {
         self.input.cursor() == self.input.value().chars().count()
     }

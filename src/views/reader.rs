@@ -18,11 +18,14 @@ use search::Search;
 /// The room the text has on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Room {
+    /// Columns of text.
     pub columns: usize,
+    /// Rows of text.
     pub rows: usize,
 }
 
 impl Room {
+    /// Room of so many columns and rows.
     pub fn new(columns: u16, rows: u16) -> Self {
         Self { columns: usize::from(columns), rows: usize::from(rows) }
     }
@@ -31,7 +34,9 @@ impl Room {
 /// A row of the text: a line, and which of its rows when it is wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Spot {
+    /// The line, counted from 0.
     pub line: usize,
+    /// The row of the line, counted from 0.
     pub row: usize,
 }
 
@@ -71,18 +76,22 @@ impl Reader {
         Self { lines, syntax, ..Self::default() }
     }
 
+    /// Returns the text.
     pub fn lines(&self) -> &Lines {
         &self.lines
     }
 
+    /// Returns true if the view stays at the newest line.
     pub fn is_following(&self) -> bool {
         self.follow
     }
 
+    /// Returns true if long lines are wrapped.
     pub fn is_wrapped(&self) -> bool {
         self.wrap
     }
 
+    /// Returns the line the cursor is on, where there is a cursor.
     pub fn cursor(&self) -> Option<usize> {
         self.cursor
     }
@@ -210,6 +219,7 @@ impl Reader {
         self.search.is_some()
     }
 
+    /// Ends the search.
     pub fn end_search(&mut self) {
         self.search = None;
     }

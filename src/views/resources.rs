@@ -26,7 +26,9 @@ pub enum Gap {
 /// One cluster of the scope that does not show all it should.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Missing {
+    /// The cluster.
     pub cluster: ClusterName,
+    /// The kind of gap it leaves.
     pub gap: Gap,
     /// `unreachable 6m (connection refused)`.
     pub why: String,
@@ -39,17 +41,20 @@ pub struct Missing {
 /// The shards of a view, and what is missing from it.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
+    /// The shards of the clusters that answered.
     pub slots: Vec<Slot>,
     /// Clusters in the scope.
     pub wanted: usize,
     /// Clusters that show all they have.
     pub complete: usize,
+    /// The clusters that are missing or incomplete, the worst last.
     pub missing: Vec<Missing>,
 }
 
 /// What a view shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
+    /// The clusters and namespaces looked at.
     pub scope: &'a Scope,
     /// The kind or category as typed.
     pub resource: &'a str,

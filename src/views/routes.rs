@@ -28,9 +28,13 @@ use std::sync::Arc;
 /// One part of the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
+    /// The rules, in the order they are tried.
     Rules,
+    /// The proxy's clusters.
     Clusters,
+    /// The last requests.
     Tail,
+    /// The findings of the lint.
     Findings,
 }
 

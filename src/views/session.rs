@@ -12,15 +12,19 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SessionState {
+    /// The tabs, from left to right.
     pub tabs: Vec<SavedTab>,
+    /// The tab that is shown, counted from 0.
     pub active: usize,
     /// Sort and columns per kind.
     pub sorts: BTreeMap<Text, Sort>,
+    /// Columns per kind.
     pub columns: BTreeMap<Text, ColumnChoice>,
     /// The newest first.
     pub namespaces: Vec<Text>,
     /// The newest last.
     pub commands: Vec<String>,
+    /// Filters typed, the newest last.
     pub filters: Vec<String>,
     /// The theme chosen by `:theme`.
     pub theme: Option<Text>,
@@ -43,10 +47,15 @@ pub struct SavedView {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SavedTab {
+    /// The rows of the table.
     pub source: Source,
+    /// The clusters and namespaces looked at.
     pub scope: Scope,
+    /// The filter line.
     pub filter: String,
+    /// Only unhealthy rows are shown.
     pub faults: bool,
+    /// The wide columns are shown.
     pub wide: bool,
     /// The full-screen view in the table's place.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,10 +76,12 @@ impl SessionState {
         self.namespaces.truncate(NAMESPACES_MAX);
     }
 
+    /// Notes a command line as the most recent.
     pub fn note_command(&mut self, line: &str) {
         note(&mut self.commands, line);
     }
 
+    /// Notes a filter as the most recent.
     pub fn note_filter(&mut self, line: &str) {
         note(&mut self.filters, line);
     }
@@ -87,6 +98,7 @@ impl SessionState {
         }
     }
 
+    /// Returns the columns chosen for a kind.
     pub fn columns_of(&self, source: &Source) -> ColumnChoice {
         self.columns.get(source.name()).cloned().unwrap_or_default()
     }
@@ -116,6 +128,7 @@ impl SavedTab {
         }
     }
 
+    /// Returns the table of the tab.
     pub fn place(&self) -> Place {
         Place {
             filter: self.filter.clone(),

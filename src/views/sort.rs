@@ -7,9 +7,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SortKey {
+    /// The namespace.
     Namespace,
+    /// The name.
     Name,
+    /// The cluster.
     Cluster,
+    /// The kind.
     Kind,
     /// A column by its heading.
     Column(Text),
@@ -23,6 +27,7 @@ pub enum SortKey {
 pub struct Sort(Vec<(SortKey, bool)>);
 
 impl Sort {
+    /// Sorts by one key.
     pub fn by(key: SortKey, descending: bool) -> Self {
         Self(vec![(key, descending)])
     }
@@ -34,18 +39,22 @@ impl Sort {
         self
     }
 
+    /// Returns true if rows keep the order they came in.
     pub fn is_identity(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// Returns true if rows are sorted by one key.
     pub fn is_single(&self) -> bool {
         self.0.len() == 1
     }
 
+    /// Returns the first key, and whether the largest comes first.
     pub fn primary(&self) -> Option<(&SortKey, bool)> {
         self.0.first().map(|(key, descending)| (key, *descending))
     }
 
+    /// Returns all keys, the first decides first.
     pub fn keys(&self) -> &[(SortKey, bool)] {
         &self.0
     }

@@ -14,8 +14,11 @@ use std::ops::Range;
 /// What a column would like to have.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColumnWish {
+    /// The column's identity.
     pub id: SortKey,
+    /// The heading.
     pub heading: String,
+    /// The side the cells stand at.
     pub align: Align,
     /// The widest text to show.
     pub wanted: usize,
@@ -30,11 +33,15 @@ pub struct ColumnWish {
 /// A column with its place on the screen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heading {
+    /// The column's identity.
     pub id: SortKey,
+    /// The heading.
     pub text: String,
+    /// The side the cells stand at.
     pub align: Align,
     /// Columns from the left edge of the table.
     pub x: usize,
+    /// Columns it takes.
     pub width: usize,
 }
 
@@ -109,7 +116,9 @@ fn place(wishes: &[ColumnWish], gutter: usize, widths: &[Option<usize>]) -> Vec<
 /// One cell, fitted to its column.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CellModel {
+    /// The text, fitted.
     pub text: String,
+    /// The look.
     pub style: Style,
     /// A bar before the text, in the colour of the cluster.
     pub bar: Option<Style>,
@@ -120,27 +129,37 @@ pub struct CellModel {
 /// One visible row.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LineModel {
+    /// One cell per heading.
     pub cells: Vec<CellModel>,
+    /// The row is marked.
     pub marked: bool,
+    /// The cursor is on the row.
     pub selected: bool,
     /// The state where no column shows it.
     pub glyph: &'static str,
+    /// The look of the sign before the row.
     pub glyph_style: Style,
 }
 
 /// What is drawn.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TableModel {
+    /// The headings, with their places.
     pub headings: Vec<Heading>,
+    /// The lines that are shown.
     pub lines: Vec<LineModel>,
 }
 
 /// Styles the table itself needs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TableStyles {
+    /// The row of headings.
     pub heading: Style,
+    /// The row under the cursor.
     pub selected: Style,
+    /// Marked rows.
     pub marked: Style,
+    /// Text that the filter found.
     pub found: Style,
 }
 

@@ -14,11 +14,13 @@ pub const TABS_MAX: usize = 9;
 /// One live view.
 #[derive(Debug)]
 pub struct Tab {
+    /// The number under which the engine knows the tab's watches.
     pub view: ViewId,
     /// The table of the tab; a full-screen view in its place leaves it as it is.
     pub listing: Listing,
     /// The full-screen view in the table's place.
     pub page: Option<Box<dyn View>>,
+    /// The way to what is shown now.
     pub history: History,
     /// What the engine was last asked to watch for this tab.
     pub subscribed: Option<Subscribed>,
@@ -29,12 +31,16 @@ pub struct Tab {
 pub struct Subscribed {
     /// Empty for the fleet, which needs no watch.
     pub resource: Text,
+    /// The clusters asked.
     pub clusters: Vec<ClusterName>,
+    /// The label selector, sent to the servers.
     pub selector: Text,
+    /// The namespaces asked; empty for all.
     pub namespaces: Vec<Text>,
 }
 
 impl Tab {
+    /// A tab that shows a table.
     pub fn new(view: ViewId, listing: Listing) -> Self {
         Self { view, listing, page: None, history: History::default(), subscribed: None }
     }

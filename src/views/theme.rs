@@ -14,9 +14,11 @@ use std::sync::Arc;
 /// What a piece of the screen means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
+    /// Plain text.
     Text,
     /// Secondary text: units, separators, what is there but seldom read.
     Dim,
+    /// Text that stands out.
     Strong,
     /// The name of the view in the header line.
     Title,
@@ -26,39 +28,63 @@ pub enum Role {
     Header,
     /// The row or line the cursor is on.
     Cursor,
+    /// Marks.
     Mark,
     /// What a filter or search matched.
     Match,
     /// The match the cursor is on.
     MatchCurrent,
+    /// Healthy objects and live clusters.
     Healthy,
+    /// Objects on their way.
     Progressing,
+    /// Objects that work, but not as asked.
     Degraded,
+    /// Failed objects, unreachable clusters.
     Failed,
+    /// Objects whose health nothing tells.
     Unknown,
     /// No longer current: dimmed, with its age.
     Stale,
+    /// A message for information.
     Note,
+    /// A warning.
     Warning,
+    /// An error.
     Error,
+    /// A key in the hint line.
     Key,
+    /// A word in the hint line.
     Hint,
     /// What is being typed.
     Input,
     /// What a completion would add.
     Ghost,
+    /// Lines between parts of the screen.
     Border,
+    /// The background of panels.
     Overlay,
+    /// The title of a panel.
     OverlayTitle,
+    /// A tab.
     Tab,
+    /// The tab that is shown.
     TabActive,
+    /// Protected clusters.
     Protected,
+    /// Read-only clusters.
     ReadOnly,
+    /// Clusters whose certificate is not checked.
     Insecure,
+    /// A key in YAML.
     YamlKey,
+    /// A string in YAML.
     YamlText,
+    /// A number in YAML.
     YamlNumber,
+    /// True, false and null in YAML.
     YamlLiteral,
+    /// A comment in YAML.
     YamlComment,
     /// A masked or revealed secret value.
     Secret,
@@ -116,8 +142,10 @@ impl Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Background {
+    /// A dark background.
     #[default]
     Dark,
+    /// A light background.
     Light,
     /// Whatever the terminal has.
     Any,
@@ -126,9 +154,11 @@ pub enum Background {
 /// How everything looks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Theme {
+    /// The name by which it is chosen.
     pub name: Arc<str>,
     /// One line for the palette.
     pub about: Arc<str>,
+    /// The background it is made for.
     pub background: Background,
     /// One style per role, in the order of [`ROLES`].
     styles: Vec<Style>,
@@ -137,6 +167,7 @@ pub struct Theme {
 }
 
 impl Theme {
+    /// Returns the style of a role.
     pub fn style(&self, role: Role) -> Style {
         // The enum and the table have the same order; a test holds it.
         self.styles.get(role as usize).copied().unwrap_or_default()
@@ -152,6 +183,7 @@ impl Theme {
         own.or(turn).map_or_else(|| self.style(Role::Text), |c| Style::new().fg(c))
     }
 
+    /// Returns the style of an object's health.
     pub fn health(&self, health: &Health) -> Style {
         self.style(match health {
             Health::Unknown => Role::Unknown,
@@ -162,6 +194,7 @@ impl Theme {
         })
     }
 
+    /// Returns the style of a cluster's state.
     pub fn state(&self, state: &ClusterState) -> Style {
         self.style(match state {
             ClusterState::Listed | ClusterState::Paused => Role::Dim,
@@ -173,6 +206,7 @@ impl Theme {
         })
     }
 
+    /// Returns the style of a message.
     pub fn severity(&self, severity: Severity) -> Style {
         self.style(match severity {
             Severity::Note => Role::Note,
@@ -216,6 +250,7 @@ pub struct Wish<'a> {
     pub theme: Option<&'a str>,
     /// What the terminal said of its background; `None` when it did not answer.
     pub is_light: Option<bool>,
+    /// The colours the terminal has.
     pub depth: Depth,
 }
 

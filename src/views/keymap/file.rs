@@ -17,8 +17,11 @@ use std::collections::BTreeMap;
 /// Something wrong in a file of the user's, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
+    /// The file's path.
     pub file: String,
+    /// The line, counted from 1.
     pub line: u64,
+    /// A sentence that names the mistake.
     pub message: String,
     /// What to do about it; may be empty.
     pub hint: String,

@@ -5,28 +5,46 @@
 pub enum Code {
     /// A character; letters are lower case, capitals are [`Key::shift`].
     Char(char),
+    /// Enter.
     Enter,
+    /// Escape.
     Esc,
+    /// Tab.
     Tab,
+    /// Backspace.
     Backspace,
+    /// Delete.
     Delete,
+    /// Insert.
     Insert,
+    /// The up arrow.
     Up,
+    /// The down arrow.
     Down,
+    /// The left arrow.
     Left,
+    /// The right arrow.
     Right,
+    /// Home.
     Home,
+    /// End.
     End,
+    /// Page up.
     PageUp,
+    /// Page down.
     PageDown,
+    /// A function key by its number.
     F(u8),
 }
 
 /// A key with its modifiers, in one canonical form: equal presses compare equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
+    /// The key without modifiers.
     pub code: Code,
+    /// Control was held.
     pub ctrl: bool,
+    /// Alt was held.
     pub alt: bool,
     /// Only letters and keys without a character carry it: on symbols it is part of the character.
     pub shift: bool,
@@ -35,8 +53,11 @@ pub struct Key {
 /// Modifiers as a terminal reports them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Modifiers {
+    /// Control was held.
     pub ctrl: bool,
+    /// Alt was held.
     pub alt: bool,
+    /// Shift was held.
     pub shift: bool,
 }
 
@@ -84,6 +105,7 @@ impl Key {
         Self::new(code, Modifiers::default())
     }
 
+    /// A letter with control.
     pub fn ctrl(c: char) -> Self {
         Self::new(Code::Char(c), Modifiers { ctrl: true, ..Modifiers::default() })
     }

@@ -44,7 +44,9 @@ impl Hold {
 /// The cursor had to leave its object for the row beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
+    /// The name of the object the cursor was on.
     pub from: Text,
+    /// The name of the object it is on now.
     pub to: Text,
     /// The object is there, and not shown any more.
     pub is_hidden: bool,

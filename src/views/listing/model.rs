@@ -20,8 +20,11 @@ use ratatui::style::Style;
 /// What the look of a row depends on besides the row.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
+    /// The styles in force.
     pub theme: &'a Theme,
+    /// The newest picture, for colours of clusters.
     pub snapshot: &'a Snapshot,
+    /// The time, for ages.
     pub now: UnixSeconds,
 }
 

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What the program brings along.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
+    /// The newest picture of the engine.
     pub snapshot: &'a Snapshot,
     /// Commands: name, other names and usage, what it does.
     pub commands: &'a [(&'a str, &'a str)],

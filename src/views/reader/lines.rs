@@ -9,7 +9,9 @@ use unicode_segmentation::UnicodeSegmentation as _;
 /// Shared lines, as documents and tails carry them.
 #[derive(Clone)]
 pub enum Lines {
+    /// Lines of a document.
     Texts(Arc<[Text]>),
+    /// Lines of a log.
     Logs(Arc<[Arc<str>]>),
 }
 
@@ -30,6 +32,7 @@ impl Default for Lines {
 }
 
 impl Lines {
+    /// Returns the number of lines.
     pub fn len(&self) -> usize {
         match self {
             Self::Texts(lines) => lines.len(),
@@ -37,6 +40,7 @@ impl Lines {
         }
     }
 
+    /// Returns true if there is no line.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

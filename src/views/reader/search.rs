@@ -13,6 +13,7 @@ const MATCHES_PER_LINE_MAX: usize = 200;
 /// A search and where it matched.
 #[derive(Debug, Clone)]
 pub struct Search {
+    /// The text as typed.
     pub text: String,
     regex: Regex,
     /// Lines that match, ascending.

@@ -6,11 +6,14 @@ use std::ops::Range;
 /// What the text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Syntax {
+    /// No colours.
     #[default]
     Plain,
+    /// Keys, values and comments.
     Yaml,
     /// `Key:  value`, as a description has it.
     Describe,
+    /// Levels and times.
     Log,
     /// Headings at the edge, and keys before what they do.
     Help,

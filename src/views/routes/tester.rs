@@ -29,6 +29,7 @@ pub struct Tester {
 }
 
 impl Tester {
+    /// A tester whose questions have this number.
     pub fn new(id: RequestId) -> Self {
         Self { id, prompt: Prompt::new(PromptKind::Command, ""), asked: None, answer: None, earlier: Vec::new() }
     }

@@ -5,9 +5,13 @@ use ratatui::style::{Color, Modifier, Style};
 /// How many colours the terminal shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Depth {
+    /// No colour.
     None,
+    /// The sixteen of the terminal's own palette.
     Sixteen,
+    /// The 256 indexed ones.
     Indexed,
+    /// All colours.
     #[default]
     True,
 }

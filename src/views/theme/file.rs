@@ -80,6 +80,7 @@ impl Themes {
         std::iter::once(AUTO).chain(self.all.iter().map(|t| &*t.name))
     }
 
+    /// Returns all themes, the built-in ones first.
     pub fn iter(&self) -> impl Iterator<Item = &Theme> {
         self.all.iter()
     }
