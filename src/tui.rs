@@ -38,7 +38,7 @@ pub struct Options {
     pub theme: Option<String>,
     /// `NO_COLOR` is set.
     pub no_color: bool,
-    /// What the terminal says of its colours: `COLORTERM` and `TERM`.
+    /// The terminal's word on its colours: `COLORTERM`.
     pub colorterm: Option<String>,
     /// The terminal's name: `TERM`.
     pub term: Option<String>,

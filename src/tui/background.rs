@@ -7,7 +7,7 @@ use super::Options;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use std::io::Write as _;
 
-/// What colour is the background? Terminals that do not know the question say nothing.
+/// The question for the background colour (OSC 11). Terminals that do not know it say nothing.
 const QUESTION: &str = "\u{1b}]11;?\u{1b}\\";
 
 /// Terminals that write what they do not know to the screen.
@@ -22,17 +22,17 @@ pub(super) struct BackgroundQuery {
     asked: bool,
     /// The last event was a lone escape: of an answer that came in two pieces, the first.
     escaped: bool,
-    /// What may become the answer, and came as these events.
+    /// The beginning of what may become the answer, and its events.
     read: String,
     held: Vec<Event>,
 }
 
-/// What became of an event.
+/// The result of looking at an event.
 #[derive(Debug, PartialEq)]
 pub(super) enum Taken {
     /// These are what the terminal sent, in order; none while something may still become the answer.
     Events(Vec<Event>),
-    /// It was the end of the answer.
+    /// The event was the end of the answer.
     Answer { light: bool },
 }
 
@@ -78,7 +78,7 @@ impl BackgroundQuery {
         Taken::Events(Vec::new())
     }
 
-    /// It was no answer: all that was held is what somebody typed.
+    /// Gives back all that was held: it was typed, and is no answer.
     fn release(&mut self, event: Event) -> Taken {
         self.read.clear();
         self.escaped = typed(&event) == Some((KeyCode::Esc, KeyModifiers::NONE));

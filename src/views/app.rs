@@ -26,7 +26,7 @@ mod refused;
 #[cfg(test)]
 mod tests;
 
-/// What the screen starts with.
+/// The settings and the state the screen starts with.
 #[derive(Debug)]
 pub struct Setup {
     /// All themes to choose from.
@@ -39,7 +39,7 @@ pub struct Setup {
     pub keymap: Keymap,
     /// The last session; the default starts anew.
     pub session: SessionState,
-    /// What `-c` gave: a command line.
+    /// The command line of `-c`.
     pub command: Option<String>,
     /// Seconds east of Greenwich, for the clock in the header.
     pub utc_offset_s: i64,
@@ -49,7 +49,7 @@ pub struct Setup {
     pub size: (u16, u16),
 }
 
-/// One line that says what came of the last thing done, or what the engine has to say.
+/// A line that says what came of the last thing done, or what the engine has to say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// How much it matters.
@@ -69,7 +69,7 @@ pub struct App {
     themes: Themes,
     theme: Theme,
     wished_theme: Option<String>,
-    /// What the terminal said of its background.
+    /// The terminal's answer about its background.
     is_light: Option<bool>,
     depth: Depth,
     keymap: Keymap,
@@ -387,7 +387,7 @@ impl App {
         message.into_iter().chain(rows).min()
     }
 
-    /// What to save for the next start.
+    /// Returns the session to save for the next start.
     pub fn session(&self) -> SessionState {
         let tabs = self.tabs.iter().map(Tab::saved).collect();
         SessionState { tabs, active: self.active, ..self.session.clone() }

@@ -37,7 +37,7 @@ pub enum Command {
     Pause(Vec<Text>),
 }
 
-/// What of the place a command changes; `None` stays.
+/// The parts of the place that a command changes; `None` stays.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Change {
     /// Empty for all.
@@ -54,14 +54,14 @@ impl Change {
         *self == Self::default()
     }
 
-    /// What is wrong with its filter.
+    /// Returns the mistake in its filter.
     pub fn filter_mistake(&self) -> Option<String> {
         let filter = self.filter.as_deref()?;
         Filter::parse(filter).err().map(|why| format!("filter: {why}"))
     }
 }
 
-/// What the first word may be, beside a kind.
+/// The words a command may begin with, beside a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verb {
     Clusters,
@@ -121,7 +121,7 @@ pub fn commands() -> impl Iterator<Item = &'static CommandSpec> {
     OF_TABLES.iter().map(spec).chain(of_views).chain(OF_SCREEN.iter().map(spec))
 }
 
-/// What is wrong with the filter of a command line, where it has one.
+/// Returns the mistake in the filter of a command line, where it has one.
 pub fn filter_mistake(line: &str) -> Option<String> {
     let Ok(Command::Show(_, change) | Command::Change(change)) = parse(line) else { return None };
     change.filter_mistake()
@@ -203,7 +203,7 @@ fn split_filter(line: &str) -> (&str, Option<String>) {
     }
 }
 
-/// What a word without a sign means.
+/// The meaning of a word without a sign.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Positional {
     None,

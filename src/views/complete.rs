@@ -7,7 +7,7 @@ use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
 use crate::protocol::Snapshot;
 
-/// What words may become.
+/// The names that words may become.
 #[derive(Debug)]
 pub struct Candidates<'a> {
     /// The newest picture of the engine.
@@ -21,7 +21,7 @@ pub struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    /// What would complete the line; empty when nothing does. A line typed before is offered whole.
+    /// Returns the rest of the line; empty when nothing completes it. A line typed before is offered whole.
     pub fn rest(&self, line: &str) -> String {
         if line.trim().is_empty() {
             return String::new();

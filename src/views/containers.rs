@@ -20,7 +20,7 @@ pub struct Containers {
     cursor: ListCursor,
 }
 
-/// One container as its description has it.
+/// A container as its description has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Container {
     /// The container's name.

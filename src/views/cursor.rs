@@ -11,7 +11,7 @@ pub struct ListCursor {
     top: usize,
 }
 
-/// What a click on a list came to.
+/// The result of a click on a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clicked {
     /// No entry is there.

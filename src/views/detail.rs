@@ -82,7 +82,7 @@ impl Detail {
         (0..lines.len()).map(|n| lines.line(n).into_owned() + "\n").collect()
     }
 
-    /// What can be copied: the object's names, the line under the cursor, the text.
+    /// The texts that can be copied: the object's names, the line under the cursor, the text.
     fn copies(&self, snapshot: &Snapshot) -> Chooser {
         let line = self.reader.line_text().map(|line| ("line".to_owned(), line.trim().to_owned()));
         Chooser::copy(&self.object, line.as_slice(), Some(self.text()), snapshot)

@@ -34,7 +34,7 @@ impl Format {
     }
 }
 
-/// What choosing an entry does.
+/// The effect of choosing an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pick {
     /// Show this container's log.
@@ -47,7 +47,7 @@ pub enum Pick {
     Close,
 }
 
-/// One entry.
+/// An entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
     /// The text of the entry.
@@ -103,7 +103,7 @@ impl Chooser {
         }
     }
 
-    /// What can be copied of an object: names, a command, its cells (column and value), its text where it is open.
+    /// The texts that can be copied of an object: names, a command, its cells (column and value), its text where it is open.
     pub fn copy(object: &ObjectKey, cells: &[(String, String)], text: Option<String>, snapshot: &Snapshot) -> Self {
         let entry = |label: &str, text: String| Choice {
             label: label.to_owned(),
@@ -128,7 +128,7 @@ impl Chooser {
         Self::new("Copy", choices)
     }
 
-    /// What can be copied of a cluster.
+    /// The texts that can be copied of a cluster.
     pub fn copy_cluster(cluster: &Cluster) -> Self {
         let entry = |label: &str, text: &str| Choice {
             label: label.to_owned(),
@@ -174,7 +174,7 @@ impl Chooser {
         self.cursor.step(action, self.choices.len(), Self::rows(self.place(area)))
     }
 
-    /// What `enter` takes.
+    /// Returns the choice that `enter` takes.
     pub fn chosen(&self) -> Option<&Pick> {
         self.choices.get(self.cursor.at()).map(|c| &c.pick)
     }

@@ -19,10 +19,10 @@ use crate::views::logs::thousands;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// One line of the table, before it is fitted.
+/// A line of the table, before it is fitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoctorLine {
-    /// One text per column.
+    /// A text per column.
     pub cells: Vec<String>,
     /// The look of the cells.
     pub role: Role,

@@ -8,7 +8,7 @@ use crate::model::cell::Cell;
 use crate::model::object::Row;
 use crate::model::text::Text;
 
-/// What opening a row leads to.
+/// The place that opening a row leads to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Drill {
     /// The pods of this cluster.
@@ -28,7 +28,7 @@ pub enum Drill {
     Containers,
     /// The description: nothing belongs to it that a table could show.
     Describe,
-    /// It cannot be opened: why.
+    /// The reason why the row cannot be opened.
     Refused(String),
 }
 

@@ -60,7 +60,7 @@ pub fn text(buffer: &Buffer) -> String {
     out
 }
 
-/// One line per run that is not plain: row, columns, style and text. What [`text`] cannot show.
+/// A line per run that is not plain: row, columns, style and text. What [`text`] cannot show.
 pub fn style_runs(buffer: &Buffer) -> String {
     let mut out = String::new();
     for (y, row) in rows(buffer).enumerate() {

@@ -72,7 +72,7 @@ enum Operator {
     NotEqual,
 }
 
-/// What a column is compared with: the text as typed, and its number where it is one.
+/// The value a column is compared with: the text as typed, and its number where it is one.
 #[derive(Debug, Clone, PartialEq)]
 struct Value {
     text: String,
@@ -138,7 +138,7 @@ impl Filter {
         self.terms.iter().all(|term| term.test.holds(row, columns, now) != term.not)
     }
 
-    /// What of a text that is shown was found, as byte ranges in order, for the highlight.
+    /// The parts of a shown text that were found, as byte ranges in order, for the highlight.
     pub fn found(&self, text: &str) -> Vec<Range<usize>> {
         let mut ranges: Vec<Range<usize>> = Vec::new();
         for term in self.terms.iter().filter(|t| !t.not) {

@@ -147,7 +147,7 @@ pub(crate) fn pod_columns() -> Arc<[Column]> {
     ])
 }
 
-/// One pod: (namespace, name, status, restarts, age in seconds).
+/// A pod: (namespace, name, status, restarts, age in seconds).
 pub(crate) type Pod<'a> = (&'a str, &'a str, &'a str, u32, i64);
 
 pub(crate) fn pod(cluster: &str, (namespace, name, status, restarts, age): Pod<'_>) -> Arc<Row> {

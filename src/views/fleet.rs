@@ -39,7 +39,7 @@ fn columns() -> Arc<[Column]> {
     ])
 }
 
-/// One shard of rows, one per cluster. Rows that did not change keep their place in memory.
+/// A shard of rows, one per cluster. Rows that did not change keep their place in memory.
 pub fn slot(snapshot: &Snapshot, before: Option<&Slot>) -> Slot {
     let progress = progress(snapshot);
     let known: BTreeMap<&Text, &Arc<Row>> =
@@ -72,7 +72,7 @@ fn shard_key() -> ShardKey {
     ShardKey { cluster: ClusterName::new(""), kind: cluster_kind(), selector: Text::default() }
 }
 
-/// What is being listed in each cluster: received and, where all say so, expected.
+/// The progress of lists in each cluster: received and, where all say so, expected.
 fn progress(snapshot: &Snapshot) -> BTreeMap<&ClusterName, (u32, u32)> {
     let mut progress = BTreeMap::new();
     for (key, shard) in &*snapshot.shards {

@@ -47,10 +47,10 @@ pub const fn prose(name: &'static str, importance: usize, least: usize, comfort:
     GridColumn { name, align: Align::Left, importance, least, comfort, prose: true }
 }
 
-/// One line.
+/// A line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridLine {
-    /// What it is, whatever its place: the cursor stays with it.
+    /// Stable identity of the line: the cursor follows it when lines move.
     pub id: Text,
     /// Its cells, and what a filter looks at besides.
     pub row: Row,

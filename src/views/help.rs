@@ -35,7 +35,7 @@ const FILTERS: &[(&str, &str)] = &[
     ("restarts>5  age<10m", "comparisons"),
 ];
 
-/// What the signs mean.
+/// The signs and their meanings.
 const SIGNS: &[(&str, &str)] = &[
     ("●", "healthy; of a cluster: live"),
     ("◌", "on its way: starting, rolling out, connecting"),

@@ -17,11 +17,11 @@ use crate::model::text::width;
 struct Bound {
     context: Context,
     action: Action,
-    /// One key, or several pressed one after the other.
+    /// A key, or several pressed one after the other.
     keys: Vec<Key>,
 }
 
-/// What the keys pressed so far mean.
+/// The meaning of the keys pressed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     /// The keys are bound to this.
@@ -32,12 +32,12 @@ pub enum Meaning {
     Nothing,
 }
 
-/// One entry of the hint line.
+/// An entry of the hint line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
     /// The key as it is written.
     pub key: String,
-    /// One or two words for its action.
+    /// A word or two for its action.
     pub label: &'static str,
 }
 
@@ -98,7 +98,7 @@ impl Keymap {
         self.actions.iter().copied().find(|spec| spec.action == action)
     }
 
-    /// What `keys`, pressed in this order, mean in `context`.
+    /// Returns the meaning of `keys`, pressed in this order, in `context`.
     pub fn resolve(&self, context: Context, keys: &[Key]) -> Meaning {
         let mut prefix = false;
         for bound in self.bound.iter().filter(|b| b.context == context) {
@@ -110,7 +110,7 @@ impl Keymap {
         if prefix { Meaning::Prefix } else { Meaning::Nothing }
     }
 
-    /// What a single key means.
+    /// Returns the action of a single key.
     pub fn action(&self, context: Context, key: Key) -> Option<Action> {
         match self.resolve(context, &[key]) {
             Meaning::Action(action) => Some(action),

@@ -36,12 +36,12 @@ pub struct Listing {
     /// Which columns to show and in what order, where the user chose.
     pub choice: ColumnChoice,
     filter: Filter,
-    /// What is wrong with the filter line as it is being typed; the last good one stays in force, and is the place's.
+    /// The mistake in the filter line as it is being typed; the last good one stays in force, and is the place's.
     pub filter_error: Option<String>,
     merged: Merged,
     /// The row the cursor is on.
     at: usize,
-    /// What the cursor knows besides its object.
+    /// Facts the cursor keeps besides its object.
     hold: Hold,
     /// The columns of all shards, joined by name, in order of appearance.
     columns: Vec<Column>,
@@ -168,7 +168,7 @@ impl Listing {
         self.widths.clear();
     }
 
-    /// What the table is called: the plural of its kind once a cluster has said it, else as typed.
+    /// Returns the table's name: the plural of its kind once a cluster has said it, else as typed.
     pub fn title<'a>(&'a self, snapshot: &'a Snapshot) -> &'a str {
         let typed = self.place.source.name();
         let Source::Resources(_) = self.place.source else { return typed };
@@ -261,7 +261,7 @@ impl Listing {
         self.merged.get(self.at()?).map(|(row, slot)| (&**row, slot))
     }
 
-    /// What an action is about: the marked objects, or else the one at the cursor.
+    /// Returns the objects an action is about: the marked objects, or else the one at the cursor.
     pub fn chosen(&self) -> Vec<ObjectKey> {
         if self.marks.is_empty() { self.selected().into_iter().collect() } else { self.marks.iter().cloned().collect() }
     }

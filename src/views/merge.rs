@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[cfg(test)]
 mod tests;
 
-/// What decides which rows are shown.
+/// The conditions that decide which rows are shown.
 pub trait RowPredicate {
     /// Says whether the row belongs to the view at all (namespaces, drill-down): the first count.
     fn contains(&self, row: &Row, columns: &[Column]) -> bool;
@@ -26,7 +26,7 @@ pub trait RowPredicate {
     fn passes(&self, row: &Row, columns: &[Column]) -> bool;
 }
 
-/// One shard and where it comes from.
+/// A shard and where it comes from.
 #[derive(Debug, Clone)]
 pub struct Slot {
     /// The shard's identity.
@@ -54,13 +54,13 @@ pub struct Merged {
     sort: Sort,
     /// Positions in `entries` in the order of `sort`; empty while that is the identity.
     order: Vec<u32>,
-    /// Those of them that are shown.
+    /// The entries that are shown.
     shown: Vec<u32>,
     total: usize,
     faults: usize,
 }
 
-/// What one update changes, by position in `entries`.
+/// The changes of one update, by position in `entries`.
 #[derive(Default)]
 struct Changes {
     removed: Vec<u32>,

@@ -26,7 +26,7 @@ pub struct MissingList {
     top: usize,
 }
 
-/// One cluster, or several that are missing for the same reason.
+/// A cluster, or several that are missing for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct MissingEntry {
     gap: Gap,
@@ -189,7 +189,7 @@ fn single(missing: &Missing) -> MissingEntry {
     }
 }
 
-/// What can be done comes before the names: those may be too many for the screen.
+/// The next step comes before the names: those may be too many for the screen.
 fn group(alike: &[&Missing], scope: &Scope) -> MissingEntry {
     let first = alike.first();
     let gap = first.map_or(Gap::Quiet, |m| m.gap);

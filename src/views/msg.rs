@@ -29,7 +29,7 @@ pub enum Msg {
     Refused(Box<Request>),
     /// The answer to [`Effect::MeasureMemory`], in bytes.
     Memory(u64),
-    /// What became of an [`Effect::Save`]: where it is, or why not.
+    /// The result of an [`Effect::Save`]: the file's path, or why there is none.
     Saved(Result<String, String>),
 }
 
@@ -49,9 +49,9 @@ pub struct Mouse {
 pub enum MouseAction {
     /// The left button.
     Click,
-    /// One notch up.
+    /// A notch up.
     WheelUp,
-    /// One notch down.
+    /// A notch down.
     WheelDown,
 }
 
@@ -79,7 +79,7 @@ pub enum Effect {
     Quit,
 }
 
-/// What an update came to.
+/// The result of an update.
 #[derive(Debug, Default)]
 pub struct Flow {
     /// Something that is shown may have changed.

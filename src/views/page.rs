@@ -39,7 +39,7 @@ pub fn cluster_style(cluster: &ClusterName, cx: &ViewContext<'_>) -> Style {
     cx.theme.cluster(nth, entry.and_then(|e| e.color.as_deref()))
 }
 
-/// What is to be said of a cluster that is not live: its state and for how long.
+/// Returns the state of a cluster that is not live, and for how long.
 pub fn trouble(cluster: &ClusterName, cx: &ViewContext<'_>) -> Option<(String, Role)> {
     let state = &cx.snapshot.clusters.get(cluster)?.state;
     if *state == ClusterState::Live {
@@ -55,7 +55,7 @@ pub fn trouble(cluster: &ClusterName, cx: &ViewContext<'_>) -> Option<(String, R
     Some((format!("{} {}{age}", state.glyph(), state.word()), role))
 }
 
-/// What the name keeps when notes want its room: with its middle cut, still told apart.
+/// Columns the name keeps when notes want its room: with its middle cut, still told apart.
 const NAME_MIN: usize = 14;
 
 /// Clears the leaf's area, draws the title into its first row and gives the rest.

@@ -17,7 +17,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// What an entry is; equal matches are listed in this order.
+/// The sort of an entry; equal matches are listed in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum What {
     /// A kind of object.
@@ -120,7 +120,7 @@ pub fn rank(matcher: &mut Matcher, entries: &[PaletteEntry], typed: &str) -> Vec
     scored.into_iter().map(|(_, at)| Hit { entry: at, letters: letters_of(at) }).collect()
 }
 
-/// What typing the whole name adds to a score: more than any fuzzy match of something else.
+/// The points that typing the whole name adds to a score: more than any fuzzy match of something else.
 const EXACT: u32 = 1_000;
 
 fn exact(entry: &PaletteEntry, typed: &str) -> u32 {

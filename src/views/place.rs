@@ -9,7 +9,7 @@ use crate::model::object::{ObjectKey, Row};
 use crate::model::text::Text;
 use serde::{Deserialize, Serialize};
 
-/// What a table is made of.
+/// The rows a table is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
@@ -54,7 +54,7 @@ pub enum Belongs {
         /// The selector of the object.
         selector: Selector,
     },
-    /// It is owned by this uid.
+    /// Its owner has this uid.
     Owned(Text),
     /// The named column has this value.
     Column {

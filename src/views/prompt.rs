@@ -16,7 +16,7 @@ pub static CONTEXT: ContextSpec = ContextSpec {
     hints: &[Action::ACCEPT, Action::COMPLETE, Action::BACK, Action::UP],
 };
 
-/// What is being typed.
+/// The kind of line that is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PromptKind {
     /// A command after `:`.
@@ -35,7 +35,7 @@ pub struct Prompt {
     input: Input,
     /// The line as it was before, for `esc`.
     pub before: String,
-    /// What a completion would add; shown dim behind the line.
+    /// The rest that a completion would add; shown dim behind the line.
     pub ghost: String,
     /// How far back in the earlier lines; 0 is the line being typed.
     back: usize,

@@ -23,7 +23,7 @@ pub enum Gap {
     Trouble,
 }
 
-/// One cluster of the scope that does not show all it should.
+/// A cluster of the scope that does not show all it should.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Missing {
     /// The cluster.
@@ -32,7 +32,7 @@ pub struct Missing {
     pub gap: Gap,
     /// `unreachable 6m (connection refused)`.
     pub why: String,
-    /// What the user can do; empty where time does it.
+    /// The next step for the user; empty where time does it.
     pub next: String,
     /// Since when its cluster is not as it should be, where `why` says how long.
     pub since: Option<UnixSeconds>,
@@ -51,7 +51,7 @@ pub struct Coverage {
     pub missing: Vec<Missing>,
 }
 
-/// What a view shows.
+/// The kind, the scope and the selector of a view.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     /// The clusters and namespaces looked at.

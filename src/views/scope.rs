@@ -15,7 +15,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// One cluster, all namespaces.
+    /// A cluster, all namespaces.
     pub fn of(cluster: &ClusterName) -> Self {
         Self { clusters: vec![Text::new(cluster.as_str())], namespaces: Vec::new() }
     }
@@ -47,7 +47,7 @@ impl Scope {
         if self.clusters.is_empty() { "@all".to_owned() } else { format!("@{}", self.clusters.join(",")) }
     }
 
-    /// What `:connect` takes to connect the clusters of the scope: `*`, `prod-*,lab`.
+    /// Returns the words for `:connect` to connect the clusters of the scope: `*`, `prod-*,lab`.
     pub fn connectable(&self) -> String {
         if self.clusters.is_empty() { "*".to_owned() } else { self.clusters.join(",") }
     }

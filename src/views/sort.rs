@@ -3,7 +3,7 @@
 use crate::model::text::Text;
 use serde::{Deserialize, Serialize};
 
-/// One thing to sort by.
+/// A thing to sort by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SortKey {
@@ -59,7 +59,7 @@ impl Sort {
         &self.0
     }
 
-    /// What choosing a key does: sorts by it, turns it round when it is the first already.
+    /// Returns the order after a key is chosen: sorted by it, turned round when it was the first already.
     #[must_use]
     pub fn chosen(&self, key: SortKey) -> Self {
         match self.primary() {

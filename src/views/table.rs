@@ -11,7 +11,7 @@ use ratatui::style::Style;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// What a column would like to have.
+/// The widths a column asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColumnWish {
     /// The column's identity.
@@ -113,7 +113,7 @@ fn place(wishes: &[ColumnWish], gutter: usize, widths: &[Option<usize>]) -> Vec<
     headings
 }
 
-/// One cell, fitted to its column.
+/// A cell, fitted to its column.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CellModel {
     /// The text, fitted.
@@ -122,14 +122,14 @@ pub struct CellModel {
     pub style: Style,
     /// A bar before the text, in the colour of the cluster.
     pub bar: Option<Style>,
-    /// What the filter found, as byte ranges of `text`.
+    /// The parts that the filter found, as byte ranges of `text`.
     pub found: Vec<Range<usize>>,
 }
 
-/// One visible row.
+/// A visible row.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LineModel {
-    /// One cell per heading.
+    /// A cell per heading.
     pub cells: Vec<CellModel>,
     /// The row is marked.
     pub marked: bool,
@@ -141,7 +141,7 @@ pub struct LineModel {
     pub glyph_style: Style,
 }
 
-/// What is drawn.
+/// The table, ready to draw.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TableModel {
     /// The headings, with their places.

@@ -11,7 +11,7 @@ use crate::protocol::{Snapshot, ViewId};
 /// As many as there are digits to tell them apart.
 pub const TABS_MAX: usize = 9;
 
-/// One live view.
+/// A live view.
 #[derive(Debug)]
 pub struct Tab {
     /// The number under which the engine knows the tab's watches.
@@ -22,7 +22,7 @@ pub struct Tab {
     pub page: Option<Box<dyn View>>,
     /// The way to what is shown now.
     pub history: History,
-    /// What the engine was last asked to watch for this tab.
+    /// The watches the engine was last asked for.
     pub subscribed: Option<Subscribed>,
 }
 
@@ -64,7 +64,7 @@ impl Tab {
         SavedTab::of(&self.listing.place, self.saved_view())
     }
 
-    /// What the tab strip calls it.
+    /// Returns the tab's title in the tab strip.
     pub fn title(&self, snapshot: &Snapshot) -> String {
         if let Some(page) = &self.page {
             return page.spec().name.to_owned();

@@ -11,7 +11,7 @@ use crate::protocol::Severity;
 use ratatui::style::{Color, Style};
 use std::sync::Arc;
 
-/// What a piece of the screen means.
+/// The meaning of a piece of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Plain text.
@@ -30,7 +30,7 @@ pub enum Role {
     Cursor,
     /// Marks.
     Mark,
-    /// What a filter or search matched.
+    /// Text that a filter or a search matched.
     Match,
     /// The match the cursor is on.
     MatchCurrent,
@@ -56,9 +56,9 @@ pub enum Role {
     Key,
     /// A word in the hint line.
     Hint,
-    /// What is being typed.
+    /// The kind of line that is typed.
     Input,
-    /// What a completion would add.
+    /// The rest that a completion would add.
     Ghost,
     /// Lines between parts of the screen.
     Border,
@@ -156,11 +156,11 @@ pub enum Background {
 pub struct Theme {
     /// The name by which it is chosen.
     pub name: Arc<str>,
-    /// One line for the palette.
+    /// A line for the palette.
     pub about: Arc<str>,
     /// The background it is made for.
     pub background: Background,
-    /// One style per role, in the order of [`ROLES`].
+    /// The styles, one per role, in the order of [`ROLES`].
     styles: Vec<Style>,
     /// Clusters take these in turn.
     clusters: Vec<Color>,
@@ -243,12 +243,12 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 /// The name that asks for the theme that suits the terminal.
 pub const AUTO: &str = "auto";
 
-/// What decides the theme when the screen starts.
+/// The facts that decide the theme when the screen starts.
 #[derive(Debug, Clone, Default)]
 pub struct Wish<'a> {
     /// The theme somebody asked for by name.
     pub theme: Option<&'a str>,
-    /// What the terminal said of its background; `None` when it did not answer.
+    /// The terminal's answer about its background; `None` when it did not answer.
     pub is_light: Option<bool>,
     /// The colours the terminal has.
     pub depth: Depth,

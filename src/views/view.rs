@@ -91,7 +91,7 @@ pub trait View: Debug + Send {
 /// The facts about a kind of view that do not depend on its state; `registry` has one of each.
 #[derive(Debug)]
 pub struct ViewSpec {
-    /// One word, unique among views.
+    /// A word, unique among views.
     pub name: &'static str,
     /// The keys that work in it, and their actions.
     pub context: &'static ContextSpec,
@@ -121,11 +121,11 @@ pub struct CommandSpec {
     pub names: &'static [&'static str],
     /// The command with its arguments.
     pub usage: &'static str,
-    /// One sentence.
+    /// A sentence.
     pub help: &'static str,
 }
 
-/// What a view is opened with.
+/// The surroundings and arguments a view is opened with.
 #[derive(Debug)]
 pub struct Opening<'a> {
     /// The words after the command.
@@ -145,7 +145,7 @@ pub struct Opening<'a> {
 pub enum Layer {
     /// A view of its own in the table's place: it lives in a tab.
     Page,
-    /// One object in full, over the table it was opened from.
+    /// An object in full, over the table it was opened from.
     Cover,
     /// A panel: what is below stays in sight.
     Panel,

@@ -164,7 +164,7 @@ impl App {
         header::wrapped(&self.reason_pieces(lines), columns, lines)
     }
 
-    /// What they say, in so many lines at most: the last message, else a mistake in the filter, else what is missing or
+    /// The words of those lines, in so many lines at most: the last message, else a mistake in the filter, else what is missing or
     /// wrong.
     fn reason_pieces(&self, lines: usize) -> Vec<Piece> {
         if let Some(message) = &self.message {
@@ -186,7 +186,7 @@ impl App {
         self.missing_reasons(listing, lines)
     }
 
-    /// What is missing: in one line where that is all, in two else; in more only where the first reason needs them.
+    /// The clusters that are missing: in one line where that is all, in two else; in more only where the first reason needs them.
     fn missing_reasons(&self, listing: &Listing, lines: usize) -> Vec<Piece> {
         let columns = usize::from(self.size.0);
         let scope = listing.place.looked_at();

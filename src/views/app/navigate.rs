@@ -16,7 +16,7 @@ use crate::views::scope::Scope;
 use crate::views::tabs::{Subscribed, TABS_MAX, Tab};
 use std::sync::Arc;
 
-/// One step through a tab's history from what is shown: [`History::back`] and the like.
+/// A step through a tab's history from what is shown: [`History::back`] and the like.
 type HistoryStep = fn(&mut History, HistoryEntry) -> Option<HistoryEntry>;
 
 impl App {

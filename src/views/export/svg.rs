@@ -6,7 +6,7 @@ use crate::views::theme::color::rgb;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
-/// One cell, in tenths of a pixel wide and pixels high; the letters are 14 pixels.
+/// A cell, in tenths of a pixel wide and pixels high; the letters are 14 pixels.
 const CELL_WIDTH: u32 = 84;
 const CELL_HEIGHT: u32 = 18;
 const BASELINE: u32 = 14;

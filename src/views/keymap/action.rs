@@ -1,6 +1,6 @@
 //! Actions: what a key can do, as names that are compared as data. Each view declares its own beside itself.
 
-/// One thing the user can ask for, by the name the keymap file uses. Keys become actions in the keymap; views know
+/// A thing the user can ask for, by the name the keymap file uses. Keys become actions in the keymap; views know
 /// actions only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Action(&'static str);
@@ -96,9 +96,9 @@ impl Action {
 pub struct ActionSpec {
     /// The action.
     pub action: Action,
-    /// One or two words for the hint line.
+    /// A word or two for the hint line.
     pub label: &'static str,
-    /// One sentence for the help.
+    /// A sentence for the help.
     pub help: &'static str,
     /// Earlier names, which keymap files may still use.
     pub aliases: &'static [&'static str],

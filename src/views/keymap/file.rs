@@ -23,7 +23,7 @@ pub struct Problem {
     pub line: u64,
     /// A sentence that names the mistake.
     pub message: String,
-    /// What to do about it; may be empty.
+    /// The next step; may be empty.
     pub hint: String,
 }
 
@@ -83,7 +83,7 @@ impl<'de> Visitor<'de> for KeysVisitor {
     }
 }
 
-/// One entry of the file, understood.
+/// An entry of the file, understood.
 struct FileEntry {
     action: Action,
     contexts: Vec<Context>,

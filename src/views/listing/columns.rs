@@ -201,7 +201,7 @@ impl Listing {
         self.widths = widths;
     }
 
-    /// What a cell shows, and how many columns a glyph or bar before it takes.
+    /// The text of a cell, and how many columns a glyph or bar before it takes.
     pub(super) fn text_of(&self, key: &SortKey, row: &Row, slot: &Slot, now: UnixSeconds) -> (Text, usize) {
         match key {
             SortKey::Namespace => (row.namespace.clone(), 0),

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// How long the cursor waits for the rows of slow clusters, from the first row on.
 const SETTLE_S: i64 = 2;
 
-/// What the cursor knows besides its object.
+/// Facts the cursor keeps besides its object.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Hold {
     /// Its object was asked for before its rows came: it waits for them.
@@ -26,7 +26,7 @@ pub(super) struct Hold {
     first_rows: Option<UnixSeconds>,
     /// The row it is on, as it was last.
     row: Option<Arc<Row>>,
-    /// It had to leave its object; not told yet.
+    /// The cursor had to leave its object; not told yet.
     moved: Option<Moved>,
 }
 
@@ -53,7 +53,7 @@ pub struct Moved {
 }
 
 impl Moved {
-    /// What the user is told: the next key is about another object.
+    /// The sentence for the user: the next key is about another object.
     pub fn sentence(&self) -> String {
         let Self { from, to, is_hidden } = self;
         let why = if *is_hidden { "no longer passes the filter" } else { "is gone" };

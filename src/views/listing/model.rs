@@ -17,7 +17,7 @@ use crate::views::table::{
 use crate::views::theme::{Role, Theme};
 use ratatui::style::Style;
 
-/// What the look of a row depends on besides the row.
+/// The surroundings that the look of a row depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
     /// The styles in force.

@@ -8,7 +8,7 @@ use crate::protocol::Snapshot;
 use crate::views::header::counted;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the program brings along.
+/// The names the program brings along.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
     /// The newest picture of the engine.

@@ -115,7 +115,7 @@ fn opener(lines: &Lines, line: usize) -> Option<usize> {
     (0..line).rev().find(|l| block_end(lines, *l).is_some_and(|last| last >= line))
 }
 
-/// What folds by itself when a document opens: the bookkeeping of the API server.
+/// Blocks that are folded when a document opens: the bookkeeping of the API server.
 pub fn folded_at_first(lines: &Lines) -> Folds {
     let mut folds = Folds::default();
     for number in (0..lines.len()).filter(|n| lines.line(*n).trim_end() == "  managedFields:") {

@@ -45,7 +45,7 @@ impl Lines {
         self.len() == 0
     }
 
-    /// One line as it is shown: tabs as spaces. Empty past the end.
+    /// A line as it is shown: tabs as spaces. Empty past the end.
     pub fn line(&self, number: usize) -> Cow<'_, str> {
         let raw = match self {
             Self::Texts(lines) => lines.get(number).map_or("", Text::as_str),

@@ -3,7 +3,7 @@
 use crate::views::theme::Role;
 use std::ops::Range;
 
-/// What the text is.
+/// The kind of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Syntax {
     /// No colours.

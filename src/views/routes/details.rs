@@ -10,7 +10,7 @@ use crate::views::grid::GridLine;
 
 type Pairs = Vec<(&'static str, String)>;
 
-/// What the line is about, to read.
+/// The line in full, to read.
 pub(super) fn of(section: Section, line: &GridLine, routes: &Routes, now: UnixSeconds) -> Chooser {
     let nth = || line.id.split(' ').next().and_then(|n| n.parse::<usize>().ok());
     let found = match section {

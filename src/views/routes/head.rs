@@ -49,7 +49,7 @@ fn piece(text: impl Into<String>, role: Role) -> Piece {
     (text.into(), role)
 }
 
-/// What is wrong with the proxy as a whole: one line, the worst first; empty when nothing is.
+/// The troubles of the proxy as a whole: one line, the worst first; empty when nothing is.
 fn troubles(snapshot: &Snapshot, now: UnixSeconds) -> Vec<Piece> {
     let mut pieces = Vec::new();
     if let ProxyLink::Lost { why, since } = &snapshot.proxy.link {
@@ -250,7 +250,7 @@ impl RoutesView {
     }
 }
 
-/// What is said while there is no picture.
+/// The text while there is no picture.
 pub(super) fn draw_without(area: Rect, buffer: &mut Buffer, cx: &ViewContext<'_>) {
     let dim = |text: &str| (text.to_owned(), Role::Dim);
     let blank = || (String::new(), Role::Text);

@@ -197,7 +197,7 @@ pub(super) struct Standing {
     pub is_trouble: bool,
 }
 
-/// What is to be said of a cluster: the operator's switch before all else, then its credential, then its endpoints.
+/// The state of a cluster: the operator's switch before all else, then its credential, then its endpoints.
 pub(super) fn standing(cluster: &UpstreamFacts) -> Standing {
     let state = |glyph, word: &str, role, is_trouble| Standing { glyph, word: Text::new(word), role, is_trouble };
     match cluster.fence {
@@ -249,7 +249,7 @@ pub(super) fn tail(routes: &Routes, utc_offset_s: i64) -> Grid {
     Grid { columns: TAIL, groups: routes.tail.iter().map(line).collect() }
 }
 
-/// What the lint found, errors first.
+/// The findings of the lint, errors first.
 pub(super) fn findings(routes: &Routes) -> Grid {
     let mut found: Vec<&Finding> = routes.findings.iter().collect();
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));

@@ -49,7 +49,7 @@ impl Tester {
         Reply::send([Request::Proxy(ProxyRequest::Explain { id: self.id, text: text.into() })])
     }
 
-    /// What is said below the line that is typed.
+    /// Returns the lines below the line that is typed.
     pub fn lines(&self) -> Vec<(String, Role)> {
         let dim = |text: &str| (text.to_owned(), Role::Dim);
         match (self.asked.as_ref(), self.answer.as_deref()) {
