@@ -1,6 +1,8 @@
 //! The screen: state, update and drawing.
 
 pub mod app;
+pub mod appearance;
+pub mod clock;
 pub mod columns;
 pub mod command;
 pub mod complete;
@@ -41,6 +43,7 @@ pub mod scope;
 pub mod selector;
 pub mod session;
 pub mod sort;
+pub mod status;
 pub mod suggest;
 pub mod table;
 pub mod tabs;

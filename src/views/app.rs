@@ -1,5 +1,6 @@
 //! The screen as a value: `update` changes it and says what to do, `view` draws it. No IO, no clock.
 
+use super::appearance::Appearance;
 use super::keymap::{Context, Key, Keymap};
 use super::listing::{Listing, Look, keys};
 use super::msg::{Effect, Flow, Msg};
@@ -7,11 +8,11 @@ use super::place::{Place, Source};
 use super::prompt::{self, Prompt, PromptKind};
 use super::scope::Scope;
 use super::session::{SavedTab, SessionState};
+use super::status::StatusLine;
 use super::tabs::Tab;
+use super::theme::Depth;
 use super::theme::file::Themes;
-use super::theme::{self, Depth, Theme, Wish};
 use super::view::{RequestIds, View, ViewContext};
-use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use crate::protocol::{Request, Severity, Snapshot, ViewId};
 use ratatui::layout::Rect;
@@ -49,29 +50,10 @@ pub struct Setup {
     pub size: (u16, u16),
 }
 
-/// A line that says what came of the last thing done, or what the engine has to say.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Message {
-    /// How much it matters.
-    pub severity: Severity,
-    /// The text, unwrapped.
-    pub text: String,
-    /// When it makes room for what is missing: seconds are enough to read a line.
-    pub until: UnixSeconds,
-}
-
-/// How long a message stays when no key is pressed.
-const MESSAGE_S: i64 = 10;
-
 /// The screen.
 #[derive(Debug)]
 pub struct App {
-    themes: Themes,
-    theme: Theme,
-    wished_theme: Option<String>,
-    /// The terminal's answer about its background.
-    is_light: Option<bool>,
-    depth: Depth,
+    appearance: Appearance,
     keymap: Keymap,
     session: SessionState,
     snapshot: Arc<Snapshot>,
@@ -88,9 +70,7 @@ pub struct App {
     prompt: Option<Prompt>,
     /// Keys of a sequence that is not complete.
     pending: Vec<Key>,
-    message: Option<Message>,
-    /// Notices up to this number have been shown.
-    seen_notice: u64,
+    status: StatusLine,
     effects: Vec<Effect>,
     /// Numbers for requests.
     ids: RequestIds,
@@ -101,15 +81,12 @@ pub struct App {
 impl App {
     /// Opens the first screen: the command, else the last session, else the fleet.
     pub fn new(setup: Setup) -> Self {
-        let depth = setup.depth;
+        let mut session = setup.session;
+        let (appearance, lost) = Appearance::new(setup.themes, setup.theme, setup.depth, &mut session.theme);
         let mut app = Self {
-            theme: setup.themes.or_default("").reduced(depth),
-            themes: setup.themes,
-            wished_theme: setup.theme,
-            is_light: None,
-            depth,
+            appearance,
             keymap: setup.keymap,
-            session: setup.session,
+            session,
             snapshot: Arc::default(),
             held: None,
             frozen: false,
@@ -122,14 +99,14 @@ impl App {
             overlays: Vec::new(),
             prompt: None,
             pending: Vec::new(),
-            message: None,
-            seen_notice: 0,
+            status: StatusLine::default(),
             effects: Vec::new(),
             ids: RequestIds::from(1),
             process_bytes: None,
         };
-        app.forget_unknown_themes();
-        app.choose_theme();
+        if let Some(why) = lost {
+            app.say(Severity::Warning, &why);
+        }
         app.restore(setup.command.as_deref());
         app
     }
@@ -149,24 +126,6 @@ impl App {
         self.active = self.session.active.min(self.tabs.len() - 1);
         if let Some(line) = command {
             self.run_line(line);
-        }
-    }
-
-    /// The theme that suits what was asked for, the terminal's background and its colours.
-    fn choose_theme(&mut self) {
-        let asked = self.wished_theme.clone().or_else(|| self.session.theme.as_ref().map(ToString::to_string));
-        let name = theme::choose(&Wish { theme: asked.as_deref(), is_light: self.is_light, depth: self.depth });
-        self.theme = self.themes.or_default(name).reduced(self.depth);
-    }
-
-    /// A theme of the last session may be gone: that is said.
-    fn forget_unknown_themes(&mut self) {
-        let wished = self.wished_theme.take_if(|name| self.themes.named(name).is_err());
-        let last = self.session.theme.take_if(|name| self.themes.named(name).is_err());
-        if let Some(name) = wished.or(last.map(Into::into))
-            && let Err(why) = self.themes.named(&name)
-        {
-            self.say(Severity::Warning, &why);
         }
     }
 
@@ -195,7 +154,7 @@ impl App {
             Msg::Tick(now) => self.tick(now),
             Msg::Snapshot(snapshot) => self.take_snapshot(snapshot),
             Msg::Key(key) => {
-                self.message = None;
+                self.status.clear();
                 self.key(key);
                 true
             }
@@ -206,8 +165,7 @@ impl App {
             }
             Msg::Paste(text) => self.paste(&text),
             Msg::Background { light } => {
-                self.is_light = Some(light);
-                self.choose_theme();
+                self.appearance.set_background(light, self.session.theme.as_deref());
                 true
             }
             Msg::Refused(request) => self.refused(&request),
@@ -226,7 +184,7 @@ impl App {
             return false;
         }
         self.now = now;
-        self.message.take_if(|message| message.until <= now);
+        self.status.expire(now);
         for tab in &mut self.tabs {
             if tab.listing.filter().depends_on_time() {
                 tab.listing.judge_by_time(now);
@@ -246,8 +204,7 @@ impl App {
             let moved = tab.listing.take_moved();
             told = told.or(moved.filter(|_| at == self.active));
         }
-        let is_free = self.message.as_ref().is_none_or(|message| message.severity == Severity::Note);
-        if let Some(moved) = told.filter(|_| is_free && self.top().is_none()) {
+        if let Some(moved) = told.filter(|_| self.status.is_free() && self.top().is_none()) {
             self.say(Severity::Note, &moved.sentence());
         }
     }
@@ -264,7 +221,7 @@ impl App {
         }
         self.snapshot = snapshot;
         self.feed();
-        self.show_notices();
+        self.status.take_notices(&self.snapshot, self.now);
         true
     }
 
@@ -277,21 +234,6 @@ impl App {
         self.subscribe();
     }
 
-    fn show_notices(&mut self) {
-        let snapshot = Arc::clone(&self.snapshot);
-        let Some(newest) = snapshot.notices.last() else { return };
-        // Why there is no cluster stands where they would be.
-        let is_shown = |text: &Text| snapshot.clusters.is_empty() && snapshot.inventory.contains(text);
-        let unseen = snapshot.notices.iter().filter(|n| n.number > self.seen_notice && !is_shown(&n.text));
-        let worst = unseen.filter(|n| n.severity > Severity::Note);
-        if let Some(notice) = worst.max_by_key(|n| (n.severity, n.number)) {
-            let cluster = notice.cluster.as_ref().map_or_else(String::new, |c| format!("{c}: "));
-            let (severity, text) = (notice.severity, format!("{cluster}{}", notice.text));
-            self.say(severity, &text);
-        }
-        self.seen_notice = newest.number;
-    }
-
     /// Says what was wrong with a file of the user's.
     pub fn warn(&mut self, problem: &str) {
         self.say(Severity::Warning, problem);
@@ -299,8 +241,7 @@ impl App {
 
     /// Puts a line where it is read; says that there is something to draw.
     fn say(&mut self, severity: Severity, text: &str) -> bool {
-        let until = UnixSeconds(self.now.0.saturating_add(MESSAGE_S));
-        self.message = Some(Message { severity, text: text.to_owned(), until });
+        self.status.say(self.now, severity, text);
         true
     }
 
@@ -364,14 +305,14 @@ impl App {
     }
 
     fn look(&self) -> Look<'_> {
-        Look { theme: &self.theme, snapshot: &self.snapshot, now: self.now }
+        Look { theme: self.appearance.theme(), snapshot: &self.snapshot, now: self.now }
     }
 
     /// The surroundings of a view in an area: what is opened over a frozen table is live.
     fn cx(&self, area: Rect) -> ViewContext<'_> {
         ViewContext {
             snapshot: self.held.as_ref().unwrap_or(&self.snapshot),
-            theme: &self.theme,
+            theme: self.appearance.theme(),
             now: self.now,
             area,
             ids: &self.ids,
@@ -382,7 +323,7 @@ impl App {
     /// Seconds until something on the screen reads differently by the passing of time alone.
     pub fn next_change(&self) -> Option<i64> {
         let height = self.page();
-        let message = self.message.as_ref().map(|message| message.until.since(self.now).max(1));
+        let message = self.status.message().map(|message| message.until.since(self.now).max(1));
         let rows = self.tab().and_then(|tab| tab.listing.next_change(height, self.now));
         message.into_iter().chain(rows).min()
     }

@@ -8,9 +8,10 @@ use crate::model::object::Row;
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use crate::protocol::{Shard, ShardKey, ShardState, Snapshot};
+use crate::views::clock::sparkline_to;
 use crate::views::merge::{Slot, column};
 use crate::views::scope::{Scope, matches};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// The kind that stands for a cluster in keys and marks.
@@ -107,7 +108,7 @@ fn row(cluster: &Cluster, listing: Option<&(u32, u32)>, now: UnixSeconds) -> Row
         count(facts.pods_unhealthy),
         count(facts.warnings),
         count(facts.latencies_ms.back().copied()),
-        Cell::text(&trend(facts.latencies_ms.iter().copied())),
+        Cell::text(&trend(&facts.latencies_ms)),
         expiry(facts.expiry.as_ref().map(|(at, _)| *at), now),
         Cell::text(&entry.groups.join(",")),
         Cell::text(&source),
@@ -188,6 +189,12 @@ pub(super) fn reason(cluster: &Cluster, listing: Option<&(u32, u32)>) -> String 
     parts.join(" · ")
 }
 
+/// The newest latencies as bars; the highest of all that are known would be full.
+fn trend(latencies: &VecDeque<u32>) -> String {
+    let values: Vec<Option<u32>> = latencies.iter().copied().map(Some).collect();
+    sparkline_to(&values, latencies.iter().max().copied().unwrap_or_default())
+}
+
 fn claim(claim: &Claim) -> String {
     let ready = match claim.ready {
         Some(true) => "ready",
@@ -197,15 +204,3 @@ fn claim(claim: &Claim) -> String {
     let because = if claim.reason.is_empty() { String::new() } else { format!(" ({})", claim.reason) };
     format!("hub says {ready}{because}")
 }
-
-/// The last latencies as bars, the highest of them full.
-fn trend(latencies: impl DoubleEndedIterator<Item = u32> + Clone) -> String {
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let highest = latencies.clone().max().unwrap_or_default().max(1);
-    let bar = |ms: u32| BARS.get((ms as usize * (BARS.len() - 1)) / highest as usize).copied().unwrap_or(' ');
-    let newest: Vec<u32> = latencies.rev().take(TREND_BARS).collect();
-    newest.into_iter().rev().map(bar).collect()
-}
-
-/// Five minutes at a probe every 30 s.
-const TREND_BARS: usize = 10;

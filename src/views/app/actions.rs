@@ -328,26 +328,20 @@ impl App {
     /// `:theme NAME`; without a name, says which there are.
     pub(super) fn set_theme(&mut self, name: Option<&str>) {
         let Some(name) = name else {
-            let names: Vec<&str> = self.themes.names().collect();
+            let names: Vec<&str> = self.appearance.themes().names().collect();
             let names = names.join(", ");
             self.say(Severity::Note, &format!("themes: {names}"));
             return;
         };
         if name == theme::AUTO {
-            self.wished_theme = None;
             self.session.theme = None;
-            self.choose_theme();
-            let text = format!("the theme is {}, as suits the terminal", self.theme.name);
+            self.appearance.follow_terminal();
+            let text = format!("the theme is {}, as suits the terminal", self.appearance.theme().name);
             self.say(Severity::Note, &text);
             return;
         }
-        match self.themes.named(name) {
-            Ok(theme) => {
-                self.theme = theme.clone().reduced(self.depth);
-                // The answer of the terminal may come later.
-                self.wished_theme = Some(name.to_owned());
-                self.session.theme = Some(Text::new(name));
-            }
+        match self.appearance.select(name) {
+            Ok(()) => self.session.theme = Some(Text::new(name)),
             Err(why) => {
                 self.say(Severity::Error, &why);
             }

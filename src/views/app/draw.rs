@@ -4,6 +4,7 @@ use super::App;
 use crate::model::text::width;
 use crate::model::time::UnixSeconds;
 use crate::protocol::Severity;
+use crate::views::clock::time_of_day;
 use crate::views::header::{self, Piece};
 use crate::views::listing::Listing;
 use crate::views::page;
@@ -81,7 +82,7 @@ impl App {
     /// Draws everything into a buffer; gives where the cursor is while something is typed.
     pub(super) fn render(&self, buffer: &mut Buffer) -> Option<Position> {
         let areas = self.areas();
-        buffer.set_style(self.screen().intersection(buffer.area), self.theme.style(Role::Text));
+        buffer.set_style(self.screen().intersection(buffer.area), self.appearance.theme().style(Role::Text));
         self.draw_header(areas.header, buffer);
         self.draw_tabs(areas.tabs, buffer);
         if !self.is_covered() {
@@ -112,11 +113,11 @@ impl App {
         if let Some(page) = &tab.page {
             let path = header::page_path(page.spec().name, &self.snapshot);
             let clock = vec![(self.clock(), Role::Dim)];
-            return header::draw(area, buffer, &self.theme, &[path], &[clock]);
+            return header::draw(area, buffer, self.appearance.theme(), &[path], &[clock]);
         }
         let path = header::path(&tab.listing, &self.snapshot, self.frozen);
         let counts = header::counts(&tab.listing, &self.snapshot, &self.clock());
-        header::draw(area, buffer, &self.theme, &path, &counts);
+        header::draw(area, buffer, self.appearance.theme(), &path, &counts);
     }
 
     /// The time of what is shown: the snapshot's, so that an idle screen stays idle and a frozen one is honest.
@@ -124,8 +125,7 @@ impl App {
         if self.snapshot.at == UnixSeconds::default() {
             return String::new();
         }
-        let s = (self.snapshot.at.0 + self.utc_offset_s).rem_euclid(24 * 3600);
-        format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+        time_of_day(self.snapshot.at, self.utc_offset_s)
     }
 
     fn draw_tabs(&self, area: Rect, buffer: &mut Buffer) {
@@ -141,19 +141,19 @@ impl App {
     }
 
     fn draw_pieces(&self, area: Rect, buffer: &mut Buffer, pieces: &[Piece]) {
-        header::write(area, buffer, &self.theme, (0, usize::from(area.width)), pieces);
+        header::write(area, buffer, self.appearance.theme(), (0, usize::from(area.width)), pieces);
     }
 
     fn draw_table(&self, area: Rect, buffer: &mut Buffer) {
         let Some(tab) = self.tab() else { return };
         let model = tab.listing.model((usize::from(area.width), usize::from(area.height)), self.look());
-        model.draw(area, buffer, &TableStyles::of(&self.theme));
+        model.draw(area, buffer, &TableStyles::of(self.appearance.theme()));
         if tab.listing.rows().is_empty() {
             let lines = header::empty(&tab.listing, &self.snapshot);
             let lines: Vec<(String, Role)> = lines.into_iter().map(|line| (line, Role::Dim)).collect();
             let (x, y) = (area.x.saturating_add(2), area.y.saturating_add(2));
             let (width, height) = (area.width.saturating_sub(3), area.height.saturating_sub(2));
-            page::say(Rect { x, y, width, height }, buffer, &lines, &self.theme);
+            page::say(Rect { x, y, width, height }, buffer, &lines, self.appearance.theme());
         }
     }
 
@@ -167,7 +167,7 @@ impl App {
     /// The words of those lines, in so many lines at most: the last message, else a mistake in the filter, else what is missing or
     /// wrong.
     fn reason_pieces(&self, lines: usize) -> Vec<Piece> {
-        if let Some(message) = &self.message {
+        if let Some(message) = self.status.message() {
             let role = match message.severity {
                 Severity::Note => Role::Note,
                 Severity::Warning => Role::Warning,

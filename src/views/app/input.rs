@@ -107,7 +107,7 @@ impl App {
             snapshot: &self.snapshot,
             session: &self.session,
             listing: self.tab().map(|tab| &tab.listing),
-            themes: self.themes.names().collect(),
+            themes: self.appearance.themes().names().collect(),
         }
     }
 

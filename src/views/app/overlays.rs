@@ -173,7 +173,8 @@ impl App {
         let commands: Vec<(&str, &str)> =
             commands().filter_map(|c| c.names.first().map(|name| (*name, c.help))).collect();
         let auto = std::iter::once((theme::AUTO, "the one that suits the terminal"));
-        let themes: Vec<(&str, &str)> = auto.chain(self.themes.iter().map(|t| (&*t.name, &*t.about))).collect();
+        let themes: Vec<(&str, &str)> =
+            auto.chain(self.appearance.themes().iter().map(|t| (&*t.name, &*t.about))).collect();
         palette::entries(&Sources { snapshot: &self.snapshot, commands: &commands, themes: &themes })
     }
 
@@ -278,7 +279,7 @@ impl App {
         let text = match format {
             Format::Text => export::text(&buffer),
             Format::Ansi => export::ansi(&buffer),
-            Format::Svg => export::svg(&buffer, self.theme.background),
+            Format::Svg => export::svg(&buffer, self.appearance.theme().background),
         };
         let time = self.now.to_string().replace(':', "-");
         self.effects.push(Effect::Save { name: format!("screen-{time}.{}", format.extension()), text });

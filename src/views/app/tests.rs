@@ -95,7 +95,7 @@ fn selected(app: &App) -> String {
 }
 
 fn message(app: &App) -> &str {
-    app.message.as_ref().map_or("", |m| &m.text)
+    app.status.message().map_or("", |m| &m.text)
 }
 
 fn interests(effects: &[Effect]) -> Vec<&Interest> {

@@ -1,10 +1,11 @@
 //! One line of a section in full: what has no room in a row.
 
 use super::Section;
-use super::lines::{bars, clock, millis, standing};
+use super::lines::{millis, standing};
 use crate::model::proxy::{Exchange, Finding, Routes, RuleFacts, UpstreamFacts};
 use crate::model::text::width;
 use crate::model::time::{UnixSeconds, human};
+use crate::views::clock::{sparkline, time_of_day};
 use crate::views::dialog::Chooser;
 use crate::views::grid::GridLine;
 
@@ -71,8 +72,8 @@ fn of_cluster(cluster: &UpstreamFacts) -> Pairs {
         let failed = endpoint.probes.iter().filter(|probe| probe.is_none()).count();
         let probes = match endpoint.probes.len() {
             0 => "not probed yet".to_owned(),
-            all if failed == 0 => format!("{} all {all} probes answered", bars(&endpoint.probes)),
-            all => format!("{} {failed} of {all} probes failed", bars(&endpoint.probes)),
+            all if failed == 0 => format!("{} all {all} probes answered", sparkline(&endpoint.probes)),
+            all => format!("{} {failed} of {all} probes failed", sparkline(&endpoint.probes)),
         };
         let streams = format!("{} connections, {} streams", endpoint.connections, endpoint.streams);
         pairs.push(("endpoint", format!("{}  {streams}", endpoint.address)));
@@ -94,7 +95,7 @@ fn of_exchange(exchange: &Exchange, now: UnixSeconds) -> Pairs {
         ("user", exchange.user.to_string()),
         ("took", took),
         ("tries", exchange.attempts.to_string()),
-        ("at", format!("{} UTC, {} ago", clock(exchange.at, 0), human(now.since(exchange.at)))),
+        ("at", format!("{} UTC, {} ago", time_of_day(exchange.at, 0), human(now.since(exchange.at)))),
     ]
 }
 

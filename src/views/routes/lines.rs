@@ -6,7 +6,7 @@ use crate::model::proxy::{
     UpstreamFacts,
 };
 use crate::model::text::Text;
-use crate::model::time::UnixSeconds;
+use crate::views::clock::{sparkline, time_of_day};
 use crate::views::grid::{Grid, GridColumn, GridLine, left, prose, right};
 use crate::views::theme::Role;
 use compact_str::format_compact;
@@ -55,9 +55,6 @@ const FINDINGS: &[GridColumn] = &[
     prose("FINDING", 0, 10, 20),
     left("PLACE", 4, 8, 12),
 ];
-
-/// Bars of a history: five minutes at a probe every 30 s.
-const BARS: usize = 10;
 
 /// Rules in the order they are tried.
 pub(super) fn rules(routes: &Routes) -> Grid {
@@ -143,22 +140,7 @@ fn history(endpoint: &EndpointFacts) -> [(Cell, Role); 3] {
         Some(None) => (Cell::text("fail"), Role::Failed),
     };
     let role = if endpoint.probes.iter().any(Option::is_none) { Role::Degraded } else { Role::Dim };
-    [breaker(endpoint.breaker), (Cell::text(&bars(&endpoint.probes)), role), last]
-}
-
-/// The last probes as bars, the longest of them full; a cross is one that failed.
-pub(super) fn bars(probes: &[Option<u32>]) -> String {
-    const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let newest = probes.get(probes.len().saturating_sub(BARS)..).unwrap_or_default();
-    let highest = newest.iter().flatten().max().copied().unwrap_or_default().max(1);
-    let bar = |probe: &Option<u32>| match probe {
-        None => '✗',
-        Some(ms) => {
-            let step = u64::from(*ms) * 7 / u64::from(highest);
-            usize::try_from(step).ok().and_then(|step| STEPS.get(step)).copied().unwrap_or('█')
-        }
-    };
-    newest.iter().map(bar).collect()
+    [breaker(endpoint.breaker), (Cell::text(&sparkline(&endpoint.probes)), role), last]
 }
 
 fn rank(breaker: BreakerState) -> u8 {
@@ -234,7 +216,7 @@ pub(super) fn tail(routes: &Routes, utc_offset_s: i64) -> Grid {
         let code = if exchange.code == 0 { Cell::text("none") } else { int(exchange.code) };
         let rule = if exchange.rule.is_empty() { Cell::text("-") } else { Cell::text(&exchange.rule) };
         let cells = vec![
-            (Cell::text(&clock(exchange.at, utc_offset_s)), Role::Dim),
+            (Cell::text(&time_of_day(exchange.at, utc_offset_s)), Role::Dim),
             (code, role),
             (Cell::text(&exchange.verb), Role::Text),
             (Cell::text(&exchange.cluster), Role::Text),
@@ -282,10 +264,4 @@ pub(super) fn millis(micros: u64) -> Text {
         10_000..100_000 => format_compact!("{}.{}", micros / 1000, micros % 1000 / 100),
         _ => format_compact!("{}", micros / 1000),
     }
-}
-
-/// `14:02:31`.
-pub(super) fn clock(at: UnixSeconds, utc_offset_s: i64) -> String {
-    let s = (at.0 + utc_offset_s).rem_euclid(24 * 3600);
-    format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }

@@ -4,10 +4,11 @@ mod confirm;
 mod fixture;
 mod tester;
 
-use super::lines::{bars, millis, standing};
+use super::lines::{millis, standing};
 use super::*;
 use crate::model::proxy::{BreakerState, EndpointFacts, EndpointHealth};
 use crate::protocol::ProxySnapshot;
+use crate::views::clock::sparkline;
 use crate::views::export::{style_runs, text};
 use crate::views::fixture::{NOW, act, context, drawn};
 use crate::views::theme::BUILT_IN;
@@ -80,9 +81,9 @@ fn a_cluster_is_said_in_one_word() {
 
 #[test]
 fn probes_are_bars_and_crosses() {
-    assert_eq!(bars(&[]), "");
-    assert_eq!(bars(&[Some(0), Some(50), None, Some(100)]), "▁▄✗█");
-    assert_eq!(bars(&[Some(u32::MAX); 40]).chars().count(), 10);
+    assert_eq!(sparkline(&[]), "");
+    assert_eq!(sparkline(&[Some(0), Some(50), None, Some(100)]), "▁▄✗█");
+    assert_eq!(sparkline(&[Some(u32::MAX); 40]).chars().count(), 10);
     assert_eq!([350, 12_400, 1_204_000].map(millis), ["0.35", "12.4", "1204"]);
 }
 

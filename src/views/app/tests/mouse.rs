@@ -94,7 +94,7 @@ fn an_entry_of_the_palette_is_run_by_a_second_click() {
         click(&mut app, at);
     }
     assert_eq!(app.context(), Context::new("table"));
-    assert_eq!(&*app.theme.name, "colour-blind");
+    assert_eq!(&*app.appearance.theme().name, "colour-blind");
 }
 
 fn type_word(app: &mut App, text: &str) {

@@ -3,7 +3,7 @@
 use super::{App, Msg, SessionState, Setup, at_pods, message, press, setup, type_line};
 
 fn theme(app: &App) -> &str {
-    &app.theme.name
+    &app.appearance.theme().name
 }
 
 /// B9: `auto` is a theme that can be asked for: the one that suits the terminal, now and later.
