@@ -5,8 +5,8 @@ mod entries;
 pub use entries::{Sources, entries};
 
 use super::cursor::{Clicked, ListCursor};
-use super::keymap::common::{ACCEPT, ESCAPE, QUIT, TYPED_MOVES};
-use super::keymap::{Action, Binding, Code, Context, ContextSpec, Key, bind};
+use super::keymap::common::{ACCEPT, ESCAPE, PAGES, QUIT, TYPED_MOVES};
+use super::keymap::{Action, Code, Context, ContextSpec, Key};
 use super::panel::{centred, frame, line, right, write};
 use super::reader::draw::put;
 use super::theme::{Role, Theme};
@@ -234,8 +234,6 @@ pub static CONTEXT: ContextSpec = ContextSpec {
     keys: &[ESCAPE, TYPED_MOVES, PAGES, ACCEPT, QUIT],
     hints: &[Action::ACCEPT, Action::BACK],
 };
-
-const PAGES: &[Binding] = &[bind(Action::PAGE_UP, &["pageup"]), bind(Action::PAGE_DOWN, &["pagedown"])];
 
 impl View for Palette {
     fn spec(&self) -> &'static ViewSpec {

@@ -41,6 +41,9 @@ pub const SIDEWAYS_WITHOUT_L: &[Binding] = &[bind(Action::LEFT, &["h", "left"]),
 /// Up and down, where letters are typed.
 pub const TYPED_MOVES: &[Binding] = &[bind(Action::UP, &["up", "ctrl-p"]), bind(Action::DOWN, &["down", "ctrl-n"])];
 
+/// Pages up and down, where letters are typed.
+pub const PAGES: &[Binding] = &[bind(Action::PAGE_UP, &["pageup"]), bind(Action::PAGE_DOWN, &["pagedown"])];
+
 /// The way to everything else: the command line, the palette; and saving the screen.
 pub const SCREEN: &[Binding] =
     &[bind(Action::COMMAND, &[":"]), bind(Action::PALETTE, &["ctrl-a"]), bind(Action::SAVE, &["ctrl-s"])];
@@ -88,7 +91,7 @@ pub static ASK: ContextSpec = ContextSpec {
     title: "Tester and confirmations",
     is_typing: true,
     actions: &[],
-    keys: &[ESCAPE, TYPED_MOVES, ACCEPT, QUIT],
+    keys: &[ESCAPE, TYPED_MOVES, PAGES, ACCEPT, QUIT],
     hints: &[Action::ACCEPT, Action::BACK],
 };
 
