@@ -143,7 +143,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::panic, reason = "the test is about one")]
     fn a_panic_is_an_internal_error_with_a_next_step() {
         let error = guarded(|| panic!("a fault")).unwrap_err();
         assert_eq!(error.exit_code(), 70);

@@ -184,7 +184,7 @@ impl EffectRunner {
                 self.attempts.insert(attempt, token.clone());
                 let names = tasks::containers(self.reports.clone(), Arc::clone(&cluster), attempt, source.pod.clone());
                 self.spawn(token.clone(), names);
-                self.spawn(token, tasks::follow_log(self.reports.clone(), cluster, attempt, source));
+                self.spawn(token, tasks::follow_log(self.reports.clone(), cluster, attempt, *source));
             }
             LogsEffect::Cancel(attempt) => self.cancel(attempt),
         }

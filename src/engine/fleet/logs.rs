@@ -150,7 +150,7 @@ impl Part for LogStreams {
             };
             let attempt = cx.attempt_id();
             stream.attempt = Some(attempt);
-            let source = stream.resumed(cx.now.elapsed);
+            let source = Box::new(stream.resumed(cx.now.elapsed));
             cx.effects.push(Effect::Logs(LogsEffect::Follow { session, attempt, source }));
         }
     }

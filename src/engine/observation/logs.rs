@@ -42,7 +42,7 @@ pub enum LogsEffect {
         /// Identity of this attempt.
         attempt: AttemptId,
         /// The container, and how much of its log to read.
-        source: LogSource,
+        source: Box<LogSource>,
     },
     /// Stops reading.
     Cancel(AttemptId),
