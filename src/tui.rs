@@ -25,57 +25,58 @@ use background::{BackgroundQuery, Taken};
 use outbox::Outbox;
 use terminal::Screen;
 
-/// Two frames are at least this far apart: more than a terminal shows is work for nothing.
+/// Minimum time between two frames: a terminal shows no more than that.
 pub const FRAME_INTERVAL: Duration = Duration::from_millis(16);
 
-/// How the console starts.
+/// Options of the console at its start.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of the command line or the terminal")]
 pub struct Options {
-    /// A command line for the first view (`-c`); without one the last session is restored.
+    /// A command line for the first view (`-c`); `None` restores the last session.
     pub command: Option<String>,
-    /// The theme by name; `None` asks the terminal whether it is dark or light.
+    /// Name of the theme; `None` chooses one by the background of the terminal.
     pub theme: Option<String>,
     /// `NO_COLOR` is set.
     pub no_color: bool,
-    /// The terminal's word on its colours: `COLORTERM`.
+    /// `COLORTERM`: colour support of the terminal.
     pub colorterm: Option<String>,
-    /// The terminal's name: `TERM`.
+    /// `TERM`: kind of the terminal.
     pub term: Option<String>,
-    /// `TMUX` is set: a copy must be wrapped to pass through.
+    /// `TMUX` is set: a copy must be wrapped to pass through tmux.
     pub in_tmux: bool,
-    /// Whether the mouse is taken at the start.
+    /// The console captures the mouse from the start.
     pub mouse: bool,
-    /// Start as if there had been no session before.
+    /// The last session is not restored.
     pub fresh: bool,
-    /// The user's file of keys; without one, `keys.yaml` beside the themes.
+    /// The user's keymap file; `None` is `keys.yaml` beside the themes.
     pub keymap: Option<PathBuf>,
-    /// Where themes and the keymap of the user are.
+    /// Folder of the themes and the keymap of the user; `None` for none.
     pub config_dir: Option<PathBuf>,
-    /// Where the session and saved screens go; `None` keeps nothing.
+    /// Folder of the session and of saved screens; `None` saves nothing.
     pub state_dir: Option<PathBuf>,
 }
 
-/// Why the console ended.
+/// Reason why the console ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitReason {
     /// The user left.
     Quit,
-    /// SIGTERM, SIGHUP or SIGINT.
+    /// SIGTERM, SIGHUP or SIGINT was received.
     Signal,
-    /// The terminal is gone.
+    /// The terminal was closed.
     InputClosed,
     /// The engine ended.
     EngineEnded,
 }
 
-/// The names of all themes there are, `auto` first; and what is wrong with files of themes.
+/// Returns the names of all themes, `auto` first, and the problems of theme files.
 pub fn theme_names(config_dir: Option<&Path>) -> (Vec<String>, Vec<String>) {
     let (themes, problems) = session::themes(config_dir);
     (themes.names().map(str::to_owned).collect(), problems)
 }
 
-/// Runs the console until the user leaves. The terminal is restored however it ends.
+/// Runs the console until the user leaves. The terminal is restored in any case. Fails if the terminal cannot be set up
+/// or written to, or if signal handlers cannot be installed.
 pub async fn run(
     snapshots: watch::Receiver<Arc<Snapshot>>,
     requests: mpsc::Sender<Request>,
@@ -107,10 +108,10 @@ struct Console {
     screen: Screen,
     outbox: Outbox,
     state_dir: Option<PathBuf>,
-    /// When the next frame is due; `None` while nothing changed.
+    /// When the next frame is due; `None` if nothing has changed.
     due: Option<Instant>,
     drawn: Option<Instant>,
-    /// When the time was last looked at.
+    /// When the app last received the time.
     ticked: Option<Instant>,
 }
 
@@ -173,19 +174,20 @@ impl Console {
         }
     }
 
-    /// Keys see the time too, so that what they show is of now.
+    /// Handles an event. The app receives the time first, so that ages are those of now.
     fn on_event(&mut self, event: &Event) -> Flow {
         let Some(msg) = input::message(event) else { return Flow::default() };
         self.app.update(Msg::Tick(clock::now())).then(self.app.update(msg))
     }
 
-    /// Tells the app something whose effects cannot end the console.
+    /// Sends the app a message whose effects cannot end the console.
     fn tell(&mut self, msg: Msg) {
         let flow = self.app.update(msg);
         drop(self.follow(flow));
     }
 
-    /// Does what the app asked for.
+    /// Carries out the effects of the app; returns a reason if they end the console. Fails if the terminal cannot be
+    /// written to.
     fn follow(&mut self, flow: Flow) -> std::io::Result<Option<ExitReason>> {
         if flow.draw && self.due.is_none() {
             let now = Instant::now();
@@ -228,7 +230,7 @@ impl Console {
         Ok(())
     }
 
-    /// Tells the app how large the terminal is now, and draws anew.
+    /// Sends the app the size of the terminal, and redraws.
     fn measure(&mut self) {
         let (columns, rows) = Screen::size();
         self.tell(Msg::Resize(columns, rows));
@@ -241,7 +243,7 @@ impl Console {
         Ok(())
     }
 
-    /// When the screen next reads differently by itself: at a whole second, since ages are whole seconds.
+    /// When the screen next changes by itself: at a full second, since ages are full seconds.
     fn next_tick(&self) -> Option<Instant> {
         let seconds = u64::try_from(self.app.next_change()?).ok()?.max(1);
         let last = self.drawn.max(self.ticked).unwrap_or_else(Instant::now);
@@ -256,7 +258,7 @@ async fn at(when: Option<Instant>) {
     }
 }
 
-/// The local clock's distance from Greenwich now.
+/// Offset of the local time from UTC, in seconds.
 fn utc_offset_s(now: UnixSeconds) -> i64 {
     let time = jiff::Timestamp::from_second(now.0).unwrap_or_default();
     i64::from(jiff::tz::TimeZone::system().to_offset(time).seconds())

@@ -1,16 +1,16 @@
-//! Whether the terminal is dark or light: asked once, beside the first frame.
+//! Detects a dark or light terminal: one query, at the time of the first frame.
 //!
-//! The answer comes among the keys, so it is picked out of the events. Whoever read the terminal beside the event stream
-//! to get it would take keys along that were typed meanwhile.
+//! The answer arrives among the keys, so it is filtered out of the events. A second reader of the terminal beside the
+//! event stream would swallow keys typed meanwhile.
 
 use super::Options;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use std::io::Write as _;
 
-/// The question for the background colour (OSC 11). Terminals that do not know it say nothing.
+/// Query for the background colour (OSC 11). Terminals that do not support it stay silent.
 const QUESTION: &str = "\u{1b}]11;?\u{1b}\\";
 
-/// Terminals that write what they do not know to the screen.
+/// Terminals that print unknown sequences to the screen.
 const UNFIT: [&str; 2] = ["dumb", "linux"];
 
 /// The longest answer: four parts of four digits.
@@ -20,24 +20,24 @@ const ANSWER_MAX: usize = 40;
 #[derive(Debug, Default)]
 pub(super) struct BackgroundQuery {
     asked: bool,
-    /// The last event was a lone escape: of an answer that came in two pieces, the first.
+    /// The last event was a lone escape: possibly the first piece of an answer in two pieces.
     escaped: bool,
-    /// The beginning of what may become the answer, and its events.
+    /// The text so far of a possible answer, from the held events.
     read: String,
     held: Vec<Event>,
 }
 
-/// The result of looking at an event.
+/// Result of the filter for an event.
 #[derive(Debug, PartialEq)]
 pub(super) enum Taken {
-    /// These are what the terminal sent, in order; none while something may still become the answer.
+    /// Events to handle, in order; empty while the held ones may still become the answer.
     Events(Vec<Event>),
-    /// The event was the end of the answer.
+    /// The event completed the answer.
     Answer { light: bool },
 }
 
 impl BackgroundQuery {
-    /// Asks, unless a theme was chosen or there are no colours to fit.
+    /// Sends the query, unless a theme was chosen or colours are off. Fails if the terminal cannot be written to.
     pub(super) fn ask(options: &Options) -> std::io::Result<Self> {
         let fit = options.term.as_deref().is_none_or(|term| !UNFIT.contains(&term));
         let asked = options.theme.is_none() && !options.no_color && fit;
@@ -49,7 +49,7 @@ impl BackgroundQuery {
         Ok(Self { asked, ..Self::default() })
     }
 
-    /// Looks at an event before anybody else does.
+    /// Filters an event, before any other handler.
     pub(super) fn take(&mut self, event: Event) -> Taken {
         let Some(key) = typed(&event).filter(|_| self.asked) else {
             return self.release(event);
@@ -78,7 +78,7 @@ impl BackgroundQuery {
         Taken::Events(Vec::new())
     }
 
-    /// Gives back all that was held: it was typed, and is no answer.
+    /// Not the answer: returns all held events, which the user typed.
     fn release(&mut self, event: Event) -> Taken {
         self.read.clear();
         self.escaped = typed(&event) == Some((KeyCode::Esc, KeyModifiers::NONE));
@@ -100,7 +100,7 @@ fn typed(event: &Event) -> Option<(KeyCode, KeyModifiers)> {
     }
 }
 
-/// Whether an answer can begin so.
+/// Returns true if an answer can begin like this.
 fn fits(read: &str) -> bool {
     ["11;rgb:", "11;rgba:"].iter().any(|head| match read.strip_prefix(head) {
         Some(rest) => rest.chars().all(|c| c.is_ascii_hexdigit() || c == '/'),
@@ -108,7 +108,8 @@ fn fits(read: &str) -> bool {
     })
 }
 
-/// The brightness of `11;rgb:RRRR/GGGG/BBBB`, each part of one to four digits, against the middle.
+/// Returns true if the brightness of `11;rgb:RRRR/GGGG/BBBB`, each part of one to four digits, is above the middle;
+/// `None` for any other text.
 fn is_light(read: &str) -> Option<bool> {
     let (_, parts) = read.split_once(':')?;
     let part = |text: &str| {
