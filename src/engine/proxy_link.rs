@@ -59,8 +59,8 @@ pub trait ProxyHandle: Send + Sync + Debug {
     /// Returns its state. Fails if it does not answer, refuses the token, or is of another version.
     fn picture(&self) -> BoxFuture<'_, Result<Routes, ProxyError>>;
 
-    /// Drains, fences or opens a cluster. Fails if it does not answer, or has no such cluster.
-    fn fence(&self, cluster: Text, fence: TrafficState) -> BoxFuture<'_, Result<(), ProxyError>>;
+    /// Drains, blocks or opens a cluster. Fails if it does not answer, or has no such cluster.
+    fn set_traffic(&self, cluster: Text, state: TrafficState) -> BoxFuture<'_, Result<(), ProxyError>>;
 
     /// Makes it read its configuration again. Fails if it does not answer, or with the reason why the new configuration
     /// was refused.

@@ -73,7 +73,7 @@ pub enum TrafficState {
     /// Takes no new keys; requests under way continue.
     Draining,
     /// Takes no requests; its running streams were ended.
-    Fenced,
+    Blocked,
 }
 
 /// A cluster of a running proxy, with its traffic.
@@ -82,7 +82,7 @@ pub struct UpstreamFacts {
     /// Name of the upstream, as rules call it.
     pub name: Text,
     /// Traffic switch an operator set.
-    pub fence: TrafficState,
+    pub traffic: TrafficState,
     /// Region from the configuration; empty if it names none.
     pub region: Text,
     /// Its API servers.

@@ -88,7 +88,7 @@ pub enum ProxyRequest {
         /// File with its admin token.
         token_file: Text,
     },
-    /// Opens, drains or fences one of the proxy's clusters.
+    /// Opens, drains or blocks one of the proxy's clusters.
     SetTraffic {
         /// Id of the operation.
         id: RequestId,

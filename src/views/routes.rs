@@ -153,7 +153,7 @@ impl RoutesView {
             keys::RELOAD => Reply::send([Request::Proxy(ProxyRequest::Reload(cx.ids.fresh()))]),
             keys::TEST_ROUTE => Reply::over(Tester::new(cx.ids.fresh())),
             keys::DRAIN => self.fence(TrafficState::Draining, cx),
-            keys::BLOCK => self.fence(TrafficState::Fenced, cx),
+            keys::BLOCK => self.fence(TrafficState::Blocked, cx),
             keys::REOPEN => self.fence(TrafficState::Open, cx),
             action => {
                 if let Some(nth) = action.number(keys::SECTION) {
@@ -192,7 +192,7 @@ impl RoutesView {
         let grid = self.grid(cx).unwrap_or_default();
         let Some(cluster) = self.cluster(&grid, cx.snapshot) else { return Reply::stay() };
         let name = cluster.name.clone();
-        if wanted == TrafficState::Open || wanted == cluster.fence {
+        if wanted == TrafficState::Open || wanted == cluster.traffic {
             return Reply::send([Request::Proxy(ProxyRequest::SetTraffic {
                 id: cx.ids.fresh(),
                 cluster: name,
@@ -318,7 +318,7 @@ impl View for RoutesView {
             (keys::RELOAD, attached),
             (keys::DRAIN, cluster.is_some()),
             (keys::BLOCK, cluster.is_some()),
-            (keys::REOPEN, cluster.is_some_and(|cluster| cluster.fence != TrafficState::Open)),
+            (keys::REOPEN, cluster.is_some_and(|cluster| cluster.traffic != TrafficState::Open)),
             (Action::FREEZE, has_routes && self.section == Section::Tail),
             (keys::NEXT_SECTION, has_routes),
             (keys::PREVIOUS_SECTION, has_routes),

@@ -82,7 +82,7 @@ fn standing<'a>(
     let takes = |one: &EndpointFacts| {
         one.breaker != BreakerState::Open && matches!(one.health, EndpointHealth::Ready | EndpointHealth::Unknown)
     };
-    let routable = facts.fence != TrafficState::Fenced && endpoints.into_iter().any(takes);
+    let routable = facts.traffic != TrafficState::Blocked && endpoints.into_iter().any(takes);
     let load = u32::try_from(facts.in_flight).unwrap_or(u32::MAX);
     let capacity = match cluster.capacity {
         0 => CAPACITY.saturating_mul(u32::try_from(cluster.endpoints.len()).unwrap_or(1)),
@@ -90,7 +90,7 @@ fn standing<'a>(
     };
     Availability {
         routable,
-        takes_new: routable && facts.fence == TrafficState::Open,
+        takes_new: routable && facts.traffic == TrafficState::Open,
         load,
         free: capacity.saturating_sub(load),
     }
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_switch_and_a_breaker_count_as_well() {
         let ready = |name, address| facts(name, address, EndpointHealth::Ready);
-        let draining = UpstreamFacts { fence: TrafficState::Draining, ..ready("a", "a.example:6443") };
+        let draining = UpstreamFacts { traffic: TrafficState::Draining, ..ready("a", "a.example:6443") };
         let mut open = ready("b", "b.example:443");
         open.endpoints[0].breaker = BreakerState::Open;
         let known = known(0, [draining, open]);

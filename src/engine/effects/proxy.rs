@@ -91,7 +91,7 @@ async fn answer(reports: Reports, proxy: Arc<dyn ProxyHandle>, attempt: AttemptI
             Observation::Proxy(ProxyObservation::Seen { attempt, outcome: outcome.map(Box::new) })
         }
         ProxyAsk::SetTraffic { id, cluster, state } => {
-            let outcome = call(ASK, "the proxy", async { proxy.fence(cluster, state).await }).await;
+            let outcome = call(ASK, "the proxy", async { proxy.set_traffic(cluster, state).await }).await;
             Observation::Proxy(ProxyObservation::Done { id, outcome })
         }
         ProxyAsk::Reload(id) => {

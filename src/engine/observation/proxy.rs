@@ -78,7 +78,7 @@ pub enum ProxyEffect {
 pub enum ProxyAsk {
     /// Reads its state.
     Routes,
-    /// Opens, drains or fences one of its clusters.
+    /// Opens, drains or blocks one of its clusters.
     SetTraffic {
         /// Id of the operation.
         id: RequestId,

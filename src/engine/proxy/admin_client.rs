@@ -49,7 +49,7 @@ impl ProxyAdminClient {
     pub async fn set_traffic(&self, cluster: &str, state: TrafficState) -> Result<(), Trouble> {
         let order = TrafficOrder { cluster: cluster.to_owned(), state };
         let order = serde_json::to_string(&order).map_err(|why| Trouble::Refused(why.to_string()))?;
-        self.0.ask((Method::POST, "/fence"), order, WAIT).await.map(drop)
+        self.0.ask((Method::POST, "/traffic"), order, WAIT).await.map(drop)
     }
 
     /// Makes the proxy read its configuration again, and waits until the reload has ended.

@@ -18,7 +18,7 @@ pub const PAGES: &[Page] = &[
     Page { path: "/config", method: Method::GET, open: false, about: "The effective configuration, secrets masked" },
     Page { path: "/routes", method: Method::GET, open: false, about: "The whole state, as the Routes view shows it" },
     Page { path: "/explain", method: Method::POST, open: false, about: "Which way a request would go" },
-    Page { path: "/fence", method: Method::POST, open: false, about: "Open, drain or block a cluster" },
+    Page { path: "/traffic", method: Method::POST, open: false, about: "Open, drain or block a cluster" },
     Page { path: "/reload", method: Method::POST, open: false, about: "Read the configuration again" },
 ];
 
@@ -55,7 +55,7 @@ pub trait ProxyAdmin: Send + Sync + Debug + 'static {
     fn reload(&self) -> BoxFuture<'_, Result<(), String>>;
 }
 
-/// The body of `POST /fence`.
+/// The body of `POST /traffic`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TrafficOrder {
@@ -89,7 +89,7 @@ impl AdminApi for ProxyPages {
                     Ok(explanation) => Answer::json(&explanation),
                     Err(why) => Answer::text(StatusCode::BAD_REQUEST, why),
                 },
-                "/fence" => self.set_traffic(&body),
+                "/traffic" => self.set_traffic(&body),
                 "/reload" => done(self.0.reload().await, StatusCode::UNPROCESSABLE_ENTITY),
                 _ => Answer::text(StatusCode::NOT_FOUND, "there is no such page"),
             }
@@ -102,7 +102,8 @@ impl ProxyPages {
         match serde_json::from_str::<TrafficOrder>(body) {
             Ok(order) => done(self.0.set_traffic(&order.cluster, order.state), StatusCode::NOT_FOUND),
             Err(why) => {
-                let why = format!("expected {{\"cluster\": NAME, \"state\": \"open\"|\"draining\"|\"fenced\"}}: {why}");
+                let why =
+                    format!("expected {{\"cluster\": NAME, \"state\": \"open\"|\"draining\"|\"blocked\"}}: {why}");
                 Answer::text(StatusCode::BAD_REQUEST, why)
             }
         }

@@ -75,7 +75,7 @@ impl Upstreams {
                     return Arc::clone(same);
                 }
                 let made = Terms::of(cluster).map(|terms| {
-                    // One origin may serve one member only: its counts and its fence are that member's.
+                    // One origin may serve one member only: its counts and its traffic switch are that member's.
                     let known = before.and_then(|m| m.origins().iter().find(|o| o.terms == terms));
                     let known = known.and_then(|o| kept.iter().position(|k| Arc::ptr_eq(k, o)));
                     match known {

@@ -318,6 +318,6 @@ fn verb(state: TrafficState) -> &'static str {
     match state {
         TrafficState::Open => "open",
         TrafficState::Draining => "drain",
-        TrafficState::Fenced => "fence",
+        TrafficState::Blocked => "block",
     }
 }

@@ -141,8 +141,8 @@ impl ProxyHandle for Linked {
         Box::pin(async { self.client.routes().await.map_err(|why| self.explained(why)) })
     }
 
-    fn fence(&self, cluster: Text, fence: TrafficState) -> BoxFuture<'_, Result<(), ProxyError>> {
-        Box::pin(async move { self.client.set_traffic(&cluster, fence).await.map_err(|why| self.explained(why)) })
+    fn set_traffic(&self, cluster: Text, state: TrafficState) -> BoxFuture<'_, Result<(), ProxyError>> {
+        Box::pin(async move { self.client.set_traffic(&cluster, state).await.map_err(|why| self.explained(why)) })
     }
 
     fn reload(&self) -> BoxFuture<'_, Result<(), ProxyError>> {

@@ -182,8 +182,8 @@ pub(super) struct Standing {
 /// The state of a cluster: the operator's switch before all else, then its credential, then its endpoints.
 pub(super) fn standing(cluster: &UpstreamFacts) -> Standing {
     let state = |glyph, word: &str, role, is_trouble| Standing { glyph, word: Text::new(word), role, is_trouble };
-    match cluster.fence {
-        TrafficState::Fenced => return state("⊘", "fenced", Role::Degraded, true),
+    match cluster.traffic {
+        TrafficState::Blocked => return state("⊘", "fenced", Role::Degraded, true),
         TrafficState::Draining => return state("‖", "draining", Role::Degraded, true),
         TrafficState::Open => {}
     }

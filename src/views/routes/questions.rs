@@ -9,9 +9,9 @@ fn running(in_flight: u64, long_running: u64) -> String {
 }
 
 /// Before a cluster is drained or fenced; a protected one is named by typing it.
-pub(super) fn fence(cluster: &UpstreamFacts, fence: TrafficState, is_protected: bool, id: RequestId) -> Confirm {
-    let (title, effect) = match fence {
-        TrafficState::Fenced => (
+pub(super) fn fence(cluster: &UpstreamFacts, traffic: TrafficState, is_protected: bool, id: RequestId) -> Confirm {
+    let (title, effect) = match traffic {
+        TrafficState::Blocked => (
             "Fence",
             [
                 "No request goes there any more; the running ones are ended.",
@@ -29,7 +29,7 @@ pub(super) fn fence(cluster: &UpstreamFacts, fence: TrafficState, is_protected: 
     let mut lines = vec![running(cluster.in_flight, cluster.long_running), String::new()];
     lines.extend(effect.iter().map(|text| (*text).to_owned()));
     lines.push("The same key opens it again.".to_owned());
-    let request = Request::Proxy(ProxyRequest::SetTraffic { id, cluster: cluster.name.clone(), state: fence });
+    let request = Request::Proxy(ProxyRequest::SetTraffic { id, cluster: cluster.name.clone(), state: traffic });
     let confirm = Confirm::new(format!("{title} {}?", cluster.name), lines, request);
     if is_protected { confirm.typed(cluster.name.clone(), "It is protected:") } else { confirm }
 }

@@ -69,7 +69,7 @@ fn a_cluster_is_said_in_one_word() {
     let credential = UpstreamFacts { credential: Some("log in".into()), ..upstream("a", vec![ready()]) };
     assert_eq!(word(&credential), "credential");
     assert_eq!(
-        word(&UpstreamFacts { fence: TrafficState::Fenced, ..credential }),
+        word(&UpstreamFacts { traffic: TrafficState::Blocked, ..credential }),
         "fenced",
         "the operator's word comes first"
     );

@@ -9,7 +9,7 @@ use std::fs;
 
 const GUIDE: &str = "docs/routing.md";
 
-/// A fenced block of the guide.
+/// A blocked block of the guide.
 #[derive(Debug)]
 struct Block {
     kind: String,

@@ -23,7 +23,7 @@ struct Script {
     own: bool,
     /// Pictures fail with this.
     fault: Option<ProxyError>,
-    fences: Vec<(Text, TrafficState)>,
+    blocks: Vec<(Text, TrafficState)>,
     pictures: u64,
     links: Vec<ProxySource>,
     /// How often it was told that its console ends.
@@ -63,17 +63,17 @@ impl ProxyHandle for Scripted {
         script.pictures += 1;
         let upstream = UpstreamFacts {
             name: "prod".into(),
-            fence: script.fences.last().map(|(_, fence)| *fence).unwrap_or_default(),
+            traffic: script.blocks.last().map(|(_, state)| *state).unwrap_or_default(),
             ..UpstreamFacts::default()
         };
         let routes = Routes { in_flight: script.pictures, clusters: vec![upstream], ..Routes::default() };
         Box::pin(std::future::ready(script.fault.clone().map_or(Ok(routes), Err)))
     }
 
-    fn fence(&self, cluster: Text, fence: TrafficState) -> BoxFuture<'_, Result<(), ProxyError>> {
+    fn set_traffic(&self, cluster: Text, state: TrafficState) -> BoxFuture<'_, Result<(), ProxyError>> {
         let known = cluster == "prod";
         if known {
-            self.0.lock().fences.push((cluster, fence));
+            self.0.lock().blocks.push((cluster, state));
         }
         let refused = ProxyError::Refused("the proxy has no such cluster".into());
         Box::pin(std::future::ready(if known { Ok(()) } else { Err(refused) }))
@@ -219,17 +219,17 @@ async fn what_is_refused_is_said() {
     until(&mut engine, "no proxy to ask", refused).await;
     ask(&engine, Request::Proxy(ProxyRequest::Watch(WATCH)));
     until(&mut engine, "attached", is_attached).await;
-    let fence = |id, cluster: &str, fence| {
-        Request::Proxy(ProxyRequest::SetTraffic { id: RequestId(id), cluster: cluster.into(), state: fence })
+    let switch = |id, cluster: &str, state| {
+        Request::Proxy(ProxyRequest::SetTraffic { id: RequestId(id), cluster: cluster.into(), state })
     };
-    ask(&engine, fence(10, "nowhere", TrafficState::Fenced));
+    ask(&engine, switch(10, "nowhere", TrafficState::Blocked));
     let said = |s: &Snapshot, text: &str| s.notices.iter().any(|n| n.text.contains(text));
     let seen = until(&mut engine, "refused", |s| said(s, "no such cluster")).await;
     assert!(matches!(seen.operations[&RequestId(10)].progress, Progress::Failed(_)));
-    ask(&engine, fence(11, "prod", TrafficState::Draining));
+    ask(&engine, switch(11, "prod", TrafficState::Draining));
     until(&mut engine, "drained", |s| s.operations.get(&RequestId(11)).is_some_and(|o| o.progress == Progress::Done))
         .await;
-    assert_eq!(script.0.lock().fences, [(Text::new("prod"), TrafficState::Draining)]);
+    assert_eq!(script.0.lock().blocks, [(Text::new("prod"), TrafficState::Draining)]);
     ask(&engine, Request::Proxy(ProxyRequest::Reload(RequestId(12))));
     until(&mut engine, "the bad reload", |s| said(s, "rules.yaml:3")).await;
     ask(&engine, Request::Proxy(ProxyRequest::Explain { id: RequestId(13), text: "GET /api".into() }));

@@ -44,8 +44,8 @@ catalogue! {
         "0 closed, 1 half open, 2 open. Answers of 502, 503 and 504 alone do not open it.");
     HEALTH = Metric::new("cluster_health_status", Gauge, &["cluster", "endpoint"],
         "1 ready, 0 not ready or unreachable, -1 not known yet, -2 our credential is not accepted.");
-    FENCED = Metric::new("cluster_fence", Gauge, &["cluster"],
-        "An operator's switch: 0 open, 1 draining, 2 fenced.");
+    TRAFFIC = Metric::new("cluster_traffic", Gauge, &["cluster"],
+        "An operator's switch: 0 open, 1 draining, 2 blocked.");
     CONNECTIONS = Metric::new("upstream_connections", Gauge, &["cluster", "endpoint"],
         "Connections to an API server.");
     STREAMS = Metric::new("upstream_streams", Gauge, &["cluster", "endpoint"],

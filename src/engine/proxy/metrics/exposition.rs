@@ -191,14 +191,14 @@ impl ProxyCollector {
                 }
             }
         }
-        let mut fenced = family(to, &of::FENCED)?;
+        let mut blocked = family(to, &of::TRAFFIC)?;
         for cluster in &self.scene.upstreams {
-            let value = match cluster.fence {
+            let value = match cluster.traffic {
                 TrafficState::Open => 0,
                 TrafficState::Draining => 1,
-                TrafficState::Fenced => 2,
+                TrafficState::Blocked => 2,
             };
-            fenced.gauge(&[("cluster", cluster.name.as_str())], value)?;
+            blocked.gauge(&[("cluster", cluster.name.as_str())], value)?;
         }
         Ok(())
     }

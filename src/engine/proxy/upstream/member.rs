@@ -178,8 +178,8 @@ impl Upstream {
 
     /// Returns the availability that the choice between clusters reads.
     pub fn standing(&self) -> Availability {
-        let fence = self.traffic();
-        let routable = fence != TrafficState::Fenced && self.origins.iter().any(|o| o.admits(true));
+        let traffic = self.traffic();
+        let routable = traffic != TrafficState::Blocked && self.origins.iter().any(|o| o.admits(true));
         let load = self.in_flight();
         let capacity = match self.capacity {
             0 => CAPACITY.saturating_mul(u32::try_from(self.origins.len()).unwrap_or(1)),
@@ -187,7 +187,7 @@ impl Upstream {
         };
         Availability {
             routable,
-            takes_new: routable && fence == TrafficState::Open,
+            takes_new: routable && traffic == TrafficState::Open,
             load,
             free: capacity.saturating_sub(load),
         }
@@ -202,7 +202,7 @@ impl Upstream {
         match self.lasting.traffic.load(Ordering::Acquire) {
             0 => TrafficState::Open,
             1 => TrafficState::Draining,
-            _ => TrafficState::Fenced,
+            _ => TrafficState::Blocked,
         }
     }
 
@@ -211,10 +211,10 @@ impl Upstream {
         let value = match state {
             TrafficState::Open => 0,
             TrafficState::Draining => 1,
-            TrafficState::Fenced => 2,
+            TrafficState::Blocked => 2,
         };
         self.lasting.traffic.store(value, Ordering::Release);
-        if state == TrafficState::Fenced {
+        if state == TrafficState::Blocked {
             self.origins.iter().for_each(|o| o.sever(&self.token));
         }
     }
@@ -230,7 +230,7 @@ impl Upstream {
         let long: u32 = self.origins.iter().map(|o| o.long_running.load(Ordering::Relaxed)).sum();
         UpstreamFacts {
             name: Text::new(&self.name),
-            fence: self.traffic(),
+            traffic: self.traffic(),
             region: self.region.clone(),
             endpoints: self.origins.iter().map(|o| o.facts()).chain(unfit).collect(),
             in_flight: u64::from(self.in_flight()),
@@ -356,7 +356,7 @@ impl Upstream {
     /// Picks the less loaded of two random API servers that are available; those that failed this request are left
     /// out.
     pub(super) fn pick(&self, tried: u64, class: Class) -> Option<(usize, &Arc<UpstreamEndpoint>, bool)> {
-        if self.traffic() == TrafficState::Fenced {
+        if self.traffic() == TrafficState::Blocked {
             return None;
         }
         let read = class == Class::Read;
@@ -390,9 +390,9 @@ impl Upstream {
     /// whose answer has it.
     pub(super) fn refusal(&self, failure: &Failure) -> Refusal {
         let name = &self.name;
-        if self.traffic() == TrafficState::Fenced {
-            let text = format!("cluster {name} is fenced by its operator; open it in the Routes view, or try another");
-            return Refusal::new(503, "ServiceUnavailable", "fenced", text).retry_after(5);
+        if self.traffic() == TrafficState::Blocked {
+            let text = format!("cluster {name} is blocked by its operator; open it in the Routes view, or try another");
+            return Refusal::new(503, "ServiceUnavailable", "blocked", text).retry_after(5);
         }
         let unavailable = |label, text: String| Refusal::new(503, "ServiceUnavailable", label, text).retry_after(1);
         match (&failure.cause, failure.stage) {

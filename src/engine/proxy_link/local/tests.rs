@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 #[derive(Debug, Default)]
 struct Scripted {
-    fences: Mutex<Vec<(String, TrafficState)>>,
+    blocks: Mutex<Vec<(String, TrafficState)>>,
 }
 
 impl ProxyAdmin for Scripted {
@@ -39,7 +39,7 @@ impl ProxyAdmin for Scripted {
         if cluster != "prod" {
             return Err(format!("there is no cluster {cluster}"));
         }
-        self.fences.lock().push((cluster.to_owned(), state));
+        self.blocks.lock().push((cluster.to_owned(), state));
         Ok(())
     }
 
@@ -109,9 +109,9 @@ async fn a_running_proxy_is_found_and_asked() {
     let proxy = router.link(ProxySource::Found).await.unwrap();
     assert_eq!(proxy.at().pid, Some(std::process::id()));
     assert_eq!(proxy.picture().await.unwrap().clusters.len(), 1);
-    proxy.fence("prod".into(), TrafficState::Draining).await.unwrap();
-    assert_eq!(*rig.pictures.fences.lock(), [("prod".to_owned(), TrafficState::Draining)]);
-    let refused = proxy.fence("nowhere".into(), TrafficState::Fenced).await.unwrap_err();
+    proxy.set_traffic("prod".into(), TrafficState::Draining).await.unwrap();
+    assert_eq!(*rig.pictures.blocks.lock(), [("prod".to_owned(), TrafficState::Draining)]);
+    let refused = proxy.set_traffic("nowhere".into(), TrafficState::Blocked).await.unwrap_err();
     assert_eq!(refused, ProxyError::Refused("there is no cluster nowhere".into()));
     assert!(matches!(proxy.reload().await, Err(ProxyError::Refused(why)) if why.contains("rules.yaml:3")));
     assert_eq!(proxy.explain("GET /api".into()).await.unwrap().request, "GET /api");

@@ -23,7 +23,7 @@ fn a_fence_is_confirmed_and_the_same_key_takes_it_away() {
     let [Request::Proxy(ProxyRequest::SetTraffic { id, cluster, state: fence })] = sent.as_slice() else {
         panic!("{sent:?}")
     };
-    assert_eq!((id.0, cluster.as_str(), *fence), (7, "dev-1", TrafficState::Fenced));
+    assert_eq!((id.0, cluster.as_str(), *fence), (7, "dev-1", TrafficState::Blocked));
     // `staging` is draining: the same key, or `u`, opens it at once.
     let mut at_staging = vec![Action::TOP, Action::DOWN, Action::DOWN, Action::DOWN, Action::DOWN];
     for key in [keys::DRAIN, keys::REOPEN] {

@@ -75,7 +75,7 @@ pub(super) fn normal() -> Routes {
     let mut lost = endpoint("10.0.1.9:6443", EndpointHealth::Unreachable, &[Some(9), Some(8), None, None, None]);
     (lost.why, lost.breaker) = ("connection refused".into(), BreakerState::Open);
     let mut staging = upstream("staging", vec![endpoint("10.0.2.4:6443", EndpointHealth::Ready, &ms(&[11, 12, 10]))]);
-    staging.fence = TrafficState::Draining;
+    staging.traffic = TrafficState::Draining;
     let mut lab = upstream("lab", vec![endpoint("10.0.3.4:6443", EndpointHealth::Unauthorized, &ms(&[31, 30]))]);
     lab.credential = Some("the token file is empty: write one".into());
     let watch =

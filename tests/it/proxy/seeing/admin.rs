@@ -25,11 +25,11 @@ impl ProxyAdmin for Painted {
     }
 
     fn ready(&self) -> Result<(), String> {
-        if *self.0.borrow() == TrafficState::Fenced { Err("no cluster takes requests".to_owned()) } else { Ok(()) }
+        if *self.0.borrow() == TrafficState::Blocked { Err("no cluster takes requests".to_owned()) } else { Ok(()) }
     }
 
     fn routes(&self) -> Routes {
-        let prod = UpstreamFacts { name: "prod".into(), fence: *self.0.borrow(), ..UpstreamFacts::default() };
+        let prod = UpstreamFacts { name: "prod".into(), traffic: *self.0.borrow(), ..UpstreamFacts::default() };
         Routes { clusters: vec![prod], ..Routes::default() }
     }
 
@@ -98,9 +98,9 @@ pub(in crate::proxy) async fn plain(address: SocketAddr, line: &str, more: &str)
 async fn a_console_reads_and_steers() {
     let running = start().await;
     let client = Client::new(running.address, token()).map(ProxyAdminClient).unwrap();
-    assert_eq!(client.routes().await.unwrap().clusters[0].fence, TrafficState::Open);
+    assert_eq!(client.routes().await.unwrap().clusters[0].traffic, TrafficState::Open);
     client.set_traffic("prod", TrafficState::Draining).await.unwrap();
-    assert_eq!(client.routes().await.unwrap().clusters[0].fence, TrafficState::Draining);
+    assert_eq!(client.routes().await.unwrap().clusters[0].traffic, TrafficState::Draining);
     assert_eq!(client.explain("GET /api").await.unwrap().request, "GET /api");
     assert_eq!(client.config().await.unwrap(), "clusters: []\n");
     let refused = client.set_traffic("lab", TrafficState::Open).await.unwrap_err();
@@ -136,7 +136,7 @@ async fn a_scraper_and_a_kubelet_need_no_token() {
     Client::new(running.address, token())
         .map(ProxyAdminClient)
         .unwrap()
-        .set_traffic("prod", TrafficState::Fenced)
+        .set_traffic("prod", TrafficState::Blocked)
         .await
         .unwrap();
     assert!(plain(running.address, "GET /readyz", "").await.starts_with("HTTP/1.1 503"));
@@ -151,7 +151,7 @@ async fn a_body_has_a_bound() {
     let long = "x".repeat(70 * 1024);
     let more = format!("Authorization: Bearer s3cret\r\nContent-Length: {}\r\n\r\n{long}", long.len());
     let mut stream = TcpStream::connect(running.address).await.unwrap();
-    let head = format!("POST /fence HTTP/1.1\r\nHost: {}\r\n{more}", running.address);
+    let head = format!("POST /traffic HTTP/1.1\r\nHost: {}\r\n{more}", running.address);
     // The listener may answer and close before it has read all.
     let _sent = stream.write_all(head.as_bytes()).await;
     let mut answer = [0_u8; 12];

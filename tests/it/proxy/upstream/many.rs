@@ -139,7 +139,7 @@ async fn a_reload_keeps_what_did_not_change_and_lets_go_what_left() {
     let wider = upstreams.apply(&config(vec![cluster([one.endpoint(), two.endpoint()]), other]));
     assert!(!Arc::ptr_eq(&wider[0], &before[0]));
     assert_eq!(wider[0].facts().endpoints[0].streams, 3);
-    assert_eq!(wider[1].facts().fence, TrafficState::Draining);
+    assert_eq!(wider[1].facts().traffic, TrafficState::Draining);
     assert_eq!(one.watching(), 3);
     assert_eq!(fetch(&wider[0], "/api").await.expect("an answer").0, 200);
 
@@ -163,18 +163,18 @@ async fn the_streams_of_a_cluster_that_left_end_after_a_while() {
 }
 
 #[tokio::test]
-async fn a_fence_ends_what_runs_and_lets_nothing_in() {
+async fn a_block_ends_what_runs_and_lets_nothing_in() {
     for h1_only in [false, true] {
-        let script = Script::with("fenced", |k| k.h1_only = h1_only).await;
+        let script = Script::with("blocked", |k| k.h1_only = h1_only).await;
         let (_keep, member) = alone(&script);
         let mut held = watches(&member, 1).await.remove(0);
         member.set_traffic(TrafficState::Draining);
         let standing = member.standing();
         assert!(standing.routable && !standing.takes_new);
-        member.set_traffic(TrafficState::Fenced);
+        member.set_traffic(TrafficState::Blocked);
         assert!(held.response.body_mut().frame().await.is_some_and(|frame| frame.is_err()));
-        let failed = fetch(&member, "/api").await.expect_err("it is fenced");
-        assert_eq!((failed.refusal.code, failed.refusal.label), (503, "fenced"));
+        let failed = fetch(&member, "/api").await.expect_err("it is blocked");
+        assert_eq!((failed.refusal.code, failed.refusal.label), (503, "blocked"));
         assert!(!member.standing().routable);
         member.set_traffic(TrafficState::Open);
         assert_eq!(fetch(&member, "/api").await.expect("an answer").0, 200);

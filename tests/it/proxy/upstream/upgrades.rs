@@ -148,11 +148,11 @@ async fn another_server_is_asked_when_one_cannot_be_reached() {
 }
 
 #[tokio::test]
-async fn a_fence_and_a_drain_cut_tunnels() {
+async fn a_block_and_a_drain_cut_tunnels() {
     let script = raw(SWITCHED).await;
     let (_keep, member) = alone(&script);
     let (client, splicing, _drain) = spliced(switched(&member).await);
-    member.set_traffic(TrafficState::Fenced);
+    member.set_traffic(TrafficState::Blocked);
     assert!(splicing.await.expect("no panic").cut);
     drop(client);
     member.set_traffic(TrafficState::Open);

@@ -93,7 +93,7 @@ rules:
     assert_eq!(alone["health"], "no proxy runs here: every cluster is taken to be well");
     let chosen = alone["cluster"].as_str().expect("one of them").to_owned();
     assert_eq!(tested("state", &[])["cluster"], *chosen);
-    whole.admin.set_traffic(&chosen, TrafficState::Fenced).await.expect("it is fenced");
+    whole.admin.set_traffic(&chosen, TrafficState::Blocked).await.expect("it is blocked");
     let told = tested("state", &[]);
     let at = format!("of the proxy that runs here ({}, pid {})", whole.admin.address(), std::process::id());
     assert_eq!((&told["health"], told["cluster"] == *chosen), (&at.into(), false), "{told:#}");
