@@ -39,12 +39,15 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
-/// One terminal for a whole fleet of Kubernetes clusters.
-///
-/// Without a command, opens the console over every cluster of your kubeconfig. With one, prints what
-/// the console would show, for scripts: data on stdout, everything else on stderr.
+/// The program in a sentence.
+const ABOUT: &str = "One terminal for a whole fleet of Kubernetes clusters";
+
+/// The program in a paragraph, for `--help`.
+const LONG_ABOUT: &str = "One terminal for a whole fleet of Kubernetes clusters.\n\nWithout a command, opens the console over every cluster of your kubeconfig. With one, prints what the console would show, for scripts: data on stdout, everything else on stderr.";
+
+/// The command line of `qd`.
 #[derive(Debug, Parser)]
-#[command(name = "qd", version, about, long_about, max_term_width = 100)]
+#[command(name = "qd", version, about = ABOUT, long_about = LONG_ABOUT, max_term_width = 100)]
 pub struct Cli {
     /// Flags that choose the clusters.
     #[command(flatten)]
@@ -145,7 +148,10 @@ pub enum Command {
     /// Ask what the routing proxy would do with a request
     Route(RouteArgs),
     /// Print a completion script
-    Completion { shell: clap_complete::Shell },
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// The simulated fleet: open it, or serve it to other programs
     Demo {
         /// The subcommand of `demo`; `None` opens the console on the demo fleet.

@@ -45,7 +45,7 @@ pub enum LogFormat {
     /// For people
     #[default]
     Text,
-    /// One object a line, for what collects logs
+    /// A JSON object a line, for log collectors
     Json,
 }
 

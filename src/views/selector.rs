@@ -13,7 +13,7 @@ enum Requirement {
 }
 
 impl Selector {
-    /// Parses a selector as kubectl prints and takes it; says what is wrong with it.
+    /// Parses a selector as kubectl prints and takes it. Fails if it is not one: the error says where.
     pub fn parse(text: &str) -> Result<Self, String> {
         let requirements: Result<Vec<_>, _> = split(text).map(requirement).collect();
         requirements.map(Self)

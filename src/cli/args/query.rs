@@ -18,11 +18,16 @@ pub enum FailOn {
 /// How answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Output {
+    /// A table
     #[default]
     Table,
+    /// A table with all columns
     Wide,
+    /// A JSON document
     Json,
+    /// A YAML document
     Yaml,
+    /// Names only
     Name,
 }
 
@@ -69,6 +74,7 @@ pub struct GetArgs {
     /// Field selector, for the servers
     #[arg(long)]
     pub field_selector: Option<String>,
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
     /// Leave the heading out
@@ -126,6 +132,7 @@ pub struct EventsArgs {
     /// Only these types (Normal, Warning)
     #[arg(long, value_delimiter = ',')]
     pub types: Vec<String>,
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
     /// Leave the heading out
@@ -139,6 +146,7 @@ pub struct EventsArgs {
 /// The arguments of `qd clusters`.
 #[derive(Debug, Clone, Args)]
 pub struct ClustersArgs {
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
     /// Leave the heading out
@@ -155,6 +163,7 @@ pub struct ClustersArgs {
 /// The arguments of `qd doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
     /// Limits of the fan-out, and the effect of failures on the exit code.

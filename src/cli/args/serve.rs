@@ -18,7 +18,7 @@ pub struct ServeArgs {
     /// Where clients come in: HOST:PORT or unix:PATH; may be given several times [default: 127.0.0.1:6443]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<Address>,
-    /// One more port for each cluster, from this one on; 0 takes free ones
+    /// Add a port for each cluster, from this one on; 0 takes free ones
     #[arg(long, value_name = "PORT")]
     pub listen_per_cluster: Option<u16>,
     /// The folder in which kubeconfig, ca.crt, token and namespace are written for clients [default: STATE-DIR/published]
@@ -98,8 +98,10 @@ pub struct SourceArgs {
 /// How `qd route` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum RouteOutput {
+    /// Text for people
     #[default]
     Text,
+    /// A JSON document
     Json,
 }
 
@@ -113,7 +115,7 @@ pub struct RouteTestArgs {
     /// The path, with its query
     #[arg(required = true)]
     pub path: Option<String>,
-    /// Who sends it; whoever runs this if not given
+    /// The user who sends it; you if not given
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub user: Option<String>,
     /// A group of theirs; may be given several times
@@ -128,6 +130,7 @@ pub struct RouteTestArgs {
     /// When it is sent (`2026-11-21T23:00:00Z`), for windows of time; now if not given
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub at: Option<UnixSeconds>,
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: RouteOutput,
     /// The configuration of the proxy, and its state folder.
@@ -152,6 +155,7 @@ pub enum RouteTestCommand {
 /// The arguments of `qd route lint`.
 #[derive(Debug, Clone, Args)]
 pub struct RouteLintArgs {
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: RouteOutput,
     /// Warnings make the exit code 1 too
@@ -165,6 +169,7 @@ pub struct RouteLintArgs {
 /// The arguments of `qd route config`.
 #[derive(Debug, Clone, Args)]
 pub struct RouteConfigArgs {
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: RouteOutput,
     /// Print the JSON Schema of a configuration, for editors

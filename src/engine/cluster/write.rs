@@ -32,19 +32,24 @@ pub trait ClusterWriter: Send + Sync + Debug {
 pub struct WriteTarget {
     /// The cluster it is meant for; any other refuses it.
     pub cluster: ClusterName,
+    /// Kind of the object, as the cluster serves it.
     pub kind: Kind,
     /// Ignored for cluster-scoped kinds.
     pub namespace: Option<Name>,
+    /// Name of the object.
     pub name: Name,
     /// `scale`; `None` for the object itself.
     pub subresource: Option<Name>,
 }
 
-/// One change.
+/// A change of one object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WriteRequest {
+    /// The object.
     pub target: WriteTarget,
+    /// The change.
     pub body: WriteBody,
+    /// The state of the object that the change is meant for.
     pub preconditions: Preconditions,
     /// The server checks the change, admission included, and keeps nothing of it.
     pub dry_run: bool,
@@ -52,17 +57,20 @@ pub struct WriteRequest {
     pub deadline: Option<Duration>,
 }
 
-/// What must still be true of the object when the server changes it; else the change is a [`WriteError::Conflict`]. Empty for
-/// a create.
+/// The state of the object that a change is meant for; in any other state the change is a [`WriteError::Conflict`]. Empty
+/// for a create.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preconditions {
+    /// `metadata.uid`.
     pub uid: Option<Text>,
+    /// `metadata.resourceVersion`.
     pub resource_version: Option<Text>,
 }
 
 /// The change itself. `Debug` shows no values: they may be a Secret's.
 #[derive(Clone, PartialEq)]
 pub enum WriteBody {
+    /// Deletes the object.
     Delete(DeleteOptions),
     /// RFC 7386. The preconditions are added to it.
     MergePatch(Value),
@@ -92,14 +100,14 @@ pub struct DeleteOptions {
     pub grace_period_s: Option<u32>,
 }
 
-/// What becomes of the objects that the deleted one owns.
+/// The fate of the objects that a deleted one owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Propagation {
-    /// They are deleted after it.
+    /// Deleted after it.
     Background,
-    /// They are deleted before it.
+    /// Deleted before it.
     Foreground,
-    /// They stay.
+    /// Kept.
     Orphan,
 }
 
@@ -131,9 +139,10 @@ pub struct AccessQuestion {
     pub name: Option<Text>,
 }
 
-/// What the server says of an [`AccessQuestion`].
+/// The server's answer to an [`AccessQuestion`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessAnswer {
+    /// True if the user may do it.
     pub allowed: bool,
     /// The server's reason; often empty where it does not allow.
     pub reason: Text,
@@ -156,7 +165,12 @@ pub enum WriteError {
     Denied(Text),
     /// 429, with the server's wish for a pause.
     #[error("{what}")]
-    Throttled { what: Text, retry_after: Option<Duration> },
+    Throttled {
+        /// The sentence of the server.
+        what: Text,
+        /// `Retry-After`; `None` if the server gives none.
+        retry_after: Option<Duration>,
+    },
     /// 413: the server takes no request of this size.
     #[error("{0}")]
     TooLarge(Text),
@@ -175,7 +189,7 @@ pub enum WriteError {
 }
 
 impl WriteError {
-    /// Says whether nothing was done for certain.
+    /// Returns true if nothing was done for certain.
     pub fn is_certain(&self) -> bool {
         !matches!(self, Self::Unknown(_))
     }

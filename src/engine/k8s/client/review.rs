@@ -23,7 +23,16 @@ const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 #[derive(Clone, PartialEq, Eq)]
 pub enum Reviewed {
     /// The token is valid: its user, with the uid, the groups and the extra fields of `UserInfo`.
-    Known { user: String, uid: String, groups: Vec<String>, extra: BTreeMap<String, Vec<String>> },
+    Known {
+        /// `username`.
+        user: String,
+        /// `uid`; empty if there is none.
+        uid: String,
+        /// `groups`.
+        groups: Vec<String>,
+        /// `extra`.
+        extra: BTreeMap<String, Vec<String>>,
+    },
     /// The token is not valid, or is for none of the requested audiences.
     Unknown,
 }

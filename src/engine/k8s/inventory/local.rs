@@ -22,7 +22,12 @@ pub enum Kubeconfigs {
     /// Files by precedence, the first one first. Missing files are left out.
     Files(Vec<PathBuf>),
     /// The text of a kubeconfig that is never on disk: that of the demo fleet. `label` stands for its path in messages.
-    Memory { label: String, text: String },
+    Memory {
+        /// Name of the source in messages.
+        label: String,
+        /// The kubeconfig itself.
+        text: String,
+    },
 }
 
 // The text holds secrets.
