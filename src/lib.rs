@@ -3,6 +3,7 @@
 //! Start with `docs/architecture.md`: the map, the invariants, and the life of one pod update from
 //! the socket to the cell.
 
+pub mod capability;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -4,7 +4,7 @@ use clap::{CommandFactory as _, Parser as _};
 use quarterdeck::cli::Cli;
 use std::fs;
 
-/// The commands in blocked blocks of a document.
+/// The commands in fenced code blocks of a document.
 fn commands(document: &str) -> Vec<String> {
     let text = fs::read_to_string(document).expect("the document can be read");
     let mut inside = false;

@@ -8,6 +8,7 @@
 
 mod agreement;
 mod architecture;
+mod capabilities;
 mod change;
 mod cli;
 mod client;
