@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod engine;
 pub mod error;
+pub mod facts;
 pub mod model;
 pub mod protocol;
 pub mod report;

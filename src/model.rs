@@ -13,3 +13,6 @@ pub mod object;
 pub mod proxy;
 pub mod text;
 pub mod time;
+
+/// Our API group, for documents, labels and annotations.
+pub const API_VERSION: &str = "quarterdeck.dev/v1alpha1";

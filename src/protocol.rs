@@ -4,11 +4,13 @@
 //! second screen, a headless run and a restarted one see the same. Each capability has a file: its requests, and its
 //! part of the snapshot.
 
+mod change;
 mod cluster;
 mod document;
 mod logs;
 mod proxy;
 
+pub use change::{ChangeRequest, ChangeSnapshot, OPERATIONS_MAX, OperationStatus, PLANS_MAX, PlanStatus, ReadyPlan};
 pub use cluster::{ClusterRequest, Interest, Resolution, Shard, ShardKey, ShardState, ViewId};
 pub use document::{DocumentRequest, Reveal};
 pub use logs::{LOG_LINES_MAX, LogStream, LogStreamState, LogsRequest};
@@ -115,6 +117,8 @@ pub struct Snapshot {
     pub notices: Arc<[Notice]>,
     /// The routing proxy.
     pub proxy: ProxySnapshot,
+    /// Plans and operations.
+    pub changes: ChangeSnapshot,
 }
 
 impl Snapshot {
@@ -140,6 +144,8 @@ pub enum Request {
     Logs(LogsRequest),
     /// The routing proxy.
     Proxy(ProxyRequest),
+    /// Changes of clusters.
+    Change(ChangeRequest),
 }
 
 impl Request {
@@ -148,7 +154,10 @@ impl Request {
         match self {
             Self::Document(DocumentRequest::Open { id, .. })
             | Self::Logs(LogsRequest::Follow { id, .. })
-            | Self::Proxy(ProxyRequest::Watch(id)) => Some(*id),
+            | Self::Proxy(ProxyRequest::Watch(id))
+            | Self::Change(
+                ChangeRequest::Plan { id, .. } | ChangeRequest::Resume { id, .. } | ChangeRequest::Watch(id),
+            ) => Some(*id),
             Self::Cluster(
                 ClusterRequest::Subscribe { .. }
                 | ClusterRequest::Connect(_)
@@ -167,6 +176,12 @@ impl Request {
                 | ProxyRequest::SetTraffic { .. }
                 | ProxyRequest::Reload(_)
                 | ProxyRequest::Explain { .. },
+            )
+            | Self::Change(
+                ChangeRequest::Discard(_)
+                | ChangeRequest::Run { .. }
+                | ChangeRequest::Cancel(_)
+                | ChangeRequest::Unwatch(_),
             ) => None,
         }
     }
@@ -176,7 +191,8 @@ impl Request {
         match self {
             Self::Document(DocumentRequest::Close(id))
             | Self::Logs(LogsRequest::Stop(id))
-            | Self::Proxy(ProxyRequest::Unwatch(id)) => Some(*id),
+            | Self::Proxy(ProxyRequest::Unwatch(id))
+            | Self::Change(ChangeRequest::Discard(id) | ChangeRequest::Unwatch(id)) => Some(*id),
             Self::Cluster(_)
             | Self::Document(DocumentRequest::Open { .. } | DocumentRequest::RevealSecret { .. })
             | Self::Logs(LogsRequest::Follow { .. })
@@ -189,6 +205,13 @@ impl Request {
                 | ProxyRequest::SetTraffic { .. }
                 | ProxyRequest::Reload(_)
                 | ProxyRequest::Explain { .. },
+            )
+            | Self::Change(
+                ChangeRequest::Plan { .. }
+                | ChangeRequest::Run { .. }
+                | ChangeRequest::Resume { .. }
+                | ChangeRequest::Cancel(_)
+                | ChangeRequest::Watch(_),
             ) => None,
         }
     }

@@ -2,7 +2,6 @@
 //!
 //! Pure: answers in, text out. stdout and stderr belong to `cli`.
 
-pub mod change;
 pub mod document;
 pub mod sort;
 pub mod table;

@@ -230,7 +230,7 @@ fn print(
         Output::Name => Ok(listed.iter().flat_map(|e| [e.name.as_str(), "\n"]).collect()),
         Output::Json | Output::Yaml => {
             let value = serde_json::json!({
-                "apiVersion": document::API_VERSION, "kind": "ClusterList", "items": listed,
+                "apiVersion": crate::model::API_VERSION, "kind": "ClusterList", "items": listed,
             });
             let write = if output == Output::Json { document::json_text } else { document::yaml_text };
             write(&value).map_err(|why| UserError::new(ErrorKind::Internal, why))

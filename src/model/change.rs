@@ -1,10 +1,12 @@
 //! Changes of clusters: an intent, its plan, and the state of each target.
 
+pub mod consent;
 pub mod journal;
 pub mod operation;
 pub mod plan;
 pub mod verb;
 
+pub use consent::{Consent, Given, Prompt};
 pub use operation::{OperationId, OperationState, TargetState};
 pub use plan::{FieldChange, Finding, FindingKind, Plan, PlanCluster, Target, TargetKey};
 pub use verb::{Cascade, Change, Verb};
@@ -15,7 +17,7 @@ use super::text::Text;
 use serde::{Deserialize, Serialize};
 
 /// A change that the user wants, before any cluster is contacted.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
     /// The change of each object.
     pub change: Change,
@@ -28,7 +30,7 @@ pub struct Intent {
 }
 
 /// The objects of an intent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Selection {
     /// Exactly these objects, as a table showed them.
     Objects(Vec<ObjectKey>),
@@ -37,7 +39,7 @@ pub enum Selection {
 }
 
 /// Objects as a command line names them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectQuery {
     /// Kinds as typed, each with the names of its objects; without names, all objects that match the selector.
     pub kinds: Vec<(Text, Vec<Text>)>,

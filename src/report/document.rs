@@ -1,12 +1,10 @@
 //! JSON and YAML: the multi-cluster envelope and one flat `List`, written while their items arrive.
 
 use crate::engine::cluster::ObjectText;
+use crate::model::API_VERSION;
 use crate::model::cluster::ClusterName;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
-
-/// Our API group, for documents, labels and annotations.
-pub const API_VERSION: &str = "quarterdeck.dev/v1alpha1";
 
 /// Annotation with the cluster of an item of a flat list.
 pub const CLUSTER_ANNOTATION: &str = "quarterdeck.dev/cluster";

@@ -3,10 +3,11 @@
 use super::print;
 use crate::cli::ConsentArgs;
 use crate::cli::print::write;
-use crate::engine::change::core::confirm::{Consent, Given, Prompt, consent};
+use crate::engine::change::core::confirm::consent;
 use crate::engine::change::core::plan::Touched;
 use crate::error::{ErrorKind, UserError};
 use crate::model::change::Plan;
+use crate::model::change::{Consent, Given, Prompt};
 use crate::model::cluster::ClusterName;
 use std::io::IsTerminal as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};

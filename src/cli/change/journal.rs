@@ -7,11 +7,11 @@ use crate::cli::{ChangeOutput, Cli, JournalArgs};
 use crate::engine::clock;
 use crate::engine::journal::Store;
 use crate::error::UserError;
+use crate::facts::change;
 use crate::model::change::OperationId;
 use crate::model::change::journal::{JournalEntry, JournalEvent};
 use crate::model::cluster::ClusterName;
 use crate::model::glob;
-use crate::report::change;
 use std::collections::BTreeSet;
 
 pub(super) fn run(args: &JournalArgs, cli: &Cli, settings: &Settings) -> Result<u8, UserError> {

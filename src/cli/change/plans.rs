@@ -11,8 +11,8 @@ use crate::engine::change::recheck::recheck;
 use crate::engine::journal::Store;
 use crate::engine::journal::store::read_plan;
 use crate::error::{ErrorKind, UserError};
+use crate::facts::change::{self, Listed};
 use crate::model::change::{OperationId, Plan};
-use crate::report::change::{self, Listed};
 use std::path::Path;
 
 /// Operations that a list shows: the last ones.

@@ -4,10 +4,10 @@ use super::has;
 use crate::cli::ChangeOutput;
 use crate::cli::print::write;
 use crate::error::{ErrorKind, UserError};
+use crate::facts::change;
 use crate::model::change::{FindingKind, OperationState, Plan, TargetState};
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
-use crate::report::change;
 use serde_json::Value;
 
 /// Writes a document to stdout.

@@ -7,7 +7,8 @@ use crate::cli::{Cli, RouteConfigArgs, RouteOutput};
 use crate::config::schema::json_schema;
 use crate::engine::proxy::config::{effective, schema};
 use crate::error::{ErrorKind, UserError};
-use crate::report::document::{API_VERSION, json_text};
+use crate::model::API_VERSION;
+use crate::report::document::json_text;
 use std::io::{stderr, stdout};
 
 /// Prints the configuration, or its schema, or allows a credential to be sent to the present endpoints of a cluster.

@@ -7,9 +7,10 @@ use crate::cli::{Cli, RouteLintArgs, RouteOutput};
 use crate::config::yaml::Flaw;
 use crate::engine::proxy::config::read::ConfigErrors;
 use crate::error::{ErrorKind, UserError};
+use crate::model::API_VERSION;
 use crate::model::proxy::{Finding, FindingSeverity};
 use crate::model::text::{Text, clean};
-use crate::report::document::{API_VERSION, json_text};
+use crate::report::document::json_text;
 use std::io::stdout;
 
 /// Prints the findings. The exit code is 1 if one is an error, or a warning with `--strict`. Fails if the arguments are

@@ -1,6 +1,6 @@
 //! Plans, results and the journal of changes, as tables and as documents.
 
-use super::document::API_VERSION;
+use crate::model::API_VERSION;
 use crate::model::change::journal::{Actor, JournalEntry, JournalEvent, OperationRecord};
 use crate::model::change::{Cascade, Change, FieldChange, OperationState, Plan, PlanCluster, Target, TargetState};
 use crate::model::cluster::{Access, ClusterName};

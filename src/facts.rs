@@ -1,0 +1,3 @@
+//! Facts of each capability as plain tables and sentences: what is shown, once for views and commands. Pure.
+
+pub mod change;
