@@ -19,6 +19,7 @@ pub mod run;
 pub mod screen;
 pub mod serve;
 mod sought;
+mod temporary_folder;
 mod turns;
 mod values;
 mod wanted;

@@ -33,7 +33,7 @@ use cluster::{Connector, Inventory};
 use fleet::Fleet;
 use fleet::options::FleetOptions;
 use observation::Observation;
-use ports::Ports;
+use ports::{ChangeStore, Ports};
 use publish::Publisher;
 use record::Recorder;
 use std::sync::Arc;
@@ -58,13 +58,15 @@ pub struct EngineOptions {
     pub recorder: Option<Recorder>,
     /// Finds and starts routing proxies.
     pub proxies: Arc<dyn ProxyLauncher>,
+    /// Place of the journal of changes; without one, plans are made and none is run.
+    pub changes: Option<ChangeStore>,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
         let fleet = FleetOptions { seed: clock::seed(), ..FleetOptions::default() };
         let proxies = Arc::new(NoProxy);
-        Self { fleet, clock: Clock::Wall, pace: Duration::from_millis(33), recorder: None, proxies }
+        Self { fleet, clock: Clock::Wall, pace: Duration::from_millis(33), recorder: None, proxies, changes: None }
     }
 }
 
@@ -79,13 +81,15 @@ impl Engine {
         let token = CancellationToken::new();
         let fleet = Fleet::new(options.fleet);
         let (publisher, snapshots) = Publisher::new(fleet.last_published(), options.pace);
-        let (act, reports) = EffectRunner::new(Ports { inventory, connector, proxies: options.proxies }, token.clone());
+        let clock = options.clock.start();
+        let ports = Ports { inventory, connector, proxies: options.proxies, changes: options.changes };
+        let (act, reports) = EffectRunner::new(ports, clock, token.clone());
         let (requests, requested) = mpsc::channel(REQUESTS_MAX);
         let running = Running {
             fleet,
             act,
             publisher,
-            clock: options.clock.start(),
+            clock,
             recorder: options.recorder,
             reports,
             requests: requested,

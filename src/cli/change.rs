@@ -18,10 +18,8 @@ use crate::engine::clock;
 use crate::engine::journal::{Store, store::write_plan};
 use crate::engine::k8s::credentials::plugin::Terminal;
 use crate::error::{ErrorKind, UserError};
-use crate::model::change::journal::Actor;
 use crate::model::change::{FindingKind, Intent, OperationId, Plan};
 use crate::model::cluster::{Access, ClusterEntry, ClusterName};
-use crate::model::text::Text;
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -91,12 +89,6 @@ fn state_folder(settings: &Settings) -> Result<&std::path::Path, UserError> {
     })
 }
 
-/// Whoever runs this process.
-fn actor(settings: &Settings) -> Actor {
-    let user = settings.environment.user.as_deref().map(Text::new).unwrap_or_default();
-    Actor { user, process: std::process::id() }
-}
-
 /// A command that changes clusters.
 struct Session<'a> {
     settings: &'a Settings,
@@ -142,7 +134,7 @@ impl Session<'_> {
         if !consent::agreed(&plan, &waves, &touched, self.consent).await? {
             return Ok(1);
         }
-        let operation = Operation::open(&store(self.settings)?, &plan.id, actor(self.settings))?;
+        let operation = Operation::open(&store(self.settings)?, &plan.id, self.settings.actor())?;
         operation.is_new()?;
         carry_out::run(carry_out::Agreed { original: &plan, checked: &plan, waves, operation }, self).await
     }

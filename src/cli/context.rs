@@ -13,6 +13,8 @@ use crate::engine::k8s::endpoint::Endpoints;
 use crate::engine::k8s::inventory::FleetInventory;
 use crate::engine::process::detach::Launcher;
 use crate::error::{ErrorKind, UserError};
+use crate::model::change::journal::Actor;
+use crate::model::text::Text;
 use futures::StreamExt as _;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -29,6 +31,12 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// Returns the user and the process that the journal of changes names.
+    pub(super) fn actor(&self) -> Actor {
+        let user = self.environment.user.as_deref().map(Text::new).unwrap_or_default();
+        Actor { user, process: std::process::id() }
+    }
+
     /// Reads all layers of the configuration. Fails where a file of it is wrong.
     pub(super) fn load(cli: &Cli) -> Result<Self, UserError> {
         let environment = Environment::read();

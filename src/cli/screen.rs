@@ -2,11 +2,13 @@
 
 use super::context::{Access, Settings, access};
 use super::inventory_filter::Selected;
+use super::temporary_folder::TemporaryFolder;
 use super::{Cli, DemoServeArgs, ScreenArgs, log, proxy_launcher};
 use crate::config::{Config, Match, Origin, Rule, Setting, yaml};
 use crate::engine::fleet::options::{Connect, FleetOptions};
 use crate::engine::k8s::credentials::plugin::Terminal;
 use crate::engine::k8s::inventory::Kubeconfigs;
+use crate::engine::ports::ChangeStore;
 use crate::engine::proxy_link::ProxyLauncher;
 use crate::engine::proxy_link::local::LocalProxyLauncher;
 use crate::engine::{Engine, EngineOptions, clock};
@@ -20,6 +22,8 @@ use std::time::Duration;
 
 /// Maximum time for the engine to close its connections; the terminal is restored before.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
+/// The same while changes run here: what is under way has 10 s to end.
+const SHUTDOWN_WITH_CHANGES_MAX: Duration = Duration::from_secs(12);
 
 /// The fleet that the console shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +95,14 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: FleetChoice) -> R
         // Without a folder that can be written to the console goes on without a proxy.
         Some(fleet) => proxy_launcher::of_demo(&folder, fleet.kubeconfig(), &cli.fleet).ok(),
     });
-    let options = engine_options(fleet_options(cli, settings, title), router);
+    // Changes of the simulated fleet are not in the user's journal.
+    let journal_of_demo = fleet.as_ref().and_then(|_| TemporaryFolder::make(clock::seed()).ok());
+    let state_folder = match stage {
+        FleetChoice::Own => settings.environment.state_folder.clone(),
+        FleetChoice::Demo => journal_of_demo.as_ref().map(|folder| folder.path().to_path_buf()),
+    };
+    let changes = state_folder.map(|state_folder| ChangeStore { state_folder, actor: settings.actor() });
+    let options = EngineOptions { changes, ..engine_options(fleet_options(cli, settings, title), router) };
     let inventory = Selected::new(inventory, &cli.fleet);
     let engine = Engine::start(options, Arc::new(inventory), connector);
     let screen = screen_options(cli, settings, state);
@@ -99,7 +110,9 @@ pub(super) async fn run(cli: &Cli, settings: &Settings, stage: FleetChoice) -> R
     let log = log::start(&settings.environment, cli.fleet.verbose);
     let followed = tokio::spawn(log::follow(engine.snapshots.clone()));
     let ended = tui::run(engine.snapshots.clone(), engine.requests.clone(), screen).await;
-    let _ = engine.shutdown(SHUTDOWN_MAX).await;
+    let changes_run = engine.snapshots.borrow().changes.operations.iter().any(|operation| operation.own);
+    let _ = engine.shutdown(if changes_run { SHUTDOWN_WITH_CHANGES_MAX } else { SHUTDOWN_MAX }).await;
+    drop(journal_of_demo);
     drop(fleet);
     followed.abort();
     if let Err(why) = log {
@@ -159,7 +172,13 @@ fn fleet_options(cli: &Cli, settings: &Settings, title: &str) -> FleetOptions {
     // Whoever names clusters means all of them.
     let connect =
         if cli.fleet.clusters.is_empty() && cli.fleet.group.is_none() { Connect::AtMost(limit) } else { Connect::All };
-    FleetOptions { title: Text::new(title), seed: clock::seed(), connect, ..FleetOptions::default() }
+    FleetOptions {
+        title: Text::new(title),
+        seed: clock::seed(),
+        connect,
+        bulk_limit: settings.config.changes.bulk_limit.value,
+        ..FleetOptions::default()
+    }
 }
 
 fn screen_options(cli: &Cli, settings: &Settings, state: Option<&str>) -> tui::Options {

@@ -3,6 +3,7 @@
 pub mod clusters;
 pub mod core;
 pub mod operation;
+pub(crate) mod part;
 pub mod planner;
 pub mod probe;
 pub mod recheck;

@@ -1,13 +1,15 @@
 //! Runs effects, each in its own task with a deadline; the result returns as an
 //! observation. A task that panics reports as one that failed, and nothing else is touched.
 
+mod change;
 mod proxy;
 mod tasks;
 
+use super::clock;
 use super::cluster::{Cluster, Connector, Inventory};
 use super::observation::{
-    AttemptId, ClusterEffect, ClusterObservation, DocumentEffect, DocumentObservation, Effect, Generation, LogsEffect,
-    LogsObservation, Observation, ProxyEffect, ProxyObservation, Session, WatchId,
+    AttemptId, ChangeObservation, ClusterEffect, ClusterObservation, DocumentEffect, DocumentObservation, Effect,
+    Generation, LogsEffect, LogsObservation, Observation, ProxyEffect, ProxyObservation, Session, WatchId,
 };
 use super::ports::Ports;
 use super::proxy_link::{ProxyHandle, ProxyLauncher};
@@ -52,6 +54,7 @@ pub struct EffectRunner {
     connector: Arc<dyn Connector>,
     proxies: Arc<dyn ProxyLauncher>,
     proxy: proxy::Held,
+    changes: change::Held,
     token: CancellationToken,
     listing: CancellationToken,
     clients: HashMap<ClusterName, Client>,
@@ -63,13 +66,14 @@ pub struct EffectRunner {
 
 impl EffectRunner {
     /// Returns a runner whose effects run until `token` is cancelled, and the receiver of their reports.
-    pub fn new(ports: Ports, token: CancellationToken) -> (Self, mpsc::Receiver<Report>) {
+    pub fn new(ports: Ports, clock: clock::Running, token: CancellationToken) -> (Self, mpsc::Receiver<Report>) {
         let (reports, receiver) = mpsc::channel(OBSERVATIONS_MAX);
         let runner = Self {
             inventory: ports.inventory,
             connector: ports.connector,
             proxies: ports.proxies,
             proxy: proxy::Held::default(),
+            changes: change::Held::new(ports.changes, clock),
             listing: token.child_token(),
             token,
             clients: HashMap::new(),
@@ -93,6 +97,12 @@ impl EffectRunner {
         {
             known.cluster = client;
         }
+        if let Observation::Change(
+            ChangeObservation::Planned { attempt, .. } | ChangeObservation::Ended { attempt, .. },
+        ) = &observation
+        {
+            self.changes.ended(*attempt);
+        }
         if let Observation::Document(DocumentObservation::Opened { attempt, .. })
         | Observation::Logs(LogsObservation::Ended { attempt, .. }) = &observation
         {
@@ -101,7 +111,8 @@ impl EffectRunner {
         observation
     }
 
-    /// Waits until all tasks have ended; call it after the token is cancelled.
+    /// Waits until all tasks have ended; call it after the token is cancelled. A run of a change waits for what is under way,
+    /// within a bound.
     pub async fn join(&self) {
         self.tasks.close();
         self.tasks.wait().await;
@@ -115,6 +126,7 @@ impl EffectRunner {
             Effect::Logs(effect) => self.run_logs(effect),
             Effect::Proxy(ProxyEffect::Link { attempt, source }) => self.link_proxy(attempt, source),
             Effect::Proxy(ProxyEffect::Ask { attempt, ask }) => self.ask_proxy(attempt, ask),
+            Effect::Change(effect) => self.run_change(effect),
         }
     }
 

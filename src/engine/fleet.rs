@@ -75,7 +75,7 @@ impl Fleet {
             queue: VecDeque::new(),
             running: Running::new(),
             views: BTreeMap::new(),
-            parts: Parts::default(),
+            parts: Parts::new(&options),
             options,
             current: None,
             warned: Arc::from([]),
@@ -99,6 +99,7 @@ impl Fleet {
             Observation::Document(observation) => self.parts.documents.on(observation, &mut self.cx),
             Observation::Logs(observation) => self.parts.logs.on(observation, &mut self.cx),
             Observation::Proxy(observation) => self.parts.proxy.on(observation, &mut self.cx),
+            Observation::Change(observation) => self.parts.changes.on(observation, &self.members, &mut self.cx),
             Observation::Tick => {}
         }
         self.run_due();

@@ -4,11 +4,16 @@
 //! observations. Each capability has a variant of both, in its own file. A recording of observations replays to the
 //! same snapshots.
 
+mod change;
 mod cluster;
 mod document;
 mod logs;
 mod proxy;
 
+pub use change::{
+    ChangeEffect, ChangeObservation, JournalContents, PlanRequest, PlannedChange, RunBegin, RunEnd, RunProgress,
+    RunRequest,
+};
 pub use cluster::{ClusterEffect, ClusterObservation};
 pub use document::{DocumentEffect, DocumentObservation};
 pub use logs::{LogsEffect, LogsObservation};
@@ -26,7 +31,7 @@ pub struct Generation(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WatchId(pub u64);
 
-/// Identity of an attempt at a document, a log or a proxy; never used twice.
+/// Identity of an attempt at a document, a log, a proxy, a plan or a run; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AttemptId(pub u64);
 
@@ -52,6 +57,8 @@ pub enum Observation {
     Logs(LogsObservation),
     /// The routing proxy.
     Proxy(ProxyObservation),
+    /// Changes of clusters.
+    Change(ChangeObservation),
     /// Time has passed: something may be due.
     Tick,
 }
@@ -67,4 +74,6 @@ pub enum Effect {
     Logs(LogsEffect),
     /// The routing proxy.
     Proxy(ProxyEffect),
+    /// Changes of clusters.
+    Change(ChangeEffect),
 }

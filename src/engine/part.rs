@@ -5,7 +5,7 @@ pub(crate) mod operations;
 
 use crate::engine::observation::{AttemptId, Effect, Generation, Session, WatchId};
 use crate::engine::resilience::backoff;
-use crate::model::cluster::ClusterName;
+use crate::model::cluster::{ClusterEntry, ClusterName};
 use crate::model::kind::{Kind, KindId};
 use crate::model::text::{Text, clean};
 use crate::model::time::Moment;
@@ -37,6 +37,9 @@ pub(crate) trait Part {
 pub(crate) trait Clusters {
     /// Returns the connection to use for requests. Fails if the cluster is unknown or not connected, with the reason.
     fn session(&self, name: &ClusterName) -> Result<Session, Text>;
+
+    /// Returns the inventory.
+    fn entries(&self) -> Vec<Arc<ClusterEntry>>;
 
     /// Returns the kind as the cluster serves it.
     fn kind(&self, name: &ClusterName, id: &KindId) -> KindLookup;

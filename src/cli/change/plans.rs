@@ -1,6 +1,6 @@
 //! `qd plan show`, `run`, `resume`, `list`.
 
-use super::{Session, actor, carry_out, consent, inventory, level, print, state_folder, store};
+use super::{Session, carry_out, consent, inventory, level, print, state_folder, store};
 use crate::cli::context::Settings;
 use crate::cli::print::write;
 use crate::cli::{ChangeOutput, Cli, ConsentArgs, PlanCommand};
@@ -70,7 +70,7 @@ enum Mode {
 async fn go(named: &str, args: &ConsentArgs, cli: &Cli, settings: &Settings, mode: Mode) -> Result<u8, UserError> {
     let store = store(settings)?;
     let plan = find(named, settings, &store)?;
-    let operation = Operation::open(&store, &plan.id, actor(settings))?;
+    let operation = Operation::open(&store, &plan.id, settings.actor())?;
     match mode {
         Mode::Run => operation.is_new()?,
         Mode::Resume => operation.is_resumable(&plan)?,

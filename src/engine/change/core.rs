@@ -6,6 +6,7 @@ pub mod confirm;
 pub mod file;
 pub mod intent;
 pub mod plan;
+pub mod preflight;
 pub mod rollout;
 pub mod step;
 pub mod waves;

@@ -54,7 +54,7 @@ struct Part {
 /// Makes a plan. Fails where it has more targets than anybody reads.
 pub async fn plan(clusters: &Clusters, intent: &Intent, stamp: Stamp) -> Result<Planned, UserError> {
     let parts = futures::stream::iter(&clusters.entries).map(|entry| part(clusters, entry, intent));
-    let parts: Vec<Part> = parts.buffered(clusters.concurrency.max(1)).collect().await;
+    let parts: Vec<Part> = parts.buffered(clusters.concurrency.max(1)).boxed().collect().await;
     let asked = words(&intent.selection);
     let is_found = |word: &String| parts.iter().any(|part| part.found.contains(word));
     let missing = asked.into_iter().filter(|word| !is_found(word)).collect();
@@ -209,7 +209,7 @@ impl Reader<'_> {
             };
             (*key, kind, self.link.read(kind, &target).await)
         });
-        let answers: Vec<_> = futures::stream::iter(reads).buffered(AT_ONCE).collect().await;
+        let answers: Vec<_> = futures::stream::iter(reads).buffered(AT_ONCE).boxed().collect().await;
         for (key, kind, answer) in answers {
             let Some(object) = answer? else { continue };
             read.found.push(key_word(key));

@@ -60,7 +60,7 @@ impl Probe<'_> {
             let verdict = self.link.may(self.change.verb(), kind, &question.namespace, None).await;
             (about, verdict, first)
         });
-        let answers: Vec<_> = futures::stream::iter(questions).buffer_unordered(AT_ONCE).collect().await;
+        let answers: Vec<_> = futures::stream::iter(questions).buffer_unordered(AT_ONCE).boxed().collect().await;
         let mut refused = Vec::new();
         for (about, verdict, _) in answers {
             match verdict {
@@ -81,7 +81,7 @@ impl Probe<'_> {
                 (at, self.link.may(self.change.verb(), kind, &key.namespace, Some(&key.name)).await)
             })
         });
-        let verdicts: Vec<_> = futures::stream::iter(by_name).buffer_unordered(AT_ONCE).collect().await;
+        let verdicts: Vec<_> = futures::stream::iter(by_name).buffer_unordered(AT_ONCE).boxed().collect().await;
         for (at, verdict) in verdicts {
             let Some(candidate) = candidates.get_mut(at) else { continue };
             match verdict {
@@ -118,7 +118,7 @@ impl Probe<'_> {
             let sending = Sending { verb: self.change.verb(), kind, key: &target.key, body, precondition };
             Some(async move { (*at, self.link.write(sending, true).await.err()) })
         });
-        let answers: Vec<_> = futures::stream::iter(tries).buffer_unordered(AT_ONCE).collect().await;
+        let answers: Vec<_> = futures::stream::iter(tries).buffer_unordered(AT_ONCE).boxed().collect().await;
         for (at, error) in answers {
             let (Some(candidate), Some(error)) = (candidates.get_mut(at), error) else { continue };
             let (kind, why) = finding(&error);

@@ -33,7 +33,7 @@ pub async fn recheck(clusters: &Clusters, plan: &Plan, earlier: &BTreeMap<usize,
         Ok((at, entry.access, places.into_iter().zip(targets).collect::<Vec<_>>()))
     });
     let answers: Vec<Result<_, UserError>> =
-        futures::stream::iter(again).buffered(clusters.concurrency.max(1)).collect().await;
+        futures::stream::iter(again).buffered(clusters.concurrency.max(1)).boxed().collect().await;
     let mut fresh = plan.clone();
     for answer in answers {
         let (at, access, targets) = answer?;
@@ -80,7 +80,8 @@ async fn one(
         let precondition = object.as_ref().and_then(precondition);
         Ok::<_, String>(Candidate { target, precondition, was_asked: *was_asked })
     });
-    let candidates: Vec<Result<Candidate, String>> = futures::stream::iter(reads).buffered(AT_ONCE).collect().await;
+    let candidates: Vec<Result<Candidate, String>> =
+        futures::stream::iter(reads).buffered(AT_ONCE).boxed().collect().await;
     let mut candidates = candidates.into_iter().collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let probe = Probe { link, change: &plan.change, kinds: &cluster.kinds, access: entry.access };
     probe.examine(&mut candidates).await;

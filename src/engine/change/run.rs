@@ -170,7 +170,7 @@ impl Driver<'_> {
         let wanted = names.iter().filter_map(|name| clusters.entry(name).ok());
         let connects = wanted.map(|entry| Link::connect(clusters, entry, timeout));
         let links: Vec<_> =
-            futures::stream::iter(connects).buffer_unordered(clusters.concurrency.max(1)).collect().await;
+            futures::stream::iter(connects).buffer_unordered(clusters.concurrency.max(1)).boxed().collect().await;
         self.links.extend(links.into_iter().flatten().map(|link| (link.name.clone(), link)));
     }
 

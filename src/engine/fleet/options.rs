@@ -46,8 +46,15 @@ pub struct FleetOptions {
     /// True if a routing proxy can be started here.
     #[serde(default)]
     pub starts_proxies: bool,
+    /// Most targets of a change in one protected cluster.
+    #[serde(default = "default_bulk_limit")]
+    pub bulk_limit: u32,
     /// Clusters connected at once: a laptop's credential plugins and its resolver can take that many.
     pub connects: usize,
+}
+
+fn default_bulk_limit() -> u32 {
+    20
 }
 
 impl Default for FleetOptions {
@@ -61,6 +68,7 @@ impl Default for FleetOptions {
             watches_per_cluster: 16,
             watches: 4096,
             starts_proxies: false,
+            bulk_limit: default_bulk_limit(),
             connects: 16,
         }
     }

@@ -14,6 +14,7 @@ impl Fleet {
             Request::Document(request) => self.parts.documents.on_request(request, &self.members, &mut self.cx),
             Request::Logs(request) => self.parts.logs.on_request(request, &mut self.cx),
             Request::Proxy(request) => self.parts.proxy.on_request(request, &mut self.cx),
+            Request::Change(request) => self.parts.changes.on_request(request, &self.members, &mut self.cx),
         }
     }
 

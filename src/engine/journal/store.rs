@@ -10,7 +10,7 @@ use crate::model::change::{OperationId, Plan};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The journal's size at which a new one is begun; one old one is kept.
@@ -31,6 +31,10 @@ pub struct Reading {
     /// Lines that are not entries: torn ones, or of a later version.
     pub unreadable: usize,
 }
+
+/// Size and time of a journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark([Option<(u64, i64, i64)>; 2]);
 
 impl Store {
     /// Opens the journal of a state folder, and makes the folder where there is none. Fails where it cannot be used.
@@ -115,6 +119,12 @@ impl Store {
             }
         }
         Ok(reading)
+    }
+
+    /// Returns the size and the time of the journal: it has changed if they have.
+    pub fn mark(&self) -> Mark {
+        let of = |path: PathBuf| fs::metadata(path).ok().map(|found| (found.len(), found.mtime(), found.mtime_nsec()));
+        Mark([of(self.old_journal()), of(self.journal())])
     }
 
     /// Returns the operations the journal tells of, in the order they began. Fails as [`Store::read`] does.

@@ -74,7 +74,7 @@ pub struct Actor {
 }
 
 /// An operation, rebuilt from its entries of the journal.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OperationRecord {
     /// Id of the operation, and of its plan.
     pub id: OperationId,
@@ -101,7 +101,7 @@ pub struct OperationRecord {
 }
 
 /// Last entry of a target.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KnownTarget {
     /// The target.
     pub target: TargetKey,

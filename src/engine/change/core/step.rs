@@ -9,6 +9,7 @@ use super::rollout::{Settled, settled};
 use crate::model::change::{OperationState, Plan, TargetState};
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -91,7 +92,7 @@ pub enum Stop {
 }
 
 /// What an earlier run of the same plan did with a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Earlier {
     pub state: TargetState,
     /// The change may have been asked for.

@@ -1,0 +1,1 @@
+//! Changes in the core: decisions without a cluster.
