@@ -7,7 +7,8 @@ use crate::engine::cluster::verdict::Known;
 use crate::engine::cluster::{ClusterError, Probe};
 use crate::engine::fleet::baseline_watches;
 use crate::error::{ErrorKind, UserError};
-use crate::model::cluster::{ClusterEntry, ClusterName, ClusterState, Source, WITHHELD};
+use crate::facts::clusters as facts;
+use crate::model::cluster::{ClusterEntry, ClusterName, ClusterState};
 use crate::model::kind::Kind;
 use crate::model::text::Text;
 use crate::model::time::{UnixSeconds, human};
@@ -142,7 +143,7 @@ fn entry(of: &ClusterEntry, answer: Option<&Result<Checkup, Failure>>) -> Entry 
     let mut out = Entry {
         name: of.name.to_string(),
         state: "listed".to_owned(),
-        reason: of.defect.as_deref().or(of.withheld.then_some(WITHHELD)).unwrap_or_default().to_owned(),
+        reason: facts::defect(of).unwrap_or_default().to_owned(),
         version: String::new(),
         latency_ms: None,
         expires: None,
@@ -157,7 +158,7 @@ fn entry(of: &ClusterEntry, answer: Option<&Result<Checkup, Failure>>) -> Entry 
         current: of.current,
         insecure: of.insecure,
         sources: of.sources.iter().map(ToString::to_string).collect(),
-        found_in: of.sources.iter().map(brief).collect::<Vec<_>>().join(", "),
+        found_in: of.sources.iter().map(facts::found_in).collect::<Vec<_>>().join(", "),
         provider: of.provider.to_string(),
         region: of.region.to_string(),
     };
@@ -180,16 +181,6 @@ fn entry(of: &ClusterEntry, answer: Option<&Result<Checkup, Failure>>) -> Entry 
         out.uid = checkup.uid.to_string();
     }
     out
-}
-
-fn brief(source: &Source) -> String {
-    match source {
-        Source::Kubeconfig { file, .. } | Source::Mapping { file, .. } => {
-            file.rsplit('/').next().unwrap_or(file).to_owned()
-        }
-        Source::InCluster => "in-cluster".to_owned(),
-        Source::Hub { hub, .. } => format!("hub {hub}"),
-    }
 }
 
 async fn gather(fleet: &FanOut, depth: Depth) -> Answers {
@@ -266,11 +257,7 @@ fn cell(e: &Entry, column: &str, expiry: &str) -> String {
         "KINDS" => e.kinds.map(|n| n.to_string()).unwrap_or_default(),
         "EXPIRES" => expiry.to_owned(),
         "GROUPS" => e.groups.join(","),
-        "ACCESS" => match e.access {
-            crate::model::cluster::Access::Guarded => "guarded".to_owned(),
-            crate::model::cluster::Access::Protected => "protected".to_owned(),
-            crate::model::cluster::Access::ReadOnly => "read-only".to_owned(),
-        },
+        "ACCESS" => e.access.word().to_owned(),
         "CONTEXT" => e.context.clone().unwrap_or_default(),
         "SERVER" => format!("{}{}", e.server, if e.insecure { " (not verified)" } else { "" }),
         "FOUND IN" => e.found_in.clone(),

@@ -3,21 +3,12 @@
 use crate::model::API_VERSION;
 use crate::model::change::journal::{Actor, JournalEntry, JournalEvent, OperationRecord};
 use crate::model::change::{Cascade, Change, FieldChange, OperationState, Plan, PlanCluster, Target, TargetState};
-use crate::model::cluster::{Access, ClusterName};
+use crate::model::cluster::ClusterName;
 use crate::model::text::{Text, width};
 use serde_json::{Value, json};
 
 /// Clusters that one line lists.
 const NAMED_MAX: usize = 5;
-
-/// Returns an access level in one word.
-pub fn level(access: Access) -> &'static str {
-    match access {
-        Access::Guarded => "guarded",
-        Access::Protected => "protected",
-        Access::ReadOnly => "read-only",
-    }
-}
 
 /// Returns a change in words: `scale to 3`.
 pub fn words(change: &Change) -> String {
@@ -70,8 +61,8 @@ pub fn plan(plan: &Plan, waves: &[Vec<ClusterName>]) -> String {
 
 fn heading(cluster: &PlanCluster, targets: usize) -> String {
     match &cluster.problem {
-        Some(problem) => format!("{} ({}): not read: {problem}", cluster.name, level(cluster.access)),
-        None => format!("{} ({}): {}", cluster.name, level(cluster.access), counted(targets, "object")),
+        Some(problem) => format!("{} ({}): not read: {problem}", cluster.name, cluster.access.word()),
+        None => format!("{} ({}): {}", cluster.name, cluster.access.word(), counted(targets, "object")),
     }
 }
 

@@ -42,6 +42,17 @@ pub enum Access {
     ReadOnly,
 }
 
+impl Access {
+    /// Returns the level in a word, as the configuration has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Guarded => "guarded",
+            Self::Protected => "protected",
+            Self::ReadOnly => "read-only",
+        }
+    }
+}
+
 /// Place in which a cluster was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Source {

@@ -1,7 +1,6 @@
 //! `:doctor`: what each cluster costs and how it answers, live.
 
 use super::cursor::moved;
-use super::fleet::reason;
 use super::header::{Piece, wrapped};
 use super::keymap::common::{CLOSE, HELP, HISTORY, MOVES, QUIT, SCREEN, SIDEWAYS, TAB_KEY, TABS};
 use super::keymap::{Action, Context, ContextSpec};
@@ -10,6 +9,7 @@ use super::panel::{clear, write};
 use super::session::SavedState;
 use super::theme::Role;
 use super::view::{CommandSpec, Input, Opening, Reply, View, ViewContext, ViewSpec};
+use crate::facts::clusters::reason;
 use crate::model::cell::Align;
 use crate::model::cluster::{Cluster, ClusterState};
 use crate::model::text::{fit, width};

@@ -2,10 +2,11 @@
 
 use super::Section;
 use super::lines::{millis, standing};
+use crate::facts::sparkline::sparkline;
 use crate::model::proxy::{Exchange, Finding, Routes, RuleFacts, UpstreamFacts};
 use crate::model::text::width;
 use crate::model::time::{UnixSeconds, human};
-use crate::views::clock::{sparkline, time_of_day};
+use crate::views::clock::time_of_day;
 use crate::views::dialog::Chooser;
 use crate::views::grid::GridLine;
 

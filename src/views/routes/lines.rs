@@ -1,12 +1,13 @@
 //! What each section shows of a picture, line by line.
 
+use crate::facts::sparkline::sparkline;
 use crate::model::cell::Cell;
 use crate::model::proxy::{
     BreakerState, EndpointFacts, EndpointHealth, Exchange, Finding, FindingSeverity, Routes, RuleFacts, TrafficState,
     UpstreamFacts,
 };
 use crate::model::text::Text;
-use crate::views::clock::{sparkline, time_of_day};
+use crate::views::clock::time_of_day;
 use crate::views::grid::{Grid, GridColumn, GridLine, left, prose, right};
 use crate::views::theme::Role;
 use compact_str::format_compact;

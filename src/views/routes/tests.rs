@@ -6,9 +6,9 @@ mod tester;
 
 use super::lines::{millis, standing};
 use super::*;
+use crate::facts::sparkline::sparkline;
 use crate::model::proxy::{BreakerState, EndpointFacts, EndpointHealth};
 use crate::protocol::ProxySnapshot;
-use crate::views::clock::sparkline;
 use crate::views::export::{style_runs, text};
 use crate::views::fixture::{NOW, act, context, drawn};
 use crate::views::theme::BUILT_IN;

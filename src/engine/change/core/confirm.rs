@@ -81,6 +81,7 @@ mod tests {
     use super::super::plan::touched;
     use super::*;
     use crate::model::change::Cascade;
+    use crate::model::cluster::ClusterName;
     use crate::model::kind::KindId;
     use std::collections::BTreeMap;
 
