@@ -55,6 +55,7 @@ const RULES: &[Rule] = &[
     Rule {
         module: "engine::fleet",
         ours: &[
+            "engine::change::part",
             "engine::cluster",
             "engine::index",
             "engine::observation",
@@ -73,6 +74,11 @@ const RULES: &[Rule] = &[
     },
     Rule { module: "engine::change::core", ours: &["model"], crates: &[] },
     Rule {
+        module: "engine::change::part",
+        ours: &["engine::change::core", "engine::observation", "engine::part", "model", "protocol"],
+        crates: &[],
+    },
+    Rule {
         module: "engine::journal",
         ours: &["engine::change::core", "engine::files::private", "error", "model"],
         crates: &[],
@@ -80,7 +86,7 @@ const RULES: &[Rule] = &[
     Rule { module: "engine::index", ours: &["model"], crates: &[] },
     Rule {
         module: "engine::observation",
-        ours: &["engine::cluster", "engine::proxy_link", "model", "protocol"],
+        ours: &["engine::change::core", "engine::cluster", "engine::proxy_link", "model", "protocol"],
         crates: &[],
     },
     Rule {
@@ -88,7 +94,7 @@ const RULES: &[Rule] = &[
         ours: &["engine::observation", "engine::resilience", "error", "model", "protocol"],
         crates: &[],
     },
-    Rule { module: "engine::ports", ours: &["engine::cluster", "engine::proxy_link"], crates: &[] },
+    Rule { module: "engine::ports", ours: &["engine::cluster", "engine::proxy_link", "model"], crates: &[] },
     Rule {
         module: "engine::proxy_link",
         ours: &[
@@ -110,7 +116,31 @@ const RULES: &[Rule] = &[
     },
     Rule {
         module: "engine::effects",
-        ours: &["engine::cluster", "engine::observation", "engine::ports", "engine::proxy_link", "model", "protocol"],
+        ours: &[
+            "engine::clock",
+            "engine::cluster",
+            "engine::observation",
+            "engine::ports",
+            "engine::proxy_link",
+            "model",
+            "protocol",
+        ],
+        crates: &["tokio", "tokio_util"],
+    },
+    Rule {
+        module: "engine::effects::change",
+        ours: &[
+            "engine::change",
+            "engine::clock",
+            "engine::cluster",
+            "engine::effects",
+            "engine::journal",
+            "engine::observation",
+            "engine::ports",
+            "error",
+            "model",
+            "protocol",
+        ],
         crates: &["tokio", "tokio_util"],
     },
     Rule { module: "engine::files", ours: &["error"], crates: &["notify", "tokio"] },

@@ -46,6 +46,13 @@ pub(crate) struct Changes {
     dirty: bool,
 }
 
+/// A plan that a user asked for.
+struct WantedPlan {
+    id: RequestId,
+    names: Vec<ClusterName>,
+    intent: Box<Intent>,
+}
+
 /// A run that a user asked for.
 struct WantedRun {
     id: RequestId,
@@ -72,9 +79,11 @@ impl Changes {
     /// Handles a request of a screen.
     pub(crate) fn on_request(&mut self, request: ChangeRequest, clusters: &dyn Clusters, cx: &mut StepContext) {
         match request {
-            ChangeRequest::Plan { id, clusters: names, intent } => self.plan(id, &names, intent, clusters, cx),
+            ChangeRequest::Plan { id, clusters: names, intent } => {
+                self.plan(WantedPlan { id, names, intent }, clusters, cx);
+            }
             ChangeRequest::Discard(id) => self.discard(id, cx),
-            ChangeRequest::Run { id, digest, given } => self.run(WantedRun { id, digest, given }, clusters, cx),
+            ChangeRequest::Run { id, digest, given } => self.run(&WantedRun { id, digest, given }, clusters, cx),
             ChangeRequest::Resume { id, operation } => self.resume(id, operation, clusters, cx),
             ChangeRequest::Cancel(operation) => self.cancel(&operation, cx),
             ChangeRequest::Watch(id) => self.watch(id, cx),
@@ -86,7 +95,7 @@ impl Changes {
     pub(crate) fn on(&mut self, observation: ChangeObservation, clusters: &dyn Clusters, cx: &mut StepContext) {
         match observation {
             ChangeObservation::Planned { attempt, outcome } => self.on_planned(attempt, outcome, clusters),
-            ChangeObservation::Began { attempt, begin } => self.on_began(attempt, begin),
+            ChangeObservation::Began { attempt, begin } => self.on_began(attempt, &begin),
             ChangeObservation::Progressed { attempt, progress } => {
                 self.dirty |= self.operations.progress(attempt, progress);
             }
@@ -126,15 +135,9 @@ impl Part for Changes {
 }
 
 impl Changes {
-    fn plan(
-        &mut self,
-        id: RequestId,
-        names: &[ClusterName],
-        intent: Box<Intent>,
-        clusters: &dyn Clusters,
-        cx: &mut StepContext,
-    ) {
-        match chosen(names, &clusters.entries()) {
+    fn plan(&mut self, wanted: WantedPlan, clusters: &dyn Clusters, cx: &mut StepContext) {
+        let WantedPlan { id, names, intent } = wanted;
+        match chosen(&names, &clusters.entries()) {
             Ok(entries) => {
                 let attempt = self.show_making(id, false, cx);
                 let plan = OperationId::new(cx.now.wall, cx.rng.u64(..));
@@ -166,20 +169,20 @@ impl Changes {
     fn show(&mut self, id: RequestId, shown: Shown, cx: &mut StepContext) {
         let starting = &self.starting;
         for gone in self.plans.insert(id, shown, |attempt| starting.contains_key(&attempt)) {
-            self.drop_plan(gone, cx);
+            self.drop_plan(&gone, cx);
         }
         self.dirty = true;
     }
 
     fn discard(&mut self, id: RequestId, cx: &mut StepContext) {
         if let Some(gone) = self.plans.remove(id) {
-            self.drop_plan(gone, cx);
+            self.drop_plan(&gone, cx);
             self.dirty = true;
         }
     }
 
     /// Ends the attempt at a plan that nobody waits for. A run that was agreed to goes on.
-    fn drop_plan(&self, gone: Shown, cx: &mut StepContext) {
+    fn drop_plan(&self, gone: &Shown, cx: &mut StepContext) {
         if let Some(attempt) = gone.attempt.filter(|attempt| !self.starting.contains_key(attempt)) {
             cx.effects.push(Effect::Change(ChangeEffect::Cancel(attempt)));
         }
@@ -191,20 +194,21 @@ impl Changes {
         let Some(shown) = self.plans.of(attempt) else { return };
         let status = match outcome {
             Err(why) => PlanStatus::Refused(why),
-            Ok(planned) => match refusal(&planned.plan, &planned.missing) {
-                Some(why) => PlanStatus::Refused(why),
-                None => {
+            Ok(planned) => {
+                if let Some(why) = refusal(&planned.plan, &planned.missing) {
+                    PlanStatus::Refused(why)
+                } else {
                     shown.earlier.clone_from(&planned.earlier);
                     PlanStatus::Ready(Box::new(ready(*planned, &levels(&clusters.entries()), bulk_limit)))
                 }
-            },
+            }
         };
         shown.end(status);
         self.dirty = true;
     }
 
     /// Begins a run, if the plan is the one that was shown and the consent suffices now.
-    fn run(&mut self, wanted: WantedRun, clusters: &dyn Clusters, cx: &mut StepContext) {
+    fn run(&mut self, wanted: &WantedRun, clusters: &dyn Clusters, cx: &mut StepContext) {
         let id = wanted.id;
         let under_way = self.starting.len() + self.operations.running();
         let entries = clusters.entries();
@@ -222,7 +226,7 @@ impl Changes {
         let refused = if under_way >= RUNS_MAX {
             Some(format!("{RUNS_MAX} changes run already; nothing was changed; wait for one, or cancel one"))
         } else {
-            refused_run(&preflight, &wanted)
+            refused_run(&preflight, wanted)
         };
         if let Some(why) = refused {
             shown.end(PlanStatus::Refused(Text::new(clean(&why))));
@@ -239,24 +243,23 @@ impl Changes {
         self.dirty = true;
     }
 
-    fn on_began(&mut self, attempt: AttemptId, begin: RunBegin) {
+    fn on_began(&mut self, attempt: AttemptId, begin: &RunBegin) {
         let Some(plan) = self.starting.remove(&attempt) else { return };
         if let Some(shown) = self.plans.of(attempt) {
             shown.end(PlanStatus::Running(plan.id.clone()));
         }
-        self.operations.begin(attempt, plan, &begin);
+        self.operations.begin(attempt, &plan, begin);
         self.dirty = true;
     }
 
     fn on_ended(&mut self, attempt: AttemptId, outcome: Result<RunEnd, Text>, cx: &mut StepContext) {
         if let Some(plan) = self.starting.remove(&attempt) {
             let why = outcome.err().unwrap_or(Text::const_new("the run ended before it began; nothing was changed"));
-            match self.plans.of(attempt) {
-                Some(shown) => shown.end(PlanStatus::Refused(why)),
-                None => {
-                    let verb = plan.verb();
-                    cx.notice(Severity::Error, None, &format!("{verb} was refused: {why}"));
-                }
+            if let Some(shown) = self.plans.of(attempt) {
+                shown.end(PlanStatus::Refused(why));
+            } else {
+                let verb = plan.verb();
+                cx.notice(Severity::Error, None, &format!("{verb} was refused: {why}"));
             }
         } else if let Some((severity, text)) = self.operations.end(attempt, outcome, cx.now.elapsed) {
             cx.notice(severity, None, &text);
@@ -268,12 +271,11 @@ impl Changes {
     fn cancel(&mut self, operation: &OperationId, cx: &mut StepContext) {
         let starting = self.starting.iter().find(|(_, plan)| plan.id == *operation);
         let attempt = starting.map(|(attempt, _)| *attempt).or_else(|| self.operations.attempt(operation));
-        match attempt {
-            Some(attempt) => cx.effects.push(Effect::Change(ChangeEffect::Cancel(attempt))),
-            None => {
-                let text = format!("{operation} does not run here, so it cannot be cancelled here");
-                cx.notice(Severity::Warning, None, &text);
-            }
+        if let Some(attempt) = attempt {
+            cx.effects.push(Effect::Change(ChangeEffect::Cancel(attempt)));
+        } else {
+            let text = format!("{operation} does not run here, so it cannot be cancelled here");
+            cx.notice(Severity::Warning, None, &text);
         }
     }
 

@@ -20,7 +20,7 @@ use crate::model::text::{Text, clean};
 use futures::future::FutureExt as _;
 use journal::Seen;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,7 +120,7 @@ fn of_planner(planned: Planned) -> PlannedChange {
     let missing = missing.iter().map(|word| format!("{word}: not found in any cluster"));
     let unfit = unfit.iter().map(|word| format!("{word}: `{verb}` does not take this kind"));
     let missing = missing.chain(unfit).map(|line| Text::new(clean(&line))).collect();
-    PlannedChange { plan, missing, earlier: Default::default() }
+    PlannedChange { plan, missing, earlier: BTreeMap::default() }
 }
 
 async fn resume(reports: Reports, attempt: AttemptId, rest: impl Future<Output = Result<PlannedChange, Text>> + Send) {
@@ -132,7 +132,7 @@ async fn resume(reports: Reports, attempt: AttemptId, rest: impl Future<Output =
 /// left, if another process works on it, or if a cluster cannot be asked.
 async fn rest(store: Option<ChangeStore>, id: OperationId, clusters: Clusters) -> Result<PlannedChange, Text> {
     let (plan, earlier) = blocking(move || {
-        let held = Opened::of(store, id)?;
+        let held = Opened::of(store, &id)?;
         held.operation.is_resumable(&held.kept).map_err(|why| sentence(&why))?;
         Ok((held.kept, held.operation.earlier()))
     })
@@ -150,10 +150,10 @@ struct Opened {
 impl Opened {
     /// Locks an operation that ran before. Blocks. Fails if there is no journal or no plan of it, or if another process
     /// works on it.
-    fn of(store: Option<ChangeStore>, id: OperationId) -> Result<Self, Text> {
+    fn of(store: Option<ChangeStore>, id: &OperationId) -> Result<Self, Text> {
         let (store, actor) = open(store)?;
-        let operation = operation::Operation::open(&store, &id, actor).map_err(|why| sentence(&why))?;
-        match store.kept(&id).map_err(|why| sentence(&why))? {
+        let operation = operation::Operation::open(&store, id, actor).map_err(|why| sentence(&why))?;
+        match store.kept(id).map_err(|why| sentence(&why))? {
             Some(kept) => Ok(Self { operation, kept }),
             None => Err(Text::from(format!("nothing is left to do of {id}; nothing was changed; make a new plan"))),
         }

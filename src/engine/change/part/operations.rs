@@ -40,7 +40,7 @@ struct JournalRecords {
 }
 
 impl Operations {
-    pub(super) fn begin(&mut self, attempt: AttemptId, plan: Arc<Plan>, begin: &RunBegin) {
+    pub(super) fn begin(&mut self, attempt: AttemptId, plan: &Arc<Plan>, begin: &RunBegin) {
         let earlier = |at: usize| begin.earlier.get(&at).map_or(TargetState::Pending, |earlier| earlier.state);
         let targets = plan.targets.iter().enumerate();
         let targets = targets.map(|(at, target)| (target.key.clone(), earlier(at), Text::default())).collect();
@@ -55,7 +55,7 @@ impl Operations {
             wave: (0, 0),
             targets: Arc::from([]),
         };
-        let own = Own { attempt: Some(attempt), plan: Arc::clone(&plan), status, targets, ended: None };
+        let own = Own { attempt: Some(attempt), plan: Arc::clone(plan), status, targets, ended: None };
         self.own.insert(plan.id.clone(), own);
         while self.own.len() > OPERATIONS_MAX {
             let Some(oldest) = self.own.iter().find(|(_, own)| own.attempt.is_none()).map(|(id, _)| id.clone()) else {

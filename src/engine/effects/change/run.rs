@@ -117,7 +117,7 @@ async fn check(store: Option<ChangeStore>, clusters: &Clusters, request: RunRequ
 /// Takes the operation, and returns it with the plan as it was made. Blocks.
 fn lock(store: Option<ChangeStore>, shown: Arc<Plan>, is_resumed: bool) -> Result<(Operation, Arc<Plan>), Text> {
     if is_resumed {
-        let Opened { operation, kept } = Opened::of(store, shown.id.clone())?;
+        let Opened { operation, kept } = Opened::of(store, &shown.id)?;
         operation.is_resumable(&kept).map_err(|why| sentence(&why))?;
         if kept.digest != shown.digest {
             return Err(Text::const_new("another plan is kept than was shown; nothing was changed; resume it again"));
