@@ -1,6 +1,7 @@
 //! Changes of clusters: an intent, its plan, and the state of each target.
 
 pub mod consent;
+pub mod file;
 pub mod journal;
 pub mod operation;
 pub mod plan;

@@ -3,7 +3,6 @@
 pub mod body;
 pub mod check;
 pub mod confirm;
-pub mod file;
 pub mod intent;
 pub mod plan;
 pub mod preflight;

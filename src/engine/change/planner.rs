@@ -2,7 +2,6 @@
 
 use super::clusters::{AT_ONCE, Clusters, Link, within};
 use super::core::body::precondition;
-use super::core::file;
 use super::core::plan::{TARGETS_MAX, note, target};
 use super::probe::{Candidate, Probe};
 use crate::engine::cluster::{Answer, ClusterError, Form, Query};
@@ -10,7 +9,7 @@ use crate::engine::journal::redact::redact;
 use crate::error::{ErrorKind, UserError};
 use crate::model::change::plan::SCHEMA;
 use crate::model::change::{
-    FindingKind, Intent, ObjectQuery, OperationId, Plan, PlanCluster, Selection, Target, TargetKey, Verb,
+    FindingKind, Intent, ObjectQuery, OperationId, Plan, PlanCluster, Selection, Target, TargetKey, Verb, file,
 };
 use crate::model::cluster::ClusterEntry;
 use crate::model::kind::{Catalog, Kind};

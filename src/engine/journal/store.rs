@@ -2,11 +2,10 @@
 
 use super::Journal;
 use super::lock::{Lock, Unlocked};
-use crate::engine::change::core::file;
 use crate::engine::files::private;
 use crate::error::{ErrorKind, UserError};
 use crate::model::change::journal::{JournalEntry, OperationRecord, operations};
-use crate::model::change::{OperationId, Plan};
+use crate::model::change::{OperationId, Plan, file};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -233,7 +232,7 @@ pub fn write_plan(path: &Path, plan: &Plan) -> Result<(), UserError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::change::core::plan::tests::plan;
+    use crate::model::change::file::tests::plan;
     use crate::model::change::journal::{Actor, JournalEvent};
     use crate::model::change::{OperationState, TargetState};
     use crate::model::time::UnixSeconds;

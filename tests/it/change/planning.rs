@@ -3,9 +3,9 @@
 use super::rig::{Rig, all_pods, delete, lenient};
 use crate::sim::cluster::{Way, pod};
 use crate::sim::write::WriteFault;
-use quarterdeck::engine::change::core::file::seal;
 use quarterdeck::engine::change::recheck::recheck;
 use quarterdeck::engine::cluster::WriteError;
+use quarterdeck::model::change::file::seal;
 use quarterdeck::model::change::{Change, FindingKind, Intent, ObjectQuery, Options, Plan, Selection};
 use quarterdeck::model::cluster::{Access, ClusterName};
 use quarterdeck::model::object::ObjectKey;

@@ -106,7 +106,7 @@ pub fn shown(kind: &KindId, path: &str, value: Option<&Value>) -> Option<Text> {
     let is_secret = kind.group.is_empty() && kind.kind == "Secret";
     let is_content = !path.starts_with("/metadata/labels/") && path != "/type";
     if is_secret && is_content {
-        return Some(Text::from(format!("hash:{}", super::file::hash(text.as_bytes()))));
+        return Some(Text::from(format!("hash:{}", crate::model::change::file::hash(text.as_bytes()))));
     }
     Some(Text::from(clean(&text)))
 }

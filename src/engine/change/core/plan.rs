@@ -121,22 +121,8 @@ pub struct Touched {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::model::change::{OperationId, Options, PlanCluster};
-    use crate::model::time::UnixSeconds;
+    pub(crate) use crate::model::change::file::tests::{kind, plan};
     use serde_json::json;
-
-    pub(crate) fn kind() -> Kind {
-        Kind {
-            id: KindId::new("apps", "Deployment"),
-            version: "v1".into(),
-            plural: "deployments".into(),
-            singular: "deployment".into(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            namespaced: true,
-            verbs: vec!["delete".into(), "patch".into()],
-        }
-    }
 
     /// The target of an object that needs no more than its uid.
     pub(crate) fn target(change: &Change, object: &Value) -> Target {
@@ -151,35 +137,11 @@ pub(crate) mod tests {
                "spec": {"replicas": 1}})
     }
 
-    /// A plan that scales so many deployments in each cluster.
-    pub(crate) fn plan(clusters: &[(&str, usize)]) -> Plan {
-        let change = Change::Scale { replicas: 5 };
-        let targets = clusters.iter().flat_map(|(cluster, count)| {
-            let change = change.clone();
-            (0..*count)
-                .map(move |n| super::target(&change, &ClusterName::new(cluster), &kind(), &object(cluster, n)).unwrap())
-        });
-        let cluster = |name: &str| PlanCluster {
-            name: ClusterName::new(name),
-            server: format!("https://{name}").into(),
-            uid: format!("system-{name}").into(),
-            access: Access::Guarded,
-            kinds: vec![kind()],
-            problem: None,
-        };
-        super::super::file::seal(Plan {
-            api_version: super::super::file::API_VERSION.into(),
-            kind: super::super::file::KIND.into(),
-            schema: crate::model::change::plan::SCHEMA,
-            id: OperationId::new(UnixSeconds(1_800_000_000), 7),
-            made_at: UnixSeconds(1_800_000_000),
-            change: change.clone(),
-            options: Options::default(),
-            hidden_marks: 0,
-            clusters: clusters.iter().map(|(name, _)| cluster(name)).collect(),
-            targets: targets.collect(),
-            digest: Text::default(),
-        })
+    #[test]
+    fn the_objects_of_the_tests_are_the_targets_of_their_plan() {
+        let plan = plan(&[("east", 2)]);
+        let made = |n| super::target(&plan.change, &ClusterName::new("east"), &kind(), &object("east", n)).unwrap();
+        assert_eq!(plan.targets, [made(0), made(1)]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! A plan as a file: written whole, read back only when nothing about it is doubtful.
 
-use crate::model::change::Plan;
-use crate::model::change::plan::SCHEMA;
+use super::plan::{Plan, SCHEMA};
 use crate::model::text::{Text, clean};
 use serde_json::Value;
 
@@ -80,9 +79,69 @@ pub fn hash(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::plan::tests::plan;
+pub(crate) mod tests {
+    use super::super::{Change, FieldChange, OperationId, Options, PlanCluster, Target, TargetKey};
     use super::*;
+    use crate::model::cluster::{Access, ClusterName};
+    use crate::model::kind::{Kind, KindId};
+    use crate::model::time::UnixSeconds;
+
+    pub(crate) fn kind() -> Kind {
+        Kind {
+            id: KindId::new("apps", "Deployment"),
+            version: "v1".into(),
+            plural: "deployments".into(),
+            singular: "deployment".into(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            namespaced: true,
+            verbs: vec!["delete".into(), "patch".into()],
+        }
+    }
+
+    /// A plan that scales so many Deployments in each cluster from 1 to 5.
+    pub(crate) fn plan(clusters: &[(&str, usize)]) -> Plan {
+        let cluster = |name: &str| PlanCluster {
+            name: ClusterName::new(name),
+            server: format!("https://{name}").into(),
+            uid: format!("system-{name}").into(),
+            access: Access::Guarded,
+            kinds: vec![kind()],
+            problem: None,
+        };
+        seal(Plan {
+            api_version: API_VERSION.into(),
+            kind: KIND.into(),
+            schema: SCHEMA,
+            id: OperationId::new(UnixSeconds(1_800_000_000), 7),
+            made_at: UnixSeconds(1_800_000_000),
+            change: Change::Scale { replicas: 5 },
+            options: Options::default(),
+            hidden_marks: 0,
+            clusters: clusters.iter().map(|(name, _)| cluster(name)).collect(),
+            targets: clusters.iter().flat_map(|(cluster, count)| (0..*count).map(|n| target(cluster, n))).collect(),
+            digest: Text::default(),
+        })
+    }
+
+    fn target(cluster: &str, n: usize) -> Target {
+        let text = |text: String| Text::from(text);
+        Target {
+            key: TargetKey {
+                cluster: ClusterName::new(cluster),
+                kind: kind().id,
+                namespace: "shop".into(),
+                name: text(format!("api-{n}")),
+                uid: text(format!("{cluster}-{n}")),
+            },
+            generation: Some(1),
+            fields: vec![FieldChange { path: "/spec/replicas".into(), old: Some("1".into()), new: Some("5".into()) }],
+            owners: Vec::new(),
+            finalizers: Vec::new(),
+            managed_by: None,
+            findings: Vec::new(),
+        }
+    }
 
     #[test]
     fn a_plan_reads_back_as_it_was_written() {
