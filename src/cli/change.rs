@@ -6,6 +6,7 @@ mod intent;
 mod journal;
 mod plans;
 mod print;
+mod progress;
 
 use super::context::{self, Settings};
 use super::print::write;

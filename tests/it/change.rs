@@ -7,3 +7,4 @@ mod killed;
 mod planning;
 mod rig;
 mod scale;
+mod typed;

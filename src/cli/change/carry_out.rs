@@ -1,5 +1,6 @@
 //! Carrying a plan out from the command line: progress on stderr, the first ctrl-c waits, the second leaves.
 
+use super::progress::{Counts, LINE_EVERY};
 use super::{Session, print};
 use crate::cli::print::write;
 use crate::engine::change::core::step::Stop;
@@ -10,6 +11,9 @@ use crate::error::UserError;
 use crate::facts::change::counts;
 use crate::model::change::{OperationState, Plan};
 use crate::model::cluster::ClusterName;
+use parking_lot::Mutex;
+use std::convert::Infallible;
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -37,7 +41,11 @@ pub(super) async fn run(agreed: Agreed<'_>, session: &Session<'_>) -> Result<u8,
     };
     let plan = Arc::new(checked.clone());
     let job = Job { plan: Arc::clone(&plan), waves, earlier: operation.earlier() };
+    let settling = Mutex::new(Counts::default());
     let told = |progress: Progress<'_>| {
+        if let Progress::Target { index, state, .. } = progress {
+            settling.lock().note(index, state);
+        }
         if let Some(line) = line(&plan, &progress) {
             // Whoever closed stderr does not want to know.
             let _closed = write(&mut std::io::stderr(), &line);
@@ -50,8 +58,24 @@ pub(super) async fn run(agreed: Agreed<'_>, session: &Session<'_>) -> Result<u8,
             write(&mut std::io::stderr(), &line)?;
             return Ok(1);
         }
+        never = settling_lines(&settling) => match never {},
     };
     finish(&plan, &outcome, operation, session)
+}
+
+/// Writes a line for each change of the counts, on a terminal only. Final lines are written wherever stderr goes.
+async fn settling_lines(settling: &Mutex<Counts>) -> Infallible {
+    if !std::io::stderr().is_terminal() {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(LINE_EVERY).await;
+        let line = settling.lock().line();
+        if let Some(line) = line {
+            // A closed stderr is no reason to stop.
+            let _closed = write(&mut std::io::stderr(), &line);
+        }
+    }
 }
 
 /// Ends with the second signal; the first cancels.

@@ -15,7 +15,7 @@ clusters:
 ";
 
 /// A fleet of its own, and a home whose configuration protects `prod`.
-fn rig() -> (Fleet, Home) {
+pub(crate) fn rig() -> (Fleet, Home) {
     let member = |name, seed| Member::new(name, 35, 30, seed);
     let fleet = start(vec![member("lab", 1), member("prod", 2), member("closed", 3)]);
     let home = Home::of(&fleet);
@@ -24,14 +24,14 @@ fn rig() -> (Fleet, Home) {
 }
 
 /// A deployment of the first cluster: (namespace, name).
-fn deployment(home: &Home) -> (String, String) {
+pub(crate) fn deployment(home: &Home) -> (String, String) {
     let list = home.run(&["get", "deploy", "-A", "--clusters", "lab", "-o", "json", "--flat"]).json();
     let text =
         |pointer: &str| list.pointer(&format!("/items/0{pointer}")).and_then(Value::as_str).expect("a text").to_owned();
     (text("/metadata/namespace"), text("/metadata/name"))
 }
 
-fn label(home: &Home, cluster: &str, key: &str) -> Option<String> {
+pub(crate) fn label(home: &Home, cluster: &str, key: &str) -> Option<String> {
     let (namespace, name) = deployment(home);
     let arguments = ["get", "deploy", &name, "-n", &namespace, "--clusters", cluster, "-o", "json", "--flat"];
     let list = home.run(&arguments).json();
