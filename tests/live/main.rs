@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
+mod change;
 mod command;
 mod connection;
 mod console;
@@ -48,6 +49,7 @@ const TESTS: &[&[Test]] = &[
     hubs::TESTS,
     read_only::TESTS,
     writes::TESTS,
+    change::TESTS,
 ];
 
 fn main() -> ExitCode {

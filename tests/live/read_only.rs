@@ -31,7 +31,7 @@ const SOON: Duration = Duration::from_secs(60);
 const READER: &str = "reader";
 
 fn plane(name: &str) -> Outcome<ControlPlane> {
-    let plane = ControlPlane::start(Options { users: vec![User::master(READER)], nodes: 1, ..Options::named(name) })?;
+    let plane = ControlPlane::start(Options { users: vec![User::master(READER)], nodes: 2, ..Options::named(name) })?;
     plane.create_pods("default", 2, 0)?;
     plane.kubectl(&["create", "deployment", "web", "--image=web"])?;
     plane.kubectl(&["create", "service", "clusterip", "web", "--tcp=80"])?;
@@ -187,17 +187,39 @@ const COMMANDS: &[&[&str]] = &[
     &["route", "test", "DELETE", "/api/v1/namespaces/default/pods/pod-0"],
     &["route", "lint"],
     &["route", "config"],
+    &["delete", "pods", "--all", "-n", "default", "--dry-run"],
+    &["journal"],
+    &["plan", "list"],
+    &["plan", "show", "plan.json"],
+];
+
+/// Every command that changes clusters. None of them begins, with whatever consent.
+const CHANGES: &[&[&str]] = &[
+    &["delete", "pod", "pod-0", "-n", "default"],
+    &["delete", "pods", "--all", "-A", "--cascade", "orphan", "--grace-period", "0"],
+    &["rollout", "restart", "deployment/web", "-n", "default"],
+    &["scale", "deployment/web", "-n", "default", "--replicas", "3"],
+    &["label", "configmap/settings", "-n", "default", "a=b"],
+    &["cordon", "node-0"],
+    &["uncordon", "node-1"],
+    &["plan", "run", "plan.json"],
 ];
 
 fn commands_send_reads_only() -> Outcome {
     let plane = plane("prod")?;
     let kubeconfig = kubeconfig(&plane)?;
+    plane.kubectl(&["cordon", "node-1"])?;
     let home = tempfile::tempdir()?;
-    let run = |words: &[&str]| {
+    let qd = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_qd"));
-        command.env_clear().env("HOME", home.path()).env("KUBECONFIG", &kubeconfig).env("QD_READ_ONLY", "1");
-        command.args(words).stdin(Stdio::null()).output()
+        command.env_clear().env("HOME", home.path()).current_dir(home.path()).args(words).stdin(Stdio::null());
+        command
     };
+    // Made by somebody else, before: a plan has the rights and dry runs of its time.
+    let plan = ["label", "configmap/settings", "-n", "default", "a=b", "--plan-out", "plan.json"];
+    let planned = qd(&plan).env("KUBECONFIG", plane.kubeconfig_path("admin")).output()?;
+    assert!(planned.status.success(), "{planned:#?}");
+    let run = |words: &[&str]| qd(words).env("KUBECONFIG", &kubeconfig).env("QD_READ_ONLY", "1").output();
     for words in COMMANDS {
         let output = run(words)?;
         let is_refusal = words.starts_with(&["route", "test"]);
@@ -207,6 +229,15 @@ fn commands_send_reads_only() -> Outcome {
             assert!(said.contains("is read-only (environment QD_READ_ONLY)"), "{said}");
         }
     }
+    for words in CHANGES {
+        for consent in [&["--yes"][..], &["--confirm", "prod", "--confirm", "pod-0"], &[]] {
+            let output = run(&[words, consent].concat())?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{words:?} {consent:?}: {output:#?}");
+            assert!(said.contains("nothing was changed") && said.contains("QD_READ_ONLY"), "{words:?}: {said}");
+        }
+    }
+    assert_eq!(run(&["plan", "list"])?.stdout, b"", "nothing began");
     run(&["get", "configmaps", "-n", "default", "-l", "marker"])?;
     assert_eq!(writes(&plane, "labelSelector=marker")?, Vec::<String>::new());
     Ok(())

@@ -126,7 +126,8 @@ fn change(request: WriteRequest) -> Result<Change, WriteError> {
         return Err(WriteError::NotSent(Text::from(why)));
     }
     let query = match &body {
-        // With options in its body a delete is read from there alone: a `dryRun` here would be overlooked.
+        // A delete with options in its body is read from there alone. The query is for audit logs, which keep no bodies.
+        WriteBody::Delete(_) if dry_run => "?dryRun=All".to_owned(),
         WriteBody::Delete(_) => String::new(),
         WriteBody::MergePatch(_) | WriteBody::JsonPatch(_) | WriteBody::Create(_) => {
             let dry_run = if dry_run { "dryRun=All&" } else { "" };

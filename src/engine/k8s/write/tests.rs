@@ -44,7 +44,7 @@ fn a_delete_carries_its_preconditions_and_options() {
     let options =
         DeleteOptions { propagation: Some(crate::engine::cluster::Propagation::Foreground), grace_period_s: Some(0) };
     let (line, body) = sent(WriteRequest { dry_run: true, ..request(WriteBody::Delete(options)) });
-    assert_eq!(line, "DELETE /apis/apps/v1/namespaces/ns/deployments/web");
+    assert_eq!(line, "DELETE /apis/apps/v1/namespaces/ns/deployments/web?dryRun=All");
     assert_eq!(
         body,
         json!({"apiVersion": "v1", "kind": "DeleteOptions", "dryRun": ["All"], "preconditions": {"uid": "u-1", "resourceVersion": "7"},
