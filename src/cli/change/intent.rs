@@ -49,6 +49,7 @@ pub(super) fn options(args: &CarryOutArgs, default_timeout: u32) -> Options {
 }
 
 fn query(what: &[String], subject: &SubjectArgs) -> Result<ObjectQuery, UserError> {
+    refuse_blanks(what, subject)?;
     let wanted = Wanted::parse(&ObjectArgs {
         what: what.to_vec(),
         namespace: subject.namespace.clone(),
@@ -74,6 +75,23 @@ fn query(what: &[String], subject: &SubjectArgs) -> Result<ObjectQuery, UserErro
         all_namespaces: wanted.all_namespaces,
         selector: wanted.selector,
     })
+}
+
+/// An unset variable of a script must not widen a change: a selector of blanks selects everything, and an empty namespace
+/// stands for `default`.
+fn refuse_blanks(what: &[String], subject: &SubjectArgs) -> Result<(), UserError> {
+    let is_blank = |text: &str| text.trim().is_empty();
+    let is_nameless = |word: &String| word.split_once('/').is_some_and(|(_, name)| is_blank(name));
+    if what.iter().any(is_nameless) || what.iter().skip(1).any(|word| is_blank(word)) {
+        return Err(usage("a name is empty").hint("give names, -l SELECTOR, or --all"));
+    }
+    if subject.selector.as_deref().is_some_and(is_blank) {
+        return Err(usage("the selector is empty").hint("to change all objects, use --all"));
+    }
+    if subject.namespace.as_deref().is_some_and(is_blank) {
+        return Err(usage("the namespace is empty").hint("leave -n out for the namespace of the context"));
+    }
+    Ok(())
 }
 
 /// As kubectl, `cordon n1` means a node; as everywhere here, `node/n1` and `nodes -l …` do, too.
@@ -164,6 +182,12 @@ mod tests {
             &["delete", "pods"],
             &["delete", "pods", "-A"],
             &["delete", "pods", "-l", ""],
+            &["delete", "pods", "-l", " "],
+            &["delete", "pods", "--all", "-n", ""],
+            &["delete", "pods", " "],
+            &["delete", "pods", "a", ""],
+            &["delete", "pod/a", "pod/ "],
+            &["cordon", " "],
             &["delete", "pod", ""],
             &["delete", "pod/"],
             &["delete", "pods", "a", "--all"],

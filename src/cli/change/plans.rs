@@ -29,6 +29,10 @@ pub(super) async fn run(command: &PlanCommand, cli: &Cli, settings: &Settings) -
 
 /// A plan by file or by id. Fails where there is none, or it was changed.
 fn find(named: &str, settings: &Settings, store: &Store) -> Result<Plan, UserError> {
+    if named.trim().is_empty() {
+        return Err(UserError::new(ErrorKind::Usage, "no plan was named")
+            .hint("name a file that --plan-out wrote, or an id of `qd plan list`"));
+    }
     let path = settings.environment.working_folder.join(named);
     let id = OperationId::parse(named);
     if let Ok(id) = &id
