@@ -13,6 +13,7 @@ pub enum ChangeCommand {
     Delete(DeleteArgs),
     /// Restart workloads
     Rollout {
+        /// The action on the rollout
         #[command(subcommand)]
         command: RolloutCommand,
     },
@@ -26,6 +27,7 @@ pub enum ChangeCommand {
     Label(LabelArgs),
     /// Show, run, resume and list plans of changes
     Plan {
+        /// The action on plans
         #[command(subcommand)]
         command: PlanCommand,
     },
@@ -43,9 +45,12 @@ pub enum RolloutCommand {
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ChangeOutput {
+    /// A table
     #[default]
     Table,
+    /// A JSON document
     Json,
+    /// A YAML document
     Yaml,
 }
 
@@ -92,6 +97,7 @@ pub struct CarryOutArgs {
     /// Deadline of one answer (`30s`, `2m`)
     #[arg(long, value_name = "DURATION", value_parser = parse_seconds)]
     pub timeout: Option<u32>,
+    /// Consent and output.
     #[command(flatten)]
     pub consent: ConsentArgs,
 }
@@ -106,15 +112,18 @@ pub struct ConsentArgs {
     /// Agree by name: each protected cluster, and each Namespace, CustomResourceDefinition and PersistentVolume to delete
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub confirm: Vec<String>,
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ChangeOutput,
 }
 
+/// Arguments of `qd delete`.
 #[derive(Debug, Clone, Args)]
 pub struct DeleteArgs {
     /// Kinds and names, as kubectl takes them
     #[arg(required = true, value_name = "TYPE[,TYPE] [NAME]...|TYPE/NAME")]
     pub what: Vec<String>,
+    /// Objects to change.
     #[command(flatten)]
     pub subject: SubjectArgs,
     /// What becomes of the objects that a deleted one owns
@@ -123,6 +132,7 @@ pub struct DeleteArgs {
     /// Seconds an object gets to end by itself
     #[arg(long, value_name = "SECONDS")]
     pub grace_period: Option<u32>,
+    /// Order, limits, consent.
     #[command(flatten)]
     pub carry_out: CarryOutArgs,
 }
@@ -149,17 +159,21 @@ impl From<CascadeMode> for Cascade {
     }
 }
 
+/// Arguments of `qd rollout restart`.
 #[derive(Debug, Clone, Args)]
 pub struct RestartArgs {
     /// Kinds and names, as kubectl takes them
     #[arg(required = true, value_name = "TYPE[,TYPE] [NAME]...|TYPE/NAME")]
     pub what: Vec<String>,
+    /// Objects to change.
     #[command(flatten)]
     pub subject: SubjectArgs,
+    /// Order, limits, consent.
     #[command(flatten)]
     pub carry_out: CarryOutArgs,
 }
 
+/// Arguments of `qd cordon` and `qd uncordon`.
 #[derive(Debug, Clone, Args)]
 pub struct NodeArgs {
     /// Nodes, by name or as node/NAME
@@ -171,34 +185,41 @@ pub struct NodeArgs {
     /// All nodes
     #[arg(long)]
     pub all: bool,
+    /// Order, limits, consent.
     #[command(flatten)]
     pub carry_out: CarryOutArgs,
 }
 
+/// Arguments of `qd scale`.
 #[derive(Debug, Clone, Args)]
 pub struct ScaleArgs {
     /// Kinds and names, as kubectl takes them
     #[arg(required = true, value_name = "TYPE[,TYPE] [NAME]...|TYPE/NAME")]
     pub what: Vec<String>,
+    /// Objects to change.
     #[command(flatten)]
     pub subject: SubjectArgs,
     /// The new number of replicas
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=2_147_483_647))]
     pub replicas: u32,
+    /// Order, limits, consent.
     #[command(flatten)]
     pub carry_out: CarryOutArgs,
 }
 
+/// Arguments of `qd label`.
 #[derive(Debug, Clone, Args)]
 pub struct LabelArgs {
     /// Kinds and names, as kubectl takes them, then the labels
     #[arg(required = true, value_name = "TYPE[,TYPE] [NAME]...|TYPE/NAME|KEY=VALUE|KEY-")]
     pub what: Vec<String>,
+    /// Objects to change.
     #[command(flatten)]
     pub subject: SubjectArgs,
     /// Labels that have another value may be set
     #[arg(long)]
     pub overwrite: bool,
+    /// Order, limits, consent.
     #[command(flatten)]
     pub carry_out: CarryOutArgs,
 }
@@ -222,6 +243,7 @@ pub enum PlanCommand {
         /// A file that --plan-out wrote, or the id of a plan
         #[arg(value_name = "FILE|ID")]
         plan: String,
+        /// Output format
         #[arg(short, long, value_enum, default_value_t)]
         output: ChangeOutput,
     },
@@ -230,6 +252,7 @@ pub enum PlanCommand {
         /// A file that --plan-out wrote
         #[arg(value_name = "FILE|ID")]
         plan: String,
+        /// Consent and output.
         #[command(flatten)]
         consent: ConsentArgs,
     },
@@ -238,21 +261,25 @@ pub enum PlanCommand {
         /// The id of the operation, or the file of its plan
         #[arg(value_name = "FILE|ID")]
         plan: String,
+        /// Consent and output.
         #[command(flatten)]
         consent: ConsentArgs,
     },
     /// List operations: running, interrupted, done, partial, failed
     List {
+        /// Output format
         #[arg(short, long, value_enum, default_value_t)]
         output: ChangeOutput,
     },
 }
 
+/// Arguments of `qd journal`.
 #[derive(Debug, Clone, Args)]
 pub struct JournalArgs {
     /// Only what is not older than this (`30m`, `12h`)
     #[arg(long, value_name = "DURATION", value_parser = parse_seconds)]
     pub since: Option<u32>,
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ChangeOutput,
 }

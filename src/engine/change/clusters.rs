@@ -25,6 +25,7 @@ pub const AT_ONCE: usize = 10;
 pub struct Clusters {
     /// In the order of the inventory.
     pub entries: Vec<Arc<ClusterEntry>>,
+    /// Connector to their API servers.
     pub connector: Arc<dyn Connector>,
     /// Clusters that are asked at the same time.
     pub concurrency: usize,
@@ -44,7 +45,9 @@ impl Clusters {
 /// A connected cluster.
 #[derive(Debug, Clone)]
 pub struct Link {
+    /// Name of the cluster.
     pub name: ClusterName,
+    /// Connection to its API server.
     pub cluster: Arc<dyn Cluster>,
     /// How long one answer may take.
     pub timeout: Duration,
@@ -133,6 +136,7 @@ impl Link {
 /// An answer of RBAC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
+    /// RBAC allows it.
     Allowed,
     /// With the server's reason, often empty.
     Refused(Text),
@@ -141,10 +145,15 @@ pub enum Verdict {
 /// A change of one object, ready to be sent.
 #[derive(Debug)]
 pub struct Sending<'a> {
+    /// Verb of the change.
     pub verb: Verb,
+    /// Kind of the object.
     pub kind: &'a Kind,
+    /// Identity of the object.
     pub key: &'a TargetKey,
+    /// Content of the request.
     pub body: Body,
+    /// State of the object that the request is made for.
     pub precondition: Precondition,
 }
 

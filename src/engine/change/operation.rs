@@ -12,9 +12,11 @@ use std::collections::BTreeMap;
 /// A locked operation that has not begun, or is about to go on.
 #[derive(Debug)]
 pub struct Operation {
+    /// Journal and kept plans.
     pub store: Store,
+    /// Id of the operation and of its plan.
     pub id: OperationId,
-    /// What the journal tells of it; `None` where it never began.
+    /// Record of the journal; `None` if the operation never began.
     pub record: Option<OperationRecord>,
     actor: Actor,
     _lock: Lock,
@@ -40,7 +42,7 @@ impl Operation {
             .collect()
     }
 
-    /// Refuses a plan that was run already: a second time is a resume.
+    /// Checks that the plan was never run. Fails otherwise: a second time is a resume.
     pub fn is_new(&self) -> Result<(), UserError> {
         let Some(record) = &self.record else { return Ok(()) };
         let why = format!("the plan {} was run at {} already", self.id, record.began);
@@ -52,7 +54,8 @@ impl Operation {
         Err(UserError::new(ErrorKind::Refused, why).hint(hint))
     }
 
-    /// Refuses a plan that never ran, is another one than ran, or has nothing left.
+    /// Checks that the run of the plan can go on. Fails for a plan that never ran, that is another one than ran, or that
+    /// has nothing left.
     pub fn is_resumable(&self, plan: &Plan) -> Result<(), UserError> {
         let refused = |why: String, hint: String| Err(UserError::new(ErrorKind::Refused, why).hint(hint));
         match &self.record {

@@ -26,6 +26,7 @@ use std::time::Duration;
 /// A plan, and what it could not take in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
+    /// The plan.
     pub plan: Plan,
     /// Objects that were named and that no cluster has, as `pod/api`; kinds that none serves.
     pub missing: Vec<String>,
@@ -36,7 +37,9 @@ pub struct Planned {
 /// The name and the moment of a plan.
 #[derive(Debug, Clone)]
 pub struct Stamp {
+    /// Id of the plan.
     pub id: OperationId,
+    /// Time of the plan.
     pub now: UnixSeconds,
 }
 

@@ -17,7 +17,9 @@ const DRY_RUNS_MAX: usize = 1_000;
 /// A target of one cluster, with the object's preconditions where it was just read.
 #[derive(Debug, Clone)]
 pub struct Candidate {
+    /// Target, with findings so far.
     pub target: Target,
+    /// State that was just read; `None` if there is no such object.
     pub precondition: Option<Precondition>,
     /// It may have been changed by an earlier run: it is looked at before anything is asked about it.
     pub was_asked: bool,
@@ -26,9 +28,13 @@ pub struct Candidate {
 /// The targets of one cluster, and the means to ask about them.
 #[derive(Debug)]
 pub struct Probe<'a> {
+    /// Connection to the cluster.
     pub link: &'a Link,
+    /// The change of each target.
     pub change: &'a Change,
+    /// Kinds of the targets.
     pub kinds: &'a [Kind],
+    /// Access level of the cluster.
     pub access: Access,
 }
 

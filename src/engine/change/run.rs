@@ -22,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 /// A plan that was agreed to.
 #[derive(Debug)]
 pub struct Job {
+    /// The plan with the findings of the last check.
     pub plan: Arc<Plan>,
+    /// Clusters of each wave.
     pub waves: Vec<Vec<ClusterName>>,
     /// What earlier runs did, by the place in the plan.
     pub earlier: BTreeMap<usize, Earlier>,
@@ -31,8 +33,11 @@ pub struct Job {
 /// What a run needs of its surroundings.
 #[derive(Debug)]
 pub struct RunContext<'a> {
+    /// Clusters of the inventory.
     pub clusters: &'a Clusters,
+    /// Journal of the run.
     pub journal: Arc<dyn Journal>,
+    /// Clock of the run.
     pub clock: Running,
     /// Cancelled: nothing new is begun.
     pub cancel: CancellationToken,
@@ -41,14 +46,22 @@ pub struct RunContext<'a> {
 /// Something a watcher of a run may want to know.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress<'a> {
+    /// A wave begins.
     Wave {
+        /// Number of the wave, from 1.
         number: usize,
+        /// Number of waves.
         of: usize,
+        /// Clusters of the wave.
         clusters: &'a [ClusterName],
     },
+    /// A target has a new state.
     Target {
+        /// Place of the target in the plan.
         index: usize,
+        /// New state of the target.
         state: TargetState,
+        /// Reason; empty if there is nothing to say.
         detail: &'a Text,
     },
     /// Nothing new is begun any more.
@@ -58,6 +71,7 @@ pub enum Progress<'a> {
 /// The end of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
+    /// State of the operation.
     pub state: OperationState,
     /// Of each target, in the order of the plan, and why.
     pub targets: Vec<(TargetState, Text)>,

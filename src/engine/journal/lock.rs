@@ -25,6 +25,7 @@ pub struct Lock {
 pub enum Unlocked {
     /// Another process has it; how it names itself.
     Held(String),
+    /// The lock file cannot be used.
     Failed(io::Error),
 }
 

@@ -23,9 +23,10 @@ pub struct Store {
     folder: PathBuf,
 }
 
-/// What a journal holds.
+/// Content of a journal.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reading {
+    /// Entries, oldest first.
     pub entries: Vec<JournalEntry>,
     /// Lines that are not entries: torn ones, or of a later version.
     pub unreadable: usize,

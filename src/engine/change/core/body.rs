@@ -8,15 +8,20 @@ use serde_json::{Map, Value, json};
 /// The preconditions of a write: the object that is meant, as it was just read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Precondition {
+    /// `metadata.uid`.
     pub uid: Text,
+    /// `metadata.resourceVersion` just read.
     pub resource_version: Text,
 }
 
 /// A request that changes an object; its preconditions go beside it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
+    /// A DELETE with options.
     Delete {
+        /// What becomes of its dependents.
         cascade: Cascade,
+        /// Seconds the object has to end by itself; its own default if not given.
         grace_period_s: Option<u32>,
     },
     /// A merge patch.

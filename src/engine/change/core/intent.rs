@@ -11,7 +11,9 @@ pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 /// The fields of one object that a change touches, and what stands against it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
+    /// Fields with old and new values.
     pub fields: Vec<FieldChange>,
+    /// Reason why the object does not need or take the change.
     pub finding: Option<Finding>,
 }
 

@@ -67,6 +67,7 @@ fn managed_by(object: &Value) -> Option<Text> {
 /// A question to RBAC: may the verb be used on this kind in this namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Question {
+    /// Kind of the objects.
     pub kind: KindId,
     /// Empty for objects that are in no namespace.
     pub namespace: Text,
@@ -113,8 +114,11 @@ pub fn touched(
 /// A cluster that a run changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Touched {
+    /// Name of the cluster.
     pub cluster: ClusterName,
+    /// Its access level.
     pub access: Access,
+    /// Number of its targets that the run changes.
     pub targets: usize,
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 /// A judgement of an object whose change was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
+    /// The change has settled.
     Yes,
     /// Still under way; in words.
     NotYet(Text),

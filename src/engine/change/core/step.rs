@@ -38,7 +38,12 @@ pub enum Answer {
     /// The server will not do it: RBAC, admission, validation.
     Refused(Text),
     /// Not now; nothing was done.
-    Throttled { why: Text, after: Option<Duration> },
+    Throttled {
+        /// Sentence of the server.
+        why: Text,
+        /// Pause that the server asks for.
+        after: Option<Duration>,
+    },
     /// The request did not leave.
     NotSent(Text),
     /// It left, and whether it was done is not known.
@@ -48,21 +53,29 @@ pub enum Answer {
 /// An event of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
+    /// The run begins.
     Begin,
     /// The object as it is (`None`: there is none of this name), or why it could not be read.
     Read {
+        /// Place of the target in the plan.
         target: usize,
+        /// Object as the server has it, or the error.
         object: Result<Option<Arc<Value>>, Text>,
     },
+    /// The answer to a write.
     Written {
+        /// Place of the target in the plan.
         target: usize,
+        /// Answer of the server.
         answer: Answer,
     },
     /// Nothing new is to be begun.
     Cancel,
     /// The journal took no entry: what these targets were about to ask was not asked.
     Unjournalled {
+        /// Places of the targets in the plan.
         targets: Vec<usize>,
+        /// Error of the disk.
         why: Text,
     },
 }
@@ -71,13 +84,39 @@ pub enum Input {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Read the object after a pause.
-    Read { target: usize, after: Duration },
+    Read {
+        /// Place of the target in the plan.
+        target: usize,
+        /// Pause before the read.
+        after: Duration,
+    },
     /// Send the change, once the records before it are on disk.
-    Write { target: usize, body: Body, precondition: Precondition },
+    Write {
+        /// Place of the target in the plan.
+        target: usize,
+        /// Content of the request.
+        body: Body,
+        /// State of the object that the request is made for.
+        precondition: Precondition,
+    },
     /// Journal the new state of a target.
-    Record { target: usize, state: TargetState, detail: Text },
+    Record {
+        /// Place of the target in the plan.
+        target: usize,
+        /// New state of the target.
+        state: TargetState,
+        /// Reason; empty if there is nothing to say.
+        detail: Text,
+    },
     /// A wave begins; the first is 1.
-    Wave { number: usize, of: usize, clusters: Vec<ClusterName> },
+    Wave {
+        /// Number of the wave, from 1.
+        number: usize,
+        /// Number of waves.
+        of: usize,
+        /// Clusters of the wave.
+        clusters: Vec<ClusterName>,
+    },
     /// Nothing is under way any more.
     Finish(OperationState),
 }
@@ -85,15 +124,18 @@ pub enum Effect {
 /// Why nothing new is begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
+    /// The user cancelled the run.
     Cancelled,
     /// More targets failed than may.
     Failures(u32),
+    /// The journal could not be written.
     Journal(Text),
 }
 
-/// What an earlier run of the same plan did with a target.
+/// Result of an earlier run of the same plan for one target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Earlier {
+    /// State that the earlier run recorded last.
     pub state: TargetState,
     /// The change may have been asked for.
     pub was_asked: bool,
