@@ -14,14 +14,6 @@ pub(super) fn parse_label(text: &str) -> Result<(String, String), String> {
     pair.map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| "expected KEY=VALUE".to_owned())
 }
 
-/// Parses `KEY=VALUE` (a label to set) and `KEY-` (a label to remove); `None` for any other text.
-pub(super) fn parse_label_change(text: &str) -> Option<(&str, Option<&str>)> {
-    match text.split_once('=') {
-        Some((key, value)) => Some((key, Some(value))),
-        None => text.strip_suffix('-').filter(|key| !key.is_empty()).map(|key| (key, None)),
-    }
-}
-
 /// Parses `30`, `30s`, `2m`, `1h` as whole seconds, at least one. Fails for any other text.
 pub(super) fn parse_seconds(text: &str) -> Result<u32, String> {
     let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {

@@ -3,6 +3,7 @@
 pub mod consent;
 pub mod file;
 pub mod journal;
+pub mod label;
 pub mod operation;
 pub mod plan;
 pub mod verb;

@@ -1,7 +1,8 @@
 //! The command line of what changes clusters: which objects, how carefully, and who agrees.
 
-use crate::cli::values::{parse_label_change, parse_seconds};
+use crate::cli::values::parse_seconds;
 use crate::model::change::Cascade;
+use crate::model::change::label;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -227,7 +228,7 @@ pub struct LabelArgs {
 impl LabelArgs {
     /// Takes the words apart: those that name objects, and those that are labels.
     pub(crate) fn words(&self) -> (Vec<String>, Vec<&String>) {
-        let is_label = |word: &&String| parse_label_change(word).is_some();
+        let is_label = |word: &&String| label::split(word).is_some();
         (
             self.what.iter().filter(|word| !is_label(word)).cloned().collect(),
             self.what.iter().filter(is_label).collect(),

@@ -1,15 +1,14 @@
 //! From the words of the command line to an intent. What is wrong with them is said before any server is asked.
 
-use crate::cli::values::parse_label_change;
 use crate::cli::wanted::Wanted;
 use crate::cli::{
     CarryOutArgs, ChangeCommand, DeleteArgs, LabelArgs, NodeArgs, ObjectArgs, RolloutCommand, SubjectArgs,
 };
 use crate::error::{ErrorKind, UserError};
+use crate::model::change::label::LabelChanges;
 use crate::model::change::{Change, Intent, ObjectQuery, Options, Selection};
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads a command that changes clusters. Fails for objects that are not named, chosen or counted, and for labels that
 /// cannot be.
@@ -108,48 +107,11 @@ fn nodes(args: &NodeArgs) -> Result<ObjectQuery, UserError> {
 
 fn labels(args: &LabelArgs) -> Result<Change, UserError> {
     let (_, words) = args.words();
-    let (mut set, mut remove) = (BTreeMap::new(), BTreeSet::new());
-    for (key, value) in words.iter().filter_map(|word| parse_label_change(word)) {
-        check_key(key)?;
-        let is_new = match value {
-            Some(value) => {
-                check_value(value)?;
-                set.insert(Text::new(key), Text::new(value)).is_none() && !remove.contains(key)
-            }
-            None => remove.insert(Text::new(key)) && !set.contains_key(key),
-        };
-        if !is_new {
-            return Err(usage(&format!("the label `{key}` is given twice")));
-        }
-    }
-    if set.is_empty() && remove.is_empty() {
+    let changes = LabelChanges::parse(words.iter().map(|word| word.as_str())).map_err(|why| usage(&why))?;
+    if changes.is_empty() {
         return Err(usage("no label was given").hint("set one with KEY=VALUE, remove one with KEY-"));
     }
-    Ok(Change::Label { set, remove, overwrite: args.overwrite })
-}
-
-/// The rules of the API server: a prefix that is a DNS name, and a name of at most 63 characters.
-fn check_key(key: &str) -> Result<(), UserError> {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    let is_dns = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    let prefix_fits = prefix.is_none_or(|p| !p.is_empty() && p.len() <= 253 && p.chars().all(is_dns));
-    if prefix_fits && !name.is_empty() && is_word(name) {
-        return Ok(());
-    }
-    Err(usage(&format!("`{key}` cannot be the key of a label")))
-}
-
-fn check_value(value: &str) -> Result<(), UserError> {
-    if value.is_empty() || is_word(value) {
-        return Ok(());
-    }
-    Err(usage(&format!("`{value}` cannot be the value of a label")))
-}
-
-fn is_word(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let is_end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    text.len() <= 63 && text.chars().all(fits) && is_end(text.chars().next()) && is_end(text.chars().last())
+    Ok(Change::Label { set: changes.set, remove: changes.remove, overwrite: args.overwrite })
 }
 
 fn usage(text: &str) -> UserError {
@@ -161,6 +123,7 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
     use clap::Parser as _;
+    use std::collections::{BTreeMap, BTreeSet};
 
     fn intent(words: &[&str]) -> Result<Intent, UserError> {
         let cli =
