@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod appearance;
+pub mod changes;
 pub mod clock;
 pub mod columns;
 pub mod command;

@@ -19,6 +19,7 @@ use ratatui::layout::Rect;
 use std::sync::Arc;
 
 mod actions;
+mod changes;
 mod draw;
 mod input;
 mod navigate;

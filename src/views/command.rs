@@ -2,6 +2,7 @@
 //!
 //! `:pods -A` · `:deploy -n a,b @prod-* /api` · `:ns payments` · `:@prod-*` · `:clusters` · `:theme NAME`
 
+use super::changes::line::USAGE;
 use super::filter::Filter;
 use super::place::Source;
 use super::registry::{self, VIEWS};
@@ -27,6 +28,8 @@ pub enum Command {
     Help,
     /// Take the mouse or leave it to the terminal.
     Mouse(bool),
+    /// Change objects: the words of the change.
+    ChangeObjects(Vec<Text>),
     /// Sort by a column; again turns it round.
     Sort(Text),
     /// Show a label as a column, or stop showing it.
@@ -72,6 +75,7 @@ enum Verb {
     Help,
     Suspend,
     Mouse,
+    ChangeObjects,
     Sort,
     Label,
     Connect,
@@ -105,6 +109,12 @@ const OF_TABLES: &[VerbSpec] = &[
 /// All other commands of the screen: listed after those of views.
 const OF_SCREEN: &[VerbSpec] = &[
     verb(Verb::Help, &["help", "h", "?"], "help", "Show the keys and commands"),
+    verb(
+        Verb::ChangeObjects,
+        &["change"],
+        USAGE,
+        "Change the row or the marked rows: delete, rollout restart, scale, cordon, label",
+    ),
     verb(Verb::Sort, &["sort"], "sort COLUMN", "Sort by a column; again turns it round"),
     verb(Verb::Label, &["label"], "label KEY", "Show a label as a column, or hide it"),
     verb(Verb::Connect, &["connect"], "connect NAME|GLOB|GROUP…", "Connect clusters"),
@@ -178,6 +188,8 @@ fn with_verb(command: &VerbSpec, words: &[&str], filter: Option<String>) -> Resu
             Some(&"off") => false,
             _ => return Err(usage()),
         }),
+        Verb::ChangeObjects if filter.is_some() => return Err(usage()),
+        Verb::ChangeObjects => Command::ChangeObjects(words.iter().map(|word| Text::new(word)).collect()),
         Verb::Sort => Command::Sort(Text::new(words.join(" "))).checked(usage)?,
         Verb::Label => Command::Label(one()?),
         Verb::Connect | Verb::Pause if rest.is_empty() => return Err(usage()),

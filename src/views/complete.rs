@@ -1,5 +1,6 @@
 //! Completion of the command line: the rest of the word being typed, shown dim, taken with tab.
 
+use super::changes::line::COMMANDS;
 use super::command::commands;
 use super::listing::Listing;
 use super::session::SessionState;
@@ -38,6 +39,8 @@ impl<'a> Candidates<'a> {
             rest_of(name, self.clusters())
         } else if before.is_empty() {
             rest_of(name, self.kinds()).or_else(|| rest_of(name, commands().filter_map(|c| c.names.first().copied())))
+        } else if first == "change" {
+            rest_of_phrase(line, COMMANDS.iter().map(|(command, _)| *command))
         } else if first == "theme" {
             rest_of(name, self.themes.iter().copied())
         } else if first == "sort" {
@@ -84,6 +87,11 @@ impl<'a> Iterator for Namespaces<'a> {
         self.0 = self.0.get(end..).unwrap_or_default();
         Some(&first.namespace)
     }
+}
+
+/// The rest of the first phrase of several words that begins so.
+fn rest_of_phrase<'a>(line: &str, mut phrases: impl Iterator<Item = &'a str>) -> Option<String> {
+    phrases.find_map(|phrase| phrase.strip_prefix(line)).filter(|rest| !rest.is_empty()).map(str::to_owned)
 }
 
 /// The rest of the first name that begins so, in any case; none when the word is complete already.

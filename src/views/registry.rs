@@ -3,7 +3,8 @@
 use super::keymap::{ActionSpec, ContextSpec, Keymap, common};
 use super::view::ViewSpec;
 use super::{
-    columns, confirm, containers, detail, dialog, doctor, help, listing, logs, missing, palette, prompt, reader, routes,
+    changes, columns, confirm, containers, detail, dialog, doctor, help, listing, logs, missing, palette, prompt,
+    reader, routes,
 };
 
 /// All views, in the order the help lists their keys and commands.
@@ -13,6 +14,10 @@ pub static VIEWS: &[&ViewSpec] = &[
     &help::SPEC,
     &doctor::SPEC,
     &routes::SPEC,
+    &changes::SPEC,
+    &changes::plan::SPEC,
+    &changes::plan::TYPED,
+    &changes::operation::SPEC,
     &missing::SPEC,
     &columns::SPEC,
     &containers::SPEC,
@@ -20,6 +25,8 @@ pub static VIEWS: &[&ViewSpec] = &[
     &palette::SPEC,
     &routes::tester::SPEC,
     &confirm::SPEC,
+    &changes::ask::SPEC,
+    &changes::leave::SPEC,
 ];
 
 /// Finds a view by its name.

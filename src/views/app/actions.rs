@@ -1,6 +1,7 @@
 //! What each action does to the table under the cursor, and around it.
 
 use super::App;
+use super::changes::verb_of;
 use crate::error::UserError;
 use crate::model::cluster::ClusterName;
 use crate::model::document::Aspect;
@@ -35,6 +36,9 @@ fn is_about_a_row(action: Action) -> bool {
             | Action::OWNER
             | keys::NODE
             | Action::EVENTS
+            | keys::DELETE
+            | keys::RESTART
+            | keys::SCALE
     )
 }
 
@@ -70,8 +74,12 @@ impl App {
             Action::PALETTE => self.open_palette(),
             Action::HELP => self.open_help(),
             Action::SAVE => self.open_save(),
-            Action::QUIT => self.effects.push(Effect::Quit),
-            _ => {}
+            Action::QUIT => self.quit(),
+            action => {
+                if let Some(verb) = verb_of(action) {
+                    self.change_by_key(verb);
+                }
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use crate::protocol::Severity;
 use crate::views::command;
 use crate::views::complete::Candidates;
 use crate::views::keymap::{Action, Code, Key, Meaning};
-use crate::views::msg::{Effect, Mouse, MouseAction};
+use crate::views::msg::{Mouse, MouseAction};
 use crate::views::prompt::PromptKind;
 use crate::views::sort::Sort;
 use crate::views::view::{Input, Reply, ScreenCommand, View};
@@ -28,7 +28,7 @@ impl App {
             Meaning::Prefix | Meaning::Nothing => None,
         };
         if action == Some(Action::QUIT) {
-            self.effects.push(Effect::Quit);
+            self.quit();
         } else if self.prompt.is_some() {
             self.prompt_key(action, key);
         } else if self.top().is_some() {

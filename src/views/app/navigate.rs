@@ -43,7 +43,8 @@ impl App {
                 };
                 self.show(source, change);
             }
-            Command::Quit => self.effects.push(Effect::Quit),
+            Command::Quit => self.quit(),
+            Command::ChangeObjects(words) => self.change_by_command(&words),
             Command::Suspend => self.effects.push(Effect::Suspend),
             Command::Mouse(on) => {
                 self.effects.push(Effect::CaptureMouse(on));

@@ -5,6 +5,7 @@ use crate::model::document::Aspect;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
 use crate::protocol::{Request, Severity};
+use crate::views::changes;
 use crate::views::command::commands;
 use crate::views::containers::Containers;
 use crate::views::detail::Detail;
@@ -170,8 +171,9 @@ impl App {
     }
 
     fn palette_entries(&self) -> Vec<palette::PaletteEntry> {
+        let of_verbs = changes::line::COMMANDS.iter().copied();
         let commands: Vec<(&str, &str)> =
-            commands().filter_map(|c| c.names.first().map(|name| (*name, c.help))).collect();
+            commands().filter_map(|c| c.names.first().map(|name| (*name, c.help))).chain(of_verbs).collect();
         let auto = std::iter::once((theme::AUTO, "the one that suits the terminal"));
         let themes: Vec<(&str, &str)> =
             auto.chain(self.appearance.themes().iter().map(|t| (&*t.name, &*t.about))).collect();
@@ -305,6 +307,7 @@ impl App {
         if listing.coverage.missing.is_empty() {
             actions.push(keys::MISSING);
         }
+        actions.extend(self.unavailable_verbs());
         actions
     }
 }

@@ -23,6 +23,12 @@ pub const PAUSE: Action = Action::new("pause");
 pub const WIDE: Action = Action::new("wide");
 /// Opens the chooser of columns.
 pub const COLUMNS: Action = Action::new("columns");
+/// Deletes the objects.
+pub const DELETE: Action = Action::new("delete");
+/// Restarts the pods of workloads.
+pub const RESTART: Action = Action::new("restart");
+/// Sets the number of replicas.
+pub const SCALE: Action = Action::new("scale");
 /// Reads the inventory again.
 pub const REFRESH: Action = Action::new("refresh");
 /// Sorts by the column to the left.
@@ -67,6 +73,9 @@ pub const ACTIONS: &[ActionSpec] = &[
     a(NODE, "node", "Jump to the node the pod runs on"),
     a(Action::EVENTS, "events", "Show the events of the object"),
     a(Action::COPY, "copy", "Copy the name, the cell, the YAML or a kubectl command"),
+    a(RESTART, "restart", "Plan a rollout restart of the row, or of the marked rows"),
+    a(SCALE, "scale", "Plan another number of replicas for the row, or for the marked rows"),
+    a(DELETE, "delete", "Plan to delete the row, or the marked rows"),
     a(Action::MARK, "mark", "Mark or unmark the row"),
     a(CLEAR_MARKS, "clear marks", "Clear all marks"),
     a(Action::FILTER, "filter", "Filter the rows; the grammar is below"),
@@ -144,6 +153,9 @@ const OBJECTS: &[Binding] = &[
     bind(Action::OWNER, &["shift-j"]),
     bind(NODE, &["o"]),
     bind(Action::EVENTS, &["v"]),
+    bind(RESTART, &["r"]),
+    bind(SCALE, &["s"]),
+    bind(DELETE, &["ctrl-d"]),
     bind(Action::new("namespace-0"), &["0"]),
     bind(Action::new("namespace-1"), &["1"]),
     bind(Action::new("namespace-2"), &["2"]),
@@ -196,6 +208,9 @@ pub static TABLE: ContextSpec = ContextSpec {
         Action::YAML,
         Action::MARK,
         Action::FILTER,
+        RESTART,
+        SCALE,
+        DELETE,
         FAULTS,
         Action::COMMAND,
         Action::COPY,
