@@ -118,7 +118,7 @@ fn catalog() -> Catalog {
         short_names: vec![Text::new(short)],
         categories: Vec::new(),
         namespaced,
-        verbs: ["get", "list", "watch"].map(Text::const_new).to_vec(),
+        verbs: ["get", "list", "watch", "patch", "delete"].map(Text::const_new).to_vec(),
     };
     let kinds = Arc::from([
         kind("", "Pod", "pods", "po", true),

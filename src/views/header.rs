@@ -8,7 +8,8 @@ use super::resources::{Gap, Missing, NOT_SERVED};
 use super::scope::Scope;
 use super::theme::{Role, Theme};
 use crate::error::UserError;
-use crate::model::cluster::ClusterState;
+use crate::facts::change as facts;
+use crate::model::cluster::{Access, ClusterState};
 use crate::model::text::{fit, fit_end, width};
 use crate::protocol::Snapshot;
 use ratatui::buffer::Buffer;
@@ -85,7 +86,7 @@ pub fn counts(listing: &Listing, snapshot: &Snapshot, clock: &str) -> Vec<Vec<Pi
         Some(Gap::NotConnected) => Role::Text,
         Some(Gap::Progress | Gap::Partial | Gap::Trouble) => Role::Degraded,
     };
-    let mut full = vec![piece(clusters, role)];
+    let (mut full, mut forms) = (vec![piece(clusters, role)], Vec::new());
     let narrowed = rows.len() != rows.total();
     if listing.place.source != Source::Fleet {
         full.push(piece(format!(" · {}", counted(rows.total(), "row")), Role::Dim));
@@ -100,10 +101,32 @@ pub fn counts(listing: &Listing, snapshot: &Snapshot, clock: &str) -> Vec<Vec<Pi
         full.push(piece(" · ", Role::Dim));
         full.push(piece(format!("✗ {}", grouped(rows.faults())), Role::Failed));
     }
+    if let Some(level) = level(listing, snapshot) {
+        let short = vec![level.clone(), piece(format!(" · {}", grouped(rows.len())), Role::Dim)];
+        full.splice(0..0, [level, piece(" · ", Role::Dim)]);
+        forms.push(short);
+    }
     let mut with_clock = full.clone();
     with_clock.push(piece(format!("   {clock}"), Role::Dim));
-    let short = vec![piece(grouped(rows.len()), Role::Dim)];
-    vec![with_clock, full, short]
+    forms.splice(0..0, [with_clock, full]);
+    forms.push(vec![piece(grouped(rows.len()), Role::Dim)]);
+    forms
+}
+
+/// The strictest access level in scope; with the number of its clusters where others have a lower one: `read-only 1/12`.
+fn level(listing: &Listing, snapshot: &Snapshot) -> Option<Piece> {
+    let scope = listing.place.looked_at();
+    let in_scope = || snapshot.clusters.values().filter(|cluster| scope.has_cluster(cluster));
+    let strictest = in_scope().map(|cluster| cluster.entry.access).max()?;
+    let role = match strictest {
+        Access::Guarded => Role::Dim,
+        Access::Protected => Role::Protected,
+        Access::ReadOnly => Role::ReadOnly,
+    };
+    let all = in_scope().count();
+    let with = in_scope().filter(|cluster| cluster.entry.access == strictest).count();
+    let word = facts::level(strictest);
+    Some(piece(if with == all { word.to_owned() } else { format!("{word} {with}/{all}") }, role))
 }
 
 /// Says how many there are: `1 row`, `96,412 rows`.

@@ -246,12 +246,12 @@ mod tests {
             ("J", Action::OWNER),
             ("0", Action::new("namespace-0")),
             ("l", Action::LOGS),
+            ("ctrl-d", keys::DELETE),
         ] {
             let key = Key::parse(key).unwrap();
             assert_eq!(map.action(Context::new("table"), key), Some(action), "{key}");
         }
         assert_eq!(map.action(Context::new("table"), Key::ctrl('k')), None, "no key kills without asking");
-        assert_eq!(map.action(Context::new("table"), Key::ctrl('d')), None, "what cannot be done has no key");
     }
 
     proptest! {

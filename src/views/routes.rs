@@ -152,9 +152,9 @@ impl RoutesView {
             keys::STOP_PROXY => Reply::over(questions::stop(cx.snapshot.proxy.routes.as_deref())),
             keys::RELOAD => Reply::send([Request::Proxy(ProxyRequest::Reload(cx.ids.fresh()))]),
             keys::TEST_ROUTE => Reply::over(Tester::new(cx.ids.fresh())),
-            keys::DRAIN => self.fence(TrafficState::Draining, cx),
-            keys::BLOCK => self.fence(TrafficState::Blocked, cx),
-            keys::REOPEN => self.fence(TrafficState::Open, cx),
+            keys::DRAIN => self.set_traffic(TrafficState::Draining, cx),
+            keys::BLOCK => self.set_traffic(TrafficState::Blocked, cx),
+            keys::REOPEN => self.set_traffic(TrafficState::Open, cx),
             action => {
                 if let Some(nth) = action.number(keys::SECTION) {
                     return self.show_section(usize::from(nth).saturating_sub(1));
@@ -186,9 +186,9 @@ impl RoutesView {
         Reply::stay()
     }
 
-    /// Opens a fenced cluster at once, as opening harms nothing; all else is confirmed. The key that set a fence
-    /// takes it away.
-    fn fence(&self, wanted: TrafficState, cx: &ViewContext<'_>) -> Reply {
+    /// Reopens a blocked or drained cluster at once, as that harms nothing; all else is confirmed. The key that blocked
+    /// it reopens it.
+    fn set_traffic(&self, wanted: TrafficState, cx: &ViewContext<'_>) -> Reply {
         let grid = self.grid(cx).unwrap_or_default();
         let Some(cluster) = self.cluster(&grid, cx.snapshot) else { return Reply::stay() };
         let name = cluster.name.clone();
@@ -201,7 +201,7 @@ impl RoutesView {
         }
         let entry = cx.snapshot.clusters.get(&ClusterName::new(&name)).map(|known| &known.entry);
         let is_protected = entry.is_some_and(|entry| entry.access == Access::Protected);
-        Reply::over(questions::fence(cluster, wanted, is_protected, cx.ids.fresh()))
+        Reply::over(questions::traffic(cluster, wanted, is_protected, cx.ids.fresh()))
     }
 
     fn open_line(&self, cx: &ViewContext<'_>) -> Reply {

@@ -1,5 +1,6 @@
 //! The update loop driven by scripted keys.
 
+mod changes;
 mod coverage;
 mod cursor;
 mod filters;

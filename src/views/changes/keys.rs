@@ -33,7 +33,7 @@ pub(super) static PLAN: ContextSpec = ContextSpec {
     context: Context::new("plan"),
     title: "Plans and operations",
     is_typing: false,
-    actions: &[ActionSpec::new(AGREE, "agree", "Agree to the plan; names of protected clusters are then typed")],
+    actions: &[ActionSpec::new(AGREE, "agree", "Agree to the plan; protected names are then typed")],
     keys: &[&[bind(AGREE, &["y"])], OPERATION, SCREEN, HELP, CLOSE, MOVES, QUIT],
     hints: &[AGREE, CANCEL, RESUME, Action::FILTER, Action::BACK],
 };

@@ -62,7 +62,9 @@ pub fn parse(words: &[&str], now: UnixSeconds) -> Result<Typed, String> {
         ["uncordon", rest @ ..] => (Verb::Uncordon, rest),
         ["label", rest @ ..] => (Verb::Label, rest),
         _ => {
-            return Err("type :change delete, rollout restart, scale N, cordon, uncordon, or label KEY=VALUE".to_owned());
+            return Err(
+                "type :change delete, rollout restart, scale N, cordon, uncordon, or label KEY=VALUE".to_owned()
+            );
         }
     };
     if rest.is_empty() && matches!(verb, Verb::Scale | Verb::Label) {

@@ -184,7 +184,7 @@ pub(super) struct Standing {
 pub(super) fn standing(cluster: &UpstreamFacts) -> Standing {
     let state = |glyph, word: &str, role, is_trouble| Standing { glyph, word: Text::new(word), role, is_trouble };
     match cluster.traffic {
-        TrafficState::Blocked => return state("⊘", "fenced", Role::Degraded, true),
+        TrafficState::Blocked => return state("⊘", "blocked", Role::Degraded, true),
         TrafficState::Draining => return state("‖", "draining", Role::Degraded, true),
         TrafficState::Open => {}
     }

@@ -8,11 +8,11 @@ fn running(in_flight: u64, long_running: u64) -> String {
     format!("{in_flight} in flight · {long_running} long-running")
 }
 
-/// Before a cluster is drained or fenced; a protected one is named by typing it.
-pub(super) fn fence(cluster: &UpstreamFacts, traffic: TrafficState, is_protected: bool, id: RequestId) -> Confirm {
+/// Before a cluster is drained or blocked; a protected one is named by typing it.
+pub(super) fn traffic(cluster: &UpstreamFacts, traffic: TrafficState, is_protected: bool, id: RequestId) -> Confirm {
     let (title, effect) = match traffic {
         TrafficState::Blocked => (
-            "Fence",
+            "Block",
             [
                 "No request goes there any more; the running ones are ended.",
                 "Watches of its clients end at once; rules with other clusters go on there.",
@@ -28,7 +28,7 @@ pub(super) fn fence(cluster: &UpstreamFacts, traffic: TrafficState, is_protected
     };
     let mut lines = vec![running(cluster.in_flight, cluster.long_running), String::new()];
     lines.extend(effect.iter().map(|text| (*text).to_owned()));
-    lines.push("The same key opens it again.".to_owned());
+    lines.push("The same key reopens it.".to_owned());
     let request = Request::Proxy(ProxyRequest::SetTraffic { id, cluster: cluster.name.clone(), state: traffic });
     let confirm = Confirm::new(format!("{title} {}?", cluster.name), lines, request);
     if is_protected { confirm.typed(cluster.name.clone(), "It is protected:") } else { confirm }

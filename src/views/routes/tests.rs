@@ -70,7 +70,7 @@ fn a_cluster_is_said_in_one_word() {
     assert_eq!(word(&credential), "credential");
     assert_eq!(
         word(&UpstreamFacts { traffic: TrafficState::Blocked, ..credential }),
-        "fenced",
+        "blocked",
         "the operator's word comes first"
     );
     assert!(

@@ -150,7 +150,7 @@ fn no_click_closes_a_text_or_answers_a_question() {
     press(&mut app, "2 j d");
     assert_eq!(app.context(), Context::new("ask"));
     assert!(click_everywhere(&mut app).is_empty());
-    assert_eq!(app.context(), Context::new("ask"), "a fence is set by a key alone");
+    assert_eq!(app.context(), Context::new("ask"), "a cluster is blocked by a key alone");
 }
 
 #[test]

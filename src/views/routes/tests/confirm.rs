@@ -1,4 +1,4 @@
-//! Fences: nothing is drained or fenced without a yes.
+//! Traffic: nothing is drained or blocked without a yes.
 
 use super::super::*;
 use super::fixture::{attached, normal, press, view, with};
@@ -9,21 +9,19 @@ use crate::views::keymap::Key;
 use crate::views::{snapshot, theme_named};
 
 #[test]
-fn a_fence_is_confirmed_and_the_same_key_takes_it_away() {
+fn blocking_is_confirmed_and_the_same_key_reopens() {
     let snap = with(attached(), Some(normal()));
     let mut view = view(Section::Clusters);
     let ids = RequestIds::from(7);
     let reply = act(&mut view, keys::BLOCK, &snap, &ids);
     assert!(reply.effects.is_empty(), "nothing happens unasked");
     let mut confirm = reply.over.unwrap();
-    snapshot("routes_confirm_fence", &text(&drawn(&*confirm, &snap, (80, 24), "mono")));
+    snapshot("routes_confirm_block", &text(&drawn(&*confirm, &snap, (80, 24), "mono")));
     let yes = act(&mut *confirm, Action::ACCEPT, &snap, &ids);
     assert!(yes.close);
     let sent = requests(yes);
-    let [Request::Proxy(ProxyRequest::SetTraffic { id, cluster, state: fence })] = sent.as_slice() else {
-        panic!("{sent:?}")
-    };
-    assert_eq!((id.0, cluster.as_str(), *fence), (7, "dev-1", TrafficState::Blocked));
+    let [Request::Proxy(ProxyRequest::SetTraffic { id, cluster, state })] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!((id.0, cluster.as_str(), *state), (7, "dev-1", TrafficState::Blocked));
     // `staging` is draining: the same key, or `u`, opens it at once.
     let mut at_staging = vec![Action::TOP, Action::DOWN, Action::DOWN, Action::DOWN, Action::DOWN];
     for key in [keys::DRAIN, keys::REOPEN] {
