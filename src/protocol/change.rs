@@ -66,7 +66,7 @@ pub struct ChangeSnapshot {
 /// A plan that a screen asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PlanStatus {
-    /// The clusters are read.
+    /// The clusters are read: for the plan, or once more before it runs.
     Making,
     /// The plan can be read and agreed to.
     Ready(Box<ReadyPlan>),

@@ -5,6 +5,6 @@ mod demo;
 mod faults;
 mod killed;
 mod planning;
-mod rig;
+pub(crate) mod rig;
 mod scale;
 mod typed;

@@ -7,6 +7,7 @@ pub(crate) mod invariants;
 pub(crate) mod world;
 pub(crate) mod write;
 
+mod changes;
 mod pace;
 mod routing;
 mod scenarios;

@@ -5,16 +5,18 @@ mod run;
 
 use super::EffectRunner;
 use super::tasks::Reports;
+use crate::engine::change::Clusters;
+use crate::engine::change::operation::Operation;
 use crate::engine::change::planner::{self, Planned, Stamp};
 use crate::engine::change::recheck::recheck;
-use crate::engine::change::{Clusters, operation};
 use crate::engine::clock;
 use crate::engine::cluster::Connector;
 use crate::engine::journal::Store;
 use crate::engine::observation::{AttemptId, ChangeEffect, ChangeObservation, Observation, PlanRequest, PlannedChange};
 use crate::engine::ports::ChangeStore;
 use crate::error::UserError;
-use crate::model::change::OperationId;
+use crate::model::change::journal::Actor;
+use crate::model::change::{OperationId, Plan};
 use crate::model::cluster::ClusterEntry;
 use crate::model::text::{Text, clean};
 use futures::future::FutureExt as _;
@@ -143,8 +145,8 @@ async fn rest(store: Option<ChangeStore>, id: OperationId, clusters: Clusters) -
 
 /// A locked operation, and the plan that is kept of it.
 struct Opened {
-    operation: operation::Operation,
-    kept: crate::model::change::Plan,
+    operation: Operation,
+    kept: Plan,
 }
 
 impl Opened {
@@ -152,7 +154,7 @@ impl Opened {
     /// works on it.
     fn of(store: Option<ChangeStore>, id: &OperationId) -> Result<Self, Text> {
         let (store, actor) = open(store)?;
-        let operation = operation::Operation::open(&store, id, actor).map_err(|why| sentence(&why))?;
+        let operation = Operation::open(&store, id, actor).map_err(|why| sentence(&why))?;
         match store.kept(id).map_err(|why| sentence(&why))? {
             Some(kept) => Ok(Self { operation, kept }),
             None => Err(Text::from(format!("nothing is left to do of {id}; nothing was changed; make a new plan"))),
@@ -161,7 +163,7 @@ impl Opened {
 }
 
 /// Opens the journal. Fails if there is no place for it.
-fn open(store: Option<ChangeStore>) -> Result<(Store, crate::model::change::journal::Actor), Text> {
+fn open(store: Option<ChangeStore>) -> Result<(Store, Actor), Text> {
     let Some(ChangeStore { state_folder, actor }) = store else {
         return Err(Text::const_new(
             "there is no place for the journal, so nothing is changed; set HOME or XDG_STATE_HOME, and start qd again",

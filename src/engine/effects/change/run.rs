@@ -17,6 +17,7 @@ use crate::model::change::Plan;
 use crate::model::change::journal::Actor;
 use crate::model::cluster::ClusterName;
 use crate::model::text::{Text, clean};
+use crate::model::time::UnixSeconds;
 use futures::future::FutureExt as _;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -131,10 +132,7 @@ fn lock(store: Option<ChangeStore>, shown: Arc<Plan>, is_resumed: bool) -> Resul
 }
 
 /// Writes down that it begins; returns the time of its first begin.
-async fn begin(
-    checked: Checked,
-    now: crate::model::time::UnixSeconds,
-) -> Result<(Checked, crate::model::time::UnixSeconds), Text> {
+async fn begin(checked: Checked, now: UnixSeconds) -> Result<(Checked, UnixSeconds), Text> {
     blocking(move || {
         checked.operation.begin(&checked.original, now).map_err(|why| sentence(&why))?;
         let at = checked.operation.record.as_ref().map_or(now, |record| record.began);
@@ -163,14 +161,18 @@ impl Surroundings {
             note(&mut unsent.lock(), &progress);
             news.notify_one();
         };
-        tokio::select! {
+        let ended = tokio::select! {
             outcome = Box::pin(drive(job, &context, told)) => Ok(outcome),
             never = self.report_progress(&unsent, &news) => match never {},
             () = self.left() => {
                 let id = &checked.plan.id;
                 Err(Text::from(format!("qd ended while changes were under way; go on with `qd plan resume {id}`")))
             }
-        }
+        };
+        // The last of it was not reported yet.
+        let progress = std::mem::take(&mut *unsent.lock());
+        self.report(ChangeObservation::Progressed { attempt: self.attempt, progress }).await;
+        ended
     }
 
     async fn report_progress(&self, unsent: &Mutex<RunProgress>, news: &Notify) -> std::convert::Infallible {
