@@ -125,7 +125,7 @@ fn level(listing: &Listing, snapshot: &Snapshot) -> Option<Piece> {
     };
     let all = in_scope().count();
     let with = in_scope().filter(|cluster| cluster.entry.access == strictest).count();
-    let word = facts::level(strictest);
+    let word = strictest.word();
     Some(piece(if with == all { word.to_owned() } else { format!("{word} {with}/{all}") }, role))
 }
 
