@@ -409,8 +409,9 @@ async fn nothing_to_change_is_said_with_the_next_step() {
     rig.ask(ChangeRequest::Plan { id: OTHER, clusters, intent: Box::new(all_pods(delete(), lenient())) });
     assert!(rig.refused(OTHER).await.contains("nowhere: the cluster is not in the inventory"));
     rig.world.change("a", |sim| {
-        for name in ["pod-0", "pod-1"] {
-            sim.delete(&pod(), "ns-0", name);
+        let pods: Vec<_> = sim.objects.get(&pod()).into_iter().flatten().map(|(place, _)| place.clone()).collect();
+        for (namespace, name) in pods {
+            sim.delete(&pod(), &namespace, &name);
         }
     });
     rig.ask_plan(WATCH, lenient());
