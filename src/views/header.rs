@@ -8,7 +8,6 @@ use super::resources::{Gap, Missing, NOT_SERVED};
 use super::scope::Scope;
 use super::theme::{Role, Theme};
 use crate::error::UserError;
-use crate::facts::change as facts;
 use crate::model::cluster::{Access, ClusterState};
 use crate::model::text::{fit, fit_end, width};
 use crate::protocol::Snapshot;
