@@ -97,6 +97,14 @@ pub static CHANGE: Capability = Capability {
         "plan list",
         "journal",
     ],
+    views: &[
+        &views::changes::SPEC,
+        &views::changes::plan::SPEC,
+        &views::changes::plan::TYPED,
+        &views::changes::operation::SPEC,
+        &views::changes::ask::SPEC,
+        &views::changes::leave::SPEC,
+    ],
     verbs: VERBS,
     document: "changes.md",
     ..NONE

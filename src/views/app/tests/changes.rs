@@ -30,7 +30,7 @@ fn planned(effects: Vec<Effect>) -> Intent {
 
 fn names(intent: &Intent) -> Vec<String> {
     let Selection::Objects(objects) = &intent.selection else { panic!("rows are objects") };
-    objects.iter().map(|object| object.to_string()).collect()
+    objects.iter().map(|object| object.name.to_string()).collect()
 }
 
 fn deployments() -> Fleet {
