@@ -178,6 +178,7 @@ impl PlanView {
             write(row, buffer, cx.theme, (0, usize::from(body.width)), std::slice::from_ref(line));
         }
         let said = match self.status(cx) {
+            None | Some(PlanStatus::Making) if self.is_sent => Vec::new(),
             None | Some(PlanStatus::Making) => {
                 vec![(
                     "Planning: objects, rights and admission are checked in each cluster.".to_owned(),
@@ -246,7 +247,8 @@ impl View for PlanView {
     fn feed(&mut self, snapshot: &crate::protocol::Snapshot) {
         match snapshot.changes.plans.get(&self.id).map(AsRef::as_ref) {
             Some(PlanStatus::Ready(_)) => {}
-            Some(PlanStatus::Making | PlanStatus::Refused(_) | PlanStatus::Running(_)) => {
+            Some(PlanStatus::Making) => self.consenting = None,
+            Some(PlanStatus::Refused(_) | PlanStatus::Running(_)) => {
                 self.consenting = None;
                 self.is_sent = false;
             }

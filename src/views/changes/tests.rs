@@ -3,8 +3,6 @@
 mod fixture;
 
 use self::fixture::{SIZES, operation, plan, ready, with};
-use super::keys;
-use super::operation::OperationView;
 use super::plan::PlanView;
 use super::*;
 use crate::model::change::{Cascade, Change, Consent, Given, OperationId, Prompt, TargetState};
@@ -86,13 +84,13 @@ fn each_name_is_typed_and_a_wrong_one_is_said() {
     let (mut view, ids) = (plan_view(), RequestIds::from(9));
     check("plan_protected", &view, &snap);
     assert!(requests(act(&mut view, keys::AGREE, &snap, &ids)).is_empty(), "names are asked for");
-    assert_eq!(view.spec().name, super::plan::TYPED.name, "letters type");
+    assert_eq!(view.spec().name, plan::TYPED.name, "letters type");
     type_text(&mut view, "prod-2", &snap);
     assert!(requests(act(&mut view, Action::ACCEPT, &snap, &ids)).is_empty());
     check("plan_wrong_name", &view, &snap);
     assert!(shown(&view, &snap).contains("prod-2 is not that name. Nothing was changed."));
     act(&mut view, Action::BACK, &snap, &ids);
-    assert_eq!(view.spec().name, super::plan::SPEC.name, "esc goes back to the plan");
+    assert_eq!(view.spec().name, plan::SPEC.name, "esc goes back to the plan");
     act(&mut view, keys::AGREE, &snap, &ids);
     type_text(&mut view, "prod-1", &snap);
     assert!(requests(act(&mut view, Action::ACCEPT, &snap, &ids)).is_empty(), "one more name");
