@@ -67,7 +67,7 @@ fn plain(stage: &Stage) -> Outcome<f64> {
     let clusters: Vec<String> = stage.fleet.clusters().map(str::to_owned).collect();
     let started = Instant::now();
     let all = clusters.into_iter().map(|cluster| {
-        let kubeconfig = kubeconfig.clone();
+        let kubeconfig = kubeconfig.to_owned();
         stage.runtime.spawn(async move { delete_all(&kubeconfig, cluster).await })
     });
     let answers = stage.runtime.block_on(futures::future::join_all(all));

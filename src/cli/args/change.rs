@@ -36,7 +36,7 @@ pub enum ChangeCommand {
     Journal(JournalArgs),
 }
 
-/// What is done to a rollout.
+/// Actions on a rollout.
 #[derive(Debug, Subcommand)]
 pub enum RolloutCommand {
     /// Restart the pods of Deployments, StatefulSets and DaemonSets, a few at a time
@@ -103,7 +103,7 @@ pub struct CarryOutArgs {
     pub consent: ConsentArgs,
 }
 
-/// Who agrees, and how the result is printed.
+/// Consent, and the form of the result.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Change")]
 pub struct ConsentArgs {
@@ -127,7 +127,7 @@ pub struct DeleteArgs {
     /// Objects to change.
     #[command(flatten)]
     pub subject: SubjectArgs,
-    /// What becomes of the objects that a deleted one owns
+    /// Whether dependents are deleted after the object, before it, or not at all
     #[arg(long, value_enum, value_name = "MODE", default_value_t)]
     pub cascade: CascadeMode,
     /// Seconds an object gets to end by itself
@@ -138,15 +138,15 @@ pub struct DeleteArgs {
     pub carry_out: CarryOutArgs,
 }
 
-/// What becomes of the objects that a deleted one owns.
+/// Treatment of the dependents of a deleted object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum CascadeMode {
-    /// They are deleted after it
+    /// Dependents are deleted after the object
     #[default]
     Background,
-    /// They are deleted before it
+    /// Dependents are deleted before the object
     Foreground,
-    /// They stay
+    /// Dependents stay
     Orphan,
 }
 
@@ -236,7 +236,7 @@ impl LabelArgs {
     }
 }
 
-/// What is done with plans.
+/// Actions on plans.
 #[derive(Debug, Subcommand)]
 pub enum PlanCommand {
     /// Print a plan, and how far it is

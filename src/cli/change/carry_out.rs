@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use std::convert::Infallible;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// A plan that was agreed to.
@@ -31,6 +31,8 @@ pub(super) struct Agreed<'a> {
 /// Runs the plan to its end. Fails where the journal does not take its beginning; then nothing was changed.
 pub(super) async fn run(agreed: Agreed<'_>, session: &Session<'_>) -> Result<u8, UserError> {
     let Agreed { original, checked, waves, operation } = agreed;
+    // Before anything begins, so that no signal falls between.
+    let interrupts = Interrupts::listen();
     operation.begin(original, now())?;
     let cancel = CancellationToken::new();
     let around = RunContext {
@@ -53,7 +55,7 @@ pub(super) async fn run(agreed: Agreed<'_>, session: &Session<'_>) -> Result<u8,
     };
     let outcome = tokio::select! {
         outcome = Box::pin(drive(job, &around, told)) => outcome,
-        () = interrupted(&cancel) => {
+        () = interrupts.second(&cancel) => {
             let line = format!("left while changes were under way; go on with `qd plan resume {}`\n", plan.id);
             write(&mut std::io::stderr(), &line)?;
             return Ok(1);
@@ -78,18 +80,30 @@ async fn settling_lines(settling: &Mutex<Counts>) -> Infallible {
     }
 }
 
-/// Ends with the second signal; the first cancels.
-async fn interrupted(cancel: &CancellationToken) {
-    let (Ok(mut keys), Ok(mut terms)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        return std::future::pending().await;
-    };
-    for is_second in [false, true] {
-        tokio::select! {
-            _ = keys.recv() => {}
-            _ = terms.recv() => {}
-        }
-        if !is_second {
-            cancel.cancel();
+/// Signals that ask a run to end: ctrl-c and SIGTERM.
+struct Interrupts {
+    /// `None` if the system does not deliver them; then each ends the process as always.
+    signals: Option<[Signal; 2]>,
+}
+
+impl Interrupts {
+    /// Begins to listen: from now on a signal no longer ends the process by itself.
+    fn listen() -> Self {
+        let keys = signal(SignalKind::interrupt());
+        Self { signals: keys.and_then(|keys| Ok([keys, signal(SignalKind::terminate())?])).ok() }
+    }
+
+    /// Ends with the second signal; the first cancels.
+    async fn second(mut self, cancel: &CancellationToken) {
+        let Some([keys, terms]) = &mut self.signals else { return std::future::pending().await };
+        for is_second in [false, true] {
+            tokio::select! {
+                _ = keys.recv() => {}
+                _ = terms.recv() => {}
+            }
+            if !is_second {
+                cancel.cancel();
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ pub struct Candidate {
     pub target: Target,
     /// State that was just read; `None` if there is no such object.
     pub precondition: Option<Precondition>,
-    /// It may have been changed by an earlier run: it is looked at before anything is asked about it.
+    /// An earlier run may have changed the object: it is looked at before anything is asked about it.
     pub was_asked: bool,
 }
 

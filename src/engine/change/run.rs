@@ -26,11 +26,11 @@ pub struct Job {
     pub plan: Arc<Plan>,
     /// Clusters of each wave.
     pub waves: Vec<Vec<ClusterName>>,
-    /// What earlier runs did, by the place in the plan.
+    /// Results of earlier runs, by the place in the plan.
     pub earlier: BTreeMap<usize, Earlier>,
 }
 
-/// What a run needs of its surroundings.
+/// Clusters, journal, clock and cancellation of a run.
 #[derive(Debug)]
 pub struct RunContext<'a> {
     /// Clusters of the inventory.

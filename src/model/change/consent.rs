@@ -51,7 +51,7 @@ pub enum Consent {
     Given,
     /// These questions are left.
     Ask(Vec<Prompt>),
-    /// It cannot be given: why, and what to do.
+    /// Consent cannot be given this way: why, and what to do.
     Refused {
         /// The reason.
         why: String,

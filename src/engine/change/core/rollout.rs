@@ -12,7 +12,7 @@ pub enum Settled {
     Yes,
     /// Still under way; in words.
     NotYet(Text),
-    /// It will not settle by itself; in words.
+    /// The change will not settle by itself; in words.
     Never(Text),
 }
 

@@ -46,7 +46,7 @@ pub enum Answer {
     },
     /// The request did not leave.
     NotSent(Text),
-    /// It left, and whether it was done is not known.
+    /// The request left, and whether the server did it is not known.
     Unknown(Text),
 }
 
