@@ -16,7 +16,7 @@ use crate::views::view::ViewSpec;
 pub struct Capability {
     /// Its name, unique, as the folders and files of its floors have it.
     pub name: &'static str,
-    /// What a user gets, in a sentence.
+    /// Benefit for the user, in one sentence.
     pub about: &'static str,
     /// Its views. A full-screen view has a twin on the command line.
     pub views: &'static [&'static ViewSpec],
