@@ -271,7 +271,6 @@ const RULES: &[Rule] = &[
         crates: &["http"],
     },
     Rule { module: "report", ours: &["engine::cluster", "model"], crates: &[] },
-    Rule { module: "facts", ours: &["model"], crates: &[] },
     Rule {
         module: "views",
         ours: &["error", "facts", "model", "protocol"],
