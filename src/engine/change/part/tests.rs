@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::change::core::plan::tests::plan;
-use crate::engine::observation::{JournalContents, RunProgress, Session};
+use crate::engine::observation::{RunProgress, Session};
 use crate::engine::part::KindLookup;
 use crate::model::change::journal::Actor;
 use crate::model::change::{ObjectQuery, OperationState, Options, Selection, TargetState};
@@ -82,9 +82,9 @@ impl Rig {
 
     fn effects(&mut self) -> Vec<ChangeEffect> {
         let effects = std::mem::take(&mut self.cx.effects).into_iter();
-        let of_changes = effects.map(|effect| match effect {
-            Effect::Change(effect) => effect,
-            other => panic!("{other:?}"),
+        let of_changes = effects.map(|effect| {
+            let Effect::Change(effect) = effect else { panic!("{effect:?}") };
+            effect
         });
         of_changes.collect()
     }
@@ -117,10 +117,9 @@ impl Rig {
 
     fn run(&mut self, id: RequestId, plan: &Plan) -> Option<AttemptId> {
         let given = Given { yes: true, names: Vec::new() };
-        match self.ask(ChangeRequest::Run { id, digest: plan.digest.clone(), given }).pop()? {
-            ChangeEffect::Run { attempt, .. } => Some(attempt),
-            other => panic!("{other:?}"),
-        }
+        let effect = self.ask(ChangeRequest::Run { id, digest: plan.digest.clone(), given }).pop()?;
+        let ChangeEffect::Run { attempt, .. } = effect else { panic!("{effect:?}") };
+        Some(attempt)
     }
 
     fn began(&mut self, attempt: AttemptId) {
@@ -150,12 +149,9 @@ fn end(state: OperationState, targets: &[TargetState]) -> RunEnd {
 fn a_plan_is_made_shown_run_and_ended_with_a_notice() {
     let mut rig = Rig::new();
     let plan = rig.shown(ID);
-    match rig.status(ID) {
-        PlanStatus::Ready(ready) => {
-            assert_eq!((ready.waves.len(), ready.consent), (2, Consent::Ask(vec![Prompt::Agree])))
-        }
-        other => panic!("{other:?}"),
-    }
+    let status = rig.status(ID);
+    let PlanStatus::Ready(ready) = status else { panic!("{status:?}") };
+    assert_eq!((ready.waves.len(), ready.consent), (2, Consent::Ask(vec![Prompt::Agree])));
     let attempt = rig.run(ID, &plan).unwrap();
     assert_eq!(rig.status(ID), PlanStatus::Making, "it is looked at again");
     assert_eq!(rig.run(ID, &plan), None, "once");
