@@ -6,7 +6,6 @@
 //! ```
 
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "this is a program that talks to whoever started it")]
-#![expect(clippy::disallowed_methods, reason = "what is measured here is real time")]
 
 use std::process::ExitCode;
 

@@ -50,7 +50,7 @@ pub(crate) fn plan(runs: usize) -> Outcome<Vec<Figure>> {
         let output = stage.delete("--dry-run")?;
         wall.add(milliseconds(started.elapsed()));
         let plan: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-        let targets = plan["targets"].as_array().map_or(0, Vec::len);
+        let targets = plan.get("targets").and_then(serde_json::Value::as_array).map_or(0, Vec::len);
         if !output.status.success() || targets != CLUSTERS * PODS {
             return Err(format!("{targets} targets: {}", String::from_utf8_lossy(&output.stderr)).into());
         }

@@ -188,7 +188,7 @@ mod tests {
             let words = match spec.verb {
                 Verb::Scale => format!("{} 3", spec.name),
                 Verb::Label => format!("{} team=web old-", spec.name),
-                _ => spec.name.to_owned(),
+                Verb::Delete | Verb::RolloutRestart | Verb::Cordon | Verb::Uncordon => spec.name.to_owned(),
             };
             assert_eq!(line(&words).unwrap().change.verb(), spec.verb, "{words}");
         }

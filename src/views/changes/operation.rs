@@ -267,14 +267,12 @@ impl View for OperationView {
     }
 
     fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
-        match find(&self.id, cx.snapshot) {
-            Some(operation) => self.pane.draw(operation, buffer, cx),
-            None => {
-                let area = cx.area.intersection(buffer.area);
-                clear(buffer, area);
-                let gone = format!("{} is no longer in the journal's last operations: qd journal shows it", self.id);
-                say(inner(area), buffer, &[(gone, Role::Dim)], cx.theme);
-            }
+        if let Some(operation) = find(&self.id, cx.snapshot) {
+            return self.pane.draw(operation, buffer, cx);
         }
+        let area = cx.area.intersection(buffer.area);
+        clear(buffer, area);
+        let gone = format!("{} is no longer in the journal's last operations: qd journal shows it", self.id);
+        say(inner(area), buffer, &[(gone, Role::Dim)], cx.theme);
     }
 }

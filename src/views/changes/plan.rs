@@ -93,14 +93,12 @@ impl PlanView {
             Consent::Given | Consent::Refused { .. } => &[],
         };
         let consenting = Consenting::new(prompts);
-        match consenting.given() {
-            Some(given) => self.run(ready, given),
-            None => {
-                self.consenting = Some(consenting);
-                self.top = usize::MAX;
-                Reply::stay()
-            }
+        if let Some(given) = consenting.given() {
+            return self.run(ready, given);
         }
+        self.consenting = Some(consenting);
+        self.top = usize::MAX;
+        Reply::stay()
     }
 
     fn run(&mut self, ready: &ReadyPlan, given: Given) -> Reply {
@@ -247,12 +245,11 @@ impl View for PlanView {
     fn feed(&mut self, snapshot: &crate::protocol::Snapshot) {
         match snapshot.changes.plans.get(&self.id).map(AsRef::as_ref) {
             Some(PlanStatus::Ready(_)) => {}
-            Some(PlanStatus::Making) => self.consenting = None,
             Some(PlanStatus::Refused(_) | PlanStatus::Running(_)) => {
                 self.consenting = None;
                 self.is_sent = false;
             }
-            None => self.consenting = None,
+            Some(PlanStatus::Making) | None => self.consenting = None,
         }
     }
 

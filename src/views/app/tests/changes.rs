@@ -9,9 +9,9 @@ use crate::views::fixture::{Fleet, NOW, deployment_shard};
 use std::sync::Arc;
 
 fn sent(effects: Vec<Effect>) -> Vec<ChangeRequest> {
-    let sent = effects.into_iter().filter_map(|effect| match effect {
-        Effect::Send(Request::Change(request)) => Some(request),
-        _ => None,
+    let sent = effects.into_iter().filter_map(|effect| {
+        let Effect::Send(Request::Change(request)) = effect else { return None };
+        Some(request)
     });
     sent.collect()
 }
