@@ -58,11 +58,11 @@ fn flag(prompt: &Prompt) -> String {
 
 /// One question after the other; the first wrong answer ends it.
 async fn ask(prompts: &[Prompt]) -> Result<bool, UserError> {
-    let mut input = BufReader::new(tokio::io::stdin().take(ANSWER_BYTES_MAX));
+    let mut input = BufReader::new(tokio::io::stdin());
     for prompt in prompts {
         write(&mut std::io::stderr(), &prompt.words())?;
         let mut answer = String::new();
-        let read = input.read_line(&mut answer).await;
+        let read = (&mut input).take(ANSWER_BYTES_MAX).read_line(&mut answer).await;
         if !matches!(read, Ok(1..)) || !prompt.is_answered_by(&answer) {
             let why = match prompt {
                 Prompt::Agree => "nothing was changed\n",

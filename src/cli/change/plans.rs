@@ -3,7 +3,7 @@
 use super::{Session, carry_out, consent, inventory, level, print, state_folder, store};
 use crate::cli::context::Settings;
 use crate::cli::print::write;
-use crate::cli::{ChangeOutput, Cli, ConsentArgs, PlanCommand};
+use crate::cli::{ChangeOutput, Cli, ConsentArgs, FleetArgs, PlanCommand};
 use crate::engine::change::core::plan as core;
 use crate::engine::change::core::waves::waves;
 use crate::engine::change::operation::Operation;
@@ -70,8 +70,18 @@ enum Mode {
     Resume,
 }
 
+/// Refuses flags that choose clusters: a plan has its own, and whoever names fewer must not get all. Fails if one is given.
+fn refuse_selection(fleet: &FleetArgs) -> Result<(), UserError> {
+    if fleet.clusters.is_empty() && fleet.exclude.is_empty() && fleet.group.is_none() {
+        return Ok(());
+    }
+    let why = "a plan names its clusters: --clusters, --exclude and --group cannot choose among them";
+    Err(UserError::new(ErrorKind::Usage, why).hint("leave the flag out, or make a plan of these clusters only"))
+}
+
 /// Checks a plan again, asks for the same consent, and carries it out.
 async fn go(named: &str, args: &ConsentArgs, cli: &Cli, settings: &Settings, mode: Mode) -> Result<u8, UserError> {
+    refuse_selection(&cli.fleet)?;
     let store = store(settings)?;
     let plan = find(named, settings, &store)?;
     let operation = Operation::open(&store, &plan.id, settings.actor())?;
@@ -129,4 +139,21 @@ fn list(settings: &Settings, output: ChangeOutput) -> Result<u8, UserError> {
         ChangeOutput::Json | ChangeOutput::Yaml => print::document(&change::operations_document(&listed), output)?,
     }
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_not_run_for_a_part_of_its_clusters() {
+        refuse_selection(&FleetArgs::default()).unwrap();
+        for chosen in [
+            FleetArgs { clusters: vec!["a".to_owned()], ..FleetArgs::default() },
+            FleetArgs { exclude: vec!["a".to_owned()], ..FleetArgs::default() },
+            FleetArgs { group: Some("eu".to_owned()), ..FleetArgs::default() },
+        ] {
+            assert_eq!(refuse_selection(&chosen).unwrap_err().exit_code(), 2);
+        }
+    }
 }

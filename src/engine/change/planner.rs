@@ -2,7 +2,7 @@
 
 use super::clusters::{AT_ONCE, Clusters, Link, within};
 use super::core::body::precondition;
-use super::core::plan::{TARGETS_MAX, note, target};
+use super::core::plan::{TARGETS_MAX, note, server_in_plan, target};
 use super::probe::{Candidate, Probe};
 use crate::engine::cluster::{Answer, ClusterError, Form, Query};
 use crate::engine::journal::redact::redact;
@@ -110,7 +110,7 @@ async fn part(clusters: &Clusters, entry: &Arc<ClusterEntry>, intent: &Intent) -
     let mut part = Part {
         cluster: PlanCluster {
             name: entry.name.clone(),
-            server: entry.server.clone(),
+            server: server_in_plan(&entry.server),
             uid: Text::default(),
             access: entry.access,
             kinds: Vec::new(),

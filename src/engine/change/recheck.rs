@@ -4,6 +4,7 @@ use super::clusters::{AT_ONCE, Clusters, Link};
 use super::core::body::precondition;
 use super::core::check::{Standing, standing};
 use super::core::plan::note;
+use super::core::plan::server_in_plan;
 use super::core::step::Earlier;
 use super::probe::{Candidate, Probe};
 use crate::error::{ErrorKind, UserError};
@@ -67,7 +68,7 @@ async fn one(
     };
     let link = Link::connect(clusters, entry, timeout).await.map_err(|why| failed(why.to_string()))?;
     let uid = link.uid().await.map_err(|why| failed(why.to_string()))?;
-    is_same(cluster, &entry.server, &uid)?;
+    is_same(cluster, &server_in_plan(&entry.server), &uid)?;
     let link = &link;
     let reads = open.iter().map(|(_, target, was_asked)| async move {
         let kind = plan.kind_of(&target.key).ok_or_else(|| format!("{} is of no kind of the plan", target.key))?;

@@ -9,6 +9,14 @@ use crate::model::text::{Text, clean};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// Returns the URL of an API server as a plan may hold it: without a user and a password in it.
+pub fn server_in_plan(server: &str) -> Text {
+    let Some((scheme, rest)) = server.split_once("://") else { return Text::from(clean(server)) };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest.get(..end).and_then(|authority| authority.rfind('@')).map_or(0, |at| at + 1);
+    Text::from(clean(&format!("{scheme}://{}", rest.get(host..).unwrap_or_default())))
+}
+
 /// Targets of one plan. More are refused: nobody reads such a list before they agree to it.
 pub const TARGETS_MAX: usize = 10_000;
 
@@ -139,6 +147,18 @@ pub(crate) mod tests {
         json!({"metadata": {"name": format!("api-{n}"), "namespace": "shop", "uid": format!("{cluster}-{n}"),
                             "generation": 1, "resourceVersion": "1"},
                "spec": {"replicas": 1}})
+    }
+
+    #[test]
+    fn no_password_of_a_server_reaches_a_plan() {
+        for (server, shown) in [
+            ("https://admin:s3cret@10.0.0.1:6443", "https://10.0.0.1:6443"),
+            ("https://a@b:c@host/prefix@x", "https://host/prefix@x"),
+            ("https://host:6443", "https://host:6443"),
+            ("", ""),
+        ] {
+            assert_eq!(server_in_plan(server), shown);
+        }
     }
 
     #[test]
