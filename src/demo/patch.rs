@@ -1,6 +1,8 @@
 //! Patches as a Kubernetes API server applies them: pure, on whole documents.
 
-use serde_json::{Map, Value};
+use json_patch::{PatchErrorKind, PatchOperation};
+use serde::Deserialize as _;
+use serde_json::Value;
 
 /// Operations in one JSON patch, as in kube-apiserver.
 const OPERATIONS_MAX: usize = 10_000;
@@ -8,11 +10,11 @@ const OPERATIONS_MAX: usize = 10_000;
 /// Why a patch cannot be applied.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PatchError {
-    /// It is no patch of its type.
+    /// The patch is none of its type.
     Malformed(String),
-    /// It does not fit the document.
+    /// The patch does not fit the document.
     Inapplicable(String),
-    /// It needs what this server does not know: how the lists of a kind are merged.
+    /// The patch needs what this server does not know: how the lists of a kind are merged.
     Unsupported,
 }
 
@@ -47,7 +49,7 @@ impl PatchType {
                 return Err(PatchError::Malformed("a merge patch is an object".to_owned()));
             }
             Self::Strategic if !is_plain(patch) => return Err(PatchError::Unsupported),
-            Self::Merge | Self::Strategic => merge(&mut document, patch),
+            Self::Merge | Self::Strategic => json_patch::merge(&mut document, patch),
         }
         Ok(document)
     }
@@ -62,102 +64,32 @@ fn is_plain(patch: &Value) -> bool {
     }
 }
 
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(fields) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    let Some(map) = target.as_object_mut() else { return };
-    for (key, value) in fields {
-        if value.is_null() {
-            map.remove(key);
-        } else {
-            merge(map.entry(key.as_str()).or_insert(Value::Null), value);
-        }
-    }
-}
-
 fn operations(document: &mut Value, patch: &Value) -> Result<(), PatchError> {
     let malformed = |why: String| PatchError::Malformed(why);
-    let operations = patch.as_array().ok_or_else(|| malformed("a JSON patch is a list of operations".to_owned()))?;
-    if operations.len() > OPERATIONS_MAX {
-        let count = operations.len();
+    let listed = patch.as_array().ok_or_else(|| malformed("a JSON patch is a list of operations".to_owned()))?;
+    if listed.len() > OPERATIONS_MAX {
+        let count = listed.len();
         return Err(malformed(format!(
             "the allowed maximum operations in a JSON patch is {OPERATIONS_MAX}, got {count}"
         )));
     }
-    for operation in operations {
-        let text = |key: &str| {
-            operation.get(key).and_then(Value::as_str).ok_or_else(|| malformed(format!("an operation without {key}")))
-        };
-        let (op, path) = (text("op")?, text("path")?);
-        let value =
-            || operation.get("value").cloned().ok_or_else(|| malformed(format!("{op} of {path} without value")));
-        let missing =
-            || PatchError::Inapplicable(format!("{op} operation does not apply: doc is missing path: {path}"));
-        let done = match op {
-            "add" => add(document, path, value()?),
-            "remove" => remove(document, path).map(drop),
-            "replace" => {
-                let new = value()?;
-                document.pointer_mut(path).map(|old| *old = new)
+    let operations = Vec::<PatchOperation>::deserialize(patch).map_err(|why| malformed(why.to_string()))?;
+    json_patch::patch(document, &operations).map_err(|error| {
+        let (at, path) = (error.operation, &error.path);
+        PatchError::Inapplicable(match error.kind {
+            PatchErrorKind::TestFailed => format!("testing value {path} failed"),
+            _ => {
+                let op = listed.get(at).and_then(|operation| operation.get("op")).and_then(Value::as_str);
+                format!("{} operation does not apply: doc is missing path: {path}", op.unwrap_or_default())
             }
-            "move" => remove(document, text("from")?).and_then(|moved| add(document, path, moved)),
-            "copy" => document.pointer(text("from")?).cloned().and_then(|copied| add(document, path, copied)),
-            "test" if document.pointer(path) == Some(&value()?) => Some(()),
-            "test" => return Err(PatchError::Inapplicable(format!("testing value {path} failed"))),
-            other => return Err(malformed(format!("unexpected kind: {other}"))),
-        };
-        done.ok_or_else(missing)?;
-    }
-    Ok(())
-}
-
-/// The container a path points into, and the last part of the path.
-fn parent<'a>(document: &'a mut Value, path: &str) -> Option<(&'a mut Value, String)> {
-    let (before, last) = path.rsplit_once('/')?;
-    Some((document.pointer_mut(before)?, last.replace("~1", "/").replace("~0", "~")))
-}
-
-/// A place in a list, as RFC 6901 writes it: no sign, no leading zero.
-fn index(text: &str) -> Option<usize> {
-    let is_plain = text == "0" || !text.starts_with(['0', '+']);
-    text.parse().ok().filter(|_| is_plain)
-}
-
-fn add(document: &mut Value, path: &str, value: Value) -> Option<()> {
-    if path.is_empty() {
-        *document = value;
-        return Some(());
-    }
-    let (container, key) = parent(document, path)?;
-    if let Some(map) = container.as_object_mut() {
-        map.insert(key, value);
-        return Some(());
-    }
-    let list = container.as_array_mut()?;
-    let place = if key == "-" { list.len() } else { index(&key)? };
-    (place <= list.len()).then(|| list.insert(place, value))
-}
-
-fn remove(document: &mut Value, path: &str) -> Option<Value> {
-    let (container, key) = parent(document, path)?;
-    if let Some(map) = container.as_object_mut() {
-        return map.remove(&key);
-    }
-    let list = container.as_array_mut()?;
-    let place = index(&key)?;
-    (place < list.len()).then(|| list.remove(place))
+        })
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use serde_json::json;
 
     /// The examples of RFC 7386, appendix A, whose patch is an object.
     #[test]

@@ -4,7 +4,7 @@ mod journal;
 mod run;
 
 use super::EffectRunner;
-use super::tasks::Reports;
+use super::tasks::{Broken, Reports, guarded};
 use crate::engine::change::Clusters;
 use crate::engine::change::operation::Operation;
 use crate::engine::change::planner::{self, Planned, Stamp};
@@ -19,14 +19,11 @@ use crate::model::change::journal::Actor;
 use crate::model::change::{OperationId, Plan};
 use crate::model::cluster::ClusterEntry;
 use crate::model::text::{Text, clean};
-use futures::future::FutureExt as _;
 use journal::Seen;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Deadline of a plan, and of the check before a run: each request in it has its own, and a large plan has many.
@@ -66,7 +63,7 @@ impl EffectRunner {
                 let token = self.begin_attempt(attempt);
                 let clusters = clusters(&self.connector, entries);
                 let rest = rest(self.changes.store.clone(), operation, clusters);
-                self.spawn(token, resume(self.reports.clone(), attempt, rest));
+                self.spawn(token, report_planned(self.reports.clone(), attempt, rest));
             }
             ChangeEffect::Run { attempt, request } => {
                 let cancel = self.begin_attempt(attempt);
@@ -112,8 +109,7 @@ async fn plan(reports: Reports, connector: Arc<dyn Connector>, attempt: AttemptI
         let planned = planner::plan(&clusters, &intent, Stamp { id, now }).await;
         planned.map(of_planner).map_err(|why| sentence(&why))
     };
-    let outcome = guarded("the plan", Box::pin(planned)).await.map(Box::new);
-    reports.send(Observation::Change(ChangeObservation::Planned { attempt, outcome })).await;
+    report_planned(reports, attempt, planned).await;
 }
 
 fn of_planner(planned: Planned) -> PlannedChange {
@@ -125,8 +121,20 @@ fn of_planner(planned: Planned) -> PlannedChange {
     PlannedChange { plan, missing, earlier: BTreeMap::default() }
 }
 
-async fn resume(reports: Reports, attempt: AttemptId, rest: impl Future<Output = Result<PlannedChange, Text>> + Send) {
-    let outcome = guarded("the plan", Box::pin(rest)).await.map(Box::new);
+/// Reports a plan once it is made.
+async fn report_planned(
+    reports: Reports,
+    attempt: AttemptId,
+    planned: impl Future<Output = Result<PlannedChange, Text>> + Send,
+) {
+    let broken = |how| match how {
+        Broken::Panicked => failed("the plan"),
+        Broken::Late => {
+            let seconds = PLAN.as_secs();
+            Text::from(format!("the plan: not ready within {seconds}s; nothing was changed; choose fewer objects"))
+        }
+    };
+    let outcome = guarded(PLAN, Box::pin(planned), broken).await.map(Box::new);
     reports.send(Observation::Change(ChangeObservation::Planned { attempt, outcome })).await;
 }
 
@@ -177,18 +185,6 @@ fn open(store: Option<ChangeStore>) -> Result<(Store, Actor), Text> {
 fn sentence(error: &UserError) -> Text {
     let cluster = error.cluster.as_ref().map(|cluster| format!("{cluster}: ")).unwrap_or_default();
     Text::new(clean(&format!("{cluster}{}", error.sentence())))
-}
-
-/// Runs work to its end, to the deadline of a plan, or to its panic.
-async fn guarded<T>(what: &str, work: impl Future<Output = Result<T, Text>>) -> Result<T, Text> {
-    match timeout(PLAN, AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(failed(what)),
-        Err(_) => {
-            let seconds = PLAN.as_secs();
-            Err(Text::from(format!("{what}: not ready within {seconds}s; nothing was changed; choose fewer objects")))
-        }
-    }
 }
 
 fn failed(what: &str) -> Text {

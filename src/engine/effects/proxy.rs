@@ -1,16 +1,13 @@
 //! Effects on a routing proxy: link it, send it requests, release it.
 
-use super::tasks::{Reports, crashed};
+use super::tasks::{Broken, Reports, crashed, guarded, late};
 use super::{EffectRunner, Report};
 use crate::engine::observation::ProxyObservation;
 use crate::engine::observation::{AttemptId, Observation, ProxyAsk};
 use crate::engine::proxy_link::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
 use crate::protocol::ProxyAt;
-use futures::future::FutureExt as _;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Deadline of a link: the start of a proxy reads its configuration, makes its CA and may have to log in to its home
@@ -114,18 +111,14 @@ async fn answer(reports: Reports, proxy: Arc<dyn ProxyHandle>, attempt: AttemptI
     reports.send(observation).await;
 }
 
-/// Runs one call to its end, to its deadline, or to its panic.
 async fn call<T>(
     deadline: Duration,
     what: &'static str,
     call: impl Future<Output = Result<T, ProxyError>>,
 ) -> Result<T, ProxyError> {
-    match timeout(deadline, AssertUnwindSafe(call).catch_unwind()).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(ProxyError::Failed(crashed(what))),
-        Err(_) => {
-            let seconds = deadline.as_secs();
-            Err(ProxyError::Unreachable(compact_str::format_compact!("{what}: no answer within {seconds}s")))
-        }
-    }
+    let broken = |how| match how {
+        Broken::Panicked => ProxyError::Failed(crashed(what)),
+        Broken::Late => ProxyError::Unreachable(late(what, deadline)),
+    };
+    guarded(deadline, call, broken).await
 }

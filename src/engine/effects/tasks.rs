@@ -50,20 +50,41 @@ impl Reports {
     }
 }
 
-/// Runs one call to its end, to its deadline, or to its panic.
+/// The reason why guarded work gave no outcome of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Broken {
+    Panicked,
+    /// The deadline passed.
+    Late,
+}
+
+/// Runs work to its end, to its deadline, or to its panic. Fails as the work does, or with the error that `broken` makes.
+pub(super) async fn guarded<T, E>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, E>>,
+    broken: impl FnOnce(Broken) -> E,
+) -> Result<T, E> {
+    match timeout(deadline, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(broken(Broken::Panicked)),
+        Err(_) => Err(broken(Broken::Late)),
+    }
+}
+
 async fn call<T>(
     what: &'static str,
     deadline: Duration,
     call: impl Future<Output = Result<T, ClusterError>>,
 ) -> Result<T, ClusterError> {
-    match timeout(deadline, AssertUnwindSafe(call).catch_unwind()).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(ClusterError::Failed(crashed(what))),
-        Err(_) => {
-            let seconds = deadline.as_secs();
-            Err(ClusterError::Unreachable(compact_str::format_compact!("{what}: no answer within {seconds}s")))
-        }
-    }
+    let broken = |how| match how {
+        Broken::Panicked => ClusterError::Failed(crashed(what)),
+        Broken::Late => ClusterError::Unreachable(late(what, deadline)),
+    };
+    guarded(deadline, call, broken).await
+}
+
+pub(super) fn late(what: &str, deadline: Duration) -> Text {
+    compact_str::format_compact!("{what}: no answer within {}s", deadline.as_secs())
 }
 
 pub(super) fn crashed(what: &str) -> Text {
