@@ -12,13 +12,12 @@ pub mod plan;
 mod tests;
 mod text;
 
-use super::grid::{Grid, GridColumn, GridLine, GridState, GridWindow, left, prose, right};
+use super::grid::{Grid, GridClick, GridColumn, GridLine, GridState, left, prose, right, rows_of};
 use super::keymap::Action;
 use super::msg::Effect;
 use super::page::{inner, say};
 use super::panel::clear;
 use super::session::SavedState;
-use super::table::TableStyles;
 use super::theme::Role;
 use super::view::{CommandSpec, FilterLine, Input, Keep, Opening, Reply, View, ViewContext, ViewSpec};
 use crate::facts::change::{counted, counts};
@@ -26,8 +25,8 @@ use crate::model::cell::Cell;
 use crate::model::change::OperationState;
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
-use crate::protocol::{ChangeRequest, OperationStatus, Request, RequestId, Snapshot};
-use operation::{OperationView, rows_of, state_role};
+use crate::protocol::{ChangeRequest, OperationStatus, Request, RequestId};
+use operation::{OperationView, state_role};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
@@ -92,17 +91,12 @@ impl ChangesView {
     /// The operation under the cursor.
     fn selected<'a>(&self, cx: &ViewContext<'a>) -> Option<&'a OperationStatus> {
         let grid = self.grid(cx);
-        let id = grid.line(self.grid.at(&grid))?.id.clone();
-        find(&id, cx.snapshot)
+        operation::find(&grid.line(self.grid.at(&grid))?.id, cx.snapshot)
     }
 
     fn open_selected(&self, cx: &ViewContext<'_>) -> Reply {
         self.selected(cx).map_or_else(Reply::stay, |operation| Reply::over(OperationView::new(operation.id.clone())))
     }
-}
-
-fn find<'a>(id: &str, snapshot: &'a Snapshot) -> Option<&'a OperationStatus> {
-    snapshot.changes.operations.iter().find(|operation| operation.id.as_str() == id).map(Arc::as_ref)
 }
 
 fn line(operation: &OperationStatus) -> GridLine {
@@ -161,26 +155,11 @@ impl View for ChangesView {
 
     /// A click on a heading sorts, one on a line selects it, a second one opens it.
     fn click(&mut self, at: Position, cx: &ViewContext<'_>) -> Option<Reply> {
-        let (_, table) = places(cx.area);
-        if !table.contains(at) {
-            return None;
-        }
         let grid = self.grid(cx);
-        let row = usize::from(at.y - table.y);
-        if row == 0 {
-            self.grid.sort_at(usize::from(at.x - table.x), &grid, usize::from(table.width), cx.now);
-            return Some(Reply::stay());
-        }
-        let shown = self.grid.shown(&grid, rows_of(table));
-        let line = shown.top + row - 1;
-        if line >= grid.len() {
-            return None;
-        }
-        if line == shown.at {
-            return Some(self.open_selected(cx));
-        }
-        self.grid.go_to(line, &grid, rows_of(table));
-        Some(Reply::stay())
+        Some(match self.grid.click(at, places(cx.area).1, &grid, cx.now)? {
+            GridClick::Opens => self.open_selected(cx),
+            GridClick::Moved => Reply::stay(),
+        })
     }
 
     fn filter(&self) -> Option<FilterLine<'_>> {
@@ -232,10 +211,7 @@ impl View for ChangesView {
         ];
         super::header::write(head, buffer, cx.theme, (0, usize::from(head.width)), &title);
         let grid = self.grid(cx);
-        let size = (usize::from(table.width), usize::from(table.height));
-        let shown = self.grid.shown(&grid, rows_of(table));
-        let window = GridWindow { size, shown, now: cx.now, filter: self.grid.filter() };
-        grid.model(&window, cx.theme).draw(table, buffer, &TableStyles::of(cx.theme));
+        self.grid.draw(&grid, table, buffer, cx);
         if grid.is_empty() && table.height > 2 {
             let lines: &[&str] = if operations.is_empty() {
                 &["No changes yet.", "In a table, ctrl-d deletes, r restarts and s scales; :change has all verbs."]

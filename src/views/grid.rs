@@ -2,7 +2,7 @@
 
 mod state;
 
-pub use state::{GridState, Shown};
+pub use state::{GridClick, GridState, Shown};
 
 use crate::model::cell::{Align, Cell, Column, natural};
 use crate::model::cluster::ClusterName;
@@ -13,6 +13,7 @@ use crate::views::filter::Filter;
 use crate::views::sort::SortKey;
 use crate::views::table::{CellModel, ColumnWish, GUTTER, Heading, LineModel, TableModel, fitted, lay_out};
 use crate::views::theme::{Role, Theme};
+use ratatui::layout::Rect;
 use std::cmp::Ordering;
 
 /// A column of a section.
@@ -195,6 +196,11 @@ impl Grid {
         let role = line.roles.get(place).copied().unwrap_or(Role::Text);
         CellModel { found: window.filter.found(&text), text, style: theme.style(role), bar: None }
     }
+}
+
+/// Returns the lines of a grid below its heading.
+pub fn rows_of(table: Rect) -> usize {
+    usize::from(table.height.saturating_sub(1)).max(1)
 }
 
 /// Numbers by value, also where they stand as text; the rest as people order text; nothing comes first.

@@ -10,11 +10,10 @@ pub mod tester;
 mod tests;
 
 use self::tester::Tester;
-use super::grid::{Grid, GridState, GridWindow};
+use super::grid::{Grid, GridClick, GridState, rows_of};
 use super::keymap::Action;
 use super::msg::Effect;
 use super::session::SavedState;
-use super::table::TableStyles;
 use super::view::{CommandSpec, FilterLine, Input, Keep, Opening, Reply, RequestIds, View, ViewContext, ViewSpec};
 use crate::model::cluster::{Access, ClusterName};
 use crate::model::proxy::{Routes, TrafficState, UpstreamFacts};
@@ -212,23 +211,11 @@ impl RoutesView {
 
     /// A click in the table: on a heading it sorts, on a line it selects, again it opens.
     fn click_table(&mut self, at: Position, table: Rect, cx: &ViewContext<'_>) -> Reply {
-        let Some(grid) = self.grid(cx).filter(|_| table.contains(at)) else { return Reply::stay() };
-        let row = usize::from(at.y - table.y);
-        if row == 0 {
-            self.state_mut().sort_at(usize::from(at.x - table.x), &grid, usize::from(table.width), cx.now);
-            return Reply::stay();
+        let Some(grid) = self.grid(cx) else { return Reply::stay() };
+        match self.state_mut().click(at, table, &grid, cx.now) {
+            Some(GridClick::Opens) => self.open_line(cx),
+            Some(GridClick::Moved) | None => Reply::stay(),
         }
-        let rows = rows_of(table);
-        let shown = self.state().shown(&grid, rows);
-        let line = shown.top + row - 1;
-        if line >= grid.len() {
-            return Reply::stay();
-        }
-        if line == shown.at {
-            return self.open_line(cx);
-        }
-        self.state_mut().go_to(line, &grid, rows);
-        Reply::stay()
     }
 }
 
@@ -356,18 +343,9 @@ impl View for RoutesView {
         let Some(grid) = self.grid(cx).filter(|_| table.height > 0) else {
             return head::draw_without(table, buffer, cx);
         };
-        let state = self.state();
-        let size = (usize::from(table.width), usize::from(table.height));
-        let shown = state.shown(&grid, rows_of(table));
-        let window = GridWindow { size, shown, now: cx.now, filter: state.filter() };
-        grid.model(&window, cx.theme).draw(table, buffer, &TableStyles::of(cx.theme));
+        self.state().draw(&grid, table, buffer, cx);
         if grid.is_empty() {
             self.draw_empty(table, buffer, cx);
         }
     }
-}
-
-/// Lines of a table below its heading.
-fn rows_of(table: Rect) -> usize {
-    usize::from(table.height.saturating_sub(1)).max(1)
 }

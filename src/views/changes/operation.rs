@@ -1,4 +1,4 @@
-//! One operation: its progress, its targets and the reason for the state of each.
+//! An operation: its progress, its targets and the reason for the state of each.
 
 use super::keys;
 use super::plan::PlanView;
@@ -8,13 +8,12 @@ use crate::model::change::{OperationId, OperationState, TargetKey, TargetState};
 use crate::model::text::Text;
 use crate::model::time::human;
 use crate::protocol::{ChangeRequest, OperationStatus, Request, Snapshot};
-use crate::views::grid::{Grid, GridColumn, GridLine, GridState, GridWindow, left, prose};
+use crate::views::grid::{Grid, GridColumn, GridLine, GridState, left, prose, rows_of};
 use crate::views::header::{Piece, wrapped, write};
 use crate::views::keymap::Action;
 use crate::views::msg::Effect;
 use crate::views::page::{inner, say};
 use crate::views::panel::clear;
-use crate::views::table::TableStyles;
 use crate::views::theme::Role;
 use crate::views::view::{FilterLine, Input, Reply, View, ViewContext, ViewSpec};
 use ratatui::buffer::Buffer;
@@ -55,8 +54,8 @@ fn target_look(state: TargetState) -> (&'static str, Role) {
 }
 
 /// Returns the operation with this id.
-pub(super) fn find<'a>(id: &OperationId, snapshot: &'a Snapshot) -> Option<&'a OperationStatus> {
-    snapshot.changes.operations.iter().find(|operation| operation.id == *id).map(Arc::as_ref)
+pub(super) fn find<'a>(id: &str, snapshot: &'a Snapshot) -> Option<&'a OperationStatus> {
+    snapshot.changes.operations.iter().find(|operation| operation.id.as_str() == id).map(Arc::as_ref)
 }
 
 /// The targets of an operation as a list with a cursor and a filter, below what is said of the whole.
@@ -118,10 +117,7 @@ impl OperationPane {
             return;
         }
         let grid = self.grid(operation, cx);
-        let size = (usize::from(table.width), usize::from(table.height));
-        let shown = self.grid.shown(&grid, rows_of(table));
-        let window = GridWindow { size, shown, now: cx.now, filter: self.grid.filter() };
-        grid.model(&window, cx.theme).draw(table, buffer, &TableStyles::of(cx.theme));
+        self.grid.draw(&grid, table, buffer, cx);
     }
 }
 
@@ -172,11 +168,6 @@ fn places(operation: &OperationStatus, cx: &ViewContext<'_>) -> Places {
     let height = wanted.min(cx.area.height / 2).max(1).min(cx.area.height);
     let head = Rect { height, ..cx.area };
     Places { head, table: Rect { y: cx.area.y + height, height: cx.area.height - height, ..cx.area } }
-}
-
-/// Lines of a table below its heading.
-pub(super) fn rows_of(table: Rect) -> usize {
-    usize::from(table.height.saturating_sub(1)).max(1)
 }
 
 /// Returns what is said above the targets: the title, the numbers, what goes on, the next step.
@@ -245,7 +236,7 @@ impl View for OperationView {
 
     fn update(&mut self, input: Input, cx: &ViewContext<'_>) -> Reply {
         let Some(action) = input.action else { return Reply::stay() };
-        match find(&self.id, cx.snapshot) {
+        match find(self.id.as_str(), cx.snapshot) {
             Some(operation) => self.pane.act(action, operation, cx),
             None if action == Action::BACK => Reply::close(),
             None => Reply::pass(),
@@ -261,13 +252,13 @@ impl View for OperationView {
     }
 
     fn unavailable(&self, cx: &ViewContext<'_>) -> Vec<Action> {
-        let mut actions = unavailable(find(&self.id, cx.snapshot));
+        let mut actions = unavailable(find(self.id.as_str(), cx.snapshot));
         actions.push(keys::AGREE);
         actions
     }
 
     fn draw(&self, buffer: &mut Buffer, cx: &ViewContext<'_>) {
-        if let Some(operation) = find(&self.id, cx.snapshot) {
+        if let Some(operation) = find(self.id.as_str(), cx.snapshot) {
             return self.pane.draw(operation, buffer, cx);
         }
         let area = cx.area.intersection(buffer.area);

@@ -72,7 +72,7 @@ impl PlanView {
 
     fn operation<'a>(&self, cx: &ViewContext<'a>) -> Option<&'a OperationStatus> {
         match self.status(cx) {
-            Some(PlanStatus::Running(id)) => operation::find(id, cx.snapshot),
+            Some(PlanStatus::Running(id)) => operation::find(id.as_str(), cx.snapshot),
             Some(PlanStatus::Making | PlanStatus::Refused(_) | PlanStatus::Ready(_)) | None => None,
         }
     }

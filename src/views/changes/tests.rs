@@ -6,7 +6,7 @@ use self::fixture::{SIZES, operation, plan, ready, with};
 use super::plan::PlanView;
 use super::*;
 use crate::model::change::{Cascade, Change, Consent, Given, OperationId, Prompt, TargetState};
-use crate::protocol::PlanStatus;
+use crate::protocol::{PlanStatus, Snapshot};
 use crate::views::changes::choice::Choice;
 use crate::views::changes::line::ChangeLine;
 use crate::views::export::text;

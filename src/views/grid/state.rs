@@ -1,13 +1,16 @@
 //! Where one is in a grid: the line under the cursor, the order, the filter.
 
-use super::Grid;
+use super::{Grid, GridWindow, rows_of};
 use crate::model::text::Text;
 use crate::model::time::UnixSeconds;
 use crate::views::cursor::moved;
 use crate::views::filter::Filter;
 use crate::views::keymap::Action;
 use crate::views::session::SavedState;
-use crate::views::view::FilterLine;
+use crate::views::table::TableStyles;
+use crate::views::view::{FilterLine, ViewContext};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
 
 /// The cursor, the order and the filter of a grid.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +27,15 @@ pub struct GridState {
     /// New lines come at the end, and the cursor stays with them while it is there.
     is_tail: bool,
     left_end: bool,
+}
+
+/// The effect of a click in a grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GridClick {
+    /// A heading sorted the lines, or a line was selected.
+    Moved,
+    /// The selected line was clicked again: it is to be opened.
+    Opens,
 }
 
 /// The lines that are shown: the one under the cursor and the first.
@@ -71,6 +83,37 @@ impl GridState {
         self.top = first(self.top, at, rows);
         self.at = at;
         self.left_end = at != grid.len().saturating_sub(1);
+    }
+
+    /// Takes a click at a cell of the screen: one on a heading sorts, one on a line selects it, a second one opens it. `None`
+    /// where the grid has neither.
+    pub fn click(&mut self, at: Position, table: Rect, grid: &Grid, now: UnixSeconds) -> Option<GridClick> {
+        if !table.contains(at) {
+            return None;
+        }
+        let row = usize::from(at.y - table.y);
+        if row == 0 {
+            self.sort_at(usize::from(at.x - table.x), grid, usize::from(table.width), now);
+            return Some(GridClick::Moved);
+        }
+        let rows = rows_of(table);
+        let shown = self.shown(grid, rows);
+        let line = shown.top + row - 1;
+        if line >= grid.len() {
+            return None;
+        }
+        if line == shown.at {
+            return Some(GridClick::Opens);
+        }
+        self.go_to(line, grid, rows);
+        Some(GridClick::Moved)
+    }
+
+    /// Draws the visible window of a grid, its heading first.
+    pub fn draw(&self, grid: &Grid, table: Rect, buffer: &mut Buffer, cx: &ViewContext<'_>) {
+        let size = (usize::from(table.width), usize::from(table.height));
+        let window = GridWindow { size, shown: self.shown(grid, rows_of(table)), now: cx.now, filter: self.filter() };
+        grid.model(&window, cx.theme).draw(table, buffer, &TableStyles::of(cx.theme));
     }
 
     /// Moves over the lines; returns false if the action is no move.
