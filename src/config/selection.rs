@@ -115,25 +115,10 @@ mod tests {
 
     fn entry(name: &str, context: &str, groups: &[&str]) -> Arc<ClusterEntry> {
         Arc::new(ClusterEntry {
-            name: ClusterName::new(name),
             context: Some(Text::from(context)),
-            sources: Vec::new(),
-            server: Text::default(),
             groups: groups.iter().map(|g| Text::from(*g)).collect(),
-            color: None,
-            access: crate::model::cluster::Access::Guarded,
-            namespace: Text::default(),
-            namespaces: Vec::new(),
-            labels: std::collections::BTreeMap::new(),
-            provider: Text::default(),
-            region: Text::default(),
             timeout_s: 30,
-            insecure: false,
-            withheld: false,
-            current: false,
-            claim: None,
-            endpoint: 0,
-            defect: None,
+            ..ClusterEntry::new(ClusterName::new(name))
         })
     }
 

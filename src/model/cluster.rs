@@ -3,8 +3,7 @@
 use super::kind::Catalog;
 use super::text::Text;
 use super::time::UnixSeconds;
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// The short, unique name of a cluster, over all sources: shown in tables and used in commands.
@@ -158,6 +157,31 @@ pub struct ClusterEntry {
 }
 
 impl ClusterEntry {
+    /// Returns the entry of a cluster of which only the name is known; a request has 5 s.
+    pub fn new(name: ClusterName) -> Self {
+        Self {
+            name,
+            context: None,
+            sources: Vec::new(),
+            server: Text::default(),
+            groups: Vec::new(),
+            color: None,
+            access: Access::default(),
+            namespace: Text::default(),
+            namespaces: Vec::new(),
+            labels: BTreeMap::new(),
+            provider: Text::default(),
+            region: Text::default(),
+            timeout_s: 5,
+            insecure: false,
+            withheld: false,
+            current: false,
+            claim: None,
+            endpoint: 0,
+            defect: None,
+        }
+    }
+
     /// Returns the context's namespace; as in kubectl, `default` if it names none.
     pub fn own_namespace(&self) -> Text {
         if self.namespace.is_empty() { Text::const_new("default") } else { self.namespace.clone() }

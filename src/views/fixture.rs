@@ -1,7 +1,7 @@
 //! Hand-made snapshots for tests of the screen: a small fleet with every kind of trouble.
 
 use crate::model::cell::{Cell, Column};
-use crate::model::cluster::{Access, Cluster, ClusterEntry, ClusterName, ClusterState, Costs, Facts, Source};
+use crate::model::cluster::{Cluster, ClusterEntry, ClusterName, ClusterState, Costs, Facts, Source};
 use crate::model::health::Health;
 use crate::model::kind::{Catalog, Kind, KindId};
 use crate::model::object::{Owner, Row};
@@ -82,25 +82,12 @@ pub(crate) fn cluster(name: &str, state: ClusterState) -> Cluster {
     };
     Cluster {
         entry: Arc::new(ClusterEntry {
-            name: ClusterName::new(name),
             context: Some(Text::new(name)),
             sources: vec![Source::Kubeconfig { file: "/home/ada/.kube/config".into(), context: Text::new(name) }],
             server: Text::from(format!("https://{name}.example:6443")),
-            endpoint: 0,
             groups: name.split('-').next().map(Text::new).into_iter().collect(),
-            color: None,
-            access: Access::Guarded,
             namespace: Text::const_new("default"),
-            namespaces: Vec::new(),
-            labels: BTreeMap::new(),
-            provider: Text::default(),
-            region: Text::default(),
-            timeout_s: 5,
-            insecure: false,
-            withheld: false,
-            current: false,
-            claim: None,
-            defect: None,
+            ..ClusterEntry::new(ClusterName::new(name))
         }),
         state,
         facts: if live { facts } else { Facts::default() },

@@ -7,7 +7,7 @@ use quarterdeck::config::Environment;
 use quarterdeck::engine::cluster::{ClusterError, ClusterReader as _, Connector as _};
 use quarterdeck::engine::k8s::connector::{K8sCluster, K8sConnector};
 use quarterdeck::engine::k8s::endpoint::Endpoints;
-use quarterdeck::model::cluster::{Access, ClusterEntry, ClusterName};
+use quarterdeck::model::cluster::{ClusterEntry, ClusterName};
 use quarterdeck::model::document::Aspect;
 use quarterdeck::model::kind::{Kind, KindId};
 use quarterdeck::model::logs::LogSource;
@@ -202,25 +202,12 @@ async fn logs_come_by_lines_from_the_container_kubectl_would_choose() {
 async fn a_connector_says_why_a_cluster_cannot_be_connected() {
     let connector = K8sConnector::new(Endpoints::default(), surroundings(Environment::default()));
     let entry = ClusterEntry {
-        name: ClusterName::new("lab"),
-        context: None,
-        sources: Vec::new(),
         server: "".into(),
-        groups: Vec::new(),
-        color: None,
-        access: Access::Guarded,
         namespace: "default".into(),
-        namespaces: Vec::new(),
-        labels: std::collections::BTreeMap::new(),
         provider: "".into(),
         region: "".into(),
-        timeout_s: 5,
-        insecure: false,
-        withheld: false,
-        current: false,
-        claim: None,
-        endpoint: 0,
         defect: Some("the context names no cluster".into()),
+        ..ClusterEntry::new(ClusterName::new("lab"))
     };
     let error = connector.connect(Arc::new(entry.clone())).await.expect_err("it has a defect");
     assert_eq!(error.to_string(), "the context names no cluster");

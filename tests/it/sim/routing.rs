@@ -8,8 +8,7 @@ use quarterdeck::engine::record::{Recorder, from_lines, replay, to_lines};
 use quarterdeck::engine::{EngineHandle, EngineOptions};
 use quarterdeck::model::proxy::{Explanation, Routes, TrafficState, UpstreamFacts};
 use quarterdeck::model::text::Text;
-use quarterdeck::protocol::ProxyRequest;
-use quarterdeck::protocol::{Explained, Progress, ProxyAt, ProxyLink, Request, RequestId, Snapshot};
+use quarterdeck::protocol::{Explained, Progress, ProxyAt, ProxyLink, ProxyRequest, Request, RequestId, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
 

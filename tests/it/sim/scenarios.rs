@@ -4,8 +4,7 @@ use super::cluster::{WIDGETS, Way, crd, pod};
 use super::world::{World, subscribe, until, until_within};
 use quarterdeck::model::cluster::{ClusterName, ClusterState};
 use quarterdeck::model::kind::KindId;
-use quarterdeck::protocol::ClusterRequest;
-use quarterdeck::protocol::{Request, Resolution, ShardKey, ShardState, Snapshot, ViewId};
+use quarterdeck::protocol::{ClusterRequest, Request, Resolution, ShardKey, ShardState, Snapshot, ViewId};
 use std::time::Duration;
 
 pub(crate) fn shard(cluster: &str, kind: &KindId) -> ShardKey {

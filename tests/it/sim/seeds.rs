@@ -11,10 +11,9 @@ use quarterdeck::model::kind::KindId;
 use quarterdeck::model::logs::LogSource;
 use quarterdeck::model::object::ObjectKey;
 use quarterdeck::model::text::Text;
-use quarterdeck::protocol::ClusterRequest;
-use quarterdeck::protocol::DocumentRequest;
-use quarterdeck::protocol::LogsRequest;
-use quarterdeck::protocol::{Request, RequestId, Reveal, ShardState, Snapshot};
+use quarterdeck::protocol::{
+    ClusterRequest, DocumentRequest, LogsRequest, Request, RequestId, Reveal, ShardState, Snapshot,
+};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -7,11 +7,10 @@ use quarterdeck::engine::clock::Clock;
 use quarterdeck::engine::cluster::{Cluster, ClusterError, Connector, Inventory, Listing};
 use quarterdeck::engine::fleet::options::{Connect, FleetOptions};
 use quarterdeck::engine::{Engine, EngineHandle, EngineOptions};
-use quarterdeck::model::cluster::{Access, ClusterEntry, ClusterName, Source};
+use quarterdeck::model::cluster::{ClusterEntry, ClusterName, Source};
 use quarterdeck::model::text::Text;
 use quarterdeck::model::time::UnixSeconds;
-use quarterdeck::protocol::ClusterRequest;
-use quarterdeck::protocol::{Interest, Request, Snapshot, ViewId};
+use quarterdeck::protocol::{ClusterRequest, Interest, Request, Snapshot, ViewId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,25 +70,11 @@ pub(crate) fn options(seed: u64) -> EngineOptions {
 
 pub(crate) fn entry(name: &str) -> ClusterEntry {
     ClusterEntry {
-        name: ClusterName::new(name),
         context: Some(Text::new(name)),
         sources: vec![Source::InCluster],
         server: compact_str::format_compact!("https://{name}.sim"),
-        groups: Vec::new(),
-        color: None,
-        access: Access::default(),
         namespace: Text::new("ns-0"),
-        namespaces: Vec::new(),
-        labels: BTreeMap::new(),
-        provider: Text::default(),
-        region: Text::default(),
-        timeout_s: 5,
-        insecure: false,
-        withheld: false,
-        current: false,
-        claim: None,
-        endpoint: 0,
-        defect: None,
+        ..ClusterEntry::new(ClusterName::new(name))
     }
 }
 

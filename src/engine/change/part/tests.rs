@@ -35,27 +35,7 @@ struct Rig {
 const ID: RequestId = RequestId(1);
 
 fn entry(name: &str, access: Access) -> Arc<ClusterEntry> {
-    Arc::new(ClusterEntry {
-        name: ClusterName::new(name),
-        context: None,
-        sources: Vec::new(),
-        server: Text::default(),
-        groups: Vec::new(),
-        color: None,
-        access,
-        namespace: Text::default(),
-        namespaces: Vec::new(),
-        labels: BTreeMap::new(),
-        provider: Text::default(),
-        region: Text::default(),
-        timeout_s: 5,
-        insecure: false,
-        withheld: false,
-        current: false,
-        claim: None,
-        endpoint: 0,
-        defect: None,
-    })
+    Arc::new(ClusterEntry { access, ..ClusterEntry::new(ClusterName::new(name)) })
 }
 
 impl Rig {

@@ -151,27 +151,7 @@ struct Single;
 
 impl Inventory for Single {
     fn entries(&self, _: bool) -> BoxStream<'static, Listing> {
-        let entry = ClusterEntry {
-            name: ClusterName::new("home"),
-            context: None,
-            sources: Vec::new(),
-            server: Text::default(),
-            groups: Vec::new(),
-            color: None,
-            access: Access::default(),
-            namespace: Text::default(),
-            namespaces: Vec::new(),
-            labels: std::collections::BTreeMap::new(),
-            provider: Text::default(),
-            region: Text::default(),
-            timeout_s: 1,
-            insecure: false,
-            withheld: false,
-            current: true,
-            claim: None,
-            endpoint: 0,
-            defect: None,
-        };
+        let entry = ClusterEntry { timeout_s: 1, current: true, ..ClusterEntry::new(ClusterName::new("home")) };
         let current = Some(entry.name.clone());
         let listing = Listing { entries: vec![Arc::new(entry)], current, ..Listing::default() };
         futures::stream::once(async { listing }).chain(futures::stream::pending()).boxed()
