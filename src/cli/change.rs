@@ -11,19 +11,18 @@ mod progress;
 use super::context::{self, Settings};
 use super::print::write;
 use super::{CarryOutArgs, ChangeCommand, Cli, ConsentArgs, RolloutCommand};
-use crate::engine::change::core::waves::waves;
-use crate::engine::change::core::{confirm, plan as core};
+use crate::engine::change::core::confirm;
+use crate::engine::change::core::plan::Touched;
+use crate::engine::change::core::preflight::{Preflight, levels};
+use crate::engine::change::core::step::Earlier;
 use crate::engine::change::planner::{self, Planned, Stamp};
 use crate::engine::change::{Clusters, operation::Operation};
 use crate::engine::clock;
 use crate::engine::journal::{Store, store::write_plan};
-use crate::engine::k8s::credentials::plugin::Terminal;
 use crate::error::{ErrorKind, UserError};
 use crate::model::change::{FindingKind, Intent, OperationId, Plan};
-use crate::model::cluster::{Access, ClusterEntry, ClusterName};
+use crate::model::cluster::{Access, ClusterName};
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
-use std::sync::Arc;
 
 /// Runs the command; the exit code is 0 when all is done, 1 when something is not.
 pub(super) async fn run(command: &ChangeCommand, cli: &Cli, settings: &Settings) -> Result<u8, UserError> {
@@ -62,20 +61,8 @@ async fn chosen(cli: &Cli, settings: &Settings) -> Result<Clusters, UserError> {
 
 /// All clusters of the inventory.
 pub(super) async fn inventory(cli: &Cli, settings: &Settings) -> Result<Clusters, UserError> {
-    let terminal = if std::io::stdin().is_terminal() { Terminal::Free } else { Terminal::Taken };
-    let access = context::access(settings, terminal);
-    let listing = context::listing(&access.inventory, cli.fleet.refresh).await?;
-    if listing.entries.is_empty() {
-        return Err(UserError::no_clusters(&listing.warnings));
-    }
-    for warning in &listing.warnings {
-        write(&mut std::io::stderr(), &format!("warning: {warning}\n"))?;
-    }
-    Ok(Clusters {
-        entries: listing.entries,
-        connector: access.connector,
-        concurrency: usize::try_from(settings.config.concurrency.value).unwrap_or(usize::MAX),
-    })
+    let (entries, connector) = context::inventory(cli, settings).await?;
+    Ok(Clusters { entries, connector, concurrency: settings.concurrency() })
 }
 
 /// The journal of this user. Fails where there is no place for it.
@@ -97,19 +84,14 @@ struct Session<'a> {
     consent: &'a ConsentArgs,
 }
 
-/// The level of a cluster as the inventory has it now, or as the plan has it, whichever is stricter.
-fn level(plan: &Plan, entries: &[Arc<ClusterEntry>], name: &ClusterName) -> Access {
-    let now = entries.iter().find(|entry| entry.name == *name).map(|entry| entry.access);
-    let then = plan.cluster(name).map(|cluster| cluster.access);
-    now.into_iter().chain(then).max().unwrap_or(Access::ReadOnly)
-}
-
 impl Session<'_> {
     async fn change(&self, planned: Planned, args: &CarryOutArgs) -> Result<u8, UserError> {
         refuse_mistakes(&planned)?;
         let plan = planned.plan;
-        let touched = core::touched(&plan, &BTreeMap::new(), |name| level(&plan, &self.clusters.entries, name));
-        let waves = waves(&touched, &plan.options).map_err(|why| {
+        let (earlier, levels) = (BTreeMap::new(), levels(&self.clusters.entries));
+        let preflight = self.preflight(&plan, &earlier, &levels);
+        let touched = preflight.touched();
+        let waves = preflight.waves(&touched, false).map_err(|why| {
             UserError::new(ErrorKind::Refused, why).hint("name one of the clusters of the plan with --canary")
         });
         let has_work = !touched.is_empty();
@@ -140,8 +122,17 @@ impl Session<'_> {
         carry_out::run(carry_out::Agreed { original: &plan, checked: &plan, waves, operation }, self).await
     }
 
+    fn preflight<'a>(
+        &self,
+        plan: &'a Plan,
+        earlier: &'a BTreeMap<usize, Earlier>,
+        levels: &'a BTreeMap<ClusterName, Access>,
+    ) -> Preflight<'a> {
+        Preflight { plan, earlier, levels, bulk_limit: self.settings.config.changes.bulk_limit.value }
+    }
+
     /// Refuses more targets in one protected cluster than the configuration allows.
-    fn limited(&self, touched: &[core::Touched]) -> Result<(), UserError> {
+    fn limited(&self, touched: &[Touched]) -> Result<(), UserError> {
         let limit = &self.settings.config.changes.bulk_limit;
         match confirm::over_limit(touched, limit.value) {
             None => Ok(()),
@@ -170,22 +161,20 @@ fn refuse_mistakes(planned: &Planned) -> Result<(), UserError> {
         return Err(refused(format!("not found in any cluster: {}", planned.missing.join(", ")))
             .hint("look for them with `qd get`; -n names the namespace, -A takes all"));
     }
-    let is_read = planned.plan.clusters.iter().any(|cluster| cluster.problem.is_none());
-    if planned.plan.targets.is_empty() && is_read {
-        let error = refused("the selection is empty: no object matches".to_owned());
-        let unread = planned.plan.clusters.iter().filter_map(|cluster| Some((cluster, cluster.problem.as_ref()?)));
-        let error = unread.fold(error, |error, (cluster, why)| error.cause(format!("{}: {why}", cluster.name)));
-        return Err(error.hint("-n names the namespace, -A takes all"));
+    if !planned.plan.targets.is_empty() {
+        return Ok(());
     }
-    if planned.plan.targets.is_empty() {
-        let unread = planned.plan.clusters.iter().filter_map(|cluster| Some((cluster, cluster.problem.as_ref()?)));
-        let error = UserError::new(ErrorKind::Cluster, "no cluster could be read, and nothing was changed");
-        return Err(unread.fold(error, |error, (cluster, why)| error.cause(format!("{}: {why}", cluster.name))));
-    }
-    Ok(())
+    let clusters = &planned.plan.clusters;
+    let error = if clusters.iter().any(|cluster| cluster.problem.is_none()) {
+        refused("the selection is empty: no object matches".to_owned()).hint("-n names the namespace, -A takes all")
+    } else {
+        UserError::new(ErrorKind::Cluster, "no cluster could be read, and nothing was changed")
+    };
+    let unread = clusters.iter().filter_map(|cluster| Some((cluster, cluster.problem.as_ref()?)));
+    Err(unread.fold(error, |error, (cluster, why)| error.cause(format!("{}: {why}", cluster.name))))
 }
 
-/// Says whether a finding of this sort is on a target.
+/// Returns true if a finding of this kind is on a target.
 fn has(plan: &Plan, kind: FindingKind) -> bool {
     plan.targets.iter().any(|target| target.findings.iter().any(|finding| finding.kind == kind))
 }

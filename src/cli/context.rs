@@ -1,4 +1,4 @@
-//! What every command works with: settings, the inventory, the way to clusters, the clusters that are meant.
+//! The context of every command: settings, the inventory, the way to clusters, the clusters that are meant.
 
 use super::fan_out::{FanOut, Limits};
 use super::print::write;
@@ -14,6 +14,7 @@ use crate::engine::k8s::inventory::FleetInventory;
 use crate::engine::process::detach::Launcher;
 use crate::error::{ErrorKind, UserError};
 use crate::model::change::journal::Actor;
+use crate::model::cluster::ClusterEntry;
 use crate::model::text::Text;
 use futures::StreamExt as _;
 use std::io::IsTerminal as _;
@@ -35,6 +36,11 @@ impl Settings {
     pub(super) fn actor(&self) -> Actor {
         let user = self.environment.user.as_deref().map(Text::new).unwrap_or_default();
         Actor { user, process: std::process::id() }
+    }
+
+    /// Returns how many clusters are contacted at the same time.
+    pub(super) fn concurrency(&self) -> usize {
+        usize::try_from(self.config.concurrency.value).unwrap_or(usize::MAX)
     }
 
     /// Reads all layers of the configuration. Fails where a file of it is wrong.
@@ -111,6 +117,25 @@ fn streams(command: Option<&Command>) -> bool {
 
 /// Finds the clusters that are meant. Fails where there are none, or the inventory does not come in time.
 pub(super) async fn open(cli: &Cli, settings: &Settings) -> Result<FanOut, UserError> {
+    let (entries, connector) = inventory(cli, settings).await?;
+    Ok(FanOut {
+        entries: selection(&cli.fleet).choose(&entries)?,
+        connector,
+        limits: Limits {
+            concurrency: settings.concurrency(),
+            deadline: fan_out(cli.command.as_ref()).and_then(|f| f.timeout).map(|s| Duration::from_secs(u64::from(s))),
+        },
+        now: clock::now(),
+        shows_progress: std::io::stderr().is_terminal() && !streams(cli.command.as_ref()),
+    })
+}
+
+/// Lists all clusters, with the way to them; warnings go to stderr. Fails where there are none, or the inventory does not
+/// come in time.
+pub(super) async fn inventory(
+    cli: &Cli,
+    settings: &Settings,
+) -> Result<(Vec<Arc<ClusterEntry>>, Arc<dyn Connector>), UserError> {
     // A plugin that must ask somebody can, when somebody is there.
     let terminal = if std::io::stdin().is_terminal() { Terminal::Free } else { Terminal::Taken };
     let access = access(settings, terminal);
@@ -121,17 +146,7 @@ pub(super) async fn open(cli: &Cli, settings: &Settings) -> Result<FanOut, UserE
     for warning in &listing.warnings {
         write(&mut std::io::stderr(), &format!("warning: {warning}\n"))?;
     }
-    let config = &settings.config;
-    Ok(FanOut {
-        entries: selection(&cli.fleet).choose(&listing.entries)?,
-        connector: access.connector,
-        limits: Limits {
-            concurrency: usize::try_from(config.concurrency.value).unwrap_or(usize::MAX),
-            deadline: fan_out(cli.command.as_ref()).and_then(|f| f.timeout).map(|s| Duration::from_secs(u64::from(s))),
-        },
-        now: clock::now(),
-        shows_progress: std::io::stderr().is_terminal() && !streams(cli.command.as_ref()),
-    })
+    Ok((listing.entries, access.connector))
 }
 
 pub(super) fn selection(fleet: &FleetArgs) -> Selection {
@@ -145,7 +160,7 @@ pub(super) fn selection(fleet: &FleetArgs) -> Selection {
 
 /// The first complete listing: waits for sources that have not answered yet. Fails if there is none within
 /// [`LISTING_MAX`].
-pub(super) async fn listing(inventory: &FleetInventory, refresh: bool) -> Result<Listing, UserError> {
+async fn listing(inventory: &FleetInventory, refresh: bool) -> Result<Listing, UserError> {
     let complete = async {
         let mut listings = inventory.entries(refresh);
         let mut last = Listing::default();

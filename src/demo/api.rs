@@ -52,7 +52,7 @@ pub(super) struct ApiServer {
     pub(super) store: RwLock<Store>,
     pub(super) faults: watch::Sender<Faults>,
     pub(super) requests: Mutex<Requests>,
-    /// What follows from writes. Locked after the store, where both are.
+    /// The controllers, which follow writes. Locked after the store, where both are.
     pub(super) controllers: Mutex<Controllers>,
     /// Somebody wrote.
     pub(super) written: Notify,
@@ -95,7 +95,7 @@ impl ApiServer {
         Ok(response)
     }
 
-    /// What a fault makes of a write that was done: a late answer, or none.
+    /// The effect of a fault on a write that was done: a late answer, or none.
     async fn after_write(&self) -> std::io::Result<()> {
         let fault = self.faults.borrow().current.clone();
         if fault == Fault::CutWrites {

@@ -112,7 +112,7 @@ impl Member {
         !self.restricted || is_read || is_review || namespaced && !matches!(namespace, "" | "kube-system")
     }
 
-    /// What an admission webhook says against a change, if it does. The cluster's own controllers are not asked.
+    /// Returns the objection of an admission webhook to a change, if it has one. The cluster's own controllers are not asked.
     pub(super) fn webhook(&self, verb: &str, (namespaced, namespace): (bool, &str), dry_run: bool) -> Option<Failure> {
         if !self.restricted || !namespaced {
             return None;

@@ -75,14 +75,13 @@ fn operations(document: &mut Value, patch: &Value) -> Result<(), PatchError> {
     }
     let operations = Vec::<PatchOperation>::deserialize(patch).map_err(|why| malformed(why.to_string()))?;
     json_patch::patch(document, &operations).map_err(|error| {
-        let (at, path) = (error.operation, &error.path);
-        PatchError::Inapplicable(match error.kind {
-            PatchErrorKind::TestFailed => format!("testing value {path} failed"),
-            _ => {
-                let op = listed.get(at).and_then(|operation| operation.get("op")).and_then(Value::as_str);
-                format!("{} operation does not apply: doc is missing path: {path}", op.unwrap_or_default())
-            }
-        })
+        let path = &error.path;
+        if matches!(error.kind, PatchErrorKind::TestFailed) {
+            return PatchError::Inapplicable(format!("testing value {path} failed"));
+        }
+        let op = listed.get(error.operation).and_then(|operation| operation.get("op")).and_then(Value::as_str);
+        let op = op.unwrap_or_default();
+        PatchError::Inapplicable(format!("{op} operation does not apply: doc is missing path: {path}"))
     })
 }
 

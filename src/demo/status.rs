@@ -129,7 +129,7 @@ impl Failure {
         failure
     }
 
-    /// What the API server says of a webhook that refuses a request: 400 where the webhook names no code.
+    /// The answer of an API server for a webhook that refuses a request: 400 where the webhook names no code.
     pub(super) fn denied_by_webhook(webhook: &str, why: &str) -> Self {
         Self::new(400, "BadRequest", format!("admission webhook \"{webhook}\" denied the request: {why}"))
     }

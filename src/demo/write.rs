@@ -14,7 +14,7 @@ mod validate;
 
 pub(super) use delete::{DeleteOptions, FOREGROUND, ORPHAN, delete};
 
-/// What a change is made with.
+/// The surroundings of a change.
 #[derive(Debug)]
 pub(super) struct Context<'a> {
     pub(super) now: Timestamp,
@@ -23,7 +23,7 @@ pub(super) struct Context<'a> {
     pub(super) dry_run: bool,
 }
 
-/// One object was changed or went away; controllers look at it.
+/// An object that was changed or went away; controllers look at it.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     pub(super) resource: std::sync::Arc<Resource>,
@@ -32,7 +32,7 @@ pub(super) struct Event {
     pub(super) is_gone: bool,
 }
 
-/// What a change came to: the object, and what controllers should know. No event means that nothing was kept.
+/// The result of a change: the object, and the event for controllers. No event means that nothing was kept.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) object: Value,

@@ -6,6 +6,7 @@ use crate::model::change::{Cascade, Change, FieldChange, OperationState, Plan, P
 use crate::model::cluster::ClusterName;
 use crate::model::text::{Text, width};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Clusters that one line lists.
 const NAMED_MAX: usize = 5;
@@ -45,8 +46,12 @@ pub fn plan(plan: &Plan, waves: &[Vec<ClusterName>]) -> String {
         counted(changed, "object"),
         counted(clusters.len(), "cluster")
     )];
+    let mut by_cluster: BTreeMap<&ClusterName, Vec<&Target>> = BTreeMap::new();
+    for target in &plan.targets {
+        by_cluster.entry(&target.key.cluster).or_default().push(target);
+    }
     for cluster in &plan.clusters {
-        let targets: Vec<&Target> = plan.targets.iter().filter(|target| target.key.cluster == cluster.name).collect();
+        let targets = by_cluster.remove(&cluster.name).unwrap_or_default();
         if targets.is_empty() && cluster.problem.is_none() {
             continue;
         }

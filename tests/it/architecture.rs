@@ -122,7 +122,7 @@ const RULES: &[Rule] = &[
     Rule { module: "engine::change::core", ours: &["model"], crates: &[] },
     Rule {
         module: "engine::change::part",
-        ours: &["engine::change::core", "engine::observation", "engine::part", "model", "protocol"],
+        ours: &["engine::change::core", "engine::observation", "engine::part", "facts", "model", "protocol"],
         crates: &[],
     },
     Rule { module: "engine::journal", ours: &["engine::files", "error", "model"], crates: &[] },

@@ -15,9 +15,10 @@ use quarterdeck::model::cluster::{Cluster, ClusterName, ClusterState};
 use quarterdeck::model::document::{Aspect, Body};
 use quarterdeck::model::kind::KindId;
 use quarterdeck::model::text::Text;
-use quarterdeck::protocol::ClusterRequest;
-use quarterdeck::protocol::DocumentRequest;
-use quarterdeck::protocol::{Interest, Request, RequestId, Resolution, Shard, ShardKey, ShardState, Snapshot, ViewId};
+use quarterdeck::protocol::{
+    ClusterRequest, DocumentRequest, Interest, Request, RequestId, Resolution, Shard, ShardKey, ShardState, Snapshot,
+    ViewId,
+};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;

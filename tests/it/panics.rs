@@ -4,8 +4,7 @@
 use crate::sim::world::World;
 use crate::terminal::{Terminal, command};
 use quarterdeck::model::cluster::ClusterName;
-use quarterdeck::protocol::ClusterRequest;
-use quarterdeck::protocol::{Request, Snapshot};
+use quarterdeck::protocol::{ClusterRequest, Request, Snapshot};
 use quarterdeck::tui;
 use std::sync::Arc;
 use std::time::Duration;

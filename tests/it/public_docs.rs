@@ -156,6 +156,6 @@ fn a_doc_that_hides_its_subject_is_found() {
     assert_eq!(count("/// The text.\npub struct A { /// One of them.\n pub b: u8 }"), 1);
     assert_eq!(count("/// Reads a file.\npub fn a() -> Result<(), String> { Ok(()) }"), 1);
     assert_eq!(count("/// Reads a file. Fails where there is none.\npub fn a() -> Result<(), String> { Ok(()) }"), 0);
-    assert_eq!(count("/// Asks.\npub fn a() -> BoxFuture<'static, Result<(), String>> { todo!() }"), 1);
+    assert_eq!(count("/// Asks.\npub fn a() -> BoxFuture<'static, Result<(), String>> { b() }"), 1);
     assert_eq!(count("/// What a private thing is.\nstruct A;"), 0);
 }

@@ -1,8 +1,7 @@
 //! The command line of what changes clusters: which objects, how carefully, and who agrees.
 
 use crate::cli::values::parse_seconds;
-use crate::model::change::Cascade;
-use crate::model::change::label;
+use crate::model::change::{Cascade, label};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -6,8 +6,7 @@ use crate::cli::print::write;
 use crate::engine::change::core::confirm::consent;
 use crate::engine::change::core::plan::Touched;
 use crate::error::{ErrorKind, UserError};
-use crate::model::change::Plan;
-use crate::model::change::{Consent, Given, Prompt};
+use crate::model::change::{Consent, Given, Plan, Prompt};
 use crate::model::cluster::ClusterName;
 use std::io::IsTerminal as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
@@ -56,7 +55,7 @@ fn flag(prompt: &Prompt) -> String {
     }
 }
 
-/// One question after the other; the first wrong answer ends it.
+/// Asks one question after the other; the first wrong answer ends it.
 async fn ask(prompts: &[Prompt]) -> Result<bool, UserError> {
     let mut input = BufReader::new(tokio::io::stdin());
     for prompt in prompts {

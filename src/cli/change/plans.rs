@@ -1,11 +1,10 @@
 //! `qd plan show`, `run`, `resume`, `list`.
 
-use super::{Session, carry_out, consent, inventory, level, print, state_folder, store};
+use super::{Session, carry_out, consent, inventory, print, state_folder, store};
 use crate::cli::context::Settings;
 use crate::cli::print::write;
 use crate::cli::{ChangeOutput, Cli, ConsentArgs, FleetArgs, PlanCommand};
-use crate::engine::change::core::plan as core;
-use crate::engine::change::core::waves::waves;
+use crate::engine::change::core::preflight::levels;
 use crate::engine::change::operation::Operation;
 use crate::engine::change::recheck::recheck;
 use crate::engine::journal::Store;
@@ -92,18 +91,16 @@ async fn go(named: &str, args: &ConsentArgs, cli: &Cli, settings: &Settings, mod
     let earlier = operation.earlier();
     let session = Session { settings, clusters: inventory(cli, settings).await?, consent: args };
     let checked = recheck(&session.clusters, &plan, &earlier).await?;
-    let touched = core::touched(&checked, &earlier, |name| level(&checked, &session.clusters.entries, name));
+    let levels = levels(&session.clusters.entries);
+    let preflight = session.preflight(&checked, &earlier, &levels);
+    let touched = preflight.touched();
     if touched.is_empty() {
         print::plan(&checked, &[], args.output)?;
         return print::nothing_to_do(&checked);
     }
     session.limited(&touched)?;
-    let waves = waves(&touched, &checked.options).or_else(|why| match mode {
-        Mode::Run => Err(UserError::new(ErrorKind::Refused, why).hint("make a new plan")),
-        // The canary is done with.
-        Mode::Resume => waves(&touched, &crate::model::change::Options { canary: None, ..checked.options.clone() })
-            .map_err(|why| UserError::new(ErrorKind::Internal, why)),
-    })?;
+    let waves = preflight.waves(&touched, mode == Mode::Resume);
+    let waves = waves.map_err(|why| UserError::new(ErrorKind::Refused, why).hint("make a new plan"))?;
     if !consent::agreed(&checked, &waves, &touched, args).await? {
         return Ok(1);
     }

@@ -1,4 +1,4 @@
-//! What a change prints: the plan, the result, and why there is nothing to do.
+//! Printing of a change: the plan, the result, and why there is nothing to do.
 
 use super::has;
 use crate::cli::ChangeOutput;
@@ -8,13 +8,14 @@ use crate::facts::change;
 use crate::model::change::{FindingKind, OperationState, Plan, TargetState};
 use crate::model::cluster::ClusterName;
 use crate::model::text::Text;
+use crate::report::document::yaml_text;
 use serde_json::Value;
 
 /// Writes a document to stdout.
 pub(super) fn document(value: &Value, output: ChangeOutput) -> Result<(), UserError> {
     let internal = |why: String| UserError::new(ErrorKind::Internal, format!("the document cannot be written: {why}"));
     let text = match output {
-        ChangeOutput::Yaml => serde_saphyr::to_string(value).map_err(|why| internal(why.to_string()))?,
+        ChangeOutput::Yaml => yaml_text(value).map_err(internal)?,
         ChangeOutput::Json | ChangeOutput::Table => {
             serde_json::to_string_pretty(value).map_err(|why| internal(why.to_string()))? + "\n"
         }

@@ -144,7 +144,7 @@ fn json_body(body: &Bytes) -> Result<Value, Failure> {
         .map_err(|why| Failure::bad_request(format!("error decoding the body of the request: {why}")))
 }
 
-/// What an update makes of an object.
+/// The effect of an update on an object.
 enum Change {
     Replace(Value),
     Patch(PatchType, Value),

@@ -48,7 +48,7 @@ enum Work {
     Start { key: CompactString, uid: CompactString },
     /// The containers of a pod have ended.
     Stopped { key: CompactString, uid: CompactString },
-    /// What an object owned goes, or is let go, after it is gone.
+    /// The dependents of an object are deleted or released after it is gone.
     Collect { uid: CompactString },
     /// An object waits for what it owns.
     Finalize { collection: usize, key: CompactString },
@@ -56,7 +56,7 @@ enum Work {
     Empty { name: CompactString },
 }
 
-/// What the controllers of one cluster have to do.
+/// The work of the controllers of one cluster.
 #[derive(Debug)]
 pub(in crate::demo) struct Controllers {
     rng: fastrand::Rng,

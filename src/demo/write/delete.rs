@@ -20,7 +20,7 @@ const IMMORTAL: &[&str] = &["default", "kube-system", "kube-public"];
 /// How a pod that says nothing is asked to stop.
 const GRACE_SECONDS: i64 = 30;
 
-/// What becomes of the objects a deleted one owns.
+/// The fate of the objects that a deleted one owns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::demo) enum Propagation {
     #[default]
@@ -29,7 +29,7 @@ pub(in crate::demo) enum Propagation {
     Orphan,
 }
 
-/// What was asked of a delete.
+/// The options of a delete.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::demo) struct DeleteOptions {
     uid: Option<String>,
@@ -39,12 +39,12 @@ pub(in crate::demo) struct DeleteOptions {
 }
 
 impl DeleteOptions {
-    /// What a controller deletes with.
+    /// The options with which a controller deletes.
     pub(in crate::demo) fn background() -> Self {
         Self::default()
     }
 
-    /// What the garbage collector deletes with, where something waits until what it owned is gone.
+    /// The options with which the garbage collector deletes, where an owner waits until its dependents are gone.
     pub(in crate::demo) fn foreground() -> Self {
         Self { propagation: Propagation::Foreground, ..Self::default() }
     }

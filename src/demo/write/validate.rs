@@ -1,4 +1,4 @@
-//! What an object must be to be kept, and what may not change.
+//! Validation of an object before it is kept, and of the fields that may not change.
 
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ pub(super) fn names(place: Place<'_>, object: &Value) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What makes an object this one.
+/// The fields that identify an object.
 pub(super) fn identity(resource: &Resource, old: &Value, new: &Value) -> Result<(), Failure> {
     let sent = text(new, "/metadata/uid");
     if sent.is_empty() || sent == text(old, "/metadata/uid") {
@@ -195,7 +195,7 @@ fn immutable(resource: &Resource, old: &Value, new: &Value, causes: &mut Vec<Val
     }
 }
 
-/// What of a pod's spec may not change.
+/// The fields of a pod's spec that may not change.
 fn fixed_of_pod(pod: &Value) -> Value {
     let mut spec = at(pod, "/spec").clone();
     if let Some(map) = spec.as_object_mut() {

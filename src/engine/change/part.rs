@@ -5,7 +5,7 @@ mod plans;
 #[cfg(test)]
 mod tests;
 
-use super::core::preflight::{Preflight, Refusal};
+use super::core::preflight::{Preflight, Refusal, levels};
 use crate::engine::observation::{
     AttemptId, ChangeEffect, ChangeObservation, Effect, JournalContents, PlanRequest, PlannedChange, RunBegin, RunEnd,
     RunRequest,
@@ -348,10 +348,6 @@ fn refusal(plan: &Plan, missing: &[Text]) -> Option<Text> {
     let reasons: Vec<String> = missing.iter().map(Text::to_string).chain(problems).collect();
     let why = if reasons.is_empty() { "no object matches".to_owned() } else { reasons.join("; ") };
     Some(Text::from(format!("{why}; nothing was changed; choose other objects or clusters")))
-}
-
-fn levels(entries: &[Arc<ClusterEntry>]) -> BTreeMap<ClusterName, Access> {
-    entries.iter().map(|entry| (entry.name.clone(), entry.access)).collect()
 }
 
 fn ready(planned: PlannedChange, levels: &BTreeMap<ClusterName, Access>, bulk_limit: u32) -> ReadyPlan {

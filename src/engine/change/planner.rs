@@ -43,7 +43,7 @@ pub struct Stamp {
     pub now: UnixSeconds,
 }
 
-/// What one cluster brings to a plan.
+/// The part of a plan that one cluster brings.
 #[derive(Debug)]
 struct Part {
     cluster: PlanCluster,
@@ -160,7 +160,7 @@ fn bare(kind: Kind) -> Kind {
     Kind { short_names: Vec::new(), categories: Vec::new(), verbs: Vec::new(), ..kind }
 }
 
-/// What was read of one cluster.
+/// The objects that were read of one cluster.
 #[derive(Debug, Default)]
 struct Read {
     candidates: Vec<Candidate>,

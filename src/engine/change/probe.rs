@@ -1,4 +1,4 @@
-//! What stands against a plan in one cluster, asked before anything is changed: RBAC, then admission by dry runs.
+//! The obstacles to a plan in one cluster, found before anything is changed: RBAC, then admission by dry runs.
 
 use super::clusters::{AT_ONCE, Link, Sending, Verdict};
 use super::core::body::{Precondition, body};
@@ -55,7 +55,7 @@ impl Probe<'_> {
         self.kinds.iter().find(|kind| kind.id == target.key.kind)
     }
 
-    /// One question a kind and namespace; a refusal is asked about name by name.
+    /// Asks one question a kind and namespace; after a refusal, one for each name.
     async fn rights(&self, candidates: &mut [Candidate]) {
         let targets: Vec<Target> = candidates.iter().map(|candidate| candidate.target.clone()).collect();
         let questions = questions(&targets).into_iter().map(|(question, about)| async move {
@@ -138,7 +138,7 @@ impl Probe<'_> {
     }
 }
 
-/// What an error of a dry run says of the change.
+/// Returns the finding that an error of a dry run means.
 fn finding(error: &WriteError) -> (FindingKind, String) {
     match error {
         WriteError::NotFound(_) => (FindingKind::Moved, "it was deleted while the plan was made".to_owned()),

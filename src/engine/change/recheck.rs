@@ -3,8 +3,7 @@
 use super::clusters::{AT_ONCE, Clusters, Link};
 use super::core::body::precondition;
 use super::core::check::{Standing, standing};
-use super::core::plan::note;
-use super::core::plan::server_in_plan;
+use super::core::plan::{note, server_in_plan};
 use super::core::step::Earlier;
 use super::probe::{Candidate, Probe};
 use crate::error::{ErrorKind, UserError};

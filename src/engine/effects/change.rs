@@ -31,7 +31,7 @@ const PLAN: Duration = Duration::from_secs(300);
 /// Clusters that are asked at the same time: as many as are connected at the same time.
 const CLUSTERS_AT_ONCE: usize = 16;
 
-/// What the effects of changes share.
+/// The state that the effects of changes share.
 #[derive(Debug)]
 pub(super) struct Held {
     store: Option<ChangeStore>,

@@ -2,8 +2,7 @@
 
 use super::tasks::{Broken, Reports, crashed, guarded, late};
 use super::{EffectRunner, Report};
-use crate::engine::observation::ProxyObservation;
-use crate::engine::observation::{AttemptId, Observation, ProxyAsk};
+use crate::engine::observation::{AttemptId, Observation, ProxyAsk, ProxyObservation};
 use crate::engine::proxy_link::{ProxyError, ProxyHandle, ProxyLauncher, ProxySource};
 use crate::protocol::ProxyAt;
 use std::sync::Arc;

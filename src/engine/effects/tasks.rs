@@ -2,10 +2,9 @@
 
 use super::Report;
 use crate::engine::cluster::{Cluster, ClusterError, Connector, Inventory, WatchSpec};
-use crate::engine::observation::ClusterObservation;
-use crate::engine::observation::DocumentObservation;
-use crate::engine::observation::LogsObservation;
-use crate::engine::observation::{AttemptId, Observation, Session, WatchId};
+use crate::engine::observation::{
+    AttemptId, ClusterObservation, DocumentObservation, LogsObservation, Observation, Session, WatchId,
+};
 use crate::model::cluster::ClusterEntry;
 use crate::model::document::Aspect;
 use crate::model::kind::Kind;

@@ -3,8 +3,7 @@
 use crate::engine::cluster::{WatchItem, WatchSpec};
 use crate::engine::fleet::watch_state::WatchState;
 use crate::engine::index::Rows;
-use crate::engine::observation::ClusterEffect;
-use crate::engine::observation::{Effect, Session, WatchId};
+use crate::engine::observation::{ClusterEffect, Effect, Session, WatchId};
 use crate::engine::part::StepContext;
 use crate::model::cell::Column;
 use crate::model::kind::{Kind, KindId};

@@ -1,8 +1,7 @@
 //! State of a list and watch: running, failed, or waiting to be resumed.
 
 use crate::engine::cluster::ClusterError;
-use crate::engine::observation::ClusterEffect;
-use crate::engine::observation::{Effect, WatchId};
+use crate::engine::observation::{ClusterEffect, Effect, WatchId};
 use crate::engine::part::StepContext;
 use crate::engine::resilience::backoff;
 use crate::model::text::Text;

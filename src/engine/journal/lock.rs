@@ -1,4 +1,4 @@
-//! One process at a time works on an operation: a lock on a file that names it. The system lets go of it when the
+//! A lock on a file that names an operation: one process at a time works on it. The system lets go of it when the
 //! process ends, however it ends.
 
 use rustix::fs::{FlockOperation, flock};

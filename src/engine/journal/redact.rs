@@ -1,4 +1,4 @@
-//! What must not be written down is taken out of a sentence: tokens and keys.
+//! Redaction: tokens and keys are taken out of a sentence before it is written down.
 
 use crate::model::text::Text;
 

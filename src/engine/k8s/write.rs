@@ -72,7 +72,7 @@ pub(crate) async fn review(connection: &Connection, question: AccessQuestion) ->
     Ok(AccessAnswer { allowed, reason: errors::sentence(&reason) })
 }
 
-/// What counts of an answered SelfSubjectAccessReview.
+/// The part of an answered SelfSubjectAccessReview that counts.
 #[derive(Debug, Deserialize)]
 struct Review {
     status: ReviewStatus,

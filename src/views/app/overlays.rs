@@ -1,16 +1,14 @@
-//! What lies over the table: opening it, closing it, and what its keys ask of the screen.
+//! Views over the table: opening and closing them, and what their keys ask of the screen.
 
 use super::App;
 use crate::model::document::Aspect;
 use crate::model::object::ObjectKey;
 use crate::model::text::Text;
 use crate::protocol::{Request, Severity};
-use crate::views::changes;
 use crate::views::command::commands;
 use crate::views::containers::Containers;
 use crate::views::detail::Detail;
 use crate::views::dialog::{Chooser, Format, Pick};
-use crate::views::export;
 use crate::views::help::Help;
 use crate::views::history::History;
 use crate::views::keymap::Action;
@@ -21,11 +19,10 @@ use crate::views::palette::{self, Palette, Sources};
 use crate::views::place::Source;
 use crate::views::prompt::PromptKind;
 use crate::views::reader::keys::SEARCH;
-use crate::views::registry;
 use crate::views::session::{SavedState, SavedView};
 use crate::views::sort::SortKey;
-use crate::views::theme;
 use crate::views::view::{Opening, View, ViewSpec};
+use crate::views::{changes, export, registry, theme};
 use ratatui::buffer::Buffer;
 
 /// A view that was opened, and the work that its opening needs done.

@@ -10,7 +10,7 @@ use super::super::pod::{self, PodState};
 use super::super::{owner, rfc3339, suffix, uid};
 use super::{Controllers, Moment, START, Work};
 
-/// What a controller makes a pod of.
+/// The parts that a controller makes a pod of.
 #[derive(Debug)]
 pub(super) struct NewPod<'a> {
     /// The workload that owns it.
@@ -29,7 +29,7 @@ pub(super) enum PodName {
     Generated(String),
 }
 
-/// What a workload counts of its pods.
+/// The counts of the pods of a workload.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Count {
     pub(super) all: i64,

@@ -110,7 +110,7 @@ impl Controllers {
 /// The pods of a stateful set by their numbers, also those that are stopping.
 struct Pods(Vec<(i64, Value)>);
 
-/// What is done next; one thing at a time.
+/// The next step; one at a time.
 enum Next {
     /// Something is under way.
     Wait,

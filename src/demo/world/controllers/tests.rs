@@ -1,4 +1,4 @@
-//! What follows from writes, on a clock of our own.
+//! Controllers after writes, on a clock of our own.
 
 use serde_json::json;
 

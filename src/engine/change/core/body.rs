@@ -19,7 +19,7 @@ pub struct Precondition {
 pub enum Body {
     /// A DELETE with options.
     Delete {
-        /// What becomes of its dependents.
+        /// Deletion policy for its dependents.
         cascade: Cascade,
         /// Seconds the object has to end by itself; its own default if not given.
         grace_period_s: Option<u32>,

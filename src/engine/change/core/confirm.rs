@@ -1,4 +1,4 @@
-//! Who must agree to a plan, and how: by the safety levels of its clusters.
+//! The consent that a plan needs, by the safety levels of its clusters.
 
 use super::plan::Touched;
 use crate::model::change::{Change, Consent, Given, Plan, Prompt};

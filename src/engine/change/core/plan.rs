@@ -98,7 +98,7 @@ pub fn note(target: &mut Target, kind: FindingKind, text: &str) {
 }
 
 /// The clusters in which a run of the plan has something to do, each with its safety level and the number of targets.
-/// What an earlier run ended with is left out; what it asked for is looked at again, whatever stands against it now.
+/// Targets that an earlier run ended with are left out; those it asked for are looked at again, whatever stands against them now.
 pub fn touched(
     plan: &Plan,
     earlier: &BTreeMap<usize, Earlier>,

@@ -5,9 +5,10 @@ use super::plan::{Touched, touched};
 use super::step::Earlier;
 use super::waves::waves;
 use crate::model::change::{Consent, Given, Options, Plan, Target};
-use crate::model::cluster::{Access, ClusterName};
+use crate::model::cluster::{Access, ClusterEntry, ClusterName};
 use crate::model::text::Text;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Moved or refused targets that one text names.
 const NAMED_MAX: usize = 3;
@@ -50,6 +51,11 @@ impl Refusal {
     }
 }
 
+/// Returns the level of each cluster of the inventory, as it is now.
+pub fn levels(entries: &[Arc<ClusterEntry>]) -> BTreeMap<ClusterName, Access> {
+    entries.iter().map(|entry| (entry.name.clone(), entry.access)).collect()
+}
+
 impl Preflight<'_> {
     /// Returns the level of a cluster as it is now or as the plan has it, whichever is stricter.
     pub fn level(&self, name: &ClusterName) -> Access {
@@ -58,10 +64,24 @@ impl Preflight<'_> {
         now.into_iter().chain(then).max().unwrap_or(Access::ReadOnly)
     }
 
+    /// Returns the clusters that a run changes.
+    pub fn touched(&self) -> Vec<Touched> {
+        touched(self.plan, self.earlier, |name| self.level(name))
+    }
+
+    /// Returns the clusters of each wave. A run that goes on needs no canary: the canary is done with. Fails if the canary is
+    /// not among the clusters.
+    pub fn waves(&self, touched: &[Touched], goes_on: bool) -> Result<Vec<Vec<ClusterName>>, String> {
+        let options = &self.plan.options;
+        waves(touched, options).or_else(|why| {
+            if goes_on { waves(touched, &Options { canary: None, ..options.clone() }) } else { Err(why) }
+        })
+    }
+
     /// Returns the order of a run. Fails if there is nothing to change, if a protected cluster has too many targets, or
     /// if the canary is not among the clusters.
     pub fn order(&self) -> Result<Order, Refusal> {
-        let touched = touched(self.plan, self.earlier, |name| self.level(name));
+        let touched = self.touched();
         if touched.is_empty() {
             return Err(self.nothing());
         }
@@ -72,15 +92,7 @@ impl Preflight<'_> {
                 hint: "choose fewer objects, or raise changes.bulkLimit in config.yaml".to_owned(),
             });
         }
-        let options = &self.plan.options;
-        let planned = waves(&touched, options).or_else(|why| {
-            if self.earlier.is_empty() {
-                return Err(why);
-            }
-            // The canary is done with.
-            waves(&touched, &Options { canary: None, ..options.clone() })
-        });
-        match planned {
+        match self.waves(&touched, !self.earlier.is_empty()) {
             Ok(waves) => Ok(Order { touched, waves }),
             Err(why) => Err(Refusal { why, hint: "make a new plan with a canary among its clusters".to_owned() }),
         }

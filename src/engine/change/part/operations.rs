@@ -1,6 +1,7 @@
 //! Operations: those of this engine, target by target, and those of the journal.
 
 use crate::engine::observation::{AttemptId, JournalContents, RunBegin, RunEnd, RunProgress};
+use crate::facts::change::{counted, counts};
 use crate::model::change::journal::{Actor, OperationRecord};
 use crate::model::change::{OperationId, OperationState, Plan, TargetKey, TargetState};
 use crate::model::text::Text;
@@ -188,10 +189,8 @@ impl Own {
         let reason = if why.is_empty() { String::new() } else { format!("; {why}") };
         match self.status.state {
             OperationState::Done => {
-                let done = self.targets.len();
-                let objects = if done == 1 { "object" } else { "objects" };
                 let severity = if why.is_empty() { Severity::Note } else { Severity::Warning };
-                (severity, format!("{done} {objects} {}{reason}", spec.past))
+                (severity, format!("{} {}{reason}", counted(self.targets.len(), "object"), spec.past))
             }
             OperationState::Running | OperationState::Interrupted => {
                 let next = format!("resume {} to go on", self.plan.id);
@@ -204,14 +203,8 @@ impl Own {
         }
     }
 
-    /// Returns the number of targets in each state: `2 done, 1 failed`.
     fn counts(&self) -> String {
-        let mut counts: BTreeMap<TargetState, usize> = BTreeMap::new();
-        for (_, state, _) in &self.targets {
-            *counts.entry(*state).or_default() += 1;
-        }
-        let words: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {}", state.word())).collect();
-        words.join(", ")
+        counts(self.targets.iter().map(|(_, state, _)| *state))
     }
 }
 

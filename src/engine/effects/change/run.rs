@@ -2,7 +2,7 @@
 
 use super::{Opened, PLAN, blocking, failed, open, sentence};
 use crate::engine::change::Clusters;
-use crate::engine::change::core::preflight::{Preflight, moved_since};
+use crate::engine::change::core::preflight::{Preflight, levels, moved_since};
 use crate::engine::change::core::step::{Earlier, Stop};
 use crate::engine::change::operation::Operation;
 use crate::engine::change::recheck::recheck;
@@ -33,7 +33,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 /// Longest wait for what is under way when the engine ends. What is left then can be resumed.
 const LEAVE: Duration = Duration::from_secs(10);
 
-/// What a run needs of its engine.
+/// The parts of the engine that a run needs.
 #[derive(Debug)]
 pub(super) struct Surroundings {
     pub reports: Reports,
@@ -109,7 +109,7 @@ async fn check(store: Option<ChangeStore>, clusters: &Clusters, request: RunRequ
     if let Some(moved) = moved_since(&shown, &plan) {
         return Err(Text::new(clean(&format!("{moved}; nothing was changed; make the plan again"))));
     }
-    let levels = clusters.entries.iter().map(|entry| (entry.name.clone(), entry.access)).collect();
+    let levels = levels(&clusters.entries);
     let preflight = Preflight { plan: &plan, earlier: &earlier, levels: &levels, bulk_limit };
     let waves = preflight.order().map_err(|refusal| refusal.sentence())?.waves;
     Ok(Checked { operation, by, original, plan: Arc::new(plan), waves, earlier })

@@ -1,4 +1,4 @@
-//! One request that may change something: sent at most once, and never forgotten whether it was sent.
+//! A request that may change something: sent at most once, and never forgotten whether it was sent.
 
 use super::{Connection, service::BoxError};
 use crate::engine::cluster::ClusterError;
@@ -88,7 +88,7 @@ const WAITING: u8 = 0;
 const LEFT: u8 = 1;
 const GIVEN_UP: u8 = 2;
 
-/// What became of one request, written down by the transport while it happens. It travels with the request.
+/// The fate of one request, noted by the transport while it happens. The note travels with the request.
 #[derive(Debug, Clone)]
 pub(crate) struct Trace(Arc<TraceState>);
 

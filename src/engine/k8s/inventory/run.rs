@@ -1,6 +1,5 @@
 //! Runs the inventory: files and hubs in, listings out.
 
-use super::alias;
 use super::cache::Cache;
 use super::entries::{self, Joined};
 use super::found::plain;
@@ -9,7 +8,7 @@ use super::hub::{Updates, follow};
 use super::local::{Local, Reader};
 use super::member::Member;
 use super::provider::{HubAt, Trust};
-use super::{FleetInventory, Kubeconfigs, merge};
+use super::{FleetInventory, Kubeconfigs, alias, merge};
 use crate::config::Origin;
 use crate::engine::clock;
 use crate::engine::cluster::Listing;

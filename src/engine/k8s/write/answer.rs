@@ -1,4 +1,4 @@
-//! What an answer says of a change: done, certainly not done, or unknown.
+//! The meaning of an answer for a change: done, certainly not done, or unknown.
 
 use crate::engine::cluster::{ClusterError, WriteError};
 use crate::engine::k8s::client::sending::Unanswered;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 
-/// What counts of a `metav1.Status`.
+/// The part of a `metav1.Status` that counts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Status {

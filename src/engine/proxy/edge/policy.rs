@@ -1,4 +1,4 @@
-//! What decides over the headers of one request, and how they are set within bounds.
+//! The policy over the headers of one request, and how they are set within bounds.
 
 use super::upgrade::Protocol;
 use crate::engine::proxy::caller::Caller;

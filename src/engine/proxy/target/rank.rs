@@ -1,7 +1,6 @@
 //! The order in which a rule's clusters come for a key.
 
-use super::Availability;
-use super::window;
+use super::{Availability, window};
 use crate::engine::proxy::config::{Balance, ProxyConfig, UpstreamCluster};
 use crate::model::time::UnixSeconds;
 

@@ -1,4 +1,4 @@
-//! One request as its upstream sees it.
+//! A request as its upstream sees it.
 
 use crate::engine::proxy::request::Class;
 use tokio::time::Instant;

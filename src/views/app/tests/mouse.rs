@@ -1,7 +1,8 @@
 //! The mouse: in the table, and in what lies over it.
 
-use super::{App, Context, Effect, Mouse, MouseAction, Msg, Request, at_pods, fleet, press, screen};
-use super::{type_line, with_proxy};
+use super::{
+    App, Context, Effect, Mouse, MouseAction, Msg, Request, at_pods, fleet, press, screen, type_line, with_proxy,
+};
 use crate::model::document::{Aspect, Body, Document};
 use crate::model::text::Text;
 use crate::protocol::{ClusterRequest, DocumentRequest, Snapshot};

@@ -1,7 +1,9 @@
 //! Full-screen views live in tabs, in the history and in the session, as tables do.
 
-use super::{App, Context, Effect, Msg, Request, SessionState, Setup};
-use super::{at_pods, fleet, message, names, press, screen, setup, type_line, with_proxy};
+use super::{
+    App, Context, Effect, Msg, Request, SessionState, Setup, at_pods, fleet, message, names, press, screen, setup,
+    type_line, with_proxy,
+};
 use crate::protocol::{ClusterRequest, ProxyRequest};
 
 fn context(app: &App) -> &'static str {

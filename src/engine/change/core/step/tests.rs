@@ -7,7 +7,7 @@ use super::*;
 use crate::model::cluster::Access;
 use serde_json::json;
 
-/// What the next write meets.
+/// The state that the next write meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
@@ -86,7 +86,7 @@ impl World {
     }
 }
 
-/// What a run did, and its end; `None`: it was killed.
+/// The writes of a run, and its end; `None` if it was killed.
 struct Ran {
     end: Option<OperationState>,
     journal: BTreeMap<usize, Earlier>,

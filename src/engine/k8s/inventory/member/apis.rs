@@ -1,7 +1,6 @@
 //! The kinds of member objects that hubs have, as a table, and how each of them but ClusterProfile is read.
 
-use super::profile;
-use super::{LIST_MAX, Member, Says, Way, bundle, condition, list, maybe_text, seconds, text};
+use super::{LIST_MAX, Member, Says, Way, bundle, condition, list, maybe_text, profile, seconds, text};
 use crate::model::time::UnixSeconds;
 use serde_json::Value;
 

@@ -5,8 +5,7 @@ use super::{At, Piece, Reader};
 use crate::config::schema::word;
 use crate::config::tree::Node;
 use crate::config::yaml::nearest;
-use crate::engine::proxy::config::schema;
-use crate::engine::proxy::config::{Condition, Field, Operator};
+use crate::engine::proxy::config::{Condition, Field, Operator, schema};
 use crate::model::text::clean;
 
 /// Bounds on the values of one condition, and on the length of a value.

@@ -4,8 +4,7 @@ use crate::engine::proxy::config::Operator;
 use crate::engine::proxy::rules::bits::{Bits, Members};
 use aho_corasick::automaton::OverlappingState;
 use aho_corasick::{AhoCorasick, Input};
-use regex_automata::PatternSet;
-use regex_automata::meta;
+use regex_automata::{PatternSet, meta};
 use std::collections::{BTreeMap, HashMap};
 
 /// Memory that all compiled expressions of one field may take together.
